@@ -1,0 +1,13 @@
+//! Host network sensor: which process, of which user, in which container, talked to whom, how much
+//! and for how long.
+//!
+//! Data goes one way: [`sensor`] (kernel) -> [`flow`] (facts to flow records) -> [`event`] (ECS
+//! documents, enriched by [`process`]) -> [`output`].
+
+pub mod cli;
+pub mod config;
+pub mod event;
+pub mod flow;
+pub mod output;
+pub mod process;
+pub mod sensor;

@@ -1,0 +1,59 @@
+//! Every place on the kernel side where something can be missed has a counter here.
+
+/// Index into the per-CPU counter array.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// Flows not tracked because the flow table was full. Their packets are not counted.
+    FlowTableFull = 0,
+    /// UDP flows not tracked because the peer table was full.
+    PeerTableFull = 1,
+    /// Closed flows lost: the ring and the spill table were both full.
+    ClosedLost = 2,
+    /// Closed flows that took the spill table because the ring was full. Not lost.
+    Spilled = 3,
+    /// Process events that the ring had no room for.
+    ProcessLost = 4,
+    /// Socket owners not kept because the table was full.
+    OwnerTableFull = 5,
+    /// Connections accepted whose handshake was not in the table any more: up to three packets
+    /// are missing from the flow.
+    PendingMissed = 6,
+    /// Packets of closed connections that belong to no flow still held.
+    LateUnmatched = 7,
+    /// Closed flows whose late packets could not be tracked because that table was full.
+    LateTableFull = 8,
+    /// Packets that could not be read or parsed.
+    Unparsed = 9,
+    /// Flows that began without the socket's beginning having been seen.
+    Midway = 10,
+    /// Late packets that could not be handed over when their place was taken.
+    LateLost = 11,
+}
+
+/// Length of the counter array.
+pub const COUNTERS: u32 = 12;
+
+#[cfg(feature = "user")]
+impl Counter {
+    /// All of them, with the name used in logs and documents.
+    pub const ALL: [(Self, &'static str); COUNTERS as usize] = [
+        (Self::FlowTableFull, "flow_table_full"),
+        (Self::PeerTableFull, "peer_table_full"),
+        (Self::ClosedLost, "closed_lost"),
+        (Self::Spilled, "spilled"),
+        (Self::ProcessLost, "process_lost"),
+        (Self::OwnerTableFull, "owner_table_full"),
+        (Self::PendingMissed, "pending_missed"),
+        (Self::LateUnmatched, "late_unmatched"),
+        (Self::LateTableFull, "late_table_full"),
+        (Self::Unparsed, "unparsed"),
+        (Self::Midway, "midway"),
+        (Self::LateLost, "late_lost"),
+    ];
+
+    /// Whether a value above zero means that traffic or a flow went unreported.
+    pub const fn is_loss(self) -> bool {
+        !matches!(self, Self::Spilled | Self::Midway | Self::LateUnmatched)
+    }
+}

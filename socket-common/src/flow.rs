@@ -1,0 +1,220 @@
+//! Flows, their owners and the keys they are found by.
+
+/// A conversation as one socket sees it. 48 bytes, no padding.
+///
+/// Both ends of a loopback connection have a tuple each, with local and remote exchanged.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Tuple {
+    /// Local address in network byte order; IPv4 in the first four bytes, the rest zero.
+    pub local: [u8; 16],
+    /// Remote address, as `local`.
+    pub remote: [u8; 16],
+    /// Local port.
+    pub local_port: u16,
+    /// Remote port.
+    pub remote_port: u16,
+    /// Inode number of the network namespace (`/proc/<pid>/ns/net`).
+    pub netns: u32,
+    /// [`FAMILY_IPV4`](crate::FAMILY_IPV4) or [`FAMILY_IPV6`](crate::FAMILY_IPV6).
+    pub family: u8,
+    /// [`PROTO_TCP`](crate::PROTO_TCP) or [`PROTO_UDP`](crate::PROTO_UDP).
+    pub protocol: u8,
+    /// Zero.
+    pub reserved: [u8; 6],
+}
+
+/// How sure the kernel side is of an owner; a higher rank replaces a lower one.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// No task is known.
+    #[default]
+    Unknown = 0,
+    /// Holds a descriptor of the socket, found when the agent started.
+    Holder = 1,
+    /// Created or bound the socket.
+    Creator = 2,
+    /// Owns the listening socket that the connection came in through.
+    Listener = 3,
+    /// Called connect or accept.
+    Opener = 4,
+    /// Was the first to send or to receive data.
+    FirstIo = 5,
+}
+
+/// The task behind a socket. 64 bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// Start of the process (thread group leader), boottime nanoseconds.
+    pub start: u64,
+    /// Cgroup v2 id (inode number of the directory); 0 if the kernel has none.
+    pub cgroup: u64,
+    /// Process id in the initial pid namespace; 0 means that no owner is known.
+    pub pid: u32,
+    /// Thread id in the initial pid namespace.
+    pub tid: u32,
+    /// Real user id, initial user namespace.
+    pub uid: u32,
+    /// Real group id.
+    pub gid: u32,
+    /// Effective user id.
+    pub euid: u32,
+    /// Effective group id.
+    pub egid: u32,
+    /// Name of the thread group leader, NUL-padded.
+    pub comm: [u8; 16],
+}
+
+/// Packets and bytes, as on the wire: IP packets, IP total length; an offloaded buffer counts as
+/// its segments. 32 bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// IP packets sent.
+    pub packets_out: u64,
+    /// Sum of the IP total lengths sent.
+    pub bytes_out: u64,
+    /// IP packets received.
+    pub packets_in: u64,
+    /// Sum of the IP total lengths received.
+    pub bytes_in: u64,
+}
+
+/// How a flow began.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Began {
+    /// Traffic on a socket whose beginning was not seen.
+    #[default]
+    Midway = 0,
+    /// TCP: connect was called.
+    Connect = 1,
+    /// TCP: the connection came in through a listener.
+    Accept = 2,
+    /// UDP: the first packet was sent.
+    Send = 3,
+    /// UDP: the first packet was received.
+    Receive = 4,
+    /// The socket was open when the agent started.
+    Existing = 5,
+}
+
+/// State of a TCP connection when its flow was handed over. 24 bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tcp {
+    /// Retransmitted segments.
+    pub retransmits: u32,
+    /// Smoothed round-trip time in microseconds; 0 if never measured.
+    pub srtt_us: u32,
+    /// `sk_err`, a positive errno, when the connection closed; 0 if it ended in order.
+    pub error: u32,
+    /// TCP state (`TCP_ESTABLISHED` = 1 ...) that the connection left to be closed, or, for an
+    /// open one, the state it is in when read; 0 if unknown.
+    pub state: u8,
+    /// Zero.
+    pub reserved: [u8; 3],
+    /// Time from SYN to the connection being established, nanoseconds; 0 if it never was.
+    pub connect_ns: u64,
+}
+
+/// The socket has further UDP peers in the peer table.
+pub const FLAG_HAS_PEERS: u8 = 1;
+/// UDP: the socket was connected to the peer when the flow was last touched.
+pub const FLAG_CONNECTED_PEER: u8 = 2;
+
+/// One flow as the kernel keeps it and hands it over. 248 bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flow {
+    /// Unique while the programs stay loaded; never 0.
+    pub id: u64,
+    /// Kernel address of the `struct sock`.
+    pub sock: u64,
+    /// Id of the first flow of the same socket: links UDP peers to the socket they belong to.
+    pub socket_id: u64,
+    /// Addresses, ports, network namespace.
+    pub tuple: Tuple,
+    /// The task behind it.
+    pub owner: Owner,
+    /// What crossed the wire since `first`.
+    pub traffic: Traffic,
+    /// First packet or connect, boottime nanoseconds.
+    pub first: u64,
+    /// Last packet.
+    pub last: u64,
+    /// First packet after the last pause of at least the idle timeout; 0 if there was none.
+    pub resumed: u64,
+    /// When the socket closed; 0 while it is open.
+    pub ended: u64,
+    /// TCP only; zero for UDP.
+    pub tcp: Tcp,
+    /// See [`Began`].
+    pub began: u8,
+    /// See [`Rank`]: of `owner`.
+    pub rank: u8,
+    /// `FLAG_*`.
+    pub flags: u8,
+    /// Zero.
+    pub reserved: [u8; 5],
+}
+
+/// Key of the peer table: further flows of one UDP socket.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PeerKey {
+    /// [`Flow::socket_id`].
+    pub socket_id: u64,
+    /// Remote address, as in [`Tuple`].
+    pub remote: [u8; 16],
+    /// Remote port.
+    pub port: u16,
+    /// As in [`Tuple`].
+    pub family: u8,
+    /// Zero.
+    pub reserved: [u8; 5],
+}
+
+/// Packets of a connection that has no socket of its own any more: TIME_WAIT, resets after close.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Late {
+    /// [`Flow::id`] of the closed flow.
+    pub flow: u64,
+    /// Since the flow was handed over.
+    pub traffic: Traffic,
+    /// Last of these packets; 0 if there was none.
+    pub last: u64,
+}
+
+/// Packets of a TCP handshake before the child socket exists.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// Kernel address of the listening `struct sock`.
+    pub listener: u64,
+    /// Arrival of the first SYN.
+    pub first: u64,
+    /// Last packet.
+    pub last: u64,
+    /// SYNs received, SYN-ACKs sent, and the final ACK.
+    pub traffic: Traffic,
+}
+
+/// Owner of a socket that has no flow yet: a listener, or a bound UDP socket.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SocketOwner {
+    /// Remote part zero; local address may be the wildcard.
+    pub tuple: Tuple,
+    /// The task behind it.
+    pub owner: Owner,
+    /// See [`Rank`].
+    pub rank: u8,
+    /// 1 for a listening TCP socket.
+    pub listening: u8,
+    /// Zero.
+    pub reserved: [u8; 6],
+}

@@ -1,0 +1,30 @@
+//! What the eBPF programs and the agent say to each other.
+//!
+//! Every type here is `#[repr(C)]`, has no padding that is not named, and holds plain integers in
+//! host byte order unless its docs say otherwise. Times are nanoseconds of the kernel's boottime
+//! clock.
+#![no_std]
+
+mod counter;
+mod event;
+mod flow;
+mod settings;
+
+pub use counter::{COUNTERS, Counter};
+pub use event::{
+    ARGS_MAX, ExecEvent, ExitEvent, FILENAME_MAX, FlowEvent, ForkEvent, Header, LateEvent, kind,
+};
+pub use flow::{
+    Began, FLAG_CONNECTED_PEER, FLAG_HAS_PEERS, Flow, Late, Owner, PeerKey, Pending, Rank,
+    SocketOwner, Tcp, Traffic, Tuple,
+};
+pub use settings::{FEATURE_BOOTTIME, Settings, UNICAST_REPLY_HIDDEN};
+
+/// Address family in [`Tuple::family`]: IPv4 (also for IPv4-mapped IPv6 sockets).
+pub const FAMILY_IPV4: u8 = 4;
+/// Address family in [`Tuple::family`]: IPv6.
+pub const FAMILY_IPV6: u8 = 6;
+/// `IPPROTO_TCP`.
+pub const PROTO_TCP: u8 = 6;
+/// `IPPROTO_UDP`.
+pub const PROTO_UDP: u8 = 17;
