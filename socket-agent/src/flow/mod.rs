@@ -1,5 +1,8 @@
 //! From the kernel's facts to flow records: timeouts, direction, late packets.
 
+mod community_id;
 mod record;
+pub mod role;
 
+pub use community_id::CommunityId;
 pub use record::{Direction, FlowRecord};
