@@ -1,1 +1,3 @@
 //! Whole-system scenarios.
+
+pub mod schema;
