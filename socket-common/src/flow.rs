@@ -94,6 +94,17 @@ pub struct Owner {
 
 #[cfg(feature = "user")]
 impl Owner {
+    /// The same owner with another name.
+    pub fn with_comm(mut self, bytes: [u8; 16]) -> Self {
+        let (low, high) = bytes.split_at(8);
+        for (word, part) in self.comm.iter_mut().zip([low, high]) {
+            let mut whole = [0; 8];
+            whole.copy_from_slice(part);
+            *word = u64::from_ne_bytes(whole);
+        }
+        self
+    }
+
     /// The bytes of `comm`, with the NULs at its end.
     pub fn comm_bytes(&self) -> [u8; 16] {
         let mut bytes = [0; 16];

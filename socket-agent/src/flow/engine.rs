@@ -6,9 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use socket_common::{
-    Began, FLAG_HAS_PEERS, Flow, Late, Owner, PROTO_TCP, Traffic, Tuple,
-};
+use socket_common::{Began, FLAG_HAS_PEERS, Flow, Late, Owner, PROTO_TCP, Traffic, Tuple};
 
 use super::{FlowRecord, role};
 
@@ -91,7 +89,13 @@ impl Engine {
     }
 
     /// A socket was closed. `now` is boottime nanoseconds.
-    pub fn closed(&mut self, flow: Flow, now: u64, kernel: &impl Kernel, out: &mut Vec<FlowRecord>) {
+    pub fn closed(
+        &mut self,
+        flow: Flow,
+        now: u64,
+        kernel: &impl Kernel,
+        out: &mut Vec<FlowRecord>,
+    ) {
         if flow.flags & FLAG_HAS_PEERS != 0 {
             let socket = ClosedSocket { owner: flow.owner, rank: flow.rank, ended: flow.ended };
             self.closed_sockets.insert(flow.socket_id, socket);
@@ -224,13 +228,7 @@ impl Engine {
         part
     }
 
-    fn emit(
-        &mut self,
-        part: Flow,
-        whole: &Flow,
-        kernel: &impl Kernel,
-        out: &mut Vec<FlowRecord>,
-    ) {
+    fn emit(&mut self, part: Flow, whole: &Flow, kernel: &impl Kernel, out: &mut Vec<FlowRecord>) {
         let began = role::began(part.began);
         let listening = match began {
             Began::Existing | Began::Midway => kernel.is_listening(&part.tuple),

@@ -117,7 +117,11 @@ fn nothing_new_after_a_pause_is_no_record() {
     let flow = tcp(1, 0);
     engine.scan(&[flow], 32 * SECOND, &mut kernel, &mut out);
     engine.closed(
-        Flow { ended: 40 * SECOND, tcp: socket_common::Tcp { state: LAST_ACK, ..flow.tcp }, ..flow },
+        Flow {
+            ended: 40 * SECOND,
+            tcp: socket_common::Tcp { state: LAST_ACK, ..flow.tcp },
+            ..flow
+        },
         40 * SECOND,
         &kernel,
         &mut out,
@@ -142,13 +146,7 @@ fn a_long_pause_takes_the_flow_out_of_the_tables() {
 fn peers_of_a_closed_socket_follow_it_with_its_owner() {
     let (mut engine, mut kernel, mut out) = (Engine::new(TIMEOUTS), Tables::default(), vec![]);
     let owner = Owner { pid: 42, ..Owner::default() };
-    let first = Flow {
-        flags: FLAG_HAS_PEERS,
-        ended: 2 * SECOND,
-        owner,
-        rank: 5,
-        ..udp(1, 1)
-    };
+    let first = Flow { flags: FLAG_HAS_PEERS, ended: 2 * SECOND, owner, rank: 5, ..udp(1, 1) };
     engine.closed(first, 2 * SECOND, &kernel, &mut out);
     let peer = udp(2, 1);
     kernel.open.insert(2, peer);
