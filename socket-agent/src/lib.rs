@@ -10,4 +10,5 @@ pub mod event;
 pub mod flow;
 pub mod output;
 pub mod process;
+pub mod run;
 pub mod sensor;
