@@ -190,18 +190,6 @@ impl Sensor {
     }
 }
 
-impl HookSet {
-    /// The name used in the configuration and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Fentry => "fentry",
-            Self::Kprobe => "kprobe",
-            Self::Cgroup => "cgroup",
-        }
-    }
-}
-
 /// The type information that the object is fitted to.
 fn target_btf(file: Option<&Path>) -> Result<Btf, SensorError> {
     let path = file.unwrap_or(Path::new(KERNEL_BTF));
