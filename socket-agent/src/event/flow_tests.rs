@@ -129,8 +129,9 @@ fn assert_golden(name: &str, document: &Value) {
         fs::write(&path, text).unwrap();
         return;
     }
-    let golden = fs::read_to_string(&path).unwrap();
-    assert_eq!(text, golden, "{} differs; UPDATE_GOLDEN=1 writes it anew", path.display());
+    let golden: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let place = path.display();
+    assert!(golden == *document, "{place} differs; UPDATE_GOLDEN=1 writes it anew\n{text}");
 }
 
 #[test]
