@@ -95,10 +95,7 @@ fn a_full_non_blocking_pipe_is_waited_for() {
 #[test]
 fn what_a_failed_flush_did_not_write_is_kept() {
     // A device that takes nothing: the error is the one of a full disk.
-    let Ok(mut output) = Output::file(Path::new("/dev/full")) else {
-        println!("skipped: no /dev/full here");
-        return;
-    };
+    let mut output = Output::file(Path::new("/dev/full")).unwrap();
     put(&mut output, "{}").unwrap();
     let error = output.flush().unwrap_err();
     let message = error.to_string();
