@@ -149,8 +149,8 @@ fn an_incoming_ipv6_flow_in_a_container() {
     record.complete = false;
     let flow = &mut record.flow;
     flow.tuple.family = FAMILY_IPV6;
-    flow.tuple.local = Ipv6Addr::LOCALHOST.octets();
-    flow.tuple.remote = Ipv6Addr::LOCALHOST.octets();
+    flow.tuple.local = Tuple::address_words(Ipv6Addr::LOCALHOST.octets());
+    flow.tuple.remote = Tuple::address_words(Ipv6Addr::LOCALHOST.octets());
     (flow.tuple.local_port, flow.tuple.remote_port) = (8080, 50_000);
     flow.began = Began::Accept as u8;
     flow.rank = Rank::Listener as u8;
