@@ -68,7 +68,9 @@ async fn observe(
         agent.hooks(),
         started.elapsed().as_millis()
     );
-    let wake = AsyncFd::register(agent.ring_descriptor()?).context("cannot wait for the ring")?;
+    let ring = agent.ring_descriptor()?;
+    // SAFETY: an owned descriptor, which keeps naming the ring for as long as it is registered.
+    let wake = unsafe { AsyncFd::register(ring) }.context("cannot wait for the ring")?;
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let end = async {
