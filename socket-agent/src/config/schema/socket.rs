@@ -38,6 +38,7 @@ pub(in crate::config) static SOCKET: &[Setting<SocketConfig>] = &[
         "Size of the ring through which closed flows leave the kernel."),
 
     unused("socket.tracefs_path", "", Path(|_, _| ()), "Where tracefs is mounted."),
+    unused("socket.include_localhost", "false", Switch(|_, _| ()), "Whether loopback traffic is reported; it always is."),
     unused("socket.perf_queue_size", "4096", Count(1, u32::MAX, |_, _| ()), "Samples that may wait."),
     unused("socket.lost_queue_size", "128", Count(1, u32::MAX, |_, _| ()), "Notices of lost samples that may wait."),
     unused("socket.err_queue_size", "1", Count(1, u32::MAX, |_, _| ()), "Errors that may wait."),

@@ -8,8 +8,8 @@ use super::{
     mounts::cgroup2_mount,
 };
 
-const MOUNT: &str = "mount -t cgroup2 none /sys/fs/cgroup/unified (or boot with \
-                     systemd.unified_cgroup_hierarchy=1)";
+/// Anywhere will do: without controllers, the hierarchy can be mounted beside those of version 1.
+const MOUNT: &str = "mkdir -p /run/cgroup2 && mount -t cgroup2 none /run/cgroup2";
 
 pub(super) fn probe_mount() -> Probe {
     match cgroup2_mount() {

@@ -27,6 +27,7 @@ const SETS: [(HookSet, &[Facility]); 3] = [
 /// What [`choose`] looks at.
 pub(super) const ASKED: &[Facility] = &[
     Facility::BpfSyscall,
+    Facility::Lockdown,
     Facility::Btf,
     Facility::Trampolines,
     Facility::Kprobes,
@@ -64,9 +65,16 @@ pub struct NoHookSet {
 /// What stands in the way, with the remedies.
 pub fn choose(facts: &HostFacts, requested: HookSet) -> Result<Choice, NoHookSet> {
     let mut failed = NoHookSet::new(requested);
-    if !facts.has(Facility::BpfSyscall) {
-        // Whatever else is missing follows from that.
-        failed.add(None, &[obstacle(facts, Facility::BpfSyscall)]);
+    // Two things that all sets rest on. Lockdown that could not be read is no obstacle yet.
+    let gate = if !facts.has(Facility::BpfSyscall) {
+        Some(Facility::BpfSyscall)
+    } else if matches!(facts.get(Facility::Lockdown), Some(Probe::Missing { .. })) {
+        Some(Facility::Lockdown)
+    } else {
+        None
+    };
+    if let Some(gate) = gate {
+        failed.add(None, &[obstacle(facts, gate)]);
         return Err(failed);
     }
     let considered =
@@ -181,7 +189,7 @@ mod tests {
         for third in [CgroupV2, CgroupSkb, RawTracepoints] {
             assert_eq!(chosen(&[Trampolines, Kprobes, third]), None);
         }
-        for common in [Btf, RingBuffer] {
+        for common in [BpfSyscall, Lockdown, Btf, RingBuffer] {
             assert_eq!(chosen(&[common]), None);
         }
     }
@@ -228,6 +236,13 @@ mod tests {
             "no hook set can be attached here: fentry: btf: broken; kprobe: btf: broken; cgroup: \
              btf: broken; mend it"
         );
+    }
+
+    #[test]
+    fn lockdown_that_could_not_be_read_is_no_obstacle() {
+        let mut facts = host_without(&[]);
+        facts.set(Facility::Lockdown, Probe::unprobed("not mounted", "mount it"));
+        assert!(choose(&facts, HookSet::Auto).is_ok());
     }
 
     #[test]

@@ -44,6 +44,11 @@ impl HostFacts {
         Self { kernel, btf_file: None, probes: answers.into_iter().collect() }
     }
 
+    /// Replaces an answer, where the sensor has learnt better: a set that turned out not to attach.
+    pub fn set(&mut self, facility: Facility, answer: Probe) {
+        self.probes.insert(facility, answer);
+    }
+
     /// Says that type information comes from a file, so that the kernel need not have any.
     #[must_use]
     pub fn with_btf_file(mut self, file: Option<PathBuf>) -> Self {
