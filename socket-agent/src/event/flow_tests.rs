@@ -218,6 +218,22 @@ fn a_failed_connect_is_a_failure() {
 }
 
 #[test]
+fn event_types_say_what_lies_within_the_record() {
+    for (complete, is_final, ended, expected) in [
+        (true, true, 1, &["info", "connection", "start", "end"][..]),
+        (true, true, 0, &["info", "connection", "start"]),
+        (true, false, 1, &["info", "connection", "start"]),
+        (false, true, 1, &["info", "connection", "end"]),
+        (false, true, 0, &["info", "connection"]),
+    ] {
+        let mut record = FlowRecord { complete, is_final, ..http() };
+        record.flow.ended = ended;
+        let document = document(&record, None);
+        assert_eq!(document["event"]["type"], serde_json::json!(expected), "{record:?}");
+    }
+}
+
+#[test]
 fn times_out_of_order_do_not_wrap() {
     let mut record = http();
     record.flow.last = 0;
