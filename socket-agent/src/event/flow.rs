@@ -58,13 +58,13 @@ pub fn write_flow(
     let traffic = flow.traffic;
 
     let local = Endpoint {
-        ip: address(tuple, &tuple.local),
+        ip: address(tuple, tuple.local),
         port: tuple.local_port,
         packets: traffic.packets_out,
         bytes: traffic.bytes_out,
     };
     let remote = Endpoint {
-        ip: address(tuple, &tuple.remote),
+        ip: address(tuple, tuple.remote),
         port: tuple.remote_port,
         packets: traffic.packets_in,
         bytes: traffic.bytes_in,
@@ -200,10 +200,10 @@ const fn event_types(record: &FlowRecord) -> &'static [&'static str] {
     }
 }
 
-fn address(tuple: &Tuple, bytes: &[u8; 16]) -> IpAddr {
-    match bytes {
-        [a, b, c, d, ..] if tuple.family == FAMILY_IPV4 => Ipv4Addr::new(*a, *b, *c, *d).into(),
-        bytes => Ipv6Addr::from(*bytes).into(),
+fn address(tuple: &Tuple, words: [u32; 4]) -> IpAddr {
+    match Tuple::address_bytes(words) {
+        [a, b, c, d, ..] if tuple.family == FAMILY_IPV4 => Ipv4Addr::new(a, b, c, d).into(),
+        bytes => Ipv6Addr::from(bytes).into(),
     }
 }
 

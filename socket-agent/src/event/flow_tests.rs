@@ -74,8 +74,8 @@ fn http() -> FlowRecord {
         protocol: PROTO_TCP,
         ..Tuple::default()
     };
-    tuple.local[..4].copy_from_slice(&[10, 0, 2, 15]);
-    tuple.remote[..4].copy_from_slice(&[151, 101, 66, 217]);
+    tuple.local[0] = u32::from_ne_bytes([10, 0, 2, 15]);
+    tuple.remote[0] = u32::from_ne_bytes([151, 101, 66, 217]);
     let flow = Flow {
         id: 0x1_0000_002a,
         sock: 0xffff_8de2_9d33_7000,
@@ -149,8 +149,8 @@ fn an_incoming_ipv6_flow_in_a_container() {
     record.complete = false;
     let flow = &mut record.flow;
     flow.tuple.family = FAMILY_IPV6;
-    flow.tuple.local = Ipv6Addr::LOCALHOST.octets();
-    flow.tuple.remote = Ipv6Addr::LOCALHOST.octets();
+    flow.tuple.local = Tuple::address_words(Ipv6Addr::LOCALHOST.octets());
+    flow.tuple.remote = Tuple::address_words(Ipv6Addr::LOCALHOST.octets());
     (flow.tuple.local_port, flow.tuple.remote_port) = (8080, 50_000);
     flow.began = Began::Accept as u8;
     flow.rank = Rank::Listener as u8;

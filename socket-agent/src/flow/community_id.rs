@@ -21,8 +21,9 @@ impl CommunityId {
     /// The id of a TCP or UDP conversation.
     pub fn of(tuple: &Tuple) -> Self {
         let length = if tuple.family == FAMILY_IPV4 { 4 } else { 16 };
-        let local = (&tuple.local[..length], tuple.local_port);
-        let remote = (&tuple.remote[..length], tuple.remote_port);
+        let (near, far) = (Tuple::address_bytes(tuple.local), Tuple::address_bytes(tuple.remote));
+        let local = (&near[..length], tuple.local_port);
+        let remote = (&far[..length], tuple.remote_port);
         // The lower address, or on equal addresses the lower port, goes first.
         let (low, high) = if local <= remote { (local, remote) } else { (remote, local) };
 
@@ -71,7 +72,7 @@ mod tests {
                     bytes = ip.octets();
                 }
             }
-            (bytes, address.port())
+            (Tuple::address_words(bytes), address.port())
         };
         (tuple.local, tuple.local_port) = set(local);
         (tuple.remote, tuple.remote_port) = set(remote);

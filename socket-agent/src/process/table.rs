@@ -258,7 +258,7 @@ impl ProcessTable {
             self.insert(key, Entry::new(process));
         } else {
             self.counters.unresolved += 1;
-            let image = Arc::new(Image::from_comm(&owner.comm));
+            let image = Arc::new(Image::from_comm(&owner.comm_bytes()));
             let process = self.process(key, owner.start, 0, image);
             self.insert(key, Entry { exited: true, ..Entry::new(process) });
             self.exits.push_back((Clock::boottime(), key));

@@ -32,7 +32,7 @@ fn exit(pid: u32, start: u64, time: u64) -> ExitEvent {
 fn owner(pid: u32, start: u64) -> Owner {
     let mut comm = [0; 16];
     comm[..5].copy_from_slice(b"short");
-    Owner { pid, start, comm, ..Owner::default() }
+    Owner { pid, start, ..Owner::default() }.with_comm(comm)
 }
 
 fn name(table: &mut ProcessTable, pid: u32, start: u64) -> String {

@@ -1,1 +1,4 @@
-//! To be filled.
+//! What the kernel tells.
+
+pub mod ebpf;
+pub mod host;
