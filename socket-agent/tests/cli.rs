@@ -48,14 +48,15 @@ fn a_wrong_file_and_wrong_arguments() {
         "modules:\n- module: system\n  datasets: [socket]\n  socket.tables.flows: 0\n  x: 1\n",
     );
     let (status, stdout, stderr) =
-        output(&["test", "config", "-c", &file, "-E", "socket.hooks=best"]);
+        output(&["test", "config", "-c", &file, "-E", "socket.hooks=best", "-E", "what"]);
     assert_eq!((status, stdout.as_str()), (Some(1), ""));
     assert_eq!(
         stderr,
         format!(
             "error: {file}:4:24: socket.tables.flows is 0; allowed: a whole number from 1 to \
              16777216\n\
-             error: {file}:5:3: unknown key x; the nearest known key is index\n\
+             error: {file}:5:3: unknown key x; the nearest known key is user\n\
+             error: -E what: not key=value; write for example -E socket.hooks=auto\n\
              error: -E socket.hooks=best: socket.hooks is \"best\"; allowed: auto, fentry, kprobe, \
              cgroup\n"
         )

@@ -15,7 +15,7 @@ pub struct RunOptions {
 }
 
 pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
-    let loaded = load(&sources(arguments)?)?;
+    let loaded = load(&sources(arguments))?;
     let output = match &arguments.output_file {
         Some(path) => OutputTarget::File(path.clone()),
         None => loaded.config.output.clone(),
@@ -25,15 +25,15 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Options of their own come last, so that they win over `-E`.
-fn sources(arguments: &RunArguments) -> anyhow::Result<Sources> {
-    let mut sources = arguments.source.sources()?;
+fn sources(arguments: &RunArguments) -> Sources {
+    let mut sources = arguments.source.sources();
     let options =
         [("--hooks", "socket.hooks", &arguments.hooks), ("--btf", "socket.btf", &arguments.btf)];
     for (option, key, value) in options {
         let change = value.as_deref().map(|value| Override::from_option(option, key, value));
         sources.overrides.extend(change);
     }
-    Ok(sources)
+    sources
 }
 
 /// Reads the configuration, and logs where it came from and what has no effect.

@@ -20,20 +20,19 @@ enum Given {
     Yaml(String),
     /// To be taken as it is.
     Text(String),
+    /// There was no `=`, or no key: told with all other problems.
+    Nothing,
 }
 
 impl Override {
-    /// Reads the argument of `-E`.
-    ///
-    /// # Errors
-    /// One line, if there is no `=` or no key.
-    pub fn from_argument(argument: &str) -> Result<Self, Problem> {
+    /// Reads the argument of `-E`. One that is not `key=value` is a problem when it is applied.
+    pub fn from_argument(argument: &str) -> Self {
         let place = Place::whole(format!("-E {argument}"));
         match argument.split_once('=') {
             Some((key, value)) if !key.trim().is_empty() => {
-                Ok(Self { key: key.trim().to_owned(), value: Given::Yaml(value.to_owned()), place })
+                Self { key: key.trim().to_owned(), value: Given::Yaml(value.to_owned()), place }
             }
-            _ => Err(Problem::new(&place, "not key=value; write for example -E socket.hooks=auto")),
+            _ => Self { key: String::new(), value: Given::Nothing, place },
         }
     }
 
@@ -49,6 +48,10 @@ impl Override {
     /// Applies the change. Modules are found under [`MODULES`] already.
     pub(super) fn apply(&self, root: &mut Node, problems: &mut Vec<Problem>) {
         let value = match &self.value {
+            Given::Nothing => {
+                let reason = "not key=value; write for example -E socket.hooks=auto";
+                return problems.push(Problem::new(&self.place, reason));
+            }
             Given::Text(text) => Some(Value::Scalar(text.clone())),
             Given::Yaml(text) => {
                 let mut found = Vec::new();

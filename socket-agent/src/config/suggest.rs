@@ -19,12 +19,15 @@ pub(super) fn key_hint(forms: [&str; 2], known: &[&str]) -> String {
         let (key, edits) = nearest(form, known.iter().copied())?;
         Some((key, edits, is_close(form, edits)))
     });
-    let found = found.into_iter().flatten();
-    if let Some((key, ..)) = found.clone().find(|(.., close)| *close) {
+    if let Some((key, ..)) = found.into_iter().flatten().find(|(.., close)| *close) {
         return format!("; did you mean {key}?");
     }
-    match found.min_by_key(|(_, edits, _)| *edits) {
-        Some((key, ..)) => format!("; the nearest known key is {key}"),
+    // Far from all of them: what begins alike says more than the number of edits.
+    let alike = |key: &&&str| (strsim::jaro_winkler(forms[0], key) * 1e6) as u64;
+    let leads_here =
+        |key: &&&str| forms[0].strip_prefix(**key).is_some_and(|rest| rest.starts_with('.'));
+    match known.iter().filter(|key| !leads_here(key)).max_by_key(alike) {
+        Some(key) => format!("; the nearest known key is {key}"),
         None => String::new(),
     }
 }

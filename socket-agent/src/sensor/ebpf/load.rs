@@ -151,13 +151,17 @@ impl Sensor {
         })
     }
 
-    /// Takes what was counted for a closed connection since its flow was handed over.
+    /// Takes what was counted for a closed flow since it was handed over. An entry that a newer
+    /// connection between the same ends has made stays.
     ///
     /// # Errors
     ///
     /// The kernel refuses the removal.
-    pub fn take_late(&mut self, tuple: &Tuple) -> Result<Option<Late>, SensorError> {
-        self.tables.late.take(tuple)
+    pub fn take_late(&mut self, flow: u64, tuple: &Tuple) -> Result<Option<Late>, SensorError> {
+        match self.tables.late.get(tuple) {
+            Some(late) if late.flow == flow => self.tables.late.take(tuple),
+            _ => Ok(None),
+        }
     }
 
     /// Listening TCP sockets and bound UDP sockets.

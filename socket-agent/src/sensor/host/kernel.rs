@@ -1,6 +1,6 @@
 //! Release and architecture of the running kernel.
 
-use std::{ffi::CStr, fmt, mem::MaybeUninit};
+use std::{ffi::CStr, fmt, mem::MaybeUninit, path::Path};
 
 /// The running kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,6 +43,11 @@ impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.release, self.machine)
     }
+}
+
+/// Whether the kernel has IPv6, which `ipv6.disable=1` or a missing module take away.
+pub fn has_ipv6() -> bool {
+    Path::new("/proc/net/if_inet6").exists()
 }
 
 #[cfg(test)]

@@ -30,5 +30,5 @@ mod trampolines;
 pub use choose::{Choice, NoHookSet, choose};
 pub use facility::{Facility, Probe};
 pub use facts::HostFacts;
-pub use kernel::Kernel;
+pub use kernel::{Kernel, has_ipv6};
 pub use mounts::{cgroup2_mount, tracefs_mount};
