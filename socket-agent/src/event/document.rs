@@ -44,7 +44,7 @@ pub(super) struct Event<'a> {
     pub(super) action: &'static str,
     pub(super) category: [&'static str; 1],
     #[serde(rename = "type")]
-    pub(super) types: &'a [&'static str],
+    pub(super) types: &'static [&'static str],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) outcome: Option<&'static str>,
     pub(super) module: &'static str,

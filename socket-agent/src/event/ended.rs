@@ -23,9 +23,10 @@ mod state {
 /// `system.audit.socket.ended`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// `open`: it had not ended when it was reported, and a further record follows.
+    /// `open`: the socket was open when this record, which is not final, was made.
     Open,
-    /// `idle`: nothing crossed it for the inactivity timeout; the socket is still open.
+    /// `idle`: this is its final record, made because nothing crossed it for the inactivity timeout;
+    /// the socket is still open.
     Idle,
     /// `closed`: the socket was closed. UDP, and TCP when no more is known.
     Closed,

@@ -77,7 +77,6 @@ pub fn write_flow(
 
     // A flow whose last packet was not timed has the length zero.
     let last = flow.last.max(flow.first);
-    let types = event_types(record);
     let outcome = ended::connected(flow).map(|good| if good { "success" } else { "failure" });
     let reported = facts.reported.millis();
     let (start, end) = (clock.wall(flow.first).nanos(), clock.wall(last).nanos());
@@ -91,7 +90,7 @@ pub fn write_flow(
             kind: "event",
             action: "network_flow",
             category: ["network"],
-            types: &types.0[..types.1],
+            types: event_types(record),
             outcome,
             module: "system",
             dataset: "socket",
@@ -190,15 +189,14 @@ fn socket_object<'a>(facts: &FlowFacts<'a>) -> Socket<'a> {
     }
 }
 
-/// `event.type`, and how many of the array count. `start` and `end` say what is certain to lie
-/// within this record.
-fn event_types(record: &FlowRecord) -> ([&'static str; 4], usize) {
-    if record.complete {
-        (["info", "connection", "start", "end"], 4)
-    } else if record.is_final && record.flow.ended != 0 {
-        (["info", "connection", "end", ""], 3)
-    } else {
-        (["info", "connection", "", ""], 2)
+/// `event.type`: `start` and `end` where the flow's beginning and the socket's end are in this
+/// record.
+const fn event_types(record: &FlowRecord) -> &'static [&'static str] {
+    match (record.complete, record.is_final && record.flow.ended != 0) {
+        (true, true) => &["info", "connection", "start", "end"],
+        (true, false) => &["info", "connection", "start"],
+        (false, true) => &["info", "connection", "end"],
+        (false, false) => &["info", "connection"],
     }
 }
 

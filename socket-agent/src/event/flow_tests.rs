@@ -74,8 +74,8 @@ fn http() -> FlowRecord {
         protocol: PROTO_TCP,
         ..Tuple::default()
     };
-    tuple.local[..4].copy_from_slice(&[10, 0, 2, 15]);
-    tuple.remote[..4].copy_from_slice(&[151, 101, 66, 217]);
+    tuple.local[0] = u32::from_ne_bytes([10, 0, 2, 15]);
+    tuple.remote[0] = u32::from_ne_bytes([151, 101, 66, 217]);
     let flow = Flow {
         id: 0x1_0000_002a,
         sock: 0xffff_8de2_9d33_7000,
@@ -215,6 +215,22 @@ fn a_failed_connect_is_a_failure() {
     assert_eq!(document["event"]["outcome"], "failure");
     assert_eq!(document["system"]["audit"]["socket"]["ended"], "refused");
     assert_eq!(document["system"]["audit"]["socket"]["tcp"]["error"], refused);
+}
+
+#[test]
+fn event_types_say_what_lies_within_the_record() {
+    for (complete, is_final, ended, expected) in [
+        (true, true, 1, &["info", "connection", "start", "end"][..]),
+        (true, true, 0, &["info", "connection", "start"]),
+        (true, false, 1, &["info", "connection", "start"]),
+        (false, true, 1, &["info", "connection", "end"]),
+        (false, true, 0, &["info", "connection"]),
+    ] {
+        let mut record = FlowRecord { complete, is_final, ..http() };
+        record.flow.ended = ended;
+        let document = document(&record, None);
+        assert_eq!(document["event"]["type"], serde_json::json!(expected), "{record:?}");
+    }
 }
 
 #[test]

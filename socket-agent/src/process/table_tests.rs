@@ -1,4 +1,7 @@
-use std::process::{Command, Stdio};
+use std::{
+    io::{Read, Write},
+    process::{Command, Stdio},
+};
 
 use socket_common::{Header, kind};
 
@@ -241,6 +244,10 @@ fn a_real_child() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    // The kernel reports the exec before the new arguments can be read: wait until it runs.
+    let mut echo = [0];
+    child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut echo).unwrap();
     let pid = child.id();
     let snapshot = Proc::new(Path::new("/proc")).read(pid).unwrap();
     let start = table.ticks.to_nanos(snapshot.start_ticks) + 1;
