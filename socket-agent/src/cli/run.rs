@@ -20,7 +20,7 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
         Some(path) => OutputTarget::File(path.clone()),
         None => loaded.config.output.clone(),
     };
-    crate::run::run(loaded.config, RunOptions { duration: arguments.duration, output })?;
+    crate::run::run(&loaded.config, &RunOptions { duration: arguments.duration, output })?;
     Ok(ExitCode::SUCCESS)
 }
 

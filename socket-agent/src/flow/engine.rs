@@ -199,11 +199,11 @@ impl Engine {
 
     /// A further peer's owner may be older than what the socket came to know.
     fn with_best_owner(&self, mut flow: Flow) -> Flow {
-        if let Some(socket) = self.closed_sockets.get(&flow.socket_id) {
-            if flow.rank < socket.rank {
-                flow.owner = socket.owner;
-                flow.rank = socket.rank;
-            }
+        if let Some(socket) = self.closed_sockets.get(&flow.socket_id)
+            && flow.rank < socket.rank
+        {
+            flow.owner = socket.owner;
+            flow.rank = socket.rank;
         }
         flow
     }

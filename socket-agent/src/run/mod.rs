@@ -28,7 +28,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// # Errors
 ///
 /// No hook set can be used, the output cannot be written, or the kernel refuses to be read.
-pub fn run(config: Config, options: RunOptions) -> anyhow::Result<()> {
+pub fn run(config: &Config, options: &RunOptions) -> anyhow::Result<()> {
     // Opened first: a mistake in its name must not cost a start of the sensor.
     let output = match &options.output {
         OutputTarget::Stdout => Output::stdout()?,
@@ -38,7 +38,7 @@ pub fn run(config: Config, options: RunOptions) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start the event loop")?;
-    let result = runtime.block_on(observe(&config, options.duration, output));
+    let result = runtime.block_on(observe(config, options.duration, output));
     match result {
         Err(error) if is_closed(&error) => {
             log::info!(target: "output", "the reader is gone; stopping");

@@ -16,6 +16,9 @@ use super::{
     sets::{Hook, Program, When},
 };
 
+const NO_BTF: &str = "the kernel publishes no BTF";
+const NO_CGROUP: &str = "no cgroup v2 hierarchy";
+
 /// A hook that could not be attached, and what is less exact without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Degraded {
@@ -79,8 +82,10 @@ fn arguments_match(program: &Program, places: &Places<'_>) -> bool {
 
 fn describe(program: &Program) -> String {
     let place = match program.hook {
-        Hook::Kprobe(names) | Hook::Kretprobe(names) => names.join(" or "),
-        Hook::Fentry(name) | Hook::Fexit(name, _) | Hook::RawTracepoint(name) => name.to_owned(),
+        Hook::Kprobe(name)
+        | Hook::Fentry(name)
+        | Hook::Fexit(name, _)
+        | Hook::RawTracepoint(name) => name.to_owned(),
         Hook::CgroupEgress | Hook::CgroupIngress | Hook::CgroupSock => "root cgroup".to_owned(),
     };
     format!("{} at {place}", program.name)
@@ -90,48 +95,46 @@ fn one(ebpf: &mut Ebpf, wanted: &Program, places: &Places<'_>) -> Result<(), Str
     let program = ebpf
         .program_mut(wanted.name)
         .ok_or_else(|| "the embedded object has no such program".to_owned())?;
-    let result = match wanted.hook {
-        Hook::RawTracepoint(name) => typed::<RawTracePoint>(program)
-            .and_then(|p| p.load().and_then(|()| p.attach(name)).map(drop).map_err(line)),
+    match wanted.hook {
+        Hook::RawTracepoint(name) => {
+            let program = typed::<RawTracePoint>(program)?;
+            program.load().and_then(|()| program.attach(name)).map(drop).map_err(line)
+        }
         Hook::Fentry(name) => {
-            let btf = places.kernel_btf.ok_or("the kernel publishes no BTF")?;
-            typed::<FEntry>(program)
-                .and_then(|p| p.load(name, btf).and_then(|()| p.attach()).map(drop).map_err(line))
+            let btf = places.kernel_btf.ok_or(NO_BTF)?;
+            let program = typed::<FEntry>(program)?;
+            program.load(name, btf).and_then(|()| program.attach()).map(drop).map_err(line)
         }
         Hook::Fexit(name, _) => {
-            let btf = places.kernel_btf.ok_or("the kernel publishes no BTF")?;
-            typed::<FExit>(program)
-                .and_then(|p| p.load(name, btf).and_then(|()| p.attach()).map(drop).map_err(line))
+            let btf = places.kernel_btf.ok_or(NO_BTF)?;
+            let program = typed::<FExit>(program)?;
+            program.load(name, btf).and_then(|()| program.attach()).map(drop).map_err(line)
         }
-        Hook::Kprobe(names) | Hook::Kretprobe(names) => {
-            let probe = typed::<KProbe>(program)?;
-            probe.load().map_err(line)?;
-            let first = first_of(probe, names);
-            if let (Ok(()), Some(also), true) = (&first, wanted.also, places.ipv6) {
-                probe.attach(also, 0).map(drop).map_err(line)
-            } else {
-                first
+        Hook::Kprobe(function) => {
+            let program = typed::<KProbe>(program)?;
+            program.load().and_then(|()| program.attach(function, 0)).map_err(line)?;
+            match wanted.also.filter(|_| places.ipv6) {
+                Some(also) => program.attach(also, 0).map(drop).map_err(line),
+                None => Ok(()),
             }
         }
         Hook::CgroupEgress | Hook::CgroupIngress => {
-            let cgroup = places.cgroup.ok_or("no cgroup v2 hierarchy")?;
-            let kind = if wanted.hook == Hook::CgroupEgress {
-                CgroupSkbAttachType::Egress
-            } else {
-                CgroupSkbAttachType::Ingress
+            let cgroup = places.cgroup.ok_or(NO_CGROUP)?;
+            let kind = match wanted.hook {
+                Hook::CgroupEgress => CgroupSkbAttachType::Egress,
+                _ => CgroupSkbAttachType::Ingress,
             };
             let program = typed::<CgroupSkb>(program)?;
             program.load().map_err(line)?;
             beside_others(|mode| program.attach(cgroup, kind, mode).map(drop))
         }
         Hook::CgroupSock => {
-            let cgroup = places.cgroup.ok_or("no cgroup v2 hierarchy")?;
+            let cgroup = places.cgroup.ok_or(NO_CGROUP)?;
             let program = typed::<CgroupSock>(program)?;
             program.load().map_err(line)?;
             beside_others(|mode| program.attach(cgroup, mode).map(drop))
         }
-    };
-    result
+    }
 }
 
 /// Attaches to a cgroup so that programs of others stay. A link (5.7) always does and takes no flag
@@ -144,18 +147,6 @@ fn beside_others(
         .map_err(line)
 }
 
-/// Attaches to the first function of the list that the kernel accepts.
-fn first_of(probe: &mut KProbe, names: &[&str]) -> Result<(), String> {
-    let mut reasons = Vec::new();
-    for name in names {
-        match probe.attach(name, 0) {
-            Ok(_) => return Ok(()),
-            Err(error) => reasons.push(format!("{name}: {}", one_line(&error))),
-        }
-    }
-    Err(reasons.join("; "))
-}
-
 fn typed<'a, P>(program: &'a mut aya::programs::Program) -> Result<&'a mut P, String>
 where
     &'a mut P: TryFrom<&'a mut aya::programs::Program>,
@@ -163,6 +154,7 @@ where
     program.try_into().map_err(|_| "the embedded object has it as another type".to_owned())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn line(error: ProgramError) -> String {
     one_line(&error)
 }

@@ -51,6 +51,9 @@ pub enum SensorError {
     },
 }
 
+/// Longest reason that is shown, in characters.
+const LONGEST: usize = 400;
+
 /// An error and its causes on one line.
 pub(super) fn one_line(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -64,9 +67,11 @@ pub(super) fn one_line(error: &dyn std::error::Error) -> String {
         cause = inner.source();
     }
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.len() <= 400 {
+    // The verifier says what is wrong at the end of its long log.
+    let skipped = line.chars().count().saturating_sub(LONGEST);
+    if skipped == 0 {
         line
     } else {
-        format!("... {}", &line[line.ceil_char_boundary(line.len() - 400)..])
+        format!("... {}", line.chars().skip(skipped).collect::<String>())
     }
 }

@@ -5,10 +5,8 @@ use crate::config::HookSet;
 /// Where a program is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hook {
-    /// Entry of the first of these functions that can be probed.
-    Kprobe(&'static [&'static str]),
-    /// Return from the first of these functions that can be probed.
-    Kretprobe(&'static [&'static str]),
+    /// Entry of a function, or return from it: the object says which.
+    Kprobe(&'static str),
     /// Trampoline at the entry of a function.
     Fentry(&'static str),
     /// Trampoline at the return from a function with this many arguments.
@@ -132,44 +130,44 @@ const fn both(name: &'static str, hook: Hook, when: When, also: &'static str) ->
 }
 
 const KPROBE: [Program; 11] = [
-    program("kprobe_state", Hook::Kprobe(&["tcp_set_state"]), When::Required),
+    program("kprobe_state", Hook::Kprobe("tcp_set_state"), When::Required),
     program(
         "kprobe_listen",
-        Hook::Kprobe(&["inet_csk_listen_start"]),
+        Hook::Kprobe("inet_csk_listen_start"),
         When::Wanted("listeners have no owner"),
     ),
-    program("kprobe_output4", Hook::Kprobe(&["ip_output"]), When::Required),
+    program("kprobe_output4", Hook::Kprobe("ip_output"), When::Required),
     program(
         "kprobe_output4_multi",
-        Hook::Kprobe(&["ip_mc_output"]),
+        Hook::Kprobe("ip_mc_output"),
         When::Wanted("multicast sent is not counted"),
     ),
-    program("kprobe_output6", Hook::Kprobe(&["ip6_output"]), When::Ipv6),
-    program("kprobe_input", Hook::Kprobe(&["sk_filter_trim_cap"]), When::Required),
+    program("kprobe_output6", Hook::Kprobe("ip6_output"), When::Ipv6),
+    program("kprobe_input", Hook::Kprobe("sk_filter_trim_cap"), When::Required),
     program(
         "kretprobe_accept",
-        Hook::Kretprobe(&["inet_csk_accept"]),
+        Hook::Kprobe("inet_csk_accept"),
         When::Wanted("the first to send or receive owns an accepted connection"),
     ),
     both(
         "kprobe_bind",
-        Hook::Kprobe(&["udp_v4_get_port"]),
+        Hook::Kprobe("udp_v4_get_port"),
         When::Wanted("UDP servers are known only once they answer"),
         "udp_v6_get_port",
     ),
     both(
         "kprobe_udp_received",
-        Hook::Kprobe(&["udp_recvmsg"]),
+        Hook::Kprobe("udp_recvmsg"),
         When::Wanted(RECEIVER),
         "udpv6_recvmsg",
     ),
     both(
         "kprobe_closed",
-        Hook::Kprobe(&["udp_destroy_sock"]),
+        Hook::Kprobe("udp_destroy_sock"),
         When::Wanted("UDP flows end by timeout, not when the socket is closed"),
         "udpv6_destroy_sock",
     ),
-    program("kprobe_tcp_received", Hook::Kprobe(&["tcp_rcv_space_adjust"]), When::Wanted(RECEIVER)),
+    program("kprobe_tcp_received", Hook::Kprobe("tcp_rcv_space_adjust"), When::Wanted(RECEIVER)),
 ];
 
 /// The programs of a set, those that open tables first. `Auto` has none.

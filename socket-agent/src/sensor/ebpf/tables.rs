@@ -59,11 +59,9 @@ impl<K: Copy + Default + 'static, V: Copy + Default + 'static> Table<K, V> {
                 Err(error) => return Err(self.failed(error)),
             }
         }
-        for entry in self.map.iter() {
-            // An element that vanished meanwhile is reported elsewhere.
-            if let Ok((key, value)) = entry {
-                each(key.0, value.0);
-            }
+        // An element that vanished meanwhile is reported elsewhere.
+        for (key, value) in self.map.iter().flatten() {
+            each(key.0, value.0);
         }
         Ok(())
     }
