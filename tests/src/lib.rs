@@ -1,1 +1,8 @@
-//! Whole-system scenarios.
+//! Whole-system scenarios: real traffic on real kernels, compared with what the agent says of it.
+//!
+//! Data goes one way: a scenario (a function in [`scenarios`]) moves [`puppet`] processes over
+//! [`net`]works it made, a [`capture`] of its own tells what crossed the wire, and [`expect`] compares
+//! that with the documents that the [`agent`] printed.
+
+pub mod capture;
+pub mod net;
