@@ -4,6 +4,7 @@
 //! [`net`]works it made, a [`capture`] of its own tells what crossed the wire, and [`expect`] compares
 //! that with the documents that the [`agent`] printed.
 
+pub mod agent;
 pub mod capture;
 pub mod net;
 pub mod puppet;
