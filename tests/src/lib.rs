@@ -6,5 +6,6 @@
 
 pub mod agent;
 pub mod capture;
+pub mod expect;
 pub mod net;
 pub mod puppet;

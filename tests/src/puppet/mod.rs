@@ -34,7 +34,7 @@ const ANSWER: Duration = Duration::from_secs(90);
 pub struct Puppet {
     channel: Channel,
     pid: u32,
-    name: String,
+    arguments: Vec<String>,
     /// `None` for a forked puppet, which the kernel reaps.
     child: Option<Child>,
 }
@@ -44,11 +44,14 @@ impl Puppet {
     pub fn spawn(netns: &Netns, name: &str) -> Result<Self> {
         let (ours, theirs) = Channel::pair()?;
         ours.set_limit(ANSWER)?;
-        let mut process = Process::new(executable()?);
+        let program = executable()?;
+        let mut process = Process::new(&program);
         process.args(["role", name]).stdin(Stdio::from(theirs.into_fd())).stdout(Stdio::null());
         let child =
             netns.run(|| process.spawn().with_context(|| format!("starting puppet {name}")))?;
-        Ok(Self { channel: ours, pid: child.id(), name: name.to_owned(), child: Some(child) })
+        let arguments =
+            [&*program.to_string_lossy(), "role", name].map(str::to_owned).into_iter().collect();
+        Ok(Self { channel: ours, pid: child.id(), arguments, child: Some(child) })
     }
 
     /// Process id.
@@ -56,10 +59,13 @@ impl Puppet {
         self.pid
     }
 
-    /// The arguments it was started with.
-    pub fn arguments(&self) -> Result<Vec<String>> {
-        let name = self.name.clone();
-        Ok(vec![executable()?.to_string_lossy().into_owned(), "role".to_owned(), name])
+    /// The arguments it was started with, the program's first; a forked puppet has its parent's.
+    pub fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
+
+    fn name(&self) -> &str {
+        self.arguments.last().map_or("", String::as_str)
     }
 
     /// Begins a step without waiting for its answer; [`Puppet::finish`] does that.
@@ -74,7 +80,7 @@ impl Puppet {
     pub fn finish(&self) -> Result<Reply> {
         match self.answer()? {
             Reply::Failed { errno, reason } => {
-                bail!("puppet {} ({}): {reason} (errno {errno})", self.name, self.pid)
+                bail!("puppet {} ({}): {reason} (errno {errno})", self.name(), self.pid)
             }
             reply => Ok(reply),
         }
@@ -96,7 +102,7 @@ impl Puppet {
     }
 
     fn answer(&self) -> Result<Reply> {
-        let name = &self.name;
+        let name = self.name();
         let (reply, _) = self
             .channel
             .receive()
@@ -194,13 +200,13 @@ impl Puppet {
     }
 
     /// Forks; sockets keep their descriptors in the child.
-    pub fn fork(&self, name: &str) -> Result<Self> {
+    pub fn fork(&self) -> Result<Self> {
         self.begin(&Command::Fork)?;
         let (reply, fd) = self.channel.receive()?.context("the puppet is gone")?;
         let (Reply::Forked { pid }, Some(fd)) = (reply, fd) else { bail!("the fork failed") };
         let channel = Channel::from_fd(fd);
         channel.set_limit(ANSWER)?;
-        let child = Self { channel, pid, name: name.to_owned(), child: None };
+        let child = Self { channel, pid, arguments: self.arguments.clone(), child: None };
         child.finish()?;
         Ok(child)
     }
@@ -228,10 +234,10 @@ impl Puppet {
         let mut child = self.child.take().context("only a spawned puppet is waited for")?;
         match self.channel.receive::<Reply>()? {
             None => {}
-            Some((reply, _)) => bail!("last words of {}: {reply:?}", self.name),
+            Some((reply, _)) => bail!("last words of {}: {reply:?}", self.name()),
         }
         let status = child.wait()?;
-        ensure!(status.success(), "puppet {} ended with {status}", self.name);
+        ensure!(status.success(), "puppet {} ended with {status}", self.name());
         Ok(())
     }
 }
