@@ -7,5 +7,10 @@
 pub mod agent;
 pub mod capture;
 pub mod expect;
+pub mod lab;
 pub mod net;
+pub mod place;
 pub mod puppet;
+pub mod runner;
+pub mod scenarios;
+pub mod skip;

@@ -147,9 +147,9 @@ impl Session {
         Ok(documents)
     }
 
-    /// The agent itself.
-    pub fn agent(&self) -> &Agent {
-        &self.agent
+    /// The documents that came so far.
+    pub fn documents(&self) -> Vec<Doc> {
+        self.agent.documents()
     }
 
     /// The documents of many ends, as far as they come in time. Each document is looked at once.

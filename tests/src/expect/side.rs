@@ -40,32 +40,35 @@ pub struct Side {
     pub(super) gid: u32,
     pub(super) began: Option<&'static str>,
     pub(super) ended: Option<&'static str>,
+    /// Empty if it must be absent.
     pub(super) outcome: &'static str,
     pub(super) complete: Option<bool>,
     pub(super) is_final: bool,
 }
 
 impl Side {
-    /// The end that called connect; closed in order.
+    /// The end that called connect.
     pub fn connected(puppet: &Puppet, sock: Sock) -> Result<Self> {
         let side = Self::of(puppet, Transport::Tcp, sock.local, peer(sock)?, Direction::Egress);
-        Ok(side.began("connect").ended("closed").complete(true))
+        Ok(side.began("connect").complete(true))
     }
 
-    /// The end that accepted; closed in order.
+    /// The end that accepted.
     pub fn accepted(puppet: &Puppet, sock: Sock) -> Result<Self> {
         let side = Self::of(puppet, Transport::Tcp, sock.local, peer(sock)?, Direction::Ingress);
-        Ok(side.began("accept").ended("closed").complete(true))
+        Ok(side.began("accept").complete(true))
     }
 
-    /// A UDP socket that sent first.
+    /// A UDP socket that sent first, and was closed.
     pub fn sender(puppet: &Puppet, local: SocketAddr, remote: SocketAddr) -> Self {
-        Self::of(puppet, Transport::Udp, local, remote, Direction::Egress).began("send")
+        let side = Self::of(puppet, Transport::Udp, local, remote, Direction::Egress);
+        side.began("send").ended("closed").complete(true)
     }
 
-    /// A UDP socket that received first.
+    /// A UDP socket that received first, and was closed.
     pub fn receiver(puppet: &Puppet, local: SocketAddr, remote: SocketAddr) -> Self {
-        Self::of(puppet, Transport::Udp, local, remote, Direction::Ingress).began("receive")
+        let side = Self::of(puppet, Transport::Udp, local, remote, Direction::Ingress);
+        side.began("receive").ended("closed").complete(true)
     }
 
     /// Any other.
@@ -87,7 +90,7 @@ impl Side {
             gid: 0,
             began: None,
             ended: None,
-            outcome: "success",
+            outcome: if transport == Transport::Tcp { "success" } else { "" },
             complete: None,
             is_final: true,
         }
@@ -99,28 +102,34 @@ impl Side {
         Self { uid, gid, ..self }
     }
 
-    /// Another beginning.
+    /// `system.audit.socket.began`.
     #[must_use]
     pub fn began(self, began: &'static str) -> Self {
         Self { began: Some(began), ..self }
     }
 
-    /// Another end.
+    /// `system.audit.socket.ended`.
     #[must_use]
     pub fn ended(self, ended: &'static str) -> Self {
         Self { ended: Some(ended), ..self }
     }
 
-    /// Not ended, or in a way of no interest.
+    /// Its beginning lies in an earlier document of the same flow.
     #[must_use]
-    pub fn any_end(self) -> Self {
-        Self { ended: None, complete: None, ..self }
+    pub fn any_beginning(self) -> Self {
+        Self { began: None, complete: None, ..self }
+    }
+
+    /// How it ended is of no interest.
+    #[must_use]
+    pub fn any_ending(self) -> Self {
+        Self { ended: None, ..self }
     }
 
     /// `event.outcome` is failure.
     #[must_use]
     pub fn failed(self) -> Self {
-        Self { outcome: "failure", complete: None, ..self }
+        Self { outcome: "failure", ..self }
     }
 
     /// `flow.complete`.

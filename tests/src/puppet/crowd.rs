@@ -10,7 +10,7 @@ use super::{protocol::Reply, stage::plain, steps};
 pub(super) fn burst(address: SocketAddr, count: u32, bytes: u64) -> Result<Reply> {
     let mut ends = Vec::with_capacity(count as usize);
     for _ in 0..count {
-        let socket = steps::connect(address, None, None)?;
+        let socket = steps::connect(address)?;
         ends.push(both(&socket)?);
         steps::send(&socket, bytes, None)?;
         steps::receive(&socket, bytes)?;

@@ -26,6 +26,8 @@ pub use self::{
 };
 use crate::net::Netns;
 
+/// What a scenario waits for comes within this time, on an emulated machine too.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 /// No answer takes longer than this.
 const ANSWER: Duration = Duration::from_secs(90);
 
@@ -111,7 +113,8 @@ impl Puppet {
         Ok(reply)
     }
 
-    fn socket(&self, command: &Command) -> Result<Sock> {
+    /// Takes a step that opens a socket.
+    pub fn socket(&self, command: &Command) -> Result<Sock> {
         match self.step(command)? {
             Reply::Socket(sock) => Ok(sock),
             other => bail!("{command:?}: expected a socket, got {other:?}"),
@@ -125,7 +128,7 @@ impl Puppet {
 
     /// TCP: connects.
     pub fn connect(&self, address: SocketAddr) -> Result<Sock> {
-        self.socket(&Command::Connect { address, from: None, syn_retries: None })
+        self.socket(&Command::Connect { address })
     }
 
     /// TCP: accepts.
@@ -229,7 +232,7 @@ impl Puppet {
     }
 
     /// Takes last steps without a word; returns when the process is gone.
-    pub fn last_words(mut self, commands: Vec<Command>) -> Result<()> {
+    pub fn last_words(&mut self, commands: Vec<Command>) -> Result<()> {
         self.begin(&Command::LastWords(commands))?;
         let mut child = self.child.take().context("only a spawned puppet is waited for")?;
         match self.channel.receive::<Reply>()? {

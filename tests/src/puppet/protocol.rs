@@ -19,10 +19,18 @@ pub enum Command {
     Connect {
         /// To where.
         address: SocketAddr,
-        /// From where, if that must be known even if it fails.
-        from: Option<SocketAddr>,
-        /// `TCP_SYNCNT`: how often a SYN is sent again.
-        syn_retries: Option<i32>,
+    },
+    /// TCP: limit how often a SYN is sent again (`TCP_SYNCNT`).
+    SynRetries {
+        /// The socket.
+        fd: i32,
+        /// How often.
+        retries: u32,
+    },
+    /// Let steps on the socket fail rather than wait.
+    Nonblocking {
+        /// The socket.
+        fd: i32,
     },
     /// TCP: bind only, for a later [`Command::ConnectBound`].
     Bind {

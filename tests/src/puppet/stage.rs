@@ -82,8 +82,14 @@ impl Stage {
     fn step(&mut self, command: Command) -> Result<Reply> {
         Ok(match command {
             Command::Listen { address } => self.keep(steps::listen(address)?)?,
-            Command::Connect { address, from, syn_retries } => {
-                self.keep(steps::connect(address, from, syn_retries)?)?
+            Command::Connect { address } => self.keep(steps::connect(address)?)?,
+            Command::SynRetries { fd, retries } => {
+                steps::set_syn_retries(self.socket(fd)?, retries)?;
+                Reply::Done
+            }
+            Command::Nonblocking { fd } => {
+                self.socket(fd)?.set_nonblocking(true)?;
+                Reply::Done
             }
             Command::Bind { address } => self.keep(steps::bind(address)?)?,
             Command::ConnectBound { fd, address } => {

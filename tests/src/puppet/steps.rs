@@ -50,18 +50,8 @@ pub(super) fn listen(address: SocketAddr) -> Result<Socket> {
     Ok(socket)
 }
 
-pub(super) fn connect(
-    address: SocketAddr,
-    from: Option<SocketAddr>,
-    syn_retries: Option<i32>,
-) -> Result<Socket> {
+pub(super) fn connect(address: SocketAddr) -> Result<Socket> {
     let socket = tcp(address)?;
-    if let Some(retries) = syn_retries {
-        set_syn_retries(&socket, retries)?;
-    }
-    if let Some(from) = from {
-        socket.bind(&from.into()).with_context(|| format!("binding to {from}"))?;
-    }
     socket.connect(&address.into()).with_context(|| format!("connecting to {address}"))?;
     Ok(socket)
 }
@@ -175,7 +165,8 @@ pub(super) fn splice(socket: &Socket, bytes: u64) -> Result<Reply> {
     Ok(Reply::Done)
 }
 
-fn set_syn_retries(socket: &Socket, retries: i32) -> io::Result<()> {
+/// `TCP_SYNCNT`, see tcp(7).
+pub(super) fn set_syn_retries(socket: &Socket, retries: u32) -> io::Result<()> {
     // SAFETY: the value is valid for the length given.
     let result = unsafe {
         libc::setsockopt(
@@ -183,7 +174,7 @@ fn set_syn_retries(socket: &Socket, retries: i32) -> io::Result<()> {
             libc::IPPROTO_TCP,
             libc::TCP_SYNCNT,
             std::ptr::from_ref(&retries).cast(),
-            size_of::<i32>() as libc::socklen_t,
+            size_of::<u32>() as libc::socklen_t,
         )
     };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
