@@ -5,6 +5,7 @@
 //! documents, enriched by [`process`]) -> [`output`].
 
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod event;
 pub mod flow;

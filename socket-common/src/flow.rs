@@ -3,13 +3,16 @@
 /// A conversation as one socket sees it. 48 bytes, no padding.
 ///
 /// Both ends of a loopback connection have a tuple each, with local and remote exchanged.
-#[repr(C)]
+///
+/// Aligned so that the eBPF programs copy addresses by words.
+#[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tuple {
-    /// Local address in network byte order; IPv4 in the first four bytes, the rest zero.
-    pub local: [u8; 16],
+    /// Local address: four words whose bytes in memory are in network order. IPv4 in the first word,
+    /// the rest zero.
+    pub local: [u32; 4],
     /// Remote address, as `local`.
-    pub remote: [u8; 16],
+    pub remote: [u32; 4],
     /// Local port.
     pub local_port: u16,
     /// Remote port.
@@ -21,7 +24,29 @@ pub struct Tuple {
     /// [`PROTO_TCP`](crate::PROTO_TCP) or [`PROTO_UDP`](crate::PROTO_UDP).
     pub protocol: u8,
     /// Zero.
-    pub reserved: [u8; 6],
+    pub reserved: u16,
+    /// Zero.
+    pub reserved2: u32,
+}
+
+#[cfg(feature = "user")]
+impl Tuple {
+    /// An address of this tuple (`local` or `remote`) as sixteen bytes in network order.
+    pub fn address_bytes(address: [u32; 4]) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        for (chunk, word) in bytes.chunks_exact_mut(4).zip(address) {
+            chunk.copy_from_slice(&word.to_ne_bytes());
+        }
+        bytes
+    }
+
+    /// Sixteen bytes in network order as an address of a tuple.
+    pub fn address_words(bytes: [u8; 16]) -> [u32; 4] {
+        let word = |at: usize| {
+            u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        };
+        [word(0), word(4), word(8), word(12)]
+    }
 }
 
 /// How sure the kernel side is of an owner; a higher rank replaces a lower one.
@@ -43,7 +68,7 @@ pub enum Rank {
     FirstIo = 5,
 }
 
-/// The task behind a socket. 64 bytes.
+/// The task behind a socket. 56 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Owner {
@@ -63,8 +88,30 @@ pub struct Owner {
     pub euid: u32,
     /// Effective group id.
     pub egid: u32,
-    /// Name of the thread group leader, NUL-padded.
-    pub comm: [u8; 16],
+    /// Name of the thread group leader, NUL-padded, as two words in memory order.
+    pub comm: [u64; 2],
+}
+
+#[cfg(feature = "user")]
+impl Owner {
+    /// The same owner with another name.
+    pub fn with_comm(mut self, bytes: [u8; 16]) -> Self {
+        let (low, high) = bytes.split_at(8);
+        for (word, part) in self.comm.iter_mut().zip([low, high]) {
+            let mut whole = [0; 8];
+            whole.copy_from_slice(part);
+            *word = u64::from_ne_bytes(whole);
+        }
+        self
+    }
+
+    /// The bytes of `comm`, with the NULs at its end.
+    pub fn comm_bytes(&self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.comm[0].to_ne_bytes());
+        bytes[8..].copy_from_slice(&self.comm[1].to_ne_bytes());
+        bytes
+    }
 }
 
 /// Packets and bytes, as on the wire: IP packets, IP total length; an offloaded buffer counts as
@@ -115,7 +162,9 @@ pub struct Tcp {
     /// open one, the state it is in when read; 0 if unknown.
     pub state: u8,
     /// Zero.
-    pub reserved: [u8; 3],
+    pub reserved: u8,
+    /// Zero.
+    pub reserved2: u16,
     /// Time from SYN to the connection being established, nanoseconds; 0 if it never was.
     pub connect_ns: u64,
 }
@@ -125,7 +174,7 @@ pub const FLAG_HAS_PEERS: u8 = 1;
 /// UDP: the socket was connected to the peer when the flow was last touched.
 pub const FLAG_CONNECTED_PEER: u8 = 2;
 
-/// One flow as the kernel keeps it and hands it over. 248 bytes.
+/// One flow as the kernel keeps it and hands it over. 224 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flow {
@@ -158,7 +207,9 @@ pub struct Flow {
     /// `FLAG_*`.
     pub flags: u8,
     /// Zero.
-    pub reserved: [u8; 5],
+    pub reserved: u8,
+    /// Zero.
+    pub reserved2: u32,
 }
 
 /// Key of the peer table: further flows of one UDP socket.
@@ -168,13 +219,15 @@ pub struct PeerKey {
     /// [`Flow::socket_id`].
     pub socket_id: u64,
     /// Remote address, as in [`Tuple`].
-    pub remote: [u8; 16],
+    pub remote: [u32; 4],
     /// Remote port.
     pub port: u16,
     /// As in [`Tuple`].
     pub family: u8,
     /// Zero.
-    pub reserved: [u8; 5],
+    pub reserved: u8,
+    /// Zero.
+    pub reserved2: u32,
 }
 
 /// Packets of a connection that has no socket of its own any more: TIME_WAIT, resets after close.
@@ -216,5 +269,21 @@ pub struct SocketOwner {
     /// 1 for a listening TCP socket.
     pub listening: u8,
     /// Zero.
-    pub reserved: [u8; 6],
+    pub reserved: u16,
+    /// Zero.
+    pub reserved2: u32,
 }
+
+// The agent reads these from memory that the programs wrote: the layouts must not drift apart, nor
+// hold padding.
+const _: () = {
+    assert!(size_of::<Tuple>() == 48);
+    assert!(size_of::<Owner>() == 56);
+    assert!(size_of::<Traffic>() == 32);
+    assert!(size_of::<Tcp>() == 24);
+    assert!(size_of::<Flow>() == 24 + 48 + 56 + 32 + 32 + 24 + 8);
+    assert!(size_of::<PeerKey>() == 32);
+    assert!(size_of::<Late>() == 48);
+    assert!(size_of::<Pending>() == 56);
+    assert!(size_of::<SocketOwner>() == 48 + 56 + 8);
+};

@@ -13,4 +13,5 @@ pub mod place;
 pub mod puppet;
 pub mod runner;
 pub mod scenarios;
+pub mod schema;
 pub mod skip;

@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Role { name: _ } => puppet::main(),
         Command::Run { agent, hooks, filter, list, keep_logs } => {
-            let plan = Plan { agent, hooks, filter, logs: keep_logs, validate: None };
+            let plan = Plan { agent, hooks, filter, logs: keep_logs };
             if list {
                 runner::list(&plan).iter().for_each(|name| println!("{name}"));
                 return ExitCode::SUCCESS;

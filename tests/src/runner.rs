@@ -1,24 +1,22 @@
 //! Runs scenarios and tells how they went.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     path::PathBuf,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
-use serde_json::Value;
+use anyhow::{Context, Result, ensure};
 
 use crate::{
-    agent::Options,
+    agent::{Doc, Options},
     expect::Session,
     lab::Lab,
     scenarios::{self, Needs, Scenario},
+    schema::Schema,
     skip::Skip,
 };
-
-/// Checks a document's form; `Err` holds everything that is wrong with it.
-pub type Validate = fn(&Value) -> Result<(), Vec<String>>;
 
 /// What to run, and how.
 #[derive(Debug)]
@@ -31,8 +29,6 @@ pub struct Plan {
     pub filter: String,
     /// Where the agents' logs are kept.
     pub logs: Option<PathBuf>,
-    /// The check of every document's form.
-    pub validate: Option<Validate>,
 }
 
 /// How often which outcome came.
@@ -110,11 +106,9 @@ pub fn run(plan: &Plan) -> Result<Totals> {
         let documents = session.documents();
         let ended = session.stop().map(drop);
         totals.count("all/ends_well_and_says_each_flow_once", start.elapsed(), &ended);
-        if let Some(validate) = plan.validate {
-            let start = Instant::now();
-            let result = check_form(&documents, validate);
-            totals.count("all/documents_fit_the_schema", start.elapsed(), &result);
-        }
+        let start = Instant::now();
+        let fit = check_form(&documents);
+        totals.count("all/documents_fit_the_schema", start.elapsed(), &fit);
     }
     Ok(totals)
 }
@@ -133,11 +127,12 @@ fn chosen(plan: &Plan) -> Vec<(u16, &'static Scenario)> {
         .collect()
 }
 
-fn check_form(documents: &[crate::agent::Doc], validate: Validate) -> Result<()> {
-    let mut wrong: Vec<String> =
-        documents.iter().filter_map(|doc| validate(doc.json()).err()).flatten().collect();
-    wrong.sort();
-    wrong.dedup();
-    anyhow::ensure!(wrong.is_empty(), "in {} documents: {}", documents.len(), wrong.join("; "));
+fn check_form(documents: &[Doc]) -> Result<()> {
+    let schema = Schema::load()?;
+    let wrong: BTreeSet<String> =
+        documents.iter().flat_map(|doc| schema.problems(doc.json())).collect();
+    let first: Vec<String> = wrong.iter().take(10).cloned().collect();
+    ensure!(wrong.is_empty(), "{} problems: {}", wrong.len(), first.join("; "));
+    ensure!(!documents.is_empty(), "there were no documents to look at");
     Ok(())
 }

@@ -1,5 +1,10 @@
 //! From the kernel's facts to flow records: timeouts, direction, late packets.
 
+mod community_id;
+mod engine;
 mod record;
+pub mod role;
 
+pub use community_id::CommunityId;
+pub use engine::{Engine, EngineCounters, Kernel, Timeouts};
 pub use record::{Direction, FlowRecord};

@@ -1,1 +1,3 @@
-//! To be filled.
+//! What the kernel tells.
+
+pub mod ebpf;

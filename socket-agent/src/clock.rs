@@ -1,0 +1,195 @@
+//! Kernel time to wall time.
+//!
+//! The kernel side stamps everything with the boottime clock, which never jumps. What that is in
+//! UTC changes whenever somebody sets the clock, so the agent measures it anew from time to time
+//! and converts as late as it can.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use nix::time::{ClockId, clock_gettime};
+
+/// How often [`Clock::now`] samples; the tightest sample wins.
+const SAMPLES: usize = 8;
+
+/// A point in UTC, in nanoseconds since the epoch; good until the year 2262.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(i64);
+
+/// The relation between the kernel's clocks at the time of measuring. All in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clock {
+    /// Wall time minus boottime.
+    wall_minus_boot: i64,
+    /// Boottime minus monotonic time: what the host has spent suspended.
+    boot_minus_mono: i64,
+    /// Time that passed between the readings the offsets come from: their uncertainty.
+    window: i64,
+}
+
+/// One reading of the three clocks, with boottime read first and last.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    boot_before: i64,
+    wall: i64,
+    mono: i64,
+    boot_after: i64,
+}
+
+// === impl Timestamp ===
+
+impl Timestamp {
+    /// From nanoseconds since the epoch.
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since the epoch.
+    pub const fn as_nanos(self) -> i64 {
+        self.0
+    }
+
+    /// RFC 3339 in UTC with nanoseconds: `2019-08-22T20:46:35.001234567Z`.
+    pub fn nanos(self) -> impl std::fmt::Display {
+        humantime::format_rfc3339_nanos(self.system_time())
+    }
+
+    /// RFC 3339 in UTC with milliseconds, cut and not rounded: `2019-08-22T20:46:35.001Z`.
+    pub fn millis(self) -> impl std::fmt::Display {
+        humantime::format_rfc3339_millis(self.system_time())
+    }
+
+    /// Times before the epoch, which no running kernel reports, become the epoch.
+    fn system_time(self) -> std::time::SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(u64::try_from(self.0).unwrap_or(0))
+    }
+}
+
+// === impl Clock ===
+
+impl Clock {
+    /// Measures. Takes a few microseconds.
+    pub fn now() -> Self {
+        Self::tightest(std::array::from_fn::<_, SAMPLES, _>(|_| Sample::take()))
+    }
+
+    /// The wall time of a boottime instant.
+    pub fn wall(&self, boottime_ns: u64) -> Timestamp {
+        Timestamp(self.wall_minus_boot.saturating_add_unsigned(boottime_ns))
+    }
+
+    /// The wall time of an instant of the monotonic clock, which stands still during suspend.
+    pub fn wall_of_monotonic(&self, monotonic_ns: u64) -> Timestamp {
+        self.wall(self.boottime_of_monotonic(monotonic_ns))
+    }
+
+    /// The boottime of an instant of the monotonic clock.
+    ///
+    /// Exact only for instants after the last suspend.
+    pub fn boottime_of_monotonic(&self, monotonic_ns: u64) -> u64 {
+        monotonic_ns.saturating_add_signed(self.boot_minus_mono)
+    }
+
+    /// The boottime of this moment, nanoseconds.
+    pub fn boottime() -> u64 {
+        u64::try_from(read(ClockId::CLOCK_BOOTTIME)).unwrap_or(0)
+    }
+
+    /// How far off the measured offsets can be.
+    pub fn uncertainty(&self) -> Duration {
+        Duration::from_nanos(self.window.unsigned_abs())
+    }
+
+    fn tightest(samples: [Sample; SAMPLES]) -> Self {
+        let [first, rest @ ..] = samples;
+        let best = rest.into_iter().fold(first, |best, sample| {
+            if sample.window() < best.window() { sample } else { best }
+        });
+        let boot = best.boot_before + best.window() / 2;
+        Self {
+            wall_minus_boot: best.wall - boot,
+            boot_minus_mono: boot - best.mono,
+            window: best.window(),
+        }
+    }
+}
+
+impl Sample {
+    fn take() -> Self {
+        // The order of the fields is the order of the readings.
+        Self {
+            boot_before: read(ClockId::CLOCK_BOOTTIME),
+            wall: read(ClockId::CLOCK_REALTIME),
+            mono: read(ClockId::CLOCK_MONOTONIC),
+            boot_after: read(ClockId::CLOCK_BOOTTIME),
+        }
+    }
+
+    fn window(&self) -> i64 {
+        self.boot_after - self.boot_before
+    }
+}
+
+/// Reads a clock that every kernel since 2.6.39 has; zero if it does not exist.
+fn read(clock: ClockId) -> i64 {
+    clock_gettime(clock).map_or(0, |time| {
+        // The types of both fields differ between architectures.
+        #[allow(clippy::useless_conversion, clippy::unnecessary_cast)]
+        let (seconds, nanos) = (time.tv_sec() as i64, time.tv_nsec() as i64);
+        seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn sample(boot_before: i64, window: i64, wall: i64, mono: i64) -> Sample {
+        Sample { boot_before, wall, mono, boot_after: boot_before + window }
+    }
+
+    #[test]
+    fn the_tightest_sample_decides() {
+        let wide = sample(100 * SECOND, 9_000, 777 * SECOND, SECOND);
+        let tight = sample(100 * SECOND, 200, 1_100 * SECOND + 100, 40 * SECOND + 100);
+        let mut samples = [wide; SAMPLES];
+        samples[3] = tight;
+        let clock = Clock::tightest(samples);
+        assert_eq!(clock.wall(0).as_nanos(), 1_000 * SECOND);
+        assert_eq!(clock.wall(5).as_nanos(), 1_000 * SECOND + 5);
+        assert_eq!(clock.boottime_of_monotonic(7), 60 * SECOND as u64 + 7);
+        assert_eq!(clock.wall_of_monotonic(7).as_nanos(), 1_060 * SECOND + 7);
+        assert_eq!(clock.uncertainty(), Duration::from_nanos(200));
+    }
+
+    #[test]
+    fn text_has_the_precision_asked_for() {
+        // 2019-08-22T20:46:40.173999999Z
+        let time = Timestamp::from_nanos(1_566_506_800_173_999_999);
+        assert_eq!(time.millis().to_string(), "2019-08-22T20:46:40.173Z");
+        assert_eq!(time.nanos().to_string(), "2019-08-22T20:46:40.173999999Z");
+        let whole = Timestamp::from_nanos(1_709_210_096 * SECOND);
+        assert_eq!(whole.nanos().to_string(), "2024-02-29T12:34:56.000000000Z");
+    }
+
+    #[test]
+    fn out_of_range_times_do_not_panic() {
+        assert_eq!(Timestamp::from_nanos(-1).millis().to_string(), "1970-01-01T00:00:00.000Z");
+        let clock = Clock { wall_minus_boot: SECOND, boot_minus_mono: -5, window: 0 };
+        assert_eq!(clock.wall(u64::MAX).as_nanos(), i64::MAX);
+        assert_eq!(clock.boottime_of_monotonic(3), 0);
+        assert!(clock.wall(u64::MAX).nanos().to_string().starts_with("2262-04-11T"));
+    }
+
+    #[test]
+    fn the_kernels_clocks_agree_with_the_standard_librarys() {
+        let before = std::time::SystemTime::now();
+        let boottime = Clock::boottime();
+        let after = std::time::SystemTime::now();
+        let clock = Clock::now();
+        let wall = clock.wall(boottime).system_time();
+        assert!(wall >= before - clock.uncertainty(), "{wall:?} is before {before:?}");
+        assert!(wall <= after + clock.uncertainty(), "{wall:?} is after {after:?}");
+    }
+}

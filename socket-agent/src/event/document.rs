@@ -1,0 +1,249 @@
+//! The tree of a flow document. Names and meaning are those of ECS except where noted.
+
+use std::{fmt, net::IpAddr};
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// Writes a value's display form as a JSON string.
+pub(super) struct Text<T>(pub(super) T);
+
+#[derive(Serialize)]
+pub(super) struct Document<'a> {
+    /// When the record was made, like Beats.
+    #[serde(rename = "@timestamp")]
+    pub(super) timestamp: Text<&'a dyn fmt::Display>,
+    #[serde(rename = "@metadata")]
+    pub(super) metadata: &'a RawValue,
+    pub(super) event: Event<'a>,
+    pub(super) flow: Flow,
+    pub(super) network: Network<'a>,
+    pub(super) source: Endpoint,
+    pub(super) destination: Endpoint,
+    pub(super) client: Endpoint,
+    pub(super) server: Endpoint,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) process: Option<Process<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) container: Option<Container<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) user: Option<Named<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) group: Option<Named<'a>>,
+    pub(super) related: Related<'a>,
+    pub(super) system: System<'a>,
+    pub(super) service: &'a RawValue,
+    pub(super) host: &'a RawValue,
+    pub(super) agent: &'a RawValue,
+    pub(super) ecs: &'a RawValue,
+}
+
+#[derive(Serialize)]
+pub(super) struct Event<'a> {
+    pub(super) kind: &'static str,
+    pub(super) action: &'static str,
+    pub(super) category: [&'static str; 1],
+    #[serde(rename = "type")]
+    pub(super) types: &'a [&'static str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) outcome: Option<&'static str>,
+    pub(super) module: &'static str,
+    pub(super) dataset: &'static str,
+    pub(super) start: Text<&'a dyn fmt::Display>,
+    pub(super) end: Text<&'a dyn fmt::Display>,
+    /// Nanoseconds.
+    pub(super) duration: u64,
+}
+
+/// Not in ECS: `flow`.
+#[derive(Serialize)]
+pub(super) struct Flow {
+    /// The same in all records of a flow; unique together with `agent.ephemeral_id`.
+    pub(super) id: Text<Hex>,
+    /// No further record of this flow follows.
+    #[serde(rename = "final")]
+    pub(super) is_final: bool,
+    /// Beginning and end were seen.
+    pub(super) complete: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct Network<'a> {
+    pub(super) direction: &'static str,
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) transport: &'static str,
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+    pub(super) community_id: Text<&'a dyn fmt::Display>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+pub(super) struct Endpoint {
+    pub(super) ip: IpAddr,
+    pub(super) port: u16,
+    /// Sent by this end.
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Process<'a> {
+    pub(super) pid: u32,
+    pub(super) name: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub(super) args: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) executable: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) working_directory: Option<&'a str>,
+    pub(super) start: Text<&'a dyn fmt::Display>,
+    /// As `start`; not in ECS, but in the documents of Beats.
+    pub(super) created: Text<&'a dyn fmt::Display>,
+    pub(super) entity_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) parent: Option<Parent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) thread: Option<Thread>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Parent {
+    pub(super) pid: u32,
+}
+
+#[derive(Serialize)]
+pub(super) struct Thread {
+    pub(super) id: u32,
+}
+
+#[derive(Serialize)]
+pub(super) struct Container<'a> {
+    pub(super) id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) runtime: Option<&'static str>,
+}
+
+/// A user or a group.
+#[derive(Serialize)]
+pub(super) struct Named<'a> {
+    pub(super) id: Text<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Related<'a> {
+    pub(super) ip: &'a [IpAddr],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) user: Option<[&'a str; 1]>,
+}
+
+#[derive(Serialize)]
+pub(super) struct System<'a> {
+    pub(super) audit: Audit<'a>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Audit<'a> {
+    pub(super) socket: Socket<'a>,
+}
+
+/// Not in ECS: `system.audit.socket`.
+#[derive(Serialize)]
+pub(super) struct Socket<'a> {
+    /// Of the `struct sock`.
+    pub(super) kernel_sock_address: Text<Address>,
+    /// Of the form of this object.
+    pub(super) internal_version: &'static str,
+    /// Real user id of the owner; the other three as their names say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) uid: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) gid: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) euid: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) egid: Option<u32>,
+    /// How it began: `connect`, `accept`, `send`, `receive`, `existing` (the socket was open when
+    /// the agent started) or `midway` (the socket's beginning was not seen).
+    pub(super) began: &'static str,
+    /// See [`Ended`](super::Ended).
+    pub(super) ended: &'static str,
+    /// How the owner was found: `first_io` (sent or received first), `opener` (called connect or
+    /// accept), `listener` (owns the listening socket), `creator` (created or bound the socket),
+    /// `holder` (had its descriptor at the agent's start) or `unknown`.
+    pub(super) owner: &'static str,
+    pub(super) netns: Netns,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cgroup: Option<Cgroup<'a>>,
+    /// The process had more or longer arguments than `process.args` shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) args_truncated: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tcp: Option<Tcp>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Netns {
+    /// Inode number of the network namespace.
+    pub(super) inode: u32,
+}
+
+#[derive(Serialize)]
+pub(super) struct Cgroup<'a> {
+    /// Cgroup v2 id; text, as it may need more bits than a double has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<Text<u64>>,
+    /// Below the mount point.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) path: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Tcp {
+    /// The state it is in, or that it left to be closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) state: Option<&'static str>,
+    /// The socket's error, an errno.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<u32>,
+    /// Retransmitted segments.
+    pub(super) retransmits: u32,
+    /// Smoothed round-trip time, microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) srtt_us: Option<u32>,
+    /// From SYN to established, nanoseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) connect_ns: Option<u64>,
+}
+
+/// Displays as sixteen hexadecimal digits.
+pub(super) struct Hex(pub(super) u64);
+
+/// Displays as a kernel address.
+pub(super) struct Address(pub(super) u64);
+
+// === impl Text ===
+
+impl<T: fmt::Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+// === impl Hex ===
+
+impl fmt::Display for Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+// === impl Address ===
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#018x}", self.0)
+    }
+}

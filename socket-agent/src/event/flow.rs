@@ -1,0 +1,246 @@
+//! From a flow record to its document.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use socket_common::{Began, FAMILY_IPV4, Flow, PROTO_TCP, Rank, Tuple};
+
+use super::{
+    Metadata,
+    document::{
+        Address, Audit, Cgroup, Container, Document, Endpoint, Event, Flow as FlowObject, Hex,
+        Named, Netns, Network, Parent, Process as ProcessObject, Related, Socket, System, Tcp,
+        Text, Thread,
+    },
+    ended::{self, Ended},
+};
+use crate::{
+    clock::{Clock, Timestamp},
+    flow::{
+        CommunityId, Direction, FlowRecord,
+        role::{self, End},
+    },
+    process::Process,
+};
+
+/// `system.audit.socket.internal_version`: the form of what stands below `system.audit.socket`.
+pub const INTERNAL_VERSION: &str = "2.0.0";
+
+/// What a document is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowFacts<'a> {
+    /// The flow.
+    pub record: &'a FlowRecord,
+    /// The process behind it, if its owner is known.
+    pub process: Option<&'a Process>,
+    /// Name of the owner's real user id.
+    pub user: Option<&'a str>,
+    /// Name of the owner's real group id.
+    pub group: Option<&'a str>,
+    /// The time of the report.
+    pub reported: Timestamp,
+}
+
+/// Appends the document, one line of JSON without its line feed, to a buffer.
+///
+/// # Errors
+///
+/// None in practice: the document has nothing that JSON cannot express and the buffer grows.
+pub fn write_flow(
+    facts: &FlowFacts<'_>,
+    metadata: &Metadata,
+    clock: &Clock,
+    buffer: &mut Vec<u8>,
+) -> serde_json::Result<()> {
+    let record = facts.record;
+    let flow = &record.flow;
+    let tuple = &flow.tuple;
+    let owned = flow.owner.pid != 0;
+    let traffic = flow.traffic;
+
+    let local = Endpoint {
+        ip: address(tuple, tuple.local),
+        port: tuple.local_port,
+        packets: traffic.packets_out,
+        bytes: traffic.bytes_out,
+    };
+    let remote = Endpoint {
+        ip: address(tuple, tuple.remote),
+        port: tuple.remote_port,
+        packets: traffic.packets_in,
+        bytes: traffic.bytes_in,
+    };
+    let (client, server) = match role::client(record.direction, tuple) {
+        End::Local => (local, remote),
+        End::Remote => (remote, local),
+    };
+    let ips = [client.ip, server.ip];
+
+    // A flow whose last packet was not timed has the length zero.
+    let last = flow.last.max(flow.first);
+    let types = event_types(record);
+    let outcome = ended::connected(flow).map(|good| if good { "success" } else { "failure" });
+    let reported = facts.reported.millis();
+    let (start, end) = (clock.wall(flow.first).nanos(), clock.wall(last).nanos());
+    let created = facts.process.map(|process| process.created.millis());
+    let community_id = CommunityId::of(tuple);
+
+    let document = Document {
+        timestamp: Text(&reported),
+        metadata: &metadata.metadata,
+        event: Event {
+            kind: "event",
+            action: "network_flow",
+            category: ["network"],
+            types: &types.0[..types.1],
+            outcome,
+            module: "system",
+            dataset: "socket",
+            start: Text(&start),
+            end: Text(&end),
+            duration: last - flow.first,
+        },
+        flow: FlowObject {
+            id: Text(Hex(flow.id)),
+            is_final: record.is_final,
+            complete: record.complete,
+        },
+        network: Network {
+            direction: direction_name(record.direction),
+            kind: if tuple.family == FAMILY_IPV4 { "ipv4" } else { "ipv6" },
+            transport: if tuple.protocol == PROTO_TCP { "tcp" } else { "udp" },
+            packets: traffic.packets_out.saturating_add(traffic.packets_in),
+            bytes: traffic.bytes_out.saturating_add(traffic.bytes_in),
+            community_id: Text(&community_id),
+        },
+        source: client,
+        destination: server,
+        client,
+        server,
+        process: facts
+            .process
+            .zip(created.as_ref())
+            .map(|(process, created)| process_object(process, flow, created)),
+        container: facts
+            .process
+            .and_then(|process| process.container.as_deref())
+            .map(|container| Container { id: &container.id, runtime: container.runtime }),
+        user: owned.then_some(Named { id: Text(flow.owner.uid), name: facts.user }),
+        group: owned.then_some(Named { id: Text(flow.owner.gid), name: facts.group }),
+        related: Related {
+            ip: if ips[0] == ips[1] { &ips[..1] } else { &ips },
+            user: facts.user.filter(|_| owned).map(|user| [user]),
+        },
+        system: System { audit: Audit { socket: socket_object(facts) } },
+        service: &metadata.service,
+        host: &metadata.host,
+        agent: &metadata.agent,
+        ecs: &metadata.ecs,
+    };
+    serde_json::to_writer(buffer, &document)
+}
+
+fn process_object<'a>(
+    process: &'a Process,
+    flow: &Flow,
+    created: &'a dyn std::fmt::Display,
+) -> ProcessObject<'a> {
+    let image = &process.image;
+    ProcessObject {
+        pid: process.pid,
+        name: &image.name,
+        args: &image.args,
+        executable: image.executable.as_deref(),
+        working_directory: image.working_directory.as_deref(),
+        start: Text(created),
+        created: Text(created),
+        entity_id: &process.entity_id,
+        parent: (process.parent_pid != 0).then_some(Parent { pid: process.parent_pid }),
+        thread: (flow.owner.tid != 0).then_some(Thread { id: flow.owner.tid }),
+    }
+}
+
+fn socket_object<'a>(facts: &FlowFacts<'a>) -> Socket<'a> {
+    let flow = &facts.record.flow;
+    let owner = &flow.owner;
+    let owned = owner.pid != 0;
+    let cgroup = Cgroup {
+        id: (owner.cgroup != 0).then_some(Text(owner.cgroup)),
+        path: facts.process.and_then(|process| process.cgroup_path.as_deref()),
+    };
+    Socket {
+        kernel_sock_address: Text(Address(flow.sock)),
+        internal_version: INTERNAL_VERSION,
+        uid: owned.then_some(owner.uid),
+        gid: owned.then_some(owner.gid),
+        euid: owned.then_some(owner.euid),
+        egid: owned.then_some(owner.egid),
+        began: began_name(role::began(flow.began)),
+        ended: Ended::of(flow, facts.record.is_final).name(),
+        owner: rank_name(flow.rank),
+        netns: Netns { inode: flow.tuple.netns },
+        cgroup: (cgroup.id.is_some() || cgroup.path.is_some()).then_some(cgroup),
+        args_truncated: facts.process.filter(|process| process.image.args_truncated).map(|_| true),
+        tcp: (flow.tuple.protocol == PROTO_TCP).then(|| Tcp {
+            state: ended::state_name(flow.tcp.state),
+            error: (flow.tcp.error != 0).then_some(flow.tcp.error),
+            retransmits: flow.tcp.retransmits,
+            srtt_us: (flow.tcp.srtt_us != 0).then_some(flow.tcp.srtt_us),
+            connect_ns: (flow.tcp.connect_ns != 0).then_some(flow.tcp.connect_ns),
+        }),
+    }
+}
+
+/// `event.type`, and how many of the array count. `start` and `end` say what is certain to lie
+/// within this record.
+fn event_types(record: &FlowRecord) -> ([&'static str; 4], usize) {
+    if record.complete {
+        (["info", "connection", "start", "end"], 4)
+    } else if record.is_final && record.flow.ended != 0 {
+        (["info", "connection", "end", ""], 3)
+    } else {
+        (["info", "connection", "", ""], 2)
+    }
+}
+
+fn address(tuple: &Tuple, words: [u32; 4]) -> IpAddr {
+    match Tuple::address_bytes(words) {
+        [a, b, c, d, ..] if tuple.family == FAMILY_IPV4 => Ipv4Addr::new(a, b, c, d).into(),
+        bytes => Ipv6Addr::from(bytes).into(),
+    }
+}
+
+const fn direction_name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Ingress => "ingress",
+        Direction::Egress => "egress",
+        Direction::Unknown => "unknown",
+    }
+}
+
+const fn began_name(began: Began) -> &'static str {
+    match began {
+        Began::Midway => "midway",
+        Began::Connect => "connect",
+        Began::Accept => "accept",
+        Began::Send => "send",
+        Began::Receive => "receive",
+        Began::Existing => "existing",
+    }
+}
+
+fn rank_name(rank: u8) -> &'static str {
+    [
+        (Rank::Holder, "holder"),
+        (Rank::Creator, "creator"),
+        (Rank::Listener, "listener"),
+        (Rank::Opener, "opener"),
+        (Rank::FirstIo, "first_io"),
+    ]
+    .into_iter()
+    .find(|(known, _)| *known as u8 == rank)
+    .map_or("unknown", |(_, name)| name)
+}
+
+#[cfg(test)]
+#[path = "flow_tests.rs"]
+mod tests;

@@ -1,0 +1,280 @@
+//! Decides when a flow is reported, and what of it.
+//!
+//! The kernel hands over closed flows once and keeps open ones in its tables. This is where the
+//! timeouts live: a TCP connection that may still see packets after its socket is gone is held for
+//! the termination timeout; an open flow that pauses is reported and counted anew from there.
+
+use std::collections::{BTreeSet, HashMap};
+
+use socket_common::{Began, FLAG_HAS_PEERS, Flow, Late, Owner, PROTO_TCP, Traffic, Tuple};
+
+use super::{FlowRecord, role};
+
+/// `TCP_SYN_SENT`: the connection was never established.
+const SYN_SENT: u8 = 2;
+/// `TCP_LAST_ACK`: the peer closed first, and has acknowledged our end.
+const LAST_ACK: u8 = 9;
+
+/// What the engine needs of the kernel's tables.
+pub trait Kernel {
+    /// Takes what was counted for a closed flow since it was handed over.
+    fn take_late(&mut self, flow: u64, tuple: &Tuple) -> Option<Late>;
+    /// Removes an open flow and returns its last state; `None` if it has gone meanwhile.
+    fn evict(&mut self, flow: &Flow) -> Option<Flow>;
+    /// Whether a socket listens, or is bound without a peer, on the local port of this tuple.
+    fn is_listening(&self, tuple: &Tuple) -> Option<bool>;
+}
+
+/// Timeouts in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// Pause after which an open flow is reported.
+    pub inactive: u64,
+    /// How long a closed connection waits for late packets.
+    pub termination: u64,
+    /// Pause after which an open flow leaves the tables.
+    pub socket_inactive: u64,
+}
+
+/// Losses that only user space can see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EngineCounters {
+    /// Flow records made.
+    pub reported: u64,
+    /// Late packets that arrived for a flow which had been reported already.
+    pub late_after_report: u64,
+}
+
+/// What is known of a UDP socket that was closed, for its further peers.
+struct ClosedSocket {
+    owner: Owner,
+    rank: u8,
+    ended: u64,
+}
+
+/// See the module.
+pub struct Engine {
+    timeouts: Timeouts,
+    /// Closed connections, by flow id, until their time has come.
+    held: HashMap<u64, Flow>,
+    /// When that is.
+    due: BTreeSet<(u64, u64)>,
+    /// What open flows have been reported with, by flow id.
+    reported: HashMap<u64, Traffic>,
+    closed_sockets: HashMap<u64, ClosedSocket>,
+    counters: EngineCounters,
+}
+
+impl Engine {
+    /// An engine that knows no flow.
+    pub fn new(timeouts: Timeouts) -> Self {
+        Self {
+            timeouts,
+            held: HashMap::new(),
+            due: BTreeSet::new(),
+            reported: HashMap::new(),
+            closed_sockets: HashMap::new(),
+            counters: EngineCounters::default(),
+        }
+    }
+
+    /// What has happened so far.
+    pub fn counters(&self) -> EngineCounters {
+        self.counters
+    }
+
+    /// Closed flows that wait for late packets.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// A socket was closed. `now` is boottime nanoseconds.
+    pub fn closed(
+        &mut self,
+        flow: Flow,
+        now: u64,
+        kernel: &impl Kernel,
+        out: &mut Vec<FlowRecord>,
+    ) {
+        if flow.flags & FLAG_HAS_PEERS != 0 {
+            let socket = ClosedSocket { owner: flow.owner, rank: flow.rank, ended: flow.ended };
+            self.closed_sockets.insert(flow.socket_id, socket);
+        }
+        if may_see_late_packets(&flow) {
+            let due = flow.ended.max(flow.last).min(now).saturating_add(self.timeouts.termination);
+            self.due.insert((due, flow.id));
+            self.held.insert(flow.id, flow);
+        } else {
+            self.finish(flow, kernel, out);
+        }
+    }
+
+    /// Late packets that the kernel could not keep any longer.
+    pub fn late(&mut self, late: &Late) {
+        match self.held.get_mut(&late.flow) {
+            Some(flow) => merge(flow, late),
+            None => self.counters.late_after_report += packets(&late.traffic),
+        }
+    }
+
+    /// Reports the closed connections whose time has come.
+    pub fn tick(&mut self, now: u64, kernel: &mut impl Kernel, out: &mut Vec<FlowRecord>) {
+        while let Some(&(due, id)) = self.due.first() {
+            if due > now {
+                break;
+            }
+            self.due.pop_first();
+            self.release(id, kernel, out);
+        }
+    }
+
+    fn release(&mut self, id: u64, kernel: &mut impl Kernel, out: &mut Vec<FlowRecord>) {
+        let Some(mut flow) = self.held.remove(&id) else { return };
+        if let Some(late) = kernel.take_late(id, &flow.tuple) {
+            merge(&mut flow, &late);
+        }
+        self.finish(flow, kernel, out);
+    }
+
+    /// Looks at all open flows: reports those that pause, and takes those that have paused for long
+    /// out of the tables.
+    pub fn scan(
+        &mut self,
+        flows: &[Flow],
+        now: u64,
+        kernel: &mut impl Kernel,
+        out: &mut Vec<FlowRecord>,
+    ) {
+        for flow in flows {
+            if let Some(closed) = self.further_peer_of_closed(flow) {
+                if let Some(last) = kernel.evict(flow) {
+                    self.finish(Flow { ended: closed, ..self.with_best_owner(last) }, kernel, out);
+                }
+                continue;
+            }
+            let pause = now.saturating_sub(flow.last);
+            if flow.ended != 0 || pause < self.timeouts.inactive {
+                continue;
+            }
+            if pause >= self.timeouts.socket_inactive {
+                if let Some(last) = kernel.evict(flow) {
+                    self.finish(last, kernel, out);
+                }
+                continue;
+            }
+            let record = self.part(flow);
+            if packets(&record.traffic) > 0 {
+                self.reported.insert(flow.id, flow.traffic);
+                self.emit(record, flow, kernel, out);
+            }
+        }
+        // Peers of a closed socket have been seen by now.
+        let horizon = now.saturating_sub(self.timeouts.socket_inactive);
+        self.closed_sockets.retain(|_, socket| socket.ended >= horizon);
+    }
+
+    /// Reports everything that is left: closed connections, then `flows`, which are still open.
+    pub fn shut_down(
+        &mut self,
+        flows: &[Flow],
+        kernel: &mut impl Kernel,
+        out: &mut Vec<FlowRecord>,
+    ) {
+        self.tick(u64::MAX, kernel, out);
+        for flow in flows {
+            let flow = match self.further_peer_of_closed(flow) {
+                Some(ended) => Flow { ended, ..self.with_best_owner(*flow) },
+                None => *flow,
+            };
+            self.finish(flow, kernel, out);
+        }
+    }
+
+    fn further_peer_of_closed(&self, flow: &Flow) -> Option<u64> {
+        if flow.id == flow.socket_id {
+            return None;
+        }
+        self.closed_sockets.get(&flow.socket_id).map(|socket| socket.ended)
+    }
+
+    /// A further peer's owner may be older than what the socket came to know.
+    fn with_best_owner(&self, mut flow: Flow) -> Flow {
+        if let Some(socket) = self.closed_sockets.get(&flow.socket_id) {
+            if flow.rank < socket.rank {
+                flow.owner = socket.owner;
+                flow.rank = socket.rank;
+            }
+        }
+        flow
+    }
+
+    /// The last record of a flow.
+    fn finish(&mut self, flow: Flow, kernel: &impl Kernel, out: &mut Vec<FlowRecord>) {
+        let record = self.part(&flow);
+        self.reported.remove(&flow.id);
+        let failed_connect = flow.began == Began::Connect as u8 && flow.tcp.error != 0;
+        if packets(&record.traffic) > 0 || (failed_connect && flow.tuple.remote_port != 0) {
+            self.emit(record, &flow, kernel, out);
+        }
+    }
+
+    /// What of the flow has not been reported.
+    fn part(&self, flow: &Flow) -> Flow {
+        let mut part = *flow;
+        if let Some(before) = self.reported.get(&flow.id) {
+            part.traffic = difference(&flow.traffic, before);
+            part.first = flow.resumed.max(flow.first);
+        }
+        part
+    }
+
+    fn emit(&mut self, part: Flow, whole: &Flow, kernel: &impl Kernel, out: &mut Vec<FlowRecord>) {
+        let began = role::began(part.began);
+        let listening = match began {
+            Began::Existing | Began::Midway => kernel.is_listening(&part.tuple),
+            _ => None,
+        };
+        let handshake = matches!(began, Began::Connect | Began::Accept) && part.tcp.connect_ns != 0;
+        self.counters.reported += 1;
+        out.push(FlowRecord {
+            direction: role::direction(began, part.tuple.protocol, listening),
+            is_final: true,
+            complete: handshake && part.first == whole.first,
+            flow: part,
+        });
+    }
+}
+
+/// Whether packets can follow the end of the socket: all TCP ends but those where the peer closed
+/// first and has confirmed, or nothing was ever established.
+fn may_see_late_packets(flow: &Flow) -> bool {
+    flow.tuple.protocol == PROTO_TCP
+        && flow.ended != 0
+        && flow.tcp.state != LAST_ACK
+        && flow.tcp.state != SYN_SENT
+}
+
+fn packets(traffic: &Traffic) -> u64 {
+    traffic.packets_in + traffic.packets_out
+}
+
+fn merge(flow: &mut Flow, late: &Late) {
+    flow.traffic.packets_out += late.traffic.packets_out;
+    flow.traffic.bytes_out += late.traffic.bytes_out;
+    flow.traffic.packets_in += late.traffic.packets_in;
+    flow.traffic.bytes_in += late.traffic.bytes_in;
+    flow.last = flow.last.max(late.last);
+}
+
+fn difference(now: &Traffic, before: &Traffic) -> Traffic {
+    Traffic {
+        packets_out: now.packets_out.saturating_sub(before.packets_out),
+        bytes_out: now.bytes_out.saturating_sub(before.bytes_out),
+        packets_in: now.packets_in.saturating_sub(before.packets_in),
+        bytes_in: now.bytes_in.saturating_sub(before.bytes_in),
+    }
+}
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

@@ -1,0 +1,154 @@
+//! Cgroup v2 ids and the paths they stand for.
+
+use std::{
+    fs,
+    num::NonZeroUsize,
+    os::unix::fs::{DirEntryExt, MetadataExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use lru::LruCache;
+
+/// Paths that are kept. Removed cgroups stay until newer ones need their place, so that the
+/// container of a process is found when both are gone.
+const PATHS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
+/// Directories that one walk visits at most.
+const WALK_MAX: usize = 65_536;
+/// A walk reads a directory per cgroup; unknown ids do not start one more often than this.
+const WALK_PAUSE: Duration = Duration::from_secs(1);
+
+/// Finds the path of a cgroup by its id, which is the inode number of its directory.
+#[derive(Debug)]
+pub(super) struct Cgroups {
+    mount: Option<PathBuf>,
+    paths: LruCache<u64, Arc<str>>,
+    walked: Option<Instant>,
+}
+
+impl Cgroups {
+    /// Of a mounted cgroup v2 hierarchy; `None` if this host has none: every id is then unknown.
+    pub(super) fn new(mount: Option<PathBuf>) -> Self {
+        Self { mount, paths: LruCache::new(PATHS), walked: None }
+    }
+
+    /// Of the hierarchy that a proc file system's mount table shows.
+    pub(super) fn of_this_host(proc: &Path) -> Self {
+        let mounts = fs::read_to_string(proc.join("self/mounts")).unwrap_or_default();
+        Self::new(mount_point(&mounts))
+    }
+
+    /// Notes a pair that is known from elsewhere.
+    pub(super) fn learn(&mut self, id: u64, path: &Arc<str>) {
+        if id != 0 && !self.paths.contains(&id) {
+            self.paths.put(id, path.clone());
+        }
+    }
+
+    /// The path below the mount point, beginning with a slash.
+    pub(super) fn path(&mut self, id: u64, now: Instant) -> Option<Arc<str>> {
+        if id == 0 {
+            return None;
+        }
+        if let Some(path) = self.paths.get(&id) {
+            return Some(path.clone());
+        }
+        if self.walked.is_some_and(|walked| now.duration_since(walked) < WALK_PAUSE) {
+            return None;
+        }
+        self.walked = Some(now);
+        self.walk();
+        self.paths.get(&id).cloned()
+    }
+
+    fn walk(&mut self) {
+        let Some(mount) = self.mount.clone() else { return };
+        if let Ok(root) = fs::metadata(&mount) {
+            self.learn(root.ino(), &Arc::from("/"));
+        }
+        let mut pending = vec![mount.clone()];
+        let mut left = WALK_MAX;
+        while let Some(directory) = pending.pop() {
+            // A cgroup may vanish while it is walked.
+            let Ok(entries) = fs::read_dir(&directory) else { continue };
+            for entry in entries.flatten() {
+                if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    continue;
+                }
+                left = left.saturating_sub(1);
+                if left == 0 {
+                    return;
+                }
+                let path = entry.path();
+                if let Ok(below) = path.strip_prefix(&mount) {
+                    self.learn(entry.ino(), &Arc::from(format!("/{}", below.to_string_lossy())));
+                }
+                pending.push(path);
+            }
+        }
+    }
+}
+
+/// The first cgroup v2 mount in the text of `/proc/<pid>/mounts`.
+fn mount_point(mounts: &str) -> Option<PathBuf> {
+    mounts.lines().find_map(|line| {
+        let mut fields = line.split(' ');
+        let (_device, point, kind) = (fields.next()?, fields.next()?, fields.next()?);
+        // Blanks and the like are written as octal escapes; no one mounts cgroups there.
+        (kind == "cgroup2" && !point.contains('\\')).then(|| PathBuf::from(point))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inode(path: &Path) -> u64 {
+        fs::metadata(path).unwrap().ino()
+    }
+
+    #[test]
+    fn walks_for_unknown_ids_and_remembers_removed_ones() {
+        let mount = tempfile::tempdir().unwrap();
+        let scope = mount.path().join("system.slice/docker-1.scope");
+        fs::create_dir_all(&scope).unwrap();
+        let (root, id) = (inode(mount.path()), inode(&scope));
+        let mut cgroups = Cgroups::new(Some(mount.path().to_owned()));
+        let start = Instant::now();
+
+        let path = "/system.slice/docker-1.scope";
+        assert_eq!(cgroups.path(id, start).as_deref(), Some(path));
+        assert_eq!(cgroups.path(root, start).as_deref(), Some("/"));
+        fs::remove_dir(&scope).unwrap();
+        assert_eq!(cgroups.path(id, start + WALK_PAUSE).as_deref(), Some(path));
+
+        let later = mount.path().join("later");
+        fs::create_dir(&later).unwrap();
+        let id = inode(&later);
+        // The file system may have given the inode number away again, which cgroups never do.
+        cgroups.paths.pop(&id);
+        assert_eq!(cgroups.path(id, start), None, "walked again without a pause");
+        assert_eq!(cgroups.path(id, start + WALK_PAUSE).as_deref(), Some("/later"));
+    }
+
+    #[test]
+    fn without_a_hierarchy() {
+        let mut cgroups = Cgroups::new(None);
+        assert_eq!(cgroups.path(1, Instant::now()), None);
+        cgroups.learn(1, &Arc::from("/x"));
+        cgroups.learn(0, &Arc::from("/y"));
+        assert_eq!(cgroups.path(1, Instant::now()).as_deref(), Some("/x"));
+        assert_eq!(cgroups.path(0, Instant::now()), None);
+    }
+
+    #[test]
+    fn mount_tables() {
+        let table = "tmpfs /sys/fs/cgroup tmpfs rw 0 0\n\
+                     cgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n\
+                     cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n";
+        assert_eq!(mount_point(table).as_deref(), Some(Path::new("/sys/fs/cgroup/unified")));
+        assert_eq!(mount_point("proc /proc proc rw 0 0\n"), None);
+        assert_eq!(mount_point(""), None);
+    }
+}

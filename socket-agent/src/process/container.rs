@@ -1,0 +1,199 @@
+//! Container ids from cgroup paths.
+
+/// A container, as far as its cgroup path names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// Full id, 64 hexadecimal digits (LXC: the container's name).
+    pub id: Box<str>,
+    /// The runtime, where the path says it: `docker`, `containerd`, `cri-o`, `podman` or `lxc`.
+    pub runtime: Option<&'static str>,
+}
+
+/// Prefixes that runtimes put before the id in the name of a scope or directory.
+const PREFIXES: [(&str, &str); 6] = [
+    ("docker-", "docker"),
+    ("cri-containerd-", "containerd"),
+    ("nerdctl-", "containerd"),
+    ("crio-", "cri-o"),
+    ("libpod-payload-", "podman"),
+    ("libpod-", "podman"),
+];
+
+/// Parent directories that name the runtime of the plain ids below them.
+const PARENTS: [(&str, &str); 2] = [("docker", "docker"), ("libpod_parent", "podman")];
+
+impl Container {
+    /// The container that a cgroup path belongs to; of nested ones the innermost.
+    ///
+    /// Monitors that runtimes run on the host beside a container (`crio-conmon-`, `libpod-conmon-`)
+    /// are not in it.
+    pub fn from_cgroup_path(path: &str) -> Option<Self> {
+        let mut parent = "";
+        let mut found = None;
+        for segment in path.split('/') {
+            if let Some(container) = Self::from_segment(segment, parent) {
+                found = Some(container);
+            }
+            parent = segment;
+        }
+        found
+    }
+
+    /// The container in the text of `/proc/<pid>/cgroup`, and the process's cgroup path.
+    ///
+    /// The path is that of the unified hierarchy or, where a host has none, of systemd's.
+    pub fn from_proc_cgroup(text: &str) -> (Option<Self>, Option<&str>) {
+        let lines = || {
+            text.lines().filter_map(|line| {
+                let mut parts = line.splitn(3, ':');
+                let _hierarchy = parts.next()?;
+                Some((parts.next()?, parts.next()?))
+            })
+        };
+        let path_of = |wanted| lines().find(|(name, _)| *name == wanted).map(|(_, path)| path);
+        let path = path_of("").or_else(|| path_of("name=systemd"));
+        let container = path
+            .and_then(Self::from_cgroup_path)
+            .or_else(|| lines().find_map(|(_, path)| Self::from_cgroup_path(path)));
+        (container, path)
+    }
+
+    fn from_segment(segment: &str, parent: &str) -> Option<Self> {
+        if let Some(name) = segment.strip_prefix("lxc.payload.") {
+            return Some(Self { id: name.into(), runtime: Some("lxc") });
+        }
+        if parent == "lxc" && !segment.is_empty() {
+            return Some(Self { id: segment.into(), runtime: Some("lxc") });
+        }
+        let name = segment.strip_suffix(".scope").unwrap_or(segment);
+        for (prefix, runtime) in PREFIXES {
+            if let Some(id) = name.strip_prefix(prefix).filter(|id| is_id(id)) {
+                return Some(Self { id: id.into(), runtime: Some(runtime) });
+            }
+        }
+        // containerd asked for a systemd cgroup while it uses plain ones: `<slice>:<prefix>:<id>`.
+        let (prefix, id) = name.rsplit_once(':').unwrap_or(("", name));
+        if !is_id(id) {
+            return None;
+        }
+        let runtime = if prefix.ends_with("cri-containerd") {
+            Some("containerd")
+        } else {
+            PARENTS.iter().find(|(name, _)| *name == parent).map(|(_, runtime)| *runtime)
+        };
+        Some(Self { id: id.into(), runtime })
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90";
+    const B: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    const POD: &str = "pod5a1b6c2e-8f3d-4c3e-9a51-7a6f4e0d1c2b";
+
+    fn assert_path(path: &str, expected: Option<(&str, Option<&'static str>)>) {
+        let found = Container::from_cgroup_path(path);
+        let found = found.as_ref().map(|container| (&*container.id, container.runtime));
+        assert_eq!(found, expected, "{path}");
+    }
+
+    #[test]
+    fn runtimes() {
+        let docker = Some((A, Some("docker")));
+        let containerd = Some((A, Some("containerd")));
+        let crio = Some((A, Some("cri-o")));
+        let podman = Some((A, Some("podman")));
+        let slice =
+            format!("/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-{POD}.slice");
+        for (path, expected) in [
+            (format!("/docker/{A}"), docker),
+            (format!("/docker/{A}/init.scope"), docker),
+            (format!("/system.slice/docker-{A}.scope"), docker),
+            (format!("{slice}/cri-containerd-{A}.scope"), containerd),
+            (format!("{slice}/docker-{A}.scope"), docker),
+            (format!("{slice}/crio-{A}.scope"), crio),
+            (format!("{slice}/crio-{A}.scope/container"), crio),
+            (format!("/kubepods/besteffort/{POD}/{A}"), Some((A, None))),
+            (
+                format!("/system.slice/containerd.service/kubepods-{POD}.slice:cri-containerd:{A}"),
+                containerd,
+            ),
+            (format!("/system.slice/nerdctl-{A}.scope"), containerd),
+            (format!("/machine.slice/libpod-{A}.scope/container"), podman),
+            (format!("/libpod_parent/libpod-{A}/ctr"), podman),
+            (format!("/libpod_parent/{A}"), podman),
+            (
+                format!(
+                    "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{A}.scope"
+                ),
+                podman,
+            ),
+            (format!("/ecs/7e2d1b0c9a8f4e6d/{A}"), Some((A, None))),
+            ("/lxc.payload.web/system.slice".to_owned(), Some(("web", Some("lxc")))),
+            ("/lxc/web/init.scope".to_owned(), Some(("web", Some("lxc")))),
+        ] {
+            assert_path(&path, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_a_container() {
+        for path in [
+            "",
+            "/",
+            "/system.slice/ssh.service",
+            "/user.slice/user-1000.slice/session-3.scope",
+            "/lxc",
+            "/docker",
+            &format!("/machine.slice/libpod-conmon-{A}.scope"),
+            &format!("/system.slice/crio-conmon-{A}.scope"),
+            &format!("/docker/{}", &A[1..]),
+            &format!("/docker/{}", A.to_uppercase()),
+            &format!("/kubepods/{POD}"),
+        ] {
+            assert_path(path, None);
+        }
+    }
+
+    #[test]
+    fn the_innermost_container_counts() {
+        assert_path(&format!("/docker/{A}/docker/{B}"), Some((B, Some("docker"))));
+        let nested = format!("/docker/{A}/kubepods/burstable/{POD}/{B}");
+        assert_path(&nested, Some((B, None)));
+        // Seen from within a cgroup namespace.
+        assert_path(&format!("/../../docker-{B}.scope"), Some((B, Some("docker"))));
+    }
+
+    #[test]
+    fn proc_cgroup_of_all_hierarchies() {
+        let unified = format!("0::/system.slice/docker-{A}.scope\n");
+        let (container, path) = Container::from_proc_cgroup(&unified);
+        assert_eq!(container.unwrap().id.as_ref(), A);
+        assert_eq!(path, Some(format!("/system.slice/docker-{A}.scope").as_str()));
+
+        let legacy = format!(
+            "12:cpu,cpuacct:/docker/{A}\n11:memory:/docker/{A}\n1:name=systemd:/docker/{A}\n"
+        );
+        let (container, path) = Container::from_proc_cgroup(&legacy);
+        assert_eq!(container.unwrap().id.as_ref(), A);
+        assert_eq!(path, Some(format!("/docker/{A}").as_str()));
+
+        // Both: containers are in the old hierarchies while the unified one only has its root.
+        let hybrid = format!("4:memory:/docker/{A}\n1:name=systemd:/init.scope\n0::/\n");
+        let (container, path) = Container::from_proc_cgroup(&hybrid);
+        assert_eq!(container.unwrap().id.as_ref(), A);
+        assert_eq!(path, Some("/"));
+
+        assert_eq!(Container::from_proc_cgroup(""), (None, None));
+        assert_eq!(Container::from_proc_cgroup("garbage\n0:\n"), (None, None));
+        // A path may contain colons.
+        let (_, path) = Container::from_proc_cgroup("0::/a.slice:b:c\n");
+        assert_eq!(path, Some("/a.slice:b:c"));
+    }
+}

@@ -1,0 +1,362 @@
+//! The processes that are known, and how they come and go.
+
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+use lru::LruCache;
+use socket_common::{ExecEvent, ExitEvent, ForkEvent, Owner};
+
+use super::{
+    Container, Identity, Image, Key, Process, ProcessCounters, ScanError, TableOptions, Ticks,
+    cgroup::Cgroups,
+    proc::{Proc, Snapshot},
+};
+use crate::clock::Clock;
+
+/// Images of one process that are kept: the current one and those it replaced.
+const IMAGES: usize = 4;
+
+/// Processes by pid and start time. Records must be given in the order of the ring.
+#[derive(Debug)]
+pub struct ProcessTable {
+    options: TableOptions,
+    clock: Clock,
+    ticks: Ticks,
+    identity: Identity,
+    proc_root: PathBuf,
+    proc: Proc,
+    cgroups: Cgroups,
+    entries: LruCache<Key, Entry>,
+    /// Exit times, boottime nanoseconds, in order.
+    exits: VecDeque<(u64, Key)>,
+    counters: ProcessCounters,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// The current image last; never empty.
+    images: Vec<Arc<Process>>,
+    exited: bool,
+}
+
+// === impl Entry ===
+
+impl Entry {
+    fn new(process: Process) -> Self {
+        Self { images: vec![Arc::new(process)], exited: false }
+    }
+
+    fn current(&self) -> Option<&Arc<Process>> {
+        self.images.last()
+    }
+
+    fn at(&self, time: u64) -> Option<&Arc<Process>> {
+        let then = self.images.iter().rev().find(|process| process.image_since <= time);
+        then.or_else(|| self.images.first())
+    }
+
+    fn replace_image(&mut self, process: Process) {
+        if self.images.len() >= IMAGES {
+            self.images.remove(0);
+        }
+        self.images.push(Arc::new(process));
+        self.exited = false;
+    }
+}
+
+// === impl ProcessTable ===
+
+impl ProcessTable {
+    /// An empty table of this host. `machine_id` may be empty; entity ids then differ per boot only.
+    pub fn new(options: TableOptions, clock: Clock, machine_id: &str) -> Self {
+        let proc = Path::new("/proc");
+        let identity = Identity::of_this_boot(machine_id, proc);
+        Self::of(options, clock, identity, Ticks::of_this_host(), proc)
+    }
+
+    fn of(
+        options: TableOptions,
+        clock: Clock,
+        identity: Identity,
+        ticks: Ticks,
+        proc: &Path,
+    ) -> Self {
+        Self {
+            options,
+            clock,
+            ticks,
+            identity,
+            proc_root: proc.to_owned(),
+            proc: Proc::new(proc),
+            cgroups: Cgroups::of_this_host(proc),
+            entries: LruCache::unbounded(),
+            exits: VecDeque::new(),
+            counters: ProcessCounters::default(),
+        }
+    }
+
+    /// Reads the processes there are and returns how many. Call it once the kernel side reports new
+    /// ones, so that none falls in between.
+    pub fn scan_proc(&mut self) -> Result<usize, ScanError> {
+        let pids = self
+            .proc
+            .pids()
+            .map_err(|source| ScanError { path: self.proc_root.clone(), source })?;
+        let mut found = 0;
+        for pid in pids {
+            let Some(snapshot) = self.proc.read(pid) else { continue };
+            let key = Key { pid, start_ticks: snapshot.start_ticks };
+            if !self.entries.contains(&key) {
+                let process = self.process_of(key, &snapshot);
+                self.insert(key, Entry::new(process));
+            }
+            found += 1;
+        }
+        Ok(found)
+    }
+
+    /// A process replaced its image.
+    pub fn on_exec(&mut self, event: &ExecEvent) {
+        let key = self.key(event.pid, event.start);
+        let snapshot = self.read(key);
+        let image = Image::from_exec(event, snapshot.as_ref());
+        self.counters.args_truncated += u64::from(image.args_truncated);
+        let before = self.entries.get(&key).and_then(Entry::current).cloned();
+
+        let mut process = self.process(key, event.start, event.parent, Arc::new(image));
+        process.image_since = event.time;
+        process.cgroup_id = event.cgroup;
+        if let Some(snapshot) = &snapshot {
+            self.set_cgroup_of(&mut process, snapshot);
+        } else {
+            if let Some(before) = &before {
+                process.cgroup_path.clone_from(&before.cgroup_path);
+                process.container.clone_from(&before.container);
+            }
+            self.set_cgroup_by_id(&mut process, event.cgroup);
+        }
+        match self.entries.get_mut(&key) {
+            Some(entry) => entry.replace_image(process),
+            None => self.insert(key, Entry::new(process)),
+        }
+    }
+
+    /// A process was created. It runs its parent's image until it replaces it.
+    pub fn on_fork(&mut self, event: &ForkEvent) {
+        let key = self.key(event.pid, event.start);
+        if self.entries.contains(&key) {
+            return; // Read from /proc meanwhile, which is not older than this record.
+        }
+        let parent = self.key(event.parent, event.parent_start);
+        let Some(model) = self.known_or_read(parent) else {
+            if let Some(snapshot) = self.read(key) {
+                let process = self.process_of(key, &snapshot);
+                self.insert(key, Entry::new(process));
+            }
+            return;
+        };
+        let fresh = self.process(key, event.start, event.parent, model.image.clone());
+        let child = Process {
+            cgroup_id: model.cgroup_id,
+            cgroup_path: model.cgroup_path.clone(),
+            container: model.container.clone(),
+            ..fresh
+        };
+        self.insert(key, Entry::new(child));
+    }
+
+    /// A process is gone. It is kept for a while.
+    pub fn on_exit(&mut self, event: &ExitEvent) {
+        let key = self.key(event.pid, event.start);
+        if let Some(entry) = self.entries.peek_mut(&key)
+            && !entry.exited
+        {
+            entry.exited = true;
+            self.exits.push_back((event.time, key));
+        }
+        self.expire(event.time);
+    }
+
+    /// Drops processes that have been gone for longer than the grace time. `now` is boottime.
+    pub fn expire(&mut self, now: u64) {
+        let grace = u64::try_from(self.options.grace.as_nanos()).unwrap_or(u64::MAX);
+        while self.exits.len() > self.options.keep_exited
+            && self.exits.front().is_some_and(|(time, _)| time.saturating_add(grace) < now)
+        {
+            self.drop_oldest_exited();
+        }
+    }
+
+    /// The process behind a socket, as it is now; `None` if the owner has no pid.
+    ///
+    /// From the table; else from `/proc`, if the process there started at the same time; else with
+    /// no more than the owner says.
+    pub fn lookup(&mut self, owner: &Owner) -> Option<Arc<Process>> {
+        self.lookup_at(owner, u64::MAX)
+    }
+
+    /// As [`lookup`](Self::lookup), but with the image that the process had at a time, boottime
+    /// nanoseconds. For a flow that is its last packet: a shell that connects, closes and then
+    /// executes something else is named as the shell.
+    pub fn lookup_at(&mut self, owner: &Owner, time: u64) -> Option<Arc<Process>> {
+        if owner.pid == 0 {
+            return None;
+        }
+        let key = self.key(owner.pid, owner.start);
+        if !self.entries.contains(&key) {
+            self.admit(key, owner);
+        }
+        self.correct(key, owner);
+        self.entries.get(&key)?.at(time).cloned()
+    }
+
+    /// Start times of processes that become known from now on are converted with this clock.
+    pub fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
+    }
+
+    /// What has happened so far.
+    pub fn counters(&self) -> ProcessCounters {
+        self.counters
+    }
+
+    /// Number of processes held.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none is held.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn key(&self, pid: u32, start: u64) -> Key {
+        Key { pid, start_ticks: self.ticks.of_nanos(start) }
+    }
+
+    fn read(&self, key: Key) -> Option<Snapshot> {
+        self.proc.read(key.pid).filter(|snapshot| snapshot.start_ticks == key.start_ticks)
+    }
+
+    fn known_or_read(&mut self, key: Key) -> Option<Arc<Process>> {
+        if !self.entries.contains(&key) {
+            let snapshot = self.read(key)?;
+            let process = self.process_of(key, &snapshot);
+            self.insert(key, Entry::new(process));
+        }
+        self.entries.get(&key)?.current().cloned()
+    }
+
+    /// Takes in an owner of whom no record was seen.
+    fn admit(&mut self, key: Key, owner: &Owner) {
+        if let Some(snapshot) = self.read(key) {
+            self.counters.read_late += 1;
+            let process = self.process_of(key, &snapshot);
+            self.insert(key, Entry::new(process));
+        } else {
+            self.counters.unresolved += 1;
+            let image = Arc::new(Image::from_comm(&owner.comm_bytes()));
+            let process = self.process(key, owner.start, 0, image);
+            self.insert(key, Entry { exited: true, ..Entry::new(process) });
+            self.exits.push_back((Clock::boottime(), key));
+        }
+    }
+
+    /// What the kernel says of an owner is more exact than `/proc`, and newer.
+    fn correct(&mut self, key: Key, owner: &Owner) {
+        let Some(current) = self.entries.peek(&key).and_then(Entry::current) else { return };
+        let cut = current.start_ns == self.ticks.to_nanos(key.start_ticks);
+        let finer = cut && owner.start != current.start_ns;
+        let moved = owner.cgroup != 0 && owner.cgroup != current.cgroup_id;
+        if !finer && !moved {
+            return;
+        }
+        let mut process = Process::clone(current);
+        if finer {
+            process.start_ns = owner.start;
+            process.created = self.clock.wall(owner.start);
+        }
+        if moved {
+            self.set_cgroup_by_id(&mut process, owner.cgroup);
+        }
+        if let Some(place) = self.entries.peek_mut(&key).and_then(|entry| entry.images.last_mut()) {
+            *place = Arc::new(process);
+        }
+    }
+
+    fn process_of(&mut self, key: Key, snapshot: &Snapshot) -> Process {
+        let image = Image::from_proc(snapshot);
+        self.counters.args_truncated += u64::from(image.args_truncated);
+        let start = self.ticks.to_nanos(key.start_ticks);
+        let mut process = self.process(key, start, snapshot.parent, Arc::new(image));
+        self.set_cgroup_of(&mut process, snapshot);
+        process
+    }
+
+    fn process(&self, key: Key, start_ns: u64, parent_pid: u32, image: Arc<Image>) -> Process {
+        Process {
+            pid: key.pid,
+            start_ns,
+            created: self.clock.wall(start_ns),
+            parent_pid,
+            entity_id: self.identity.entity_id(key).into(),
+            image,
+            image_since: 0,
+            cgroup_id: 0,
+            cgroup_path: None,
+            container: None,
+        }
+    }
+
+    fn set_cgroup_of(&mut self, process: &mut Process, snapshot: &Snapshot) {
+        let (container, path) = Container::from_proc_cgroup(&snapshot.cgroup);
+        process.container = container.map(Arc::new);
+        process.cgroup_path = path.map(Arc::from);
+        if snapshot.cgroup.lines().any(|line| line.starts_with("0::"))
+            && let Some(path) = &process.cgroup_path
+        {
+            self.cgroups.learn(process.cgroup_id, path);
+        }
+    }
+
+    /// A container found before stays where the id leads to none: on hosts with both kinds of
+    /// hierarchies the old ones name it.
+    fn set_cgroup_by_id(&mut self, process: &mut Process, id: u64) {
+        let Some(path) = self.cgroups.path(id, Instant::now()) else { return };
+        process.cgroup_id = id;
+        if let Some(container) = Container::from_cgroup_path(&path) {
+            process.container = Some(Arc::new(container));
+        }
+        process.cgroup_path = Some(path);
+    }
+
+    fn insert(&mut self, key: Key, entry: Entry) {
+        while self.entries.len() >= self.options.capacity.max(1) {
+            if self.exits.is_empty() {
+                self.entries.pop_lru();
+                self.counters.evicted_running += 1;
+            } else if self.drop_oldest_exited() {
+                self.counters.evicted_exited += 1;
+            }
+        }
+        self.entries.put(key, entry);
+    }
+
+    fn drop_oldest_exited(&mut self) -> bool {
+        let Some((_, key)) = self.exits.pop_front() else { return false };
+        // An owner that was taken for gone may have shown itself alive.
+        let exited = self.entries.peek(&key).is_some_and(|entry| entry.exited);
+        if exited {
+            self.entries.pop(&key);
+        }
+        exited
+    }
+}
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

@@ -1,0 +1,71 @@
+//! What the tests here share: kernel records, and a `/proc` made of plain files.
+
+use std::{fs, os::unix::fs::symlink, path::Path};
+
+use socket_common::{ARGS_MAX, ExecEvent, FILENAME_MAX, Header, kind};
+use tempfile::TempDir;
+
+use super::proc::Snapshot;
+
+/// An exec record with everything in it that was asked for, and times in nanoseconds.
+pub(super) fn exec(pid: u32, start: u64, filename: &str, args: &[u8]) -> ExecEvent {
+    let mut event = ExecEvent {
+        header: Header { kind: kind::EXEC, length: args.len() as u32 },
+        start,
+        time: start,
+        cgroup: 0,
+        pid,
+        parent: 1,
+        uid: 0,
+        gid: 0,
+        euid: 0,
+        egid: 0,
+        args_total: args.len() as u32,
+        filename_length: filename.len() as u32 + 1,
+        filename: [0; FILENAME_MAX],
+        args: [0; ARGS_MAX],
+    };
+    event.filename[..filename.len()].copy_from_slice(filename.as_bytes());
+    event.args[..args.len()].copy_from_slice(args);
+    event
+}
+
+pub(super) fn snapshot(comm: &str, cmdline: &[u8]) -> Snapshot {
+    Snapshot { comm: comm.into(), cmdline: cmdline.to_vec(), ..Snapshot::default() }
+}
+
+/// A `/proc` in a temporary directory.
+pub(super) struct FakeProc {
+    directory: TempDir,
+}
+
+impl FakeProc {
+    pub(super) fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub(super) fn add(&self, pid: u32, start_ticks: u64, executable: &str, cmdline: &str) {
+        let path = self.path().join(pid.to_string());
+        fs::create_dir(&path).unwrap();
+        let comm = executable.rsplit('/').next().unwrap();
+        let zeros = "0 ".repeat(17);
+        fs::write(path.join("stat"), format!("{pid} ({comm}) S 1 {zeros}{start_ticks} 0\n"))
+            .unwrap();
+        fs::write(path.join("cmdline"), cmdline.replace(' ', "\0") + "\0").unwrap();
+        fs::write(path.join("cgroup"), "0::/user.slice\n").unwrap();
+        symlink(executable, path.join("exe")).unwrap();
+        symlink("/srv", path.join("cwd")).unwrap();
+    }
+
+    pub(super) fn set_cgroup(&self, pid: u32, text: &str) {
+        fs::write(self.path().join(pid.to_string()).join("cgroup"), text).unwrap();
+    }
+
+    pub(super) fn remove(&self, pid: u32) {
+        fs::remove_dir_all(self.path().join(pid.to_string())).unwrap();
+    }
+}

@@ -1,0 +1,72 @@
+//! What can go wrong between the agent and the kernel.
+
+use std::path::PathBuf;
+
+/// Why the sensor could not start or read.
+#[derive(Debug, thiserror::Error)]
+pub enum SensorError {
+    /// Type information could not be read.
+    #[error("{place}: cannot read BTF: {reason}; {remedy}")]
+    Btf {
+        /// File that was tried.
+        place: PathBuf,
+        /// What the reader said.
+        reason: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The kernel refused the object's maps or its relocations did not fit.
+    #[error("eBPF object: {reason}; {remedy}")]
+    Object {
+        /// What the loader said, on one line.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// A hook that the set cannot do without was refused.
+    #[error("hook set {set}: {hook}: {reason}; {remedy}")]
+    Hook {
+        /// Name of the set.
+        set: &'static str,
+        /// Program and place.
+        hook: String,
+        /// What the kernel said, on one line.
+        reason: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// There is no cgroup v2 hierarchy to attach to.
+    #[error(
+        "hook set cgroup: no cgroup v2 hierarchy is mounted; mount one with \
+         `mount -t cgroup2 none /sys/fs/cgroup/unified`, or choose another set with --hooks"
+    )]
+    NoCgroup,
+    /// Reading a table failed.
+    #[error("eBPF map {map}: {source}")]
+    Map {
+        /// Name of the map.
+        map: &'static str,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+}
+
+/// An error and its causes on one line.
+pub(super) fn one_line(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        cause = inner.source();
+    }
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.len() <= 400 {
+        line
+    } else {
+        format!("... {}", &line[line.ceil_char_boundary(line.len() - 400)..])
+    }
+}

@@ -1,0 +1,61 @@
+//! What this kernel's type information says about its functions.
+
+use std::path::Path;
+
+use btf_rs::{Btf, Type};
+
+use super::error::SensorError;
+
+/// Where the kernel publishes its own type information (5.4 with CONFIG_DEBUG_INFO_BTF).
+pub(super) const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
+
+/// Function prototypes of the running kernel.
+pub(super) struct Prototypes(Option<Btf>);
+
+impl Prototypes {
+    /// Reads the running kernel's own type information; without it nothing is known.
+    pub(super) fn of_kernel() -> Self {
+        Self(Btf::from_file(KERNEL_BTF).ok())
+    }
+
+    /// Number of arguments of a function; `None` if it is unknown or has several prototypes.
+    pub(super) fn arguments(&self, function: &str) -> Option<usize> {
+        let btf = self.0.as_ref()?;
+        let mut found = None;
+        for candidate in btf.resolve_types_by_name(function).ok()? {
+            let Type::Func(func) = candidate else { continue };
+            let Ok(Type::FuncProto(proto)) = btf.resolve_chained_type(&func) else { continue };
+            if found.is_some_and(|count| count != proto.parameters.len()) {
+                return None;
+            }
+            found = Some(proto.parameters.len());
+        }
+        found
+    }
+
+    /// Whether replies sent without a socket carry the socket they answer for, so that cgroup
+    /// programs skip them: `ip_send_unicast_reply` got an argument for it in 6.13.
+    pub(super) fn hides_replies(&self) -> bool {
+        self.arguments("ip_send_unicast_reply").is_some_and(|count| count >= 10)
+    }
+}
+
+/// Checks that a file given by the user holds BTF of a kernel.
+///
+/// # Errors
+///
+/// The file is missing, unreadable, not BTF, or has none of the kernel's socket types.
+pub(super) fn check_file(path: &Path) -> Result<(), SensorError> {
+    let remedy = "give the BTF of the running kernel (for example from BTFHub), or leave the option \
+                  out where /sys/kernel/btf/vmlinux exists";
+    let wrong = |reason: String| SensorError::Btf { place: path.into(), reason, remedy };
+    let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    if bytes.starts_with(b"\x7fELF") {
+        return Ok(());
+    }
+    let btf = Btf::from_bytes(&bytes).map_err(|_| wrong("the file is not BTF".into()))?;
+    match btf.resolve_ids_by_name("sock_common") {
+        Ok(ids) if !ids.is_empty() => Ok(()),
+        _ => Err(wrong("it does not describe a kernel: struct sock_common is not in it".into())),
+    }
+}

@@ -1,0 +1,311 @@
+//! The sensor from loading to the last read.
+
+use std::{
+    fs::File,
+    io::Read,
+    os::fd::AsFd,
+    path::{Path, PathBuf},
+};
+
+use aya::{
+    Btf, Ebpf, EbpfLoader, Endianness,
+    maps::{Array, MapData, RingBuf},
+    programs::Iter,
+};
+use socket_common::{
+    Counter, FEATURE_BOOTTIME, Flow, Late, PeerKey, Settings, SocketOwner, Tuple,
+    UNICAST_REPLY_HIDDEN,
+};
+
+use super::{
+    attach::{self, Degraded, Places},
+    error::{SensorError, one_line},
+    features::{self, KERNEL_BTF, Prototypes},
+    ring::{self, Event},
+    sets::hooks,
+    sys,
+    tables::{Plain, Table, Tables},
+};
+use crate::config::{HookSet, SocketConfig};
+
+/// The eBPF object, part of the agent.
+pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("SOCKET_EBPF_OBJECT_PATH"));
+
+/// What the sensor needs to know of the host beside its configuration.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The set to attach; not `Auto`.
+    pub set: HookSet,
+    /// Where cgroup v2 is mounted.
+    pub cgroup: Option<PathBuf>,
+    /// Whether IPv6 is watched.
+    pub ipv6: bool,
+    /// Address range of `tcp_v4_rcv` and `tcp_v6_rcv`; zeroes if unknown.
+    pub receive_functions: [[u64; 2]; 2],
+}
+
+/// Loaded and attached programs with their tables. Dropping it detaches everything.
+pub struct Sensor {
+    ebpf: Option<Ebpf>,
+    tables: Tables,
+    ring: RingBuf<MapData>,
+    unknown_records: u64,
+    missed_before: u64,
+}
+
+impl Sensor {
+    /// Loads the object, attaches the set, then looks up the sockets that are already open.
+    ///
+    /// # Errors
+    ///
+    /// The type information does not fit, the kernel refuses the maps, or a program that the set
+    /// cannot do without. Hooks that only make it less exact are returned instead.
+    pub fn start(
+        config: &SocketConfig,
+        options: &Options,
+    ) -> Result<(Self, Vec<Degraded>), SensorError> {
+        let target = target_btf(config.btf.as_deref())?;
+        let prototypes = Prototypes::of_kernel();
+        let mut ebpf = load(config, &target)?;
+        write_settings(&mut ebpf, config, options, &prototypes)?;
+        let tables = open_tables(&mut ebpf)?;
+        let ring = RingBuf::try_from(take_map(&mut ebpf, "EVENTS")?).map_err(object_error)?;
+        let cgroup = match (&options.cgroup, options.set) {
+            (Some(path), _) => File::open(path).ok(),
+            (None, HookSet::Cgroup) => return Err(SensorError::NoCgroup),
+            (None, _) => None,
+        };
+        let kernel_btf = Btf::from_sys_fs().ok();
+        let places = Places {
+            set: options.set.name(),
+            cgroup: cgroup.as_ref(),
+            kernel_btf: kernel_btf.as_ref(),
+            prototypes: &prototypes,
+            ipv6: options.ipv6,
+        };
+        let mut degraded = attach::all(&mut ebpf, &hooks(options.set), &places)?;
+        if let Err(reason) = existing_sockets(&mut ebpf, kernel_btf.as_ref()) {
+            degraded.push(Degraded {
+                hook: "iter_files at task_file".into(),
+                reason,
+                effect: "sockets that were open before the start have no owner",
+            });
+        }
+        Ok((
+            Self { ebpf: Some(ebpf), tables, ring, unknown_records: 0, missed_before: 0 },
+            degraded,
+        ))
+    }
+
+    /// Detaches all programs. What they left in the tables and the ring can still be read.
+    pub fn detach(&mut self) {
+        self.missed_before = self.missed();
+        self.ebpf = None;
+    }
+
+    /// The next record of the ring.
+    pub fn next_event(&mut self) -> Option<Event> {
+        ring::next(&mut self.ring, &mut self.unknown_records)
+    }
+
+    /// The ring's descriptor, which becomes readable when much is waiting.
+    pub fn ring(&self) -> &RingBuf<MapData> {
+        &self.ring
+    }
+
+    /// Takes the closed flows that found the ring full.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the read.
+    pub fn take_spilled(&mut self, mut each: impl FnMut(Flow)) -> Result<(), SensorError> {
+        self.tables.spill.take_all(|_, flow| each(flow))
+    }
+
+    /// Every flow that is open: by socket, and further UDP peers.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the read.
+    pub fn open_flows(&mut self, mut each: impl FnMut(Flow)) -> Result<(), SensorError> {
+        self.tables.flows.each(|_, flow| each(flow))?;
+        self.tables.peers.each(|_, flow| each(flow))
+    }
+
+    /// Removes a flow from the kernel's tables and returns its last state.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the removal.
+    pub fn evict(&mut self, flow: &Flow) -> Result<Option<Flow>, SensorError> {
+        if flow.id == flow.socket_id {
+            return self.tables.flows.take(&flow.sock);
+        }
+        self.tables.peers.take(&PeerKey {
+            socket_id: flow.socket_id,
+            remote: flow.tuple.remote,
+            port: flow.tuple.remote_port,
+            family: flow.tuple.family,
+            reserved: 0,
+            reserved2: 0,
+        })
+    }
+
+    /// Takes what was counted for a closed connection since its flow was handed over.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the removal.
+    pub fn take_late(&mut self, tuple: &Tuple) -> Result<Option<Late>, SensorError> {
+        self.tables.late.take(tuple)
+    }
+
+    /// Listening TCP sockets and bound UDP sockets.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the read.
+    pub fn owners(&mut self, mut each: impl FnMut(SocketOwner)) -> Result<(), SensorError> {
+        self.tables.owners.each(|_, owner| each(owner))
+    }
+
+    /// Every kernel-side counter with its name.
+    pub fn counters(&self) -> Vec<(&'static str, u64)> {
+        let mut counters: Vec<_> = Counter::ALL
+            .iter()
+            .map(|&(counter, name)| (name, self.tables.count(counter)))
+            .collect();
+        counters.push(("unknown_records", self.unknown_records));
+        counters.push(("programs_missed", self.missed()));
+        counters
+    }
+
+    /// Runs of programs that the kernel skipped because another program was running on that CPU.
+    fn missed(&self) -> u64 {
+        let Some(ebpf) = &self.ebpf else { return self.missed_before };
+        ebpf.programs()
+            .filter_map(|(_, program)| program.fd().ok())
+            .filter_map(|fd| sys::recursion_misses(fd.as_fd()).ok())
+            .sum()
+    }
+}
+
+impl HookSet {
+    /// The name used in the configuration and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Fentry => "fentry",
+            Self::Kprobe => "kprobe",
+            Self::Cgroup => "cgroup",
+        }
+    }
+}
+
+/// The type information that the object is fitted to.
+fn target_btf(file: Option<&Path>) -> Result<Btf, SensorError> {
+    let path = file.unwrap_or(Path::new(KERNEL_BTF));
+    if file.is_some() {
+        features::check_file(path)?;
+    }
+    Btf::parse_file(path, Endianness::default()).map_err(|error| SensorError::Btf {
+        place: path.into(),
+        reason: one_line(&error),
+        remedy: "give the BTF of the running kernel with --btf FILE",
+    })
+}
+
+fn load(config: &SocketConfig, target: &Btf) -> Result<Ebpf, SensorError> {
+    let tables = &config.tables;
+    EbpfLoader::new()
+        .btf(Some(target))
+        .map_max_entries("FLOWS", tables.flows)
+        .map_max_entries("PEERS", tables.peers)
+        .map_max_entries("OWNERS", tables.owners)
+        .map_max_entries("PENDING", tables.pending)
+        .map_max_entries("LATE", tables.late)
+        .map_max_entries("SPILL", tables.spill)
+        .map_max_entries("EVENTS", tables.ring)
+        .load(OBJECT)
+        .map_err(object_error)
+}
+
+fn object_error(error: impl std::error::Error) -> SensorError {
+    let reason = one_line(&error);
+    let remedy = if reason.contains("Operation not permitted") || reason.contains("os error 1)") {
+        "run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
+    } else if reason.contains("os error 12)") || reason.contains("os error 7)") {
+        "make the tables smaller (socket.tables.*)"
+    } else {
+        "run `socket-agent doctor`; a --btf file must be of the running kernel"
+    };
+    SensorError::Object { reason, remedy: remedy.into() }
+}
+
+fn take_map(ebpf: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, SensorError> {
+    ebpf.take_map(name).ok_or_else(|| no_map(name))
+}
+
+fn no_map(name: &str) -> SensorError {
+    SensorError::Object {
+        reason: format!("it has no map {name}"),
+        remedy: "build the agent again".into(),
+    }
+}
+
+fn open_tables(ebpf: &mut Ebpf) -> Result<Tables, SensorError> {
+    let counts = take_map(ebpf, "COUNTS")?;
+    Ok(Tables {
+        flows: Table::open(take_map(ebpf, "FLOWS")?, "FLOWS")?,
+        peers: Table::open(take_map(ebpf, "PEERS")?, "PEERS")?,
+        owners: Table::open(take_map(ebpf, "OWNERS")?, "OWNERS")?,
+        late: Table::open(take_map(ebpf, "LATE")?, "LATE")?,
+        spill: Table::open(take_map(ebpf, "SPILL")?, "SPILL")?,
+        counts: counts.try_into().map_err(object_error)?,
+    })
+}
+
+fn write_settings(
+    ebpf: &mut Ebpf,
+    config: &SocketConfig,
+    options: &Options,
+    prototypes: &Prototypes,
+) -> Result<(), SensorError> {
+    let [tcp_v4_rcv, tcp_v6_rcv] = options.receive_functions;
+    let mut features = FEATURE_BOOTTIME;
+    if prototypes.hides_replies() {
+        features |= UNICAST_REPLY_HIDDEN;
+    }
+    let settings = Settings {
+        idle_ns: config.flow_inactive_timeout.as_nanos().try_into().unwrap_or(u64::MAX),
+        tcp_v4_rcv,
+        tcp_v6_rcv,
+        agent_pid: std::process::id(),
+        features,
+        ipv6: options.ipv6.into(),
+        reserved: 0,
+    };
+    // Borrowed, not taken: programs that are loaded later name the map by its descriptor.
+    let map = ebpf.map_mut("SETTINGS").ok_or_else(|| no_map("SETTINGS"))?;
+    let mut array: Array<&mut MapData, Plain<Settings>> = map.try_into().map_err(object_error)?;
+    array.set(0, Plain(settings), 0).map_err(object_error)
+}
+
+/// Runs the iterator over all open files, which fills the tables with the sockets it finds.
+fn existing_sockets(ebpf: &mut Ebpf, btf: Option<&Btf>) -> Result<(), String> {
+    let btf = btf.ok_or("the kernel publishes no BTF")?;
+    let program: &mut Iter = ebpf
+        .program_mut("iter_files")
+        .ok_or("the embedded object has no such program")?
+        .try_into()
+        .map_err(|_| "the embedded object has it as another type")?;
+    let run = |program: &mut Iter| -> Result<File, Box<dyn std::error::Error>> {
+        program.load("task_file", btf)?;
+        let link = program.attach()?;
+        Ok(program.take_link(link)?.into_file()?)
+    };
+    let mut file = run(program).map_err(|error| one_line(error.as_ref()))?;
+    let mut nothing = Vec::new();
+    file.read_to_end(&mut nothing).map_err(|error| error.to_string())?;
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! The eBPF sensor: loads the object, attaches one hook set, reads its tables and its ring.
+
+mod attach;
+mod error;
+mod features;
+mod load;
+mod ring;
+mod sets;
+mod sys;
+mod tables;
+
+pub use attach::Degraded;
+pub use error::SensorError;
+pub use load::{OBJECT, Options, Sensor};
+pub use ring::Event;
+pub use sets::{Hook, Program, hooks};

@@ -1,0 +1,96 @@
+//! Records of the ring buffer.
+
+use aya::maps::{MapData, RingBuf};
+use socket_common::{
+    ARGS_MAX, ExecEvent, ExitEvent, Flow, FlowEvent, ForkEvent, Header, Late, LateEvent, kind,
+};
+
+/// One record.
+#[derive(Clone)]
+pub enum Event {
+    /// A flow that does not change any more, but for late packets.
+    Closed(Box<Flow>),
+    /// Late packets of a flow.
+    Late(Late),
+    /// A process replaced its image.
+    Exec(Box<ExecEvent>),
+    /// A process was created.
+    Fork(ForkEvent),
+    /// A process left.
+    Exit(ExitEvent),
+}
+
+/// Takes the next record; `None` when the ring is empty. Records that are no known kind or too
+/// short are passed over and counted in `unknown`.
+pub(super) fn next(ring: &mut RingBuf<MapData>, unknown: &mut u64) -> Option<Event> {
+    loop {
+        let item = ring.next()?;
+        if let Some(event) = parse(&item) {
+            return Some(event);
+        }
+        *unknown += 1;
+    }
+}
+
+/// Reads a record of a known kind.
+fn parse(bytes: &[u8]) -> Option<Event> {
+    let header: Header = read(bytes)?;
+    Some(match header.kind {
+        kind::FLOW => Event::Closed(Box::new(read::<FlowEvent>(bytes)?.flow)),
+        kind::LATE => Event::Late(read::<LateEvent>(bytes)?.late),
+        kind::FORK => Event::Fork(read(bytes)?),
+        kind::EXIT => Event::Exit(read(bytes)?),
+        kind::EXEC => {
+            // Ends behind the last argument: the rest of the structure is zeroes.
+            let fixed = size_of::<ExecEvent>() - ARGS_MAX;
+            if bytes.len() < fixed {
+                return None;
+            }
+            let mut whole = vec![0u8; size_of::<ExecEvent>()];
+            let length = bytes.len().min(whole.len());
+            whole[..length].copy_from_slice(&bytes[..length]);
+            Event::Exec(Box::new(read(&whole)?))
+        }
+        _ => return None,
+    })
+}
+
+/// Reads a shared type from the start of `bytes`.
+fn read<T: Copy>(bytes: &[u8]) -> Option<T> {
+    if bytes.len() < size_of::<T>() {
+        return None;
+    }
+    // SAFETY: enough bytes, read without alignment; `T` is one of the shared types, which hold
+    // plain integers, so that every bit pattern is valid.
+    Some(unsafe { bytes.as_ptr().cast::<T>().read_unaligned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes_of<T: Copy>(value: &T) -> Vec<u8> {
+        // SAFETY: a plain value read as bytes.
+        unsafe {
+            std::slice::from_raw_parts(std::ptr::from_ref(value).cast::<u8>(), size_of::<T>())
+        }
+        .to_vec()
+    }
+
+    #[test]
+    fn reads_a_closed_flow() {
+        let flow = Flow { id: 7, first: 1, last: 2, ..Flow::default() };
+        let event = FlowEvent { header: Header { kind: kind::FLOW, length: 0 }, flow };
+        match parse(&bytes_of(&event)) {
+            Some(Event::Closed(read)) => assert_eq!(*read, flow),
+            _ => panic!("not a flow"),
+        }
+    }
+
+    #[test]
+    fn refuses_short_and_unknown_records() {
+        assert!(parse(&[]).is_none());
+        assert!(parse(&bytes_of(&Header { kind: kind::FLOW, length: 0 })).is_none());
+        assert!(parse(&bytes_of(&Header { kind: 99, length: 0 })).is_none());
+    }
+}

@@ -1,0 +1,136 @@
+//! The few operations of bpf(2) that aya has no interface for: whole-table reads.
+
+use std::{
+    io,
+    os::fd::{AsRawFd, BorrowedFd},
+};
+
+const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
+const BPF_MAP_LOOKUP_AND_DELETE_ELEM: libc::c_long = 21;
+const BPF_MAP_LOOKUP_BATCH: libc::c_long = 24;
+const BPF_MAP_LOOKUP_AND_DELETE_BATCH: libc::c_long = 25;
+
+/// `union bpf_attr`, batch operations (`include/uapi/linux/bpf.h`).
+#[repr(C)]
+#[derive(Default)]
+struct Batch {
+    in_batch: u64,
+    out_batch: u64,
+    keys: u64,
+    values: u64,
+    count: u32,
+    map_fd: u32,
+    elem_flags: u64,
+    flags: u64,
+}
+
+/// `union bpf_attr`, element operations.
+#[repr(C)]
+#[derive(Default)]
+struct Element {
+    map_fd: u32,
+    reserved: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
+fn bpf<T>(command: libc::c_long, attributes: &mut T) -> io::Result<()> {
+    // SAFETY: the structures above are laid out as the kernel expects them for these commands, and
+    // the pointers in them are valid for the call.
+    let result =
+        unsafe { libc::syscall(libc::SYS_bpf, command, attributes as *mut T, size_of::<T>()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Elements asked for in one call.
+const CHUNK: usize = 4096;
+
+/// Reads all elements of a hash map (5.6), in calls of some thousand, and removes them if `take`.
+///
+/// `K` and `V` must be the map's key and value types, which hold plain integers only.
+pub(super) fn batch<K: Copy + Default, V: Copy + Default>(
+    map: BorrowedFd<'_>,
+    take: bool,
+    mut each: impl FnMut(K, V),
+) -> io::Result<()> {
+    let mut keys = vec![K::default(); CHUNK];
+    let mut values = vec![V::default(); CHUNK];
+    let mut cursors = [[0u8; 16]; 2];
+    let mut first = true;
+    loop {
+        let [input, output] = &mut cursors;
+        let mut attributes = Batch {
+            in_batch: if first { 0 } else { input.as_ptr() as u64 },
+            out_batch: output.as_mut_ptr() as u64,
+            keys: keys.as_mut_ptr() as u64,
+            values: values.as_mut_ptr() as u64,
+            count: keys.len() as u32,
+            map_fd: map.as_raw_fd() as u32,
+            ..Batch::default()
+        };
+        let command = if take { BPF_MAP_LOOKUP_AND_DELETE_BATCH } else { BPF_MAP_LOOKUP_BATCH };
+        let result = bpf(command, &mut attributes);
+        let last = match result {
+            Ok(()) => false,
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => true,
+            // One bucket holds more than there is room for.
+            Err(error) if error.raw_os_error() == Some(libc::ENOSPC) && attributes.count == 0 => {
+                let room = keys.len() * 2;
+                keys.resize(room, K::default());
+                values.resize(room, V::default());
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let count = (attributes.count as usize).min(keys.len());
+        for (key, value) in keys.iter().zip(&values).take(count) {
+            each(*key, *value);
+        }
+        if last {
+            return Ok(());
+        }
+        cursors.swap(0, 1);
+        first = false;
+    }
+}
+
+/// Removes one element and returns it (5.14 for hash maps); `None` if it is not there.
+pub(super) fn take<K, V: Copy + Default>(map: BorrowedFd<'_>, key: &K) -> io::Result<Option<V>> {
+    let mut value = V::default();
+    let mut attributes = Element {
+        map_fd: map.as_raw_fd() as u32,
+        key: key as *const K as u64,
+        value: &raw mut value as u64,
+        ..Element::default()
+    };
+    match bpf(BPF_MAP_LOOKUP_AND_DELETE_ELEM, &mut attributes) {
+        Ok(()) => Ok(Some(value)),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// `union bpf_attr`, information about an object.
+#[repr(C)]
+#[derive(Default)]
+struct Info {
+    fd: u32,
+    length: u32,
+    info: u64,
+}
+
+/// Runs of a program that the kernel skipped because it, or another kprobe program, was already
+/// running on that CPU (5.12; 0 before).
+pub(super) fn recursion_misses(program: BorrowedFd<'_>) -> io::Result<u64> {
+    /// Offset of `recursion_misses` in `struct bpf_prog_info`.
+    const AT: usize = 208;
+    let mut info = [0u64; 32];
+    let mut attributes = Info {
+        fd: program.as_raw_fd() as u32,
+        length: size_of_val(&info) as u32,
+        info: info.as_mut_ptr() as u64,
+    };
+    bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attributes)?;
+    Ok(info[AT / 8])
+}

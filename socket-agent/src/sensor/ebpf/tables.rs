@@ -1,0 +1,120 @@
+//! Typed access to the kernel's tables.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use aya::{
+    Pod,
+    maps::{HashMap, MapData, PerCpuArray},
+};
+use socket_common::{Counter, Flow, Late, PeerKey, SocketOwner, Tuple};
+
+use super::{error::SensorError, sys};
+
+/// A shared type as aya wants it.
+#[repr(transparent)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct Plain<T>(pub(super) T);
+
+// SAFETY: only used with the types of socket_common, which are `repr(C)`, hold plain integers and
+// have no padding.
+unsafe impl<T: Copy + 'static> Pod for Plain<T> {}
+
+/// One hash table.
+pub(super) struct Table<K: 'static, V: 'static> {
+    map: HashMap<MapData, Plain<K>, Plain<V>>,
+    fd: OwnedFd,
+    name: &'static str,
+    /// Cleared when the kernel turns out not to know the operation.
+    batch: bool,
+    take: bool,
+}
+
+impl<K: Copy + Default + 'static, V: Copy + Default + 'static> Table<K, V> {
+    pub(super) fn open(map: aya::maps::Map, name: &'static str) -> Result<Self, SensorError> {
+        let failed = |source| SensorError::Map { map: name, source };
+        let fd = match &map {
+            aya::maps::Map::HashMap(data) => data.fd().as_fd().try_clone_to_owned(),
+            _ => Err(std::io::Error::other("not a hash map")),
+        }
+        .map_err(failed)?;
+        let map = HashMap::try_from(map)
+            .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
+        Ok(Self { map, fd, name, batch: true, take: true })
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    fn failed(&self, source: std::io::Error) -> SensorError {
+        SensorError::Map { map: self.name, source }
+    }
+
+    /// Calls `each` for every element.
+    pub(super) fn each(&mut self, mut each: impl FnMut(K, V)) -> Result<(), SensorError> {
+        if self.batch {
+            match sys::batch(self.fd(), false, &mut each) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.batch = false,
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+        for entry in self.map.iter() {
+            // An element that vanished meanwhile is reported elsewhere.
+            if let Ok((key, value)) = entry {
+                each(key.0, value.0);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes one element and returns it.
+    pub(super) fn take(&mut self, key: &K) -> Result<Option<V>, SensorError> {
+        if self.take {
+            match sys::take::<K, V>(self.fd(), key) {
+                Ok(value) => return Ok(value),
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.take = false,
+                Err(error) if error.raw_os_error() == Some(524) => self.take = false,
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+        let Ok(value) = self.map.get(&Plain(*key), 0) else { return Ok(None) };
+        let _ = self.map.remove(&Plain(*key));
+        Ok(Some(value.0))
+    }
+
+    /// Removes and returns all elements.
+    pub(super) fn take_all(&mut self, mut each: impl FnMut(K, V)) -> Result<(), SensorError> {
+        if self.batch {
+            match sys::batch(self.fd(), true, &mut each) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.batch = false,
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+        let keys: Vec<K> = self.map.keys().filter_map(Result::ok).map(|key| key.0).collect();
+        for key in keys {
+            if let Some(value) = self.take(&key)? {
+                each(key, value);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// All tables that the agent reads.
+pub(super) struct Tables {
+    pub(super) flows: Table<u64, Flow>,
+    pub(super) peers: Table<PeerKey, Flow>,
+    pub(super) owners: Table<u64, SocketOwner>,
+    pub(super) late: Table<Tuple, Late>,
+    pub(super) spill: Table<u64, Flow>,
+    pub(super) counts: PerCpuArray<MapData, u64>,
+}
+
+impl Tables {
+    /// Sum over all CPUs of one counter.
+    pub(super) fn count(&self, counter: Counter) -> u64 {
+        self.counts.get(&(counter as u32), 0).map_or(0, |values| values.iter().sum())
+    }
+}

@@ -1,0 +1,62 @@
+//! Packets of connections whose socket is gone: TIME_WAIT, resets after close.
+
+use aya_ebpf::bindings::BPF_ANY;
+use socket_common::{Counter, FAMILY_IPV6, Late, PROTO_TCP, Tuple};
+
+use super::{entry::add, submit};
+use crate::{
+    kernel::packet::{Packet, Way},
+    maps::{LATE, count, settings},
+};
+
+/// From now on packets with this tuple that have no socket belong to the closed flow.
+#[inline(always)]
+pub fn expect(tuple: &Tuple, flow: u64) {
+    if let Some(previous) = LATE.get_ptr_mut(tuple) {
+        // SAFETY: entries stay readable for the run of a program.
+        let previous = unsafe { &mut *previous };
+        if previous.last != 0 {
+            submit::late(previous);
+        }
+    }
+    let entry = Late { flow, ..Late::default() };
+    if LATE.insert(tuple, &entry, BPF_ANY as u64).is_err() {
+        count(Counter::LateTableFull);
+    }
+}
+
+/// A packet without a live socket.
+#[inline(always)]
+pub fn packet(packet: &Packet, tuple: &Tuple, way: Way, now: u64) {
+    counted(tuple, way, packet.packets, packet.bytes, now);
+}
+
+/// As [`packet`], where the numbers are known.
+#[inline(always)]
+pub fn counted(tuple: &Tuple, way: Way, packets: u64, bytes: u64, now: u64) {
+    let Some(late) = LATE.get_ptr_mut(tuple) else {
+        count(Counter::LateUnmatched);
+        return;
+    };
+    // SAFETY: as above.
+    let late = unsafe { &mut *late };
+    late.last = now;
+    add(&mut late.traffic, way, packets, bytes);
+}
+
+/// A buffer that the TCP receive path drops because no live socket wants it.
+#[inline(always)]
+pub fn orphan(skb: usize, location: u64, now: u64) {
+    let Some(settings) = settings() else { return };
+    let [v4, v4_end] = settings.tcp_v4_rcv;
+    let [v6, v6_end] = settings.tcp_v6_rcv;
+    if !((location >= v4 && location < v4_end) || (location >= v6 && location < v6_end)) {
+        return;
+    }
+    let Some(buffer) = Packet::of(skb) else { return };
+    if buffer.protocol != PROTO_TCP || (buffer.family == FAMILY_IPV6 && settings.ipv6 == 0) {
+        return;
+    }
+    let tuple = buffer.tuple(Way::In, buffer.device_netns());
+    packet(&buffer, &tuple, Way::In, now);
+}

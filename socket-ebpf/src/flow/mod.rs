@@ -1,0 +1,61 @@
+//! The flow core: takes facts about sockets, keeps the tables. Knows nothing of hook types.
+//!
+//! | fact | function |
+//! |---|---|
+//! | a packet passed between a socket and the wire | [`packet`] |
+//! | a TCP socket changes state | [`tcp::state_changed`] |
+//! | a process accepted, or received data | [`owner::touched`] |
+//! | a UDP socket took a port, or was closed | [`udp::bound`], [`udp::closed`] |
+//! | a packet without a live socket | [`late::orphan`] |
+
+mod entry;
+pub mod existing;
+pub mod late;
+pub mod owner;
+mod pending;
+mod submit;
+pub mod tcp;
+pub mod udp;
+
+pub use submit::wakeup;
+
+use socket_common::{Counter, PROTO_TCP};
+
+use crate::{
+    kernel::{
+        packet::{Packet, Way},
+        sock::Sock,
+    },
+    maps::{count, settings},
+};
+
+/// A packet on its way between `sock` and the wire.
+///
+/// `sock` is the socket the kernel handles the packet for: a full socket, or a request, timewait or
+/// control socket.
+#[inline(always)]
+pub fn packet(skb: usize, sock: Sock, way: Way) {
+    if !sock.is_inet() {
+        return;
+    }
+    let Some(packet) = Packet::of(skb) else { return };
+    if packet.family == socket_common::FAMILY_IPV6 && !ipv6_enabled() {
+        return;
+    }
+    if packet.protocol == PROTO_TCP {
+        tcp::packet(&packet, sock, way);
+    } else {
+        udp::packet(&packet, sock, way);
+    }
+}
+
+#[inline(always)]
+fn ipv6_enabled() -> bool {
+    match settings() {
+        Some(settings) => settings.ipv6 != 0,
+        None => {
+            count(Counter::Unparsed);
+            false
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Handing closed flows to the agent: by the ring, or, when that is full, by the spill table.
+
+use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_ringbuf_query};
+use socket_common::{Counter, Flow, FlowEvent, Header, Late, LateEvent, kind};
+
+use crate::{
+    kernel::copy,
+    maps::{EVENTS, SPILL, count},
+};
+
+/// `BPF_RB_NO_WAKEUP`.
+const NO_WAKEUP: u64 = 1;
+/// `BPF_RB_FORCE_WAKEUP`.
+const FORCE_WAKEUP: u64 = 2;
+/// `BPF_RB_AVAIL_DATA`.
+const AVAILABLE: u64 = 0;
+/// The agent looks at the ring several times a second; it is woken earlier when this much waits.
+const WAKE_AT: u64 = 256 * 1024;
+
+/// Flags for a submission: no wake-up unless much is waiting.
+#[inline(always)]
+pub fn wakeup() -> u64 {
+    // SAFETY: EVENTS is a ring buffer.
+    let waiting = unsafe { bpf_ringbuf_query((&raw const EVENTS).cast_mut().cast(), AVAILABLE) };
+    if waiting > WAKE_AT { FORCE_WAKEUP } else { NO_WAKEUP }
+}
+
+/// Hands over a closed flow.
+#[inline(always)]
+pub fn flow(flow: &Flow) {
+    if let Some(mut slot) = EVENTS.reserve::<FlowEvent>(0) {
+        let event = slot.as_mut_ptr();
+        // SAFETY: the slot has room for one event; both fields are written before it is submitted.
+        unsafe {
+            (*event).header = Header { kind: kind::FLOW, length: 0 };
+            copy(&raw mut (*event).flow, flow);
+        }
+        slot.submit(wakeup());
+        return;
+    }
+    if SPILL.insert(&flow.id, flow, BPF_ANY as u64).is_ok() {
+        count(Counter::Spilled);
+    } else {
+        count(Counter::ClosedLost);
+    }
+}
+
+/// Hands over late packets whose table entry is needed for a newer flow.
+#[inline(always)]
+pub fn late(late: &Late) {
+    let Some(mut slot) = EVENTS.reserve::<LateEvent>(0) else {
+        count(Counter::LateLost);
+        return;
+    };
+    let event = slot.as_mut_ptr();
+    // SAFETY: as above.
+    unsafe {
+        (*event).header = Header { kind: kind::LATE, length: 0 };
+        copy(&raw mut (*event).late, late);
+    }
+    slot.submit(wakeup());
+}

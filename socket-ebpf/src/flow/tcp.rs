@@ -1,0 +1,193 @@
+//! TCP: one flow per connection.
+
+use socket_common::{Began, Counter, Flow, PROTO_TCP, Rank, Tuple};
+
+use super::{
+    entry::{account, create},
+    late, owner, pending, submit,
+};
+use crate::{
+    kernel::{
+        core_offsets as at, field, now,
+        packet::{Packet, Way},
+        sock::{
+            CLOSE, ESTABLISHED, LAST_ACK, LISTEN, NEW_SYN_RECV, SYN_RECV, SYN_SENT, Sock, TIME_WAIT,
+        },
+        task::Task,
+    },
+    maps::{FLOWS, OWNERS, PENDING, count},
+};
+
+/// A TCP packet that `sock` sends or receives.
+#[inline(always)]
+pub fn packet(packet: &Packet, sock: Sock, way: Way) {
+    let now = now();
+    if let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) {
+        // SAFETY: entries stay readable for the run of a program.
+        let flow = unsafe { &mut *flow };
+        if flow.ended == 0 {
+            if flow.tuple.local_port == 0 {
+                // The first packet of a connect: the port has been chosen by now.
+                flow.tuple = sock.tcp_tuple(SYN_SENT);
+            }
+            on_flow(flow, packet, sock, way, now);
+            return;
+        }
+    }
+    without_flow(packet, sock, way, now);
+}
+
+#[inline(always)]
+fn on_flow(flow: &mut Flow, packet: &Packet, sock: Sock, way: Way, now: u64) {
+    account(flow, way, packet.packets, packet.bytes, now);
+    if way == Way::Out && flow.rank < Rank::FirstIo as u8 && sock.locked_by_process() {
+        if packet.is_payload() {
+            owner::claim(flow, Rank::FirstIo);
+        } else if sock.state() == SYN_SENT {
+            owner::claim(flow, Rank::Opener);
+        }
+    }
+}
+
+#[inline(always)]
+fn without_flow(packet: &Packet, sock: Sock, way: Way, now: u64) {
+    let state = sock.state();
+    let connected = state != LISTEN && state != CLOSE && sock.remote_port() != 0;
+    // A listener, a closed socket or one of the kernel's own control sockets does not say whose
+    // packet it is; the packet does.
+    let tuple = if connected { sock.tcp_tuple(state) } else { packet.tuple(way, sock.netns()) };
+    if !connected || state == NEW_SYN_RECV || state == TIME_WAIT {
+        if !pending::packet(packet, &tuple, sock, way, now) {
+            late::packet(packet, &tuple, way, now);
+        }
+        return;
+    }
+    let flow = if state == SYN_RECV {
+        accepted(sock, &tuple, now)
+    } else {
+        count(Counter::Midway);
+        create(&FLOWS, &sock.key(), sock.key(), &tuple, Began::Midway, now, Counter::FlowTableFull)
+    };
+    if let Some(flow) = flow {
+        on_flow(flow, packet, sock, way, now);
+    }
+}
+
+/// Makes the flow of a connection that came in through a listener.
+#[inline(always)]
+fn accepted(sock: Sock, tuple: &Tuple, now: u64) -> Option<&'static mut Flow> {
+    let flow =
+        create(&FLOWS, &sock.key(), sock.key(), tuple, Began::Accept, now, Counter::FlowTableFull)?;
+    // SAFETY: entries stay readable for the run of a program.
+    match unsafe { PENDING.get(tuple) } {
+        Some(handshake) => {
+            flow.traffic = handshake.traffic;
+            flow.first = handshake.first;
+            flow.last = handshake.last;
+            owner::inherit(flow, handshake.listener, Rank::Listener);
+            let _ = PENDING.remove(tuple);
+        }
+        None => count(Counter::PendingMissed),
+    }
+    Some(flow)
+}
+
+/// A TCP socket goes from one state to another.
+#[inline(always)]
+pub fn state_changed(sock: Sock, old: u8, new: u8) {
+    if old == new || !sock.is_inet() || sock.protocol() != PROTO_TCP as u16 {
+        return;
+    }
+    match new {
+        SYN_SENT => opened(sock),
+        ESTABLISHED => established(sock, old),
+        LISTEN => owner::remember(sock, Task::current(), PROTO_TCP, Rank::Listener),
+        CLOSE => closed(sock, old),
+        _ => {}
+    }
+}
+
+/// connect(2) was called.
+#[inline(always)]
+fn opened(sock: Sock) {
+    let now = now();
+    discard_stale(sock, now);
+    // Ports are not chosen yet: an empty tuple is filled in by the first packet.
+    let tuple = Tuple::default();
+    let flow = create(
+        &FLOWS,
+        &sock.key(),
+        sock.key(),
+        &tuple,
+        Began::Connect,
+        now,
+        Counter::FlowTableFull,
+    );
+    if let Some(flow) = flow {
+        owner::claim(flow, Rank::Opener);
+    }
+}
+
+#[inline(always)]
+fn established(sock: Sock, old: u8) {
+    let now = now();
+    if let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) {
+        // SAFETY: entries stay readable for the run of a program.
+        let flow = unsafe { &mut *flow };
+        if old == SYN_SENT
+            || flow.began != Began::Accept as u8
+            || flow.tuple == sock.tcp_tuple(ESTABLISHED)
+        {
+            flow.tcp.connect_ns = now.wrapping_sub(flow.first);
+            return;
+        }
+    }
+    if old == SYN_RECV {
+        discard_stale(sock, now);
+        let tuple = sock.tcp_tuple(ESTABLISHED);
+        if let Some(flow) = accepted(sock, &tuple, now) {
+            flow.tcp.connect_ns = now.wrapping_sub(flow.first);
+        }
+    }
+}
+
+/// Hands over what an earlier socket at the same address left behind: its close was missed.
+#[inline(always)]
+fn discard_stale(sock: Sock, now: u64) {
+    if let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) {
+        // SAFETY: as above.
+        let flow = unsafe { &mut *flow };
+        flow.ended = now;
+        submit::flow(flow);
+        let _ = FLOWS.remove(&sock.key());
+    }
+}
+
+/// The connection, or the listener, is over.
+#[inline(always)]
+fn closed(sock: Sock, old: u8) {
+    if old == LISTEN {
+        let _ = OWNERS.remove(&sock.key());
+        return;
+    }
+    let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) else { return };
+    // SAFETY: as above.
+    let flow = unsafe { &mut *flow };
+    let now = now();
+    flow.ended = now;
+    flow.tcp.state = old;
+    flow.tcp.error = field::<u32>(sock.0, at::sock_sk_err());
+    flow.tcp.retransmits = field::<u32>(sock.0, at::tcp_sock_total_retrans());
+    flow.tcp.srtt_us = field::<u32>(sock.0, at::tcp_sock_srtt_us()) >> 3;
+    if old != LAST_ACK && old != SYN_SENT {
+        late::expect(&flow.tuple, flow.id);
+    }
+    submit::flow(flow);
+    let _ = FLOWS.remove(&sock.key());
+}
+
+/// Packets that the kernel sent for the flow without showing them to the packet hook.
+#[inline(always)]
+pub fn sent(flow: &mut Flow, packets: u64, bytes: u64, now: u64) {
+    account(flow, Way::Out, packets, bytes, now);
+}

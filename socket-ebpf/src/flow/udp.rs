@@ -1,0 +1,126 @@
+//! UDP: one flow per peer. The first peer of a socket is found by the socket, further ones by the
+//! socket's id and the peer.
+
+use socket_common::{
+    Began, Counter, FLAG_CONNECTED_PEER, FLAG_HAS_PEERS, Flow, PROTO_UDP, PeerKey, Rank, Tuple,
+};
+
+use super::{
+    entry::{account, create},
+    owner, submit,
+};
+use crate::{
+    kernel::{
+        copy, now,
+        packet::{Packet, Way},
+        sock::{Peer, Sock},
+        task::Task,
+    },
+    maps::{FLOWS, PEERS},
+};
+
+/// A UDP packet that `sock` sends or receives.
+#[inline(always)]
+pub fn packet(packet: &Packet, sock: Sock, way: Way) {
+    let now = now();
+    let connected = sock.remote_port() != 0;
+    let peer = if connected { sock.peer() } else { packet.peer(way) };
+    let began = if way == Way::Out { Began::Send } else { Began::Receive };
+    let first = match FLOWS.get_ptr_mut(&sock.key()) {
+        // SAFETY: entries stay readable for the run of a program.
+        Some(flow) => unsafe { &mut *flow },
+        None => {
+            let tuple = tuple(packet, sock, way, &peer);
+            let made =
+                create(&FLOWS, &sock.key(), sock.key(), &tuple, began, now, Counter::FlowTableFull);
+            let Some(flow) = made else { return };
+            owner::inherit(flow, sock.key(), Rank::Creator);
+            if connected {
+                flow.flags |= FLAG_CONNECTED_PEER;
+            }
+            flow
+        }
+    };
+    // Sending runs in the system call of the sender.
+    if way == Way::Out && first.rank < Rank::FirstIo as u8 && sock.has_file() {
+        owner::claim(first, Rank::FirstIo);
+    }
+    let (packets, bytes) = (packet.packets, packet.bytes);
+    if first.tuple.remote_port == peer.port
+        && first.tuple.remote == peer.address
+        && first.tuple.family == peer.family
+    {
+        account(first, way, packets, bytes, now);
+        return;
+    }
+    if let Some(flow) = further(packet, sock, way, &peer, first, began, now) {
+        account(flow, way, packets, bytes, now);
+    }
+}
+
+#[inline(always)]
+fn further(
+    packet: &Packet,
+    sock: Sock,
+    way: Way,
+    peer: &Peer,
+    first: &mut Flow,
+    began: Began,
+    now: u64,
+) -> Option<&'static mut Flow> {
+    let key = PeerKey {
+        socket_id: first.socket_id,
+        remote: peer.address,
+        port: peer.port,
+        family: peer.family,
+        reserved: 0,
+        reserved2: 0,
+    };
+    let flow = match PEERS.get_ptr_mut(&key) {
+        // SAFETY: entries stay readable for the run of a program.
+        Some(flow) => unsafe { &mut *flow },
+        None => {
+            first.flags |= FLAG_HAS_PEERS;
+            let tuple = tuple(packet, sock, way, peer);
+            let flow =
+                create(&PEERS, &key, sock.key(), &tuple, began, now, Counter::PeerTableFull)?;
+            flow.socket_id = first.socket_id;
+            flow
+        }
+    };
+    if flow.rank < first.rank {
+        copy(&raw mut flow.owner, &raw const first.owner);
+        flow.rank = first.rank;
+    }
+    Some(flow)
+}
+
+#[inline(always)]
+fn tuple(packet: &Packet, sock: Sock, way: Way, peer: &Peer) -> Tuple {
+    let mut tuple = packet.tuple(way, sock.netns());
+    tuple.remote = peer.address;
+    tuple.remote_port = peer.port;
+    tuple.protocol = PROTO_UDP;
+    tuple
+}
+
+/// The current task bound the socket to a port.
+#[inline(always)]
+pub fn bound(sock: Sock) {
+    owner::remember(sock, Task::current(), PROTO_UDP, Rank::Creator);
+}
+
+/// The last descriptor of the socket was closed.
+#[inline(always)]
+pub fn closed(sock: Sock) {
+    owner::forget(sock);
+    let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) else { return };
+    // SAFETY: entries stay readable for the run of a program.
+    let flow = unsafe { &mut *flow };
+    if flow.tuple.protocol != PROTO_UDP {
+        return;
+    }
+    flow.ended = now();
+    submit::flow(flow);
+    let _ = FLOWS.remove(&sock.key());
+}

@@ -1,0 +1,109 @@
+//! Raw tracepoints, which several sets share.
+
+use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
+use socket_common::{FAMILY_IPV4, PROTO_TCP, Rank};
+
+use crate::{
+    flow,
+    kernel::{
+        core_offsets as at, field, now,
+        packet::{Packet, SYN, Way},
+        sock::{NEW_SYN_RECV, Sock, TIME_WAIT},
+    },
+    maps::{FLOWS, LAST_SENT},
+};
+
+/// (sk, old state, new state). Kernel 4.16.
+#[raw_tracepoint(tracepoint = "inet_sock_set_state")]
+#[inline(always)]
+pub fn tp_state(ctx: RawTracePointContext) -> i32 {
+    let sock = Sock(ctx.arg::<u64>(0) as usize);
+    flow::tcp::state_changed(sock, ctx.arg::<u64>(1) as u8, ctx.arg::<u64>(2) as u8);
+    0
+}
+
+/// (sk): data was copied to the receiver, in its own context. Kernel 4.16.
+#[raw_tracepoint(tracepoint = "tcp_rcv_space_adjust")]
+#[inline(always)]
+pub fn tp_tcp_received(ctx: RawTracePointContext) -> i32 {
+    flow::owner::touched(Sock(ctx.arg::<u64>(0) as usize), Rank::FirstIo);
+    0
+}
+
+/// (sk, result, flags): a receiving system call of any family returned. Kernel 6.3.
+#[raw_tracepoint(tracepoint = "sock_recv_length")]
+#[inline(always)]
+pub fn tp_received(ctx: RawTracePointContext) -> i32 {
+    if ctx.arg::<u64>(1) as i32 > 0 {
+        flow::owner::touched(Sock(ctx.arg::<u64>(0) as usize), Rank::FirstIo);
+    }
+    0
+}
+
+/// (skb, location, ...): a buffer was dropped. The receive path ends here for packets that a
+/// timewait socket, or none, has dealt with.
+#[raw_tracepoint(tracepoint = "kfree_skb")]
+#[inline(always)]
+pub fn tp_dropped(ctx: RawTracePointContext) -> i32 {
+    flow::late::orphan(ctx.arg::<u64>(0) as usize, ctx.arg(1), now());
+    0
+}
+
+/// (skb): a packet is given to a device. Only those that no cgroup program has seen are counted:
+/// replies that carry a timewait or request socket (kernel 6.13).
+#[raw_tracepoint(tracepoint = "net_dev_queue")]
+#[inline(always)]
+pub fn tp_transmit(ctx: RawTracePointContext) -> i32 {
+    let skb = ctx.arg::<u64>(0) as usize;
+    let sock = Sock(field(skb, at::sk_buff_sk()));
+    if sock.0 == 0 {
+        return 0;
+    }
+    let state = sock.state();
+    if state != TIME_WAIT && state != NEW_SYN_RECV {
+        return 0;
+    }
+    let Some(last) = LAST_SENT.get_ptr_mut(0) else { return 0 };
+    // SAFETY: a valid element of this CPU.
+    let last = unsafe { &mut *last };
+    // A device stacked on another shows the same buffer twice.
+    if *last == skb as u64 {
+        return 0;
+    }
+    *last = skb as u64;
+    let Some(packet) = Packet::of(skb) else { return 0 };
+    // The SYN-ACK of a request socket passed the listener's program.
+    if packet.protocol == PROTO_TCP && (state == TIME_WAIT || packet.tcp_flags() & SYN == 0) {
+        flow::tcp::packet(&packet, sock, Way::Out);
+    }
+    0
+}
+
+/// (sk, skb, ...): a reset is sent in reply to `skb`; without one it was sent by the socket itself
+/// and passed its program. Kernel 6.13 for what it is used for here.
+#[raw_tracepoint(tracepoint = "tcp_send_reset")]
+#[inline(always)]
+pub fn tp_reset(ctx: RawTracePointContext) -> i32 {
+    let sock = Sock(ctx.arg::<u64>(0) as usize);
+    let skb = ctx.arg::<u64>(1) as usize;
+    if skb == 0 {
+        return 0;
+    }
+    if sock.0 != 0 && sock.state() == TIME_WAIT {
+        // Seen at the device.
+        return 0;
+    }
+    let Some(trigger) = Packet::of(skb) else { return 0 };
+    // No data, no options.
+    let bytes = if trigger.family == FAMILY_IPV4 { 40 } else { 60 };
+    if sock.0 != 0 {
+        if let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) {
+            // SAFETY: entries stay readable for the run of a program.
+            flow::tcp::sent(unsafe { &mut *flow }, 1, bytes, now());
+            return 0;
+        }
+    }
+    let tuple = trigger.tuple(Way::In, trigger.device_netns());
+    flow::late::counted(&tuple, Way::Out, 1, bytes, now());
+    0
+}

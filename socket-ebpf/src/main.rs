@@ -1,0 +1,28 @@
+//! The eBPF programs of the sensor: one object, several hook sets.
+//!
+//! [`flow`] is the core: it takes facts about sockets (opened, accepted, transferred, closed) and
+//! keeps the tables. [`hooks`] turns the arguments of kernel functions, tracepoints and cgroup
+//! programs into those facts, one thin file per hook set. [`kernel`] reads kernel memory through
+//! relocated offsets. [`process`] reports exec, fork and exit.
+//!
+//! Only the programs of the chosen set are loaded. All code is inlined, has no loops that the
+//! verifier must follow for long, and no global data: kernels before 5.2 know none.
+#![no_std]
+#![no_main]
+
+mod flow;
+mod hooks;
+mod kernel;
+mod maps;
+mod process;
+
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo) -> ! {
+    // SAFETY: nothing in this object panics; the verifier would refuse a program that reached this.
+    unsafe { core::hint::unreachable_unchecked() }
+}
+
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,0 +1,86 @@
+//! Tables shared with the agent. Sizes given here are replaced when the object is loaded.
+
+use aya_ebpf::{
+    helpers::generated::bpf_get_smp_processor_id,
+    macros::map,
+    maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
+};
+use socket_common::{
+    COUNTERS, Counter, ExecEvent, Flow, Late, PeerKey, Pending, Settings, SocketOwner, Tuple,
+};
+
+/// One element.
+#[map]
+pub static SETTINGS: Array<Settings> = Array::with_max_entries(1, 0);
+
+/// By address of the `struct sock`: TCP connections, and the first peer of each UDP socket.
+#[map]
+pub static FLOWS: HashMap<u64, Flow> = HashMap::with_max_entries(1024, 0);
+
+/// Further peers of UDP sockets.
+#[map]
+pub static PEERS: HashMap<PeerKey, Flow> = HashMap::with_max_entries(1024, 0);
+
+/// By address of the `struct sock`: listeners and bound UDP sockets.
+#[map]
+pub static OWNERS: HashMap<u64, SocketOwner> = HashMap::with_max_entries(1024, 0);
+
+/// TCP handshakes that have no socket yet.
+#[map]
+pub static PENDING: LruHashMap<Tuple, Pending> = LruHashMap::with_max_entries(1024, 0);
+
+/// Packets of closed connections.
+#[map]
+pub static LATE: HashMap<Tuple, Late> = HashMap::with_max_entries(1024, 0);
+
+/// Closed flows that the ring had no room for, by flow id.
+#[map]
+pub static SPILL: HashMap<u64, Flow> = HashMap::with_max_entries(1024, 0);
+
+/// Closed flows and process events.
+#[map]
+pub static EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
+
+/// See [`Counter`].
+#[map]
+pub static COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNTERS, 0);
+
+/// The skb that the transmit hook counted last on each CPU: stacked devices show it again.
+#[map]
+pub static LAST_SENT: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+
+/// A flow of zeroes: what new table entries are made from, so that no program needs one on its
+/// stack.
+#[map]
+pub static BLANK: Array<Flow> = Array::with_max_entries(1, 0);
+
+/// Where an exec event is put together.
+#[map]
+pub static EXEC: PerCpuArray<ExecEvent> = PerCpuArray::with_max_entries(1, 0);
+
+/// Adds one to a counter of this CPU.
+#[inline(always)]
+pub fn count(counter: Counter) {
+    if let Some(value) = COUNTS.get_ptr_mut(counter as u32) {
+        // SAFETY: a valid element of this CPU; programs on one CPU that interrupt each other may
+        // lose an increment, never corrupt the value.
+        unsafe { *value += 1 }
+    }
+}
+
+/// A copy-free view of the settings.
+#[inline(always)]
+pub fn settings() -> Option<&'static Settings> {
+    SETTINGS.get(0)
+}
+
+/// A number no other flow has while the programs stay loaded.
+///
+/// Programs that interrupt each other on one CPU read different times, so time and CPU suffice. The
+/// shift leaves 208 days before the number wraps, which is harmless.
+#[inline(always)]
+pub fn next_id(now: u64) -> u64 {
+    // SAFETY: no preconditions.
+    let cpu = unsafe { bpf_get_smp_processor_id() } as u64;
+    (now << 10) | (cpu & 0x3ff)
+}
