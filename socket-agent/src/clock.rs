@@ -99,6 +99,12 @@ impl Clock {
         Duration::from_nanos(self.window.unsigned_abs())
     }
 
+    /// A clock for tests: boottime zero is `start`, and the host was never suspended.
+    #[cfg(test)]
+    pub(crate) const fn fixed(start: Timestamp) -> Self {
+        Self { wall_minus_boot: start.0, boot_minus_mono: 0, window: 0 }
+    }
+
     fn tightest(samples: [Sample; SAMPLES]) -> Self {
         let [first, rest @ ..] = samples;
         let best = rest.into_iter().fold(first, |best, sample| {

@@ -11,4 +11,5 @@ pub mod event;
 pub mod flow;
 pub mod output;
 pub mod process;
+pub mod run;
 pub mod sensor;

@@ -1,6 +1,29 @@
 //! Command line.
 
-/// Runs the command line and returns the exit status.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod arguments;
+mod doctor;
+mod logging;
+mod report;
+mod run;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command, Test};
+
+pub use run::RunOptions;
+
+/// Runs the command line and returns the exit status: 0, 1 after a failure that was told on
+/// standard error, 2 if the arguments are wrong.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    logging::start(&arguments.logging);
+    let result = match &arguments.command {
+        Command::Run(options) => run::run(options),
+        Command::Test(Test::Config(source)) => test::config(source),
+        Command::Doctor => doctor::doctor(),
+    };
+    result.unwrap_or_else(|error| report::failure(&error))
 }

@@ -1,83 +1,31 @@
 //! Settings, from YAML with Auditbeat's keys.
+//!
+//! A file goes through four steps, each a folder or file here:
+//! 1. [`tree`]: YAML to nodes that know their line and column; dotted keys become nested ones.
+//! 2. [`overrides`]: `-E key=value` changes the tree.
+//! 3. [`schema`]: one table row per option: key, type, range, default, meaning.
+//! 4. [`read`]: the tree is read by the tables into the types of [`settings`].
+//!
+//! Nothing stops at the first mistake: [`load`] returns every problem of a file at once, each with
+//! its place, and a configuration only if there is none.
 
-use std::{path::PathBuf, time::Duration};
+mod duration;
+mod expand;
+mod load;
+mod overrides;
+mod place;
+mod read;
+mod schema;
+mod settings;
+mod suggest;
+mod tree;
 
-/// Which programs observe sockets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum HookSet {
-    /// The best that this kernel can attach.
-    #[default]
-    Auto,
-    /// BTF trampolines, kernel 5.5 or newer.
-    Fentry,
-    /// Kprobes.
-    Kprobe,
-    /// Cgroup programs and tracepoints.
-    Cgroup,
-}
+#[cfg(test)]
+mod tests;
 
-/// Entries of the kernel's tables, each at least 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tables {
-    /// Sockets with traffic: TCP connections and the first peer of each UDP socket.
-    pub flows: u32,
-    /// Further peers of UDP sockets.
-    pub peers: u32,
-    /// Listeners and bound UDP sockets.
-    pub owners: u32,
-    /// TCP handshakes under way.
-    pub pending: u32,
-    /// Closed connections whose last packets are still awaited.
-    pub late: u32,
-    /// Closed flows that wait because the ring is full.
-    pub spill: u32,
-    /// Bytes of the ring buffer; a power of two, at least one page.
-    pub ring: u32,
-}
-
-impl Default for Tables {
-    fn default() -> Self {
-        Self {
-            flows: 131_072,
-            peers: 65_536,
-            owners: 32_768,
-            pending: 65_536,
-            late: 65_536,
-            spill: 65_536,
-            ring: 4 << 20,
-        }
-    }
-}
-
-/// Settings of the socket dataset (`socket.*`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SocketConfig {
-    /// `socket.hooks`.
-    pub hooks: HookSet,
-    /// `socket.btf`: type information to use instead of the kernel's own.
-    pub btf: Option<PathBuf>,
-    /// `socket.enable_ipv6`: `None` means whatever the kernel has.
-    pub enable_ipv6: Option<bool>,
-    /// `socket.flow_inactive_timeout`.
-    pub flow_inactive_timeout: Duration,
-    /// `socket.flow_termination_timeout`.
-    pub flow_termination_timeout: Duration,
-    /// `socket.socket_inactive_timeout`.
-    pub socket_inactive_timeout: Duration,
-    /// Table sizes.
-    pub tables: Tables,
-}
-
-impl Default for SocketConfig {
-    fn default() -> Self {
-        Self {
-            hooks: HookSet::Auto,
-            btf: None,
-            enable_ipv6: None,
-            flow_inactive_timeout: Duration::from_secs(30),
-            flow_termination_timeout: Duration::from_secs(5),
-            socket_inactive_timeout: Duration::from_secs(60),
-            tables: Tables::default(),
-        }
-    }
-}
+pub use duration::parse as parse_duration;
+pub use load::{DEFAULT_FILE, Loaded, Sources, load};
+pub use overrides::Override;
+pub use place::{ConfigError, Place, Problem};
+pub use schema::{Described, options};
+pub use settings::{Config, HookSet, OutputTarget, SocketConfig, Tables};

@@ -39,11 +39,21 @@ impl Cgroups {
         Self::new(mount_point(&mounts))
     }
 
-    /// Notes a pair that is known from elsewhere.
-    pub(super) fn learn(&mut self, id: u64, path: &Arc<str>) {
-        if id != 0 && !self.paths.contains(&id) {
-            self.paths.put(id, path.clone());
+    /// Whether a path is that of an id, as far as the hierarchy says now; remembered if so.
+    ///
+    /// The two may have been read one after the other from a process that moved in between, as
+    /// those that start a container do: to believe them would put the whole runtime into it.
+    pub(super) fn confirm(&mut self, id: u64, path: &str) -> bool {
+        if self.paths.peek(&id).is_some_and(|known| **known == *path) {
+            return true;
         }
+        let Some(mount) = &self.mount else { return false };
+        let directory = mount.join(path.trim_start_matches('/'));
+        let same = id != 0 && fs::metadata(directory).is_ok_and(|meta| meta.ino() == id);
+        if same {
+            self.learn(id, path);
+        }
+        same
     }
 
     /// The path below the mount point, beginning with a slash.
@@ -62,10 +72,16 @@ impl Cgroups {
         self.paths.get(&id).cloned()
     }
 
+    fn learn(&mut self, id: u64, path: &str) {
+        if !self.paths.contains(&id) {
+            self.paths.put(id, path.into());
+        }
+    }
+
     fn walk(&mut self) {
         let Some(mount) = self.mount.clone() else { return };
         if let Ok(root) = fs::metadata(&mount) {
-            self.learn(root.ino(), &Arc::from("/"));
+            self.learn(root.ino(), "/");
         }
         let mut pending = vec![mount.clone()];
         let mut left = WALK_MAX;
@@ -82,7 +98,7 @@ impl Cgroups {
                 }
                 let path = entry.path();
                 if let Ok(below) = path.strip_prefix(&mount) {
-                    self.learn(entry.ino(), &Arc::from(format!("/{}", below.to_string_lossy())));
+                    self.learn(entry.ino(), &format!("/{}", below.to_string_lossy()));
                 }
                 pending.push(path);
             }
@@ -136,10 +152,24 @@ mod tests {
     fn without_a_hierarchy() {
         let mut cgroups = Cgroups::new(None);
         assert_eq!(cgroups.path(1, Instant::now()), None);
-        cgroups.learn(1, &Arc::from("/x"));
-        cgroups.learn(0, &Arc::from("/y"));
-        assert_eq!(cgroups.path(1, Instant::now()).as_deref(), Some("/x"));
         assert_eq!(cgroups.path(0, Instant::now()), None);
+        assert!(!cgroups.confirm(1, "/"));
+    }
+
+    #[test]
+    fn only_pairs_that_belong_together_are_remembered() {
+        let mount = tempfile::tempdir().unwrap();
+        for name in ["one", "two"] {
+            fs::create_dir(mount.path().join(name)).unwrap();
+        }
+        let one = inode(&mount.path().join("one"));
+        let mut cgroups = Cgroups::new(Some(mount.path().to_owned()));
+        assert!(!cgroups.confirm(one, "/two"));
+        assert!(!cgroups.confirm(0, "/one"));
+        assert!(cgroups.confirm(one, "/one"));
+        fs::remove_dir(mount.path().join("one")).unwrap();
+        assert!(cgroups.confirm(one, "/one"), "remembered");
+        assert!(!cgroups.confirm(one, "/two"));
     }
 
     #[test]

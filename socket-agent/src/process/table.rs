@@ -129,9 +129,8 @@ impl ProcessTable {
 
         let mut process = self.process(key, event.start, event.parent, Arc::new(image));
         process.image_since = event.time;
-        process.cgroup_id = event.cgroup;
         if let Some(snapshot) = &snapshot {
-            self.set_cgroup_of(&mut process, snapshot);
+            self.set_cgroup_of(&mut process, snapshot, event.cgroup);
         } else {
             if let Some(before) = &before {
                 process.cgroup_path.clone_from(&before.cgroup_path);
@@ -293,7 +292,7 @@ impl ProcessTable {
         self.counters.args_truncated += u64::from(image.args_truncated);
         let start = self.ticks.to_nanos(key.start_ticks);
         let mut process = self.process(key, start, snapshot.parent, Arc::new(image));
-        self.set_cgroup_of(&mut process, snapshot);
+        self.set_cgroup_of(&mut process, snapshot, 0);
         process
     }
 
@@ -312,15 +311,15 @@ impl ProcessTable {
         }
     }
 
-    fn set_cgroup_of(&mut self, process: &mut Process, snapshot: &Snapshot) {
+    /// `id` is what the kernel said a moment ago, or 0. It is kept only if it is that of the path;
+    /// else the owner of a flow brings the right one.
+    fn set_cgroup_of(&mut self, process: &mut Process, snapshot: &Snapshot, id: u64) {
         let (container, path) = Container::from_proc_cgroup(&snapshot.cgroup);
         process.container = container.map(Arc::new);
         process.cgroup_path = path.map(Arc::from);
-        if snapshot.cgroup.lines().any(|line| line.starts_with("0::"))
-            && let Some(path) = &process.cgroup_path
-        {
-            self.cgroups.learn(process.cgroup_id, path);
-        }
+        let unified = snapshot.cgroup.lines().any(|line| line.starts_with("0::"));
+        let same = unified && path.is_some_and(|path| self.cgroups.confirm(id, path));
+        process.cgroup_id = if same { id } else { 0 };
     }
 
     /// A container found before stays where the id leads to none: on hosts with both kinds of

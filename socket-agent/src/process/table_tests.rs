@@ -161,33 +161,37 @@ fn children_of_unseen_parents() {
 #[test]
 fn containers() {
     let proc = FakeProc::new();
+    let path = format!("/system.slice/docker-{ID}.scope");
+    let [id, runtime] = proc.mount_cgroups([&path, "/system.slice/docker.service"]);
     proc.add(40, 100, "/usr/bin/app", "app");
-    proc.set_cgroup(40, &format!("0::/system.slice/docker-{ID}.scope\n"));
+    proc.set_cgroup(40, &format!("0::{path}\n"));
     let mut table = table(&proc);
-    let mut app = exec(40, 100 * TICK, "/usr/bin/app", b"app\0");
-    app.cgroup = 777;
-    table.on_exec(&app);
+    table.on_exec(&ExecEvent { cgroup: id, ..exec(40, 100 * TICK, "/usr/bin/app", b"app\0") });
     let found = table.lookup(&owner(40, 100 * TICK)).unwrap();
     let container = found.container.clone().unwrap();
     assert_eq!((&*container.id, container.runtime), (ID, Some("docker")));
+    assert_eq!(found.cgroup_id, id);
 
-    // Its short-lived child is gone before its record is read: the id leads to the path.
-    let mut child = exec(41, 200 * TICK, "/bin/date", b"date\0");
-    child.cgroup = 777;
-    table.on_exec(&child);
+    // The container and its short-lived child are gone before the child's record is read.
+    std::fs::remove_dir(proc.path().join("cgroup2").join(&path[1..])).unwrap();
+    table.on_exec(&ExecEvent { cgroup: id, ..exec(41, 200 * TICK, "/bin/date", b"date\0") });
     let found = table.lookup(&owner(41, 200 * TICK)).unwrap();
     assert_eq!(found.container.as_deref(), Some(&*container));
-
     // One that no record told of, known by its owner alone.
-    let found = table.lookup(&Owner { cgroup: 777, ..owner(42, 300 * TICK) }).unwrap();
+    let found = table.lookup(&Owner { cgroup: id, ..owner(42, 300 * TICK) }).unwrap();
     assert_eq!(found.container.as_deref(), Some(&*container));
-    // Forked and then moved into the container.
-    table.on_exec(&exec(43, 400 * TICK, "/usr/bin/runc", b"runc\0"));
-    table.on_fork(&fork(44, 401 * TICK, 43, 400 * TICK));
-    let found = table.lookup(&Owner { cgroup: 777, ..owner(44, 401 * TICK) }).unwrap();
+
+    // Executed by the runtime outside, then moved into the container, then read from /proc.
+    proc.add(43, 400, "/usr/bin/runc", "runc init");
+    proc.set_cgroup(43, &format!("0::{path}\n"));
+    let moved = ExecEvent { cgroup: runtime, ..exec(43, 400 * TICK, "/usr/bin/runc", b"runc\0") };
+    table.on_exec(&moved);
+    let found = table.lookup(&Owner { cgroup: id, ..owner(43, 400 * TICK) }).unwrap();
     assert_eq!(found.container.as_deref(), Some(&*container));
-    let parent = table.lookup(&owner(43, 400 * TICK)).unwrap();
-    assert_eq!(parent.container, None);
+    // That must not have put the runtime itself into it.
+    let found = table.lookup(&Owner { cgroup: runtime, ..owner(44, 401 * TICK) }).unwrap();
+    assert_eq!(found.container, None);
+    assert_eq!(found.cgroup_path.as_deref(), Some("/system.slice/docker.service"));
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! What the tests here share: kernel records, and a `/proc` made of plain files.
 
-use std::{fs, os::unix::fs::symlink, path::Path};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, symlink},
+    path::Path,
+};
 
 use socket_common::{ARGS_MAX, ExecEvent, FILENAME_MAX, Header, kind};
 use tempfile::TempDir;
@@ -63,6 +67,19 @@ impl FakeProc {
 
     pub(super) fn set_cgroup(&self, pid: u32, text: &str) {
         fs::write(self.path().join(pid.to_string()).join("cgroup"), text).unwrap();
+    }
+
+    /// Mounts a cgroup v2 hierarchy that has these cgroups; returns their ids.
+    pub(super) fn mount_cgroups<const N: usize>(&self, paths: [&str; N]) -> [u64; N] {
+        let mount = self.path().join("cgroup2");
+        fs::create_dir(self.path().join("self")).unwrap();
+        let line = format!("cgroup2 {} cgroup2 rw 0 0\n", mount.display());
+        fs::write(self.path().join("self/mounts"), line).unwrap();
+        paths.map(|path| {
+            let directory = mount.join(path.trim_start_matches('/'));
+            fs::create_dir_all(&directory).unwrap();
+            fs::metadata(directory).unwrap().ino()
+        })
     }
 
     pub(super) fn remove(&self, pid: u32) {

@@ -1,3 +1,4 @@
 //! What the kernel tells.
 
 pub mod ebpf;
+pub mod host;

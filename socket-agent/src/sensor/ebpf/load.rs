@@ -151,13 +151,17 @@ impl Sensor {
         })
     }
 
-    /// Takes what was counted for a closed connection since its flow was handed over.
+    /// Takes what was counted for a closed flow since it was handed over. An entry that a newer
+    /// connection between the same ends has made stays.
     ///
     /// # Errors
     ///
     /// The kernel refuses the removal.
-    pub fn take_late(&mut self, tuple: &Tuple) -> Result<Option<Late>, SensorError> {
-        self.tables.late.take(tuple)
+    pub fn take_late(&mut self, flow: u64, tuple: &Tuple) -> Result<Option<Late>, SensorError> {
+        match self.tables.late.get(tuple) {
+            Some(late) if late.flow == flow => self.tables.late.take(tuple),
+            _ => Ok(None),
+        }
     }
 
     /// Listening TCP sockets and bound UDP sockets.
@@ -187,18 +191,6 @@ impl Sensor {
             .filter_map(|(_, program)| program.fd().ok())
             .filter_map(|fd| sys::recursion_misses(fd.as_fd()).ok())
             .sum()
-    }
-}
-
-impl HookSet {
-    /// The name used in the configuration and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Fentry => "fentry",
-            Self::Kprobe => "kprobe",
-            Self::Cgroup => "cgroup",
-        }
     }
 }
 

@@ -68,6 +68,11 @@ impl<K: Copy + Default + 'static, V: Copy + Default + 'static> Table<K, V> {
         Ok(())
     }
 
+    /// One element.
+    pub(super) fn get(&self, key: &K) -> Option<V> {
+        self.map.get(&Plain(*key), 0).ok().map(|value| value.0)
+    }
+
     /// Removes one element and returns it.
     pub(super) fn take(&mut self, key: &K) -> Result<Option<V>, SensorError> {
         if self.take {

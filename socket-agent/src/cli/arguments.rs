@@ -1,0 +1,124 @@
+//! What can be typed.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+use crate::config::{Override, Sources, parse_duration};
+
+/// Reports every network flow of this host with the process and user behind it.
+#[derive(Debug, Parser)]
+#[command(name = "socket-agent", version, arg_required_else_help = true)]
+#[command(disable_help_subcommand = true, max_term_width = 100)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) logging: Logging,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// How much is logged, on standard error.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Logging, on standard error")]
+pub(super) struct Logging {
+    /// Log more: debug messages, or everything if given twice.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// Log only warnings and errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Log debug messages of these parts only, such as sensor,flow; * means all.
+    #[arg(short, long, global = true, value_name = "PARTS", value_delimiter = ',')]
+    pub(super) debug: Vec<String>,
+    /// Accepted for the sake of Auditbeat's users: the log goes to standard error anyway.
+    #[arg(short = 'e', global = true, hide = true)]
+    pub(super) to_stderr: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Observe flows and write a document for each.
+    Run(RunArguments),
+    /// Check things without running.
+    #[command(subcommand)]
+    Test(Test),
+    /// Show what this host offers, what is missing, and which hook set would be used.
+    Doctor,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Test {
+    /// Check the configuration; touches neither the kernel nor a running agent.
+    Config(SourceArguments),
+}
+
+/// Where the configuration comes from.
+#[derive(Args, Debug, Default)]
+pub(super) struct SourceArguments {
+    /// Configuration file [default: /etc/socket-agent/socket-agent.yml, if it exists].
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Change a setting, as in -E socket.hooks=kprobe or -E output.file.path=/tmp; repeatable.
+    #[arg(short = 'E', value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RunArguments {
+    #[command(flatten)]
+    pub(super) source: SourceArguments,
+    /// Programs that observe sockets: auto, fentry, kprobe or cgroup. Short for -E socket.hooks=...
+    #[arg(long, value_name = "SET")]
+    pub(super) hooks: Option<String>,
+    /// Type information to use instead of the kernel's own. Short for -E socket.btf=...
+    #[arg(long, value_name = "FILE")]
+    pub(super) btf: Option<String>,
+    /// Stop after this long, such as 10s or 1m30s [default: run until SIGTERM or SIGINT].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) duration: Option<Duration>,
+    /// Append documents to this file rather than to where the configuration sends them.
+    #[arg(long, value_name = "FILE")]
+    pub(super) output_file: Option<PathBuf>,
+}
+
+impl SourceArguments {
+    /// The sources, before those changes that have options of their own.
+    pub(super) fn sources(&self) -> Sources {
+        let overrides = self.settings.iter().map(|argument| Override::from_argument(argument));
+        Sources { file: self.file.clone(), overrides: overrides.collect() }
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "allowed: a duration above 0, such as 10s, 1m30s or 250ms".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn everything_can_be_typed() {
+        let line = "socket-agent -v run -c a.yml -E a=b -E c=d --hooks kprobe --btf b.btf \
+                    --duration 1m30s --output-file o -e";
+        let arguments = Arguments::try_parse_from(line.split_whitespace()).unwrap();
+        assert_eq!(arguments.logging.verbose, 1);
+        let Command::Run(run) = arguments.command else { panic!("another command") };
+        assert_eq!(run.duration, Some(Duration::from_secs(90)));
+        let sources = run.source.sources();
+        assert_eq!(sources.file, Some("a.yml".into()));
+        assert_eq!(sources.overrides.len(), 2);
+        for line in ["socket-agent", "socket-agent fly", "socket-agent run --duration 0s"] {
+            assert!(Arguments::try_parse_from(line.split_whitespace()).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `socket-agent run`.
+
+use std::{process::ExitCode, time::Duration};
+
+use super::arguments::RunArguments;
+use crate::config::{self, Loaded, OutputTarget, Override, Sources};
+
+/// What the command line says beside the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Stop after this long; `None` means to run until a signal.
+    pub duration: Option<Duration>,
+    /// Where documents go: `--output-file`, else what the configuration says.
+    pub output: OutputTarget,
+}
+
+pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
+    let loaded = load(&sources(arguments))?;
+    let output = match &arguments.output_file {
+        Some(path) => OutputTarget::File(path.clone()),
+        None => loaded.config.output.clone(),
+    };
+    crate::run::run(loaded.config, RunOptions { duration: arguments.duration, output })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Options of their own come last, so that they win over `-E`.
+fn sources(arguments: &RunArguments) -> Sources {
+    let mut sources = arguments.source.sources();
+    let options =
+        [("--hooks", "socket.hooks", &arguments.hooks), ("--btf", "socket.btf", &arguments.btf)];
+    for (option, key, value) in options {
+        let change = value.as_deref().map(|value| Override::from_option(option, key, value));
+        sources.overrides.extend(change);
+    }
+    sources
+}
+
+/// Reads the configuration, and logs where it came from and what has no effect.
+pub(super) fn load(sources: &Sources) -> anyhow::Result<Loaded> {
+    let loaded = config::load(sources)?;
+    match &loaded.file {
+        Some(file) => log::info!(target: "config", "read {}", file.display()),
+        None => log::info!(
+            target: "config",
+            "using the built-in defaults: no -c, and no {}",
+            config::DEFAULT_FILE
+        ),
+    }
+    for warning in &loaded.warnings {
+        log::warn!(target: "config", "{warning}");
+    }
+    Ok(loaded)
+}

@@ -1,0 +1,131 @@
+//! Environment variables in values.
+//!
+//! `${NAME}` must be set, `${NAME:default}` may be missing or empty, `${NAME:?message}` fails with
+//! the message, `${NAME:+text}` is the text if the variable is set. Defaults may hold references of
+//! their own. `$${` stands for a literal `${`.
+
+/// Looks up an environment variable.
+pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// References within references are followed this deep.
+const DEEPEST: usize = 8;
+
+/// Replaces the references in `text`; the error is a reason with its remedy.
+pub(super) fn expand(text: &str, environment: Environment<'_>) -> Result<String, String> {
+    expand_to(text, environment, 0)
+}
+
+fn expand_to(text: &str, environment: Environment<'_>, depth: usize) -> Result<String, String> {
+    if depth > DEEPEST {
+        return Err(format!("references are nested more than {DEEPEST} deep"));
+    }
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        let (before, reference) = rest.split_at(start);
+        if let Some(literal) = before.strip_suffix('$') {
+            result.push_str(literal);
+            result.push_str("${");
+            rest = &reference[2..];
+            continue;
+        }
+        result.push_str(before);
+        let end = closing(reference).ok_or_else(|| {
+            format!("{text:?} has a ${{ without its }}; write $${{ for a literal ${{")
+        })?;
+        result.push_str(&resolve(&reference[2..end], environment, depth)?);
+        rest = &reference[end + 1..];
+    }
+    result.push_str(rest);
+    Ok(result)
+}
+
+/// Index of the brace that closes the one `text` begins with.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (index, byte) in text.bytes().enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' => depth -= 1,
+            _ => continue,
+        }
+        if depth == 0 && index > 0 {
+            return Some(index);
+        }
+    }
+    None
+}
+
+fn resolve(body: &str, environment: Environment<'_>, depth: usize) -> Result<String, String> {
+    let (name, alternative) = body.split_once(':').map_or((body, None), |(n, a)| (n, Some(a)));
+    if name.is_empty() {
+        return Err(format!("${{{body}}} names no variable; write ${{NAME}} or ${{NAME:default}}"));
+    }
+    // Empty counts as missing where there is an alternative.
+    let value = environment(name).filter(|value| alternative.is_none() || !value.is_empty());
+    let Some(alternative) = alternative else {
+        return value.ok_or_else(|| {
+            format!("environment variable {name} is not set; set it or write ${{{name}:default}}")
+        });
+    };
+    if let Some(message) = alternative.strip_prefix('?') {
+        return value.ok_or_else(|| format!("environment variable {name} is not set: {message}"));
+    }
+    if let Some(text) = alternative.strip_prefix('+') {
+        return value.map_or(Ok(String::new()), |_| expand_to(text, environment, depth + 1));
+    }
+    value.map_or_else(|| expand_to(alternative, environment, depth + 1), Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(name: &str) -> Option<String> {
+        match name {
+            "SET" => Some("value".into()),
+            "EMPTY" => Some(String::new()),
+            "TRICKY" => Some("${SET}".into()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn replaces_references() {
+        for (text, expected) in [
+            ("plain", "plain"),
+            ("${SET}", "value"),
+            ("a${SET}b${SET}c", "avaluebvaluec"),
+            ("${SET:default}", "value"),
+            ("${MISSING:default}", "default"),
+            ("${MISSING:}", ""),
+            ("${EMPTY}", ""),
+            ("${EMPTY:default}", "default"),
+            ("${MISSING:http://h:9200}", "http://h:9200"),
+            ("${MISSING:${SET}}", "value"),
+            ("${MISSING:${ALSO:deep}}", "deep"),
+            ("${SET:?why}", "value"),
+            ("${SET:+there}", "there"),
+            ("${MISSING:+there}", ""),
+            ("$${SET}", "${SET}"),
+            ("costs $5 {x}", "costs $5 {x}"),
+            ("${TRICKY}", "${SET}"), // values are not expanded again
+        ] {
+            assert_eq!(expand(text, &environment).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn says_what_is_missing() {
+        for (text, expected) in [
+            ("${NO}", "environment variable NO is not set; set it or write ${NO:default}"),
+            ("${NO:?give a path}", "environment variable NO is not set: give a path"),
+            ("${}", "${} names no variable; write ${NAME} or ${NAME:default}"),
+            ("x${SET", "\"x${SET\" has a ${ without its }; write $${ for a literal ${"),
+        ] {
+            assert_eq!(expand(text, &environment), Err(expected.to_owned()), "{text}");
+        }
+        let deep = format!("{}x{}", "${NO:".repeat(20), "}".repeat(20));
+        assert!(expand(&deep, &environment).is_err());
+    }
+}

@@ -1,0 +1,96 @@
+//! Where something was written, and what is wrong with it.
+
+use std::{fmt, sync::Arc};
+
+/// Where a key or value was written: a line of a file, or an argument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    source: Arc<str>,
+    line_and_column: Option<(usize, usize)>,
+}
+
+/// One thing to tell about a configuration, an error or a warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it was found.
+    pub place: Place,
+    /// One line: what is wrong, what is allowed.
+    pub message: String,
+}
+
+/// Everything that is wrong with a configuration; prints one line per problem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// At least one, in the order of the file; those of arguments last.
+    pub problems: Vec<Problem>,
+}
+
+// === impl Place ===
+
+impl Place {
+    /// A whole file, or an argument as it was typed.
+    pub fn whole(source: impl Into<Arc<str>>) -> Self {
+        Self { source: source.into(), line_and_column: None }
+    }
+
+    /// A position in the same file; line and column count from 1.
+    pub(super) fn at(&self, line: usize, column: usize) -> Self {
+        Self { source: Arc::clone(&self.source), line_and_column: Some((line, column)) }
+    }
+
+    /// Line and column, both from 1; `None` for a whole file and for an argument.
+    pub fn line_and_column(&self) -> Option<(usize, usize)> {
+        self.line_and_column
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line_and_column {
+            Some((line, column)) => write!(f, "{}:{line}:{column}", self.source),
+            None => f.write_str(&self.source),
+        }
+    }
+}
+
+// === impl Problem ===
+
+impl Problem {
+    pub(super) fn new(place: &Place, message: impl Into<String>) -> Self {
+        Self { place: place.clone(), message: message.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+// === impl ConfigError ===
+
+impl ConfigError {
+    pub(super) fn new(mut problems: Vec<Problem>) -> Self {
+        sort(&mut problems);
+        Self { problems }
+    }
+}
+
+/// Puts problems into the order in which a reader meets them.
+pub(super) fn sort(problems: &mut [Problem]) {
+    problems.sort_by_key(|problem| problem.place.line_and_column.unwrap_or((usize::MAX, 0)));
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            problem.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}

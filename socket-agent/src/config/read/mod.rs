@@ -1,0 +1,130 @@
+//! From the tree to settings, by the tables of the schema.
+
+mod modules;
+mod output;
+mod table;
+
+pub(super) use modules::{MODULES, has_socket};
+
+use super::{
+    expand::{Environment, expand},
+    place::{Place, Problem},
+    schema,
+    settings::Config,
+    suggest,
+    tree::{Entry, Node, Value},
+};
+
+/// Reads a whole tree, and collects what is to be said about it.
+pub(super) struct Reader<'a> {
+    environment: Environment<'a>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<Problem>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(environment: Environment<'a>) -> Self {
+        Self { environment, problems: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// Reads the tree of a file; what it returns is worth something only without problems.
+    pub(super) fn root(&mut self, root: &Node) -> Config {
+        let mut config = Config::default();
+        let mut socket = None;
+        let Some(entries) = self.mapping("the file", &root.at, root) else { return config };
+        for entry in entries {
+            match entry.key.as_str() {
+                MODULES => socket = self.modules(&entry.node),
+                "output" => config.output = self.output(entry),
+                "auditbeat" => self.auditbeat(entry),
+                known if schema::ROOT.contains(&known) => self.not_used(known, &entry.at),
+                _ => self.unknown_root(entry),
+            }
+        }
+        match socket {
+            Some(socket) => config.socket = socket,
+            None if self.problems.is_empty() => self.problem(
+                &root.at,
+                "no enabled module has the dataset socket, the only one of this version; write \
+                 modules: [{module: system, datasets: [socket]}]",
+            ),
+            None => {}
+        }
+        config
+    }
+
+    /// What is left below `auditbeat` when its modules are taken out.
+    fn auditbeat(&mut self, entry: &Entry) {
+        let entries = self.mapping("auditbeat", &entry.at, &entry.node).unwrap_or_default();
+        for entry in entries {
+            let key = format!("auditbeat.{}", entry.key);
+            if schema::AUDITBEAT.contains(&key.as_str()) {
+                self.not_used(&key, &entry.at);
+            } else {
+                let known = schema::AUDITBEAT.iter().copied().chain(["auditbeat.modules"]);
+                self.unknown(&key, entry, known);
+            }
+        }
+    }
+
+    fn unknown_root(&mut self, entry: &Entry) {
+        if entry.key == "socket" {
+            let reason = "socket.* has no meaning here; write it into a module, below datasets";
+            return self.problem(&entry.at, reason);
+        }
+        let known = schema::ROOT.iter().copied().chain([MODULES, "auditbeat", "output"]);
+        self.unknown(&entry.key, entry, known);
+    }
+
+    /// Entries of a mapping; nothing at all counts as an empty one.
+    fn mapping<'n>(&mut self, key: &str, at: &Place, node: &'n Node) -> Option<&'n [Entry]> {
+        match &node.value {
+            Value::Map(entries) => Some(entries),
+            Value::Null => Some(&[]),
+            Value::Scalar(_) | Value::List(_) => {
+                let at = if node.at.line_and_column().is_some() { &node.at } else { at };
+                self.problem(at, format!("{key} is {}; allowed: a mapping", node.describe()));
+                None
+            }
+        }
+    }
+
+    /// Text with its environment variables replaced; `None` after a problem.
+    fn text(&mut self, key: &str, at: &Place, text: &str) -> Option<String> {
+        match expand(text, self.environment) {
+            Ok(text) => Some(text),
+            Err(reason) => {
+                self.problem(at, format!("{key}: {reason}"));
+                None
+            }
+        }
+    }
+
+    fn problem(&mut self, at: &Place, message: impl Into<String>) {
+        self.problems.push(Problem::new(at, message));
+    }
+
+    fn warn(&mut self, at: &Place, message: impl Into<String>) {
+        self.warnings.push(Problem::new(at, message));
+    }
+
+    fn not_used(&mut self, key: &str, at: &Place) {
+        self.warn(at, format!("{key} is not used by this version"));
+    }
+
+    /// Reports a key that nobody knows, with all of its parts where it has but one below it.
+    fn unknown<'k>(&mut self, key: &str, entry: &Entry, known: impl Iterator<Item = &'k str>) {
+        let mut whole = key.to_owned();
+        let mut node = &entry.node;
+        while let Value::Map(entries) = &node.value
+            && let [only] = entries.as_slice()
+            && only.at == entry.at
+        {
+            whole = format!("{whole}.{}", only.key);
+            node = &only.node;
+        }
+        let known: Vec<&str> = known.collect();
+        let hint = suggest::key_hint([&whole, key], &known);
+        self.problem(&entry.at, format!("unknown key {whole}{hint}"));
+    }
+}

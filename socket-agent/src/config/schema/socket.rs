@@ -1,0 +1,52 @@
+//! Options of the socket dataset.
+
+use super::{Bounds::AboveZero, Bounds::ZeroToo, Kind::*, Setting, unused, used};
+use crate::config::settings::{HookSet, SocketConfig};
+
+/// Entries a table can be given; the largest takes some gigabytes.
+const MOST: u32 = 1 << 24;
+
+/// Keys of `socket.*`, as written in a module.
+#[rustfmt::skip]
+pub(in crate::config) static SOCKET: &[Setting<SocketConfig>] = &[
+    used("socket.hooks", "auto", Choice(HookSet::NAMES, |c, v| c.hooks = HookSet::from_name(v).unwrap_or_default()),
+        "Programs that observe sockets; auto takes the best that this kernel can attach."),
+    used("socket.btf", "", Path(|c, v| c.btf = Some(v)),
+        "File with the kernel's type information, where the kernel itself has none."),
+    used("socket.enable_ipv6", "", Switch(|c, v| c.enable_ipv6 = Some(v)),
+        "Whether IPv6 is observed; unset means if the kernel has it."),
+    used("socket.flow_inactive_timeout", "30s", Duration(AboveZero, |c, v| c.flow_inactive_timeout = v),
+        "A flow without packets for this long is reported and ends."),
+    used("socket.flow_termination_timeout", "5s", Duration(ZeroToo, |c, v| c.flow_termination_timeout = v),
+        "Packets that arrive this long after the socket closed still belong to its flow."),
+    used("socket.socket_inactive_timeout", "1m", Duration(AboveZero, |c, v| c.socket_inactive_timeout = v),
+        "A socket without packets for this long is forgotten."),
+
+    used("socket.tables.flows", "131072", Count(1, MOST, |c, v| c.tables.flows = v),
+        "Sockets with traffic at one time."),
+    used("socket.tables.peers", "65536", Count(1, MOST, |c, v| c.tables.peers = v),
+        "Peers of UDP sockets beyond the first of each."),
+    used("socket.tables.owners", "32768", Count(1, MOST, |c, v| c.tables.owners = v),
+        "Listening and bound sockets."),
+    used("socket.tables.pending", "65536", Count(1, MOST, |c, v| c.tables.pending = v),
+        "TCP handshakes under way."),
+    used("socket.tables.late", "65536", Count(1, MOST, |c, v| c.tables.late = v),
+        "Closed connections whose last packets are awaited."),
+    used("socket.tables.spill", "65536", Count(1, MOST, |c, v| c.tables.spill = v),
+        "Closed flows that wait while the ring is full."),
+    used("socket.tables.ring", "4MiB", PowerOfTwo(4096, 1 << 30, |c, v| c.tables.ring = v),
+        "Size of the ring through which closed flows leave the kernel."),
+
+    unused("socket.tracefs_path", "", Path(|_, _| ()), "Where tracefs is mounted."),
+    unused("socket.perf_queue_size", "4096", Count(1, u32::MAX, |_, _| ()), "Samples that may wait."),
+    unused("socket.lost_queue_size", "128", Count(1, u32::MAX, |_, _| ()), "Notices of lost samples that may wait."),
+    unused("socket.err_queue_size", "1", Count(1, u32::MAX, |_, _| ()), "Errors that may wait."),
+    unused("socket.ring_size_exponent", "7", Count(1, 18, |_, _| ()), "Pages of each CPU's ring, as a power of two."),
+    unused("socket.clock_max_drift", "100ms", Duration(AboveZero, |_, _| ()), "Clock difference that is tolerated."),
+    unused("socket.clock_sync_period", "10s", Duration(AboveZero, |_, _| ()), "Pause between comparisons of clocks."),
+    unused("socket.guess_timeout", "15s", Duration(AboveZero, |_, _| ()), "Time one guess of an offset may take."),
+    unused("socket.dns.enabled", "true", Switch(|_, _| ()), "Whether names come from DNS traffic."),
+    unused("socket.dns.type", "af_packet", Choice(&["af_packet"], |_, _| ()), "How DNS traffic is seen."),
+    unused("socket.dns.af_packet.interface", "any", Text(|_, _| ()), "Interface on which DNS traffic is seen."),
+    unused("socket.dns.af_packet.snaplen", "1024", Count(1, 262_144, |_, _| ()), "Bytes kept of a DNS packet."),
+];

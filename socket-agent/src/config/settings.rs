@@ -1,0 +1,136 @@
+//! What a valid configuration holds.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// Settings of the socket dataset.
+    pub socket: SocketConfig,
+    /// Where documents go, `output.console` or `output.file`.
+    pub output: OutputTarget,
+}
+
+/// Where documents go, one JSON object per line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum OutputTarget {
+    /// Standard output.
+    #[default]
+    Stdout,
+    /// Appended to this file.
+    File(PathBuf),
+}
+
+/// Which programs observe sockets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HookSet {
+    /// The best that this kernel can attach.
+    #[default]
+    Auto,
+    /// BTF trampolines, kernel 5.5 or newer.
+    Fentry,
+    /// Kprobes.
+    Kprobe,
+    /// Cgroup programs and tracepoints.
+    Cgroup,
+}
+
+/// Entries of the kernel's tables, each at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tables {
+    /// Sockets with traffic: TCP connections and the first peer of each UDP socket.
+    pub flows: u32,
+    /// Further peers of UDP sockets.
+    pub peers: u32,
+    /// Listeners and bound UDP sockets.
+    pub owners: u32,
+    /// TCP handshakes under way.
+    pub pending: u32,
+    /// Closed connections whose last packets are still awaited.
+    pub late: u32,
+    /// Closed flows that wait because the ring is full.
+    pub spill: u32,
+    /// Bytes of the ring buffer; a power of two, at least one page.
+    pub ring: u32,
+}
+
+/// Settings of the socket dataset (`socket.*`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketConfig {
+    /// `socket.hooks`.
+    pub hooks: HookSet,
+    /// `socket.btf`: type information to use instead of the kernel's own.
+    pub btf: Option<PathBuf>,
+    /// `socket.enable_ipv6`: `None` means whatever the kernel has.
+    pub enable_ipv6: Option<bool>,
+    /// `socket.flow_inactive_timeout`.
+    pub flow_inactive_timeout: Duration,
+    /// `socket.flow_termination_timeout`.
+    pub flow_termination_timeout: Duration,
+    /// `socket.socket_inactive_timeout`.
+    pub socket_inactive_timeout: Duration,
+    /// Table sizes.
+    pub tables: Tables,
+}
+
+// === impl HookSet ===
+
+impl HookSet {
+    /// The names that [`HookSet::from_name`] knows, best set first after `auto`.
+    pub const NAMES: &'static [&'static str] = &["auto", "fentry", "kprobe", "cgroup"];
+
+    /// The name used in configuration, on the command line and in the log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Fentry => "fentry",
+            Self::Kprobe => "kprobe",
+            Self::Cgroup => "cgroup",
+        }
+    }
+
+    /// The set of this name; `None` for a name that is not in [`HookSet::NAMES`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Auto, Self::Fentry, Self::Kprobe, Self::Cgroup]
+            .into_iter()
+            .find(|set| set.name() == name)
+    }
+}
+
+impl fmt::Display for HookSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+// === impl Tables ===
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self {
+            flows: 131_072,
+            peers: 65_536,
+            owners: 32_768,
+            pending: 65_536,
+            late: 65_536,
+            spill: 65_536,
+            ring: 4 << 20,
+        }
+    }
+}
+
+// === impl SocketConfig ===
+
+impl Default for SocketConfig {
+    fn default() -> Self {
+        Self {
+            hooks: HookSet::Auto,
+            btf: None,
+            enable_ipv6: None,
+            flow_inactive_timeout: Duration::from_secs(30),
+            flow_termination_timeout: Duration::from_secs(5),
+            socket_inactive_timeout: Duration::from_secs(60),
+            tables: Tables::default(),
+        }
+    }
+}

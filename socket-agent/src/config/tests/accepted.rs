@@ -1,0 +1,230 @@
+//! What is accepted, and what it means.
+
+use std::{fs, path::Path, time::Duration};
+
+use super::{super::load::load_from, module_with, right};
+use crate::config::{Config, ConfigError, HookSet, Loaded, OutputTarget, Sources};
+
+#[test]
+fn defaults() {
+    assert_eq!(right(&module_with(""), &[]), (Config::default(), String::new()));
+    // A value that is left empty is the default.
+    assert_eq!(right(&module_with("socket.hooks:"), &[]).0, Config::default());
+}
+
+#[test]
+fn every_option_in_both_forms() {
+    let dotted = "\
+modules:
+- module: system
+  datasets: [socket]
+  enabled: true
+  socket.hooks: ${HOOKS}
+  socket.btf: /boot/btf
+  socket.enable_ipv6: no
+  socket.flow_inactive_timeout: 1m30s
+  socket.flow_termination_timeout: 0
+  socket.socket_inactive_timeout: \"${UNSET:250ms}\"
+  socket.tables.flows: 1
+  socket.tables.peers: 2
+  socket.tables.owners: 3
+  socket.tables.pending: 4
+  socket.tables.late: 5
+  socket.tables.spill: 16_777_216
+  socket.tables.ring: 64KiB
+output.file.path: /var/log
+output.file.filename: flows.ndjson
+";
+    let nested = "\
+auditbeat:
+  modules:
+  - module: system
+    datasets:
+    - socket
+    socket:
+      hooks: kprobe
+      btf: /boot/btf
+      enable_ipv6: false
+      flow_inactive_timeout: 90
+      flow_termination_timeout: 0s
+      socket_inactive_timeout: 0.25s
+      tables: &sizes
+        flows: 1
+        peers: 2
+        owners: 3
+        pending: 4
+        late: 5
+      tables.spill: 16777216
+      tables.ring: 65536
+output: {file: {path: /var/log, filename: flows.ndjson}}
+";
+    let (config, warnings) = right(dotted, &[]);
+    assert_eq!(warnings, "");
+    assert_eq!(right(nested, &[]), (config.clone(), String::new()));
+    let socket = &config.socket;
+    assert_eq!(socket.hooks, HookSet::Kprobe);
+    assert_eq!(socket.btf.as_deref(), Some(Path::new("/boot/btf")));
+    assert_eq!(socket.enable_ipv6, Some(false));
+    assert_eq!(socket.flow_inactive_timeout, Duration::from_secs(90));
+    assert_eq!(socket.flow_termination_timeout, Duration::ZERO);
+    assert_eq!(socket.socket_inactive_timeout, Duration::from_millis(250));
+    let tables = &socket.tables;
+    assert_eq!(
+        [tables.flows, tables.peers, tables.owners, tables.pending, tables.late, tables.spill],
+        [1, 2, 3, 4, 5, 1 << 24]
+    );
+    assert_eq!(tables.ring, 64 << 10);
+    assert_eq!(config.output, OutputTarget::File("/var/log/flows.ndjson".into()));
+}
+
+#[test]
+fn merge_keys() {
+    let text = "\
+fields: &common {socket.hooks: cgroup, module: auditd}
+modules:
+- <<: *common
+  module: system
+  datasets: socket
+";
+    let (config, warnings) = right(text, &[]);
+    assert_eq!(config.socket.hooks, HookSet::Cgroup);
+    assert_eq!(warnings, "agent.yml:1:1: fields is not used by this version");
+}
+
+#[test]
+fn an_auditbeat_file_is_read_as_it_is() {
+    let text = "\
+auditbeat.modules:
+
+- module: auditd
+  audit_rule_files: [ '${path.config}/audit.rules.d/*.conf' ]
+  audit_rules: |
+    -a always,exit -F arch=b64 -S execve -k exec
+
+- module: file_integrity
+  paths:
+  - /bin
+
+- module: system
+  datasets:
+    - package
+  period: 2m
+
+- module: system
+  datasets: [host, login, process, socket, user]
+  state.period: 12h
+  user.detect_password_changes: true
+  login.wtmp_file_pattern: /var/log/wtmp*
+  socket.flow_inactive_timeout: 45s
+  socket.dns.enabled: true
+  socket.perf_queue_size: 4096
+
+setup.template.settings:
+  index.number_of_shards: 1
+name: web1
+tags: [\"service-X\"]
+fields:
+  env: staging
+setup.kibana:
+output.elasticsearch:
+  hosts: [\"localhost:9200\"]
+  password: \"${ES_PWD}\"
+processors:
+  - add_host_metadata: ~
+  - drop_event.when.equals: {http.response.code: 200}
+logging.level: debug
+";
+    let (config, warnings) = right(text, &[]);
+    assert_eq!(config.socket.flow_inactive_timeout, Duration::from_secs(45));
+    assert_eq!(
+        warnings,
+        "\
+agent.yml:3:11: module auditd is not used by this version
+agent.yml:8:11: module file_integrity is not used by this version
+agent.yml:13:3: datasets: package is not used by this version
+agent.yml:18:3: datasets: host, login, process, user is not used by this version
+agent.yml:19:3: state is not used by this version
+agent.yml:20:3: user.detect_password_changes is not used by this version
+agent.yml:21:3: login.wtmp_file_pattern is not used by this version
+agent.yml:23:3: socket.dns.enabled is not used by this version
+agent.yml:24:3: socket.perf_queue_size is not used by this version
+agent.yml:26:1: setup is not used by this version
+agent.yml:28:1: name is not used by this version
+agent.yml:29:1: tags is not used by this version
+agent.yml:30:1: fields is not used by this version
+agent.yml:33:1: output.elasticsearch is not used by this version; documents go to standard output, or to output.file
+agent.yml:36:1: processors is not used by this version
+agent.yml:39:1: logging is not used by this version"
+    );
+}
+
+#[test]
+fn all_datasets_are_meant_where_none_is_named() {
+    let (_, warnings) = right("modules:\n- module: system\n", &[]);
+    assert_eq!(
+        warnings,
+        "agent.yml:2:3: datasets is not set, which means all of them; this version runs socket"
+    );
+}
+
+#[test]
+fn a_disabled_output_is_none() {
+    let text = format!("output.file: {{path: /x, enabled: false}}\n{}", module_with(""));
+    assert_eq!(right(&text, &[]).0.output, OutputTarget::Stdout);
+    let text = format!("output.file.path: /x\noutput.console.enabled: false\n{}", module_with(""));
+    assert_eq!(right(&text, &[]).0.output, OutputTarget::File("/x/socket-agent.ndjson".into()));
+}
+
+#[test]
+fn the_sample_file_is_the_defaults_in_writing() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../ci/socket-agent.yml");
+    let text = fs::read_to_string(path).unwrap();
+    let (config, warnings) = right(&text, &[]);
+    assert_eq!(config, Config::default());
+    assert_eq!(warnings, "");
+    // Every option with an effect is in it, if only behind a #.
+    for setting in crate::config::schema::SOCKET.iter().filter(|setting| setting.used) {
+        assert!(text.contains(&format!("{}:", setting.key)), "{} is missing", setting.key);
+    }
+}
+
+fn load(file: Option<&Path>, default_file: &Path) -> Result<Loaded, ConfigError> {
+    let sources = Sources { file: file.map(Path::to_owned), overrides: Vec::new() };
+    load_from(&sources, default_file, &|_| None)
+}
+
+#[test]
+fn files() {
+    let folder = tempfile::tempdir().unwrap();
+    let (named, default) = (folder.path().join("named.yml"), folder.path().join("default.yml"));
+
+    let loaded = load(None, &default).unwrap();
+    assert_eq!((loaded.file, loaded.config), (None, Config::default()));
+
+    fs::write(&default, module_with("socket.hooks: cgroup")).unwrap();
+    let loaded = load(None, &default).unwrap();
+    assert_eq!(
+        (loaded.file.as_ref(), loaded.config.socket.hooks),
+        (Some(&default), HookSet::Cgroup)
+    );
+
+    let error = load(Some(&named), &default).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        format!(
+            "{}: cannot be read: No such file or directory (os error 2); name a readable file with \
+             -c",
+            named.display()
+        )
+    );
+
+    fs::write(&named, b"modules:\n- \xff\n").unwrap();
+    let error = load(Some(&named), &default).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        format!("{}:2:3: not valid UTF-8; save the file in that encoding", named.display())
+    );
+
+    fs::write(&named, format!("\u{feff}{}", module_with("socket.hooks: fentry"))).unwrap();
+    assert_eq!(load(Some(&named), &default).unwrap().config.socket.hooks, HookSet::Fentry);
+}

@@ -1,0 +1,210 @@
+//! What runs between start and stop.
+
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use socket_common::Flow;
+
+use super::tables::KernelTables;
+use crate::{
+    clock::Clock,
+    config::{HookSet, SocketConfig},
+    event::{FlowFacts, Metadata, write_flow},
+    flow::{Engine, FlowRecord, Timeouts},
+    output::Output,
+    process::{Names, ProcessTable},
+    sensor::ebpf::Event,
+};
+
+/// Longest time between two looks at the open flows.
+const SCAN: Duration = Duration::from_secs(5);
+/// Shortest.
+const SCAN_MINIMUM: Duration = Duration::from_millis(100);
+/// How often the relation of the clocks is measured anew.
+const CLOCK: Duration = Duration::from_secs(10);
+
+/// The sensor and everything that turns its facts into documents.
+pub(super) struct Agent {
+    hooks: HookSet,
+    tables: KernelTables,
+    engine: Engine,
+    processes: ProcessTable,
+    names: Names,
+    metadata: Metadata,
+    clock: Clock,
+    output: Output,
+    records: Vec<FlowRecord>,
+    open: Vec<Flow>,
+    scan_every: Duration,
+    scanned: Instant,
+    measured: Instant,
+}
+
+impl Agent {
+    #[expect(clippy::too_many_arguments, reason = "each is a part that prepare has made")]
+    pub(super) fn new(
+        hooks: HookSet,
+        socket: &SocketConfig,
+        tables: KernelTables,
+        processes: ProcessTable,
+        names: Names,
+        metadata: Metadata,
+        clock: Clock,
+        output: Output,
+    ) -> Self {
+        let nanos = |time: Duration| time.as_nanos().try_into().unwrap_or(u64::MAX);
+        let shortest = socket.flow_inactive_timeout.min(socket.socket_inactive_timeout);
+        Self {
+            hooks,
+            tables,
+            engine: Engine::new(Timeouts {
+                inactive: nanos(socket.flow_inactive_timeout),
+                termination: nanos(socket.flow_termination_timeout),
+                socket_inactive: nanos(socket.socket_inactive_timeout),
+            }),
+            processes,
+            names,
+            metadata,
+            clock,
+            output,
+            records: Vec::new(),
+            open: Vec::new(),
+            scan_every: (shortest / 4).clamp(SCAN_MINIMUM, SCAN),
+            scanned: Instant::now(),
+            measured: Instant::now(),
+        }
+    }
+
+    /// Name of the hook set.
+    pub(super) fn hooks(&self) -> HookSet {
+        self.hooks
+    }
+
+    /// A descriptor that becomes readable when the ring has much in it.
+    pub(super) fn ring_descriptor(&self) -> anyhow::Result<OwnedFd> {
+        use std::os::fd::AsRawFd;
+        let raw = self.tables.sensor.ring().as_raw_fd();
+        // SAFETY: the ring lives as long as the borrow.
+        let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(raw) };
+        borrowed.as_fd().try_clone_to_owned().context("cannot duplicate the ring's descriptor")
+    }
+
+    /// Takes what is in the ring, and what found it full.
+    pub(super) fn drain(&mut self) -> anyhow::Result<()> {
+        let now = Clock::boottime();
+        while let Some(event) = self.tables.sensor.next_event() {
+            match event {
+                Event::Closed(flow) => {
+                    self.engine.closed(*flow, now, &self.tables, &mut self.records);
+                }
+                Event::Late(late) => self.engine.late(&late),
+                Event::Exec(exec) => self.processes.on_exec(&exec),
+                Event::Fork(fork) => self.processes.on_fork(&fork),
+                Event::Exit(exit) => self.processes.on_exit(&exit),
+            }
+            if self.records.len() >= 1024 {
+                self.report()?;
+            }
+        }
+        let mut spilled = Vec::new();
+        self.tables.sensor.take_spilled(|flow| spilled.push(flow))?;
+        for flow in spilled {
+            self.engine.closed(flow, now, &self.tables, &mut self.records);
+        }
+        self.report()
+    }
+
+    /// What is to be done regularly.
+    pub(super) fn tick(&mut self) -> anyhow::Result<()> {
+        self.drain()?;
+        let now = Clock::boottime();
+        self.engine.tick(now, &mut self.tables, &mut self.records);
+        if self.scanned.elapsed() >= self.scan_every {
+            self.scanned = Instant::now();
+            self.scan(now)?;
+        }
+        if self.measured.elapsed() >= CLOCK {
+            self.measured = Instant::now();
+            self.clock = Clock::now();
+            self.processes.set_clock(self.clock);
+            self.processes.expire(now);
+        }
+        self.report()?;
+        self.output.flush().map_err(Into::into)
+    }
+
+    fn scan(&mut self, now: u64) -> anyhow::Result<()> {
+        self.tables.refresh_listeners();
+        self.read_open_flows()?;
+        self.engine.scan(&self.open, now, &mut self.tables, &mut self.records);
+        Ok(())
+    }
+
+    fn read_open_flows(&mut self) -> anyhow::Result<()> {
+        self.open.clear();
+        let Self { tables, open, .. } = self;
+        tables.sensor.open_flows(|flow| open.push(flow)).map_err(Into::into)
+    }
+
+    /// Writes the records that have gathered.
+    fn report(&mut self) -> anyhow::Result<()> {
+        let Self { records, processes, names, metadata, clock, output, .. } = self;
+        if records.is_empty() {
+            return Ok(());
+        }
+        let reported = clock.wall(Clock::boottime());
+        for record in records.drain(..) {
+            let owner = &record.flow.owner;
+            let process = processes.lookup_at(owner, record.flow.last);
+            let named = owner.pid != 0;
+            let user: Option<Arc<str>> = named.then(|| names.user(owner.uid)).flatten();
+            let group: Option<Arc<str>> = named.then(|| names.group(owner.gid)).flatten();
+            let facts = FlowFacts {
+                record: &record,
+                process: process.as_deref(),
+                user: user.as_deref(),
+                group: group.as_deref(),
+                reported,
+            };
+            output.emit(|buffer| write_flow(&facts, metadata, clock, buffer))?;
+        }
+        Ok(())
+    }
+
+    /// Reports everything that was seen: nothing more can come.
+    pub(super) fn finish(mut self) -> anyhow::Result<()> {
+        self.tables.refresh_listeners();
+        self.tables.sensor.detach();
+        self.drain()?;
+        self.read_open_flows()?;
+        let open = std::mem::take(&mut self.open);
+        self.engine.shut_down(&open, &mut self.tables, &mut self.records);
+        self.report()?;
+        self.output.flush()?;
+        self.log_counters();
+        Ok(())
+    }
+
+    /// One line with every counter, as JSON.
+    fn log_counters(&self) {
+        let mut counters = serde_json::Map::new();
+        let engine = self.engine.counters();
+        let processes = self.processes.counters();
+        for (name, value) in self.tables.sensor.counters().into_iter().chain([
+            ("reported", engine.reported),
+            ("late_after_report", engine.late_after_report),
+            ("table_read_failures", self.tables.failures()),
+            ("documents", self.output.documents()),
+            ("process_unresolved", processes.unresolved),
+            ("process_evicted", processes.evicted_running + processes.evicted_exited),
+            ("args_truncated", processes.args_truncated),
+        ]) {
+            counters.insert(name.to_owned(), value.into());
+        }
+        log::info!(target: "sensor", "counters {}", serde_json::Value::Object(counters));
+    }
+}

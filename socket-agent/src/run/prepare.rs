@@ -1,0 +1,93 @@
+//! From the configuration to a running sensor.
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use super::{agent::Agent, tables::KernelTables};
+use crate::{
+    clock::Clock,
+    config::{Config, SocketConfig},
+    event::{self, Host, IdSource, Metadata},
+    output::Output,
+    process::{Names, ProcessTable, TableOptions},
+    sensor::{
+        ebpf::{Options, Sensor},
+        host::{self, HostFacts, ksyms},
+    },
+};
+
+/// Where the agent keeps what must survive a restart.
+const STATE: &str = "/var/lib/socket-agent";
+
+/// Starts everything.
+pub(super) fn agent(config: &Config, output: Output) -> anyhow::Result<Agent> {
+    let socket = &config.socket;
+    let root = Path::new("/");
+    let machine_id = event::machine_id(root);
+    let host = Host::read(root);
+    let (identity, source) = event::Agent::load(Path::new(STATE), &host.hostname, &machine_id);
+    if let IdSource::Derived { path, source } = &source {
+        log::warn!(
+            target: "agent",
+            "cannot keep agent.id in {}: {source}; it is derived from the machine id instead",
+            path.display()
+        );
+    }
+    let metadata = Metadata::new(&host, &identity).context("cannot describe this host")?;
+
+    let facts = HostFacts::probe_for_hooks().with_btf_file(socket.btf.clone());
+    let choice = host::choose(&facts, socket.hooks)?;
+    for reason in &choice.reasons {
+        log::info!(target: "sensor", "hook set {}: {reason}", choice.set);
+    }
+    let options = Options {
+        set: choice.set,
+        cgroup: host::cgroup2_mount(),
+        ipv6: ipv6(socket)?,
+        receive_functions: receive_functions(),
+    };
+    let (sensor, degraded) = Sensor::start(socket, &options)?;
+    for hook in &degraded {
+        log::warn!(target: "sensor", "{} not attached: {}: {}", hook.hook, hook.effect, hook.reason);
+    }
+
+    let clock = Clock::now();
+    let mut processes = ProcessTable::new(TableOptions::default(), clock, &machine_id);
+    if let Err(error) = processes.scan_proc() {
+        log::warn!(target: "process", "{error}");
+    }
+    let mut tables = KernelTables::new(sensor);
+    tables.refresh_listeners();
+    Ok(Agent::new(choice.set, socket, tables, processes, Names::new(root), metadata, clock, output))
+}
+
+/// Whether IPv6 is watched.
+fn ipv6(socket: &SocketConfig) -> anyhow::Result<bool> {
+    let present = Path::new("/proc/net/if_inet6").exists();
+    match socket.enable_ipv6 {
+        Some(true) if !present => anyhow::bail!(
+            "socket.enable_ipv6: true, but this kernel has no IPv6 (/proc/net/if_inet6 is \
+             missing); load the ipv6 module, or set it to false"
+        ),
+        Some(wanted) => Ok(wanted),
+        None => Ok(present),
+    }
+}
+
+/// Where the TCP receive path lies in memory: how its drops are told from others.
+fn receive_functions() -> [[u64; 2]; 2] {
+    let names = ["tcp_v4_rcv", "tcp_v6_rcv"];
+    match ksyms::read(&names) {
+        Ok(symbols) => {
+            names.map(|name| symbols.range(name).map_or([0, 0], |range| [range.start, range.end]))
+        }
+        Err(error) => {
+            log::warn!(
+                target: "sensor",
+                "{error}: the last packets of closed connections (TIME_WAIT) are not counted"
+            );
+            [[0, 0]; 2]
+        }
+    }
+}

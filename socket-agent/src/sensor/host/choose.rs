@@ -1,0 +1,258 @@
+//! Which hook set to use.
+
+use std::fmt;
+
+use super::{
+    facility::{Facility, Probe},
+    facts::HostFacts,
+};
+use crate::config::HookSet;
+
+/// Best first: cheapest to run, then least dependent on names of kernel functions.
+const SETS: [(HookSet, &[Facility]); 3] = [
+    (HookSet::Fentry, &[Facility::Btf, Facility::Trampolines, Facility::RingBuffer]),
+    (HookSet::Kprobe, &[Facility::Btf, Facility::Kprobes, Facility::RingBuffer]),
+    (
+        HookSet::Cgroup,
+        &[
+            Facility::Btf,
+            Facility::CgroupV2,
+            Facility::CgroupSkb,
+            Facility::RawTracepoints,
+            Facility::RingBuffer,
+        ],
+    ),
+];
+
+/// What [`choose`] looks at.
+pub(super) const ASKED: &[Facility] = &[
+    Facility::BpfSyscall,
+    Facility::Btf,
+    Facility::Trampolines,
+    Facility::Kprobes,
+    Facility::CgroupV2,
+    Facility::CgroupSkb,
+    Facility::RawTracepoints,
+    Facility::RingBuffer,
+];
+
+/// The hook set to use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Never [`HookSet::Auto`].
+    pub set: HookSet,
+    /// Why it and not a better one, a line each.
+    pub reasons: Vec<String>,
+}
+
+/// No hook set can be used, or not the one that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoHookSet {
+    /// What was asked for.
+    pub requested: HookSet,
+    /// What stands in the way, one for each set that was considered.
+    pub reasons: Vec<String>,
+    /// What the user can do, each thing once.
+    pub remedies: Vec<String>,
+    /// A set that could be used instead.
+    pub instead: Option<HookSet>,
+}
+
+/// Picks the best set that this host can attach, or confirms the one asked for.
+///
+/// # Errors
+/// What stands in the way, with the remedies.
+pub fn choose(facts: &HostFacts, requested: HookSet) -> Result<Choice, NoHookSet> {
+    let mut failed = NoHookSet::new(requested);
+    if !facts.has(Facility::BpfSyscall) {
+        // Whatever else is missing follows from that.
+        failed.add(None, &[obstacle(facts, Facility::BpfSyscall)]);
+        return Err(failed);
+    }
+    let considered =
+        SETS.iter().filter(|(set, _)| matches!(requested, HookSet::Auto) || requested == *set);
+    for (set, needs) in considered {
+        let obstacles = obstacles(facts, *set, needs);
+        if obstacles.is_empty() {
+            let needs: Vec<&str> = needs.iter().map(|facility| facility.name()).collect();
+            let asked = if requested == HookSet::Auto { "" } else { "asked for; " };
+            let mut reasons: Vec<String> =
+                failed.reasons.iter().map(|reason| format!("not {reason}")).collect();
+            reasons.push(format!("{set}: {asked}has {}", needs.join(", ")));
+            return Ok(Choice { set: *set, reasons });
+        }
+        failed.add(Some(*set), &obstacles);
+    }
+    if requested != HookSet::Auto {
+        failed.instead = choose(facts, HookSet::Auto).ok().map(|choice| choice.set);
+    }
+    Err(failed)
+}
+
+/// Something that a set needs and this host does not have; no probe if it was not asked.
+type Obstacle<'f> = (Facility, Option<&'f Probe>);
+
+fn obstacles<'f>(facts: &'f HostFacts, set: HookSet, needs: &[Facility]) -> Vec<Obstacle<'f>> {
+    let missing = needs.iter().filter(|facility| {
+        // Trampolines are found by the kernel's own types; the others only read structures.
+        let from_file =
+            **facility == Facility::Btf && set != HookSet::Fentry && facts.btf_file.is_some();
+        !from_file && !facts.has(**facility)
+    });
+    missing.map(|facility| obstacle(facts, *facility)).collect()
+}
+
+fn obstacle(facts: &HostFacts, facility: Facility) -> Obstacle<'_> {
+    (facility, facts.get(facility))
+}
+
+// === impl NoHookSet ===
+
+impl NoHookSet {
+    fn new(requested: HookSet) -> Self {
+        Self { requested, reasons: Vec::new(), remedies: Vec::new(), instead: None }
+    }
+
+    /// Adds what stands in the way of one set, or of all.
+    fn add(&mut self, set: Option<HookSet>, obstacles: &[Obstacle<'_>]) {
+        let describe = |(facility, probe): &Obstacle<'_>| {
+            format!("{}: {}", facility.name(), probe.map_or("not probed", Probe::detail))
+        };
+        let reason = obstacles.iter().map(describe).collect::<Vec<_>>().join(", ");
+        self.reasons.push(match set {
+            Some(set) => format!("{set}: {reason}"),
+            None => reason,
+        });
+        for remedy in obstacles.iter().filter_map(|(_, probe)| probe.and_then(Probe::remedy)) {
+            if self.remedies.iter().all(|known| known != remedy) {
+                self.remedies.push(remedy.to_owned());
+            }
+        }
+    }
+}
+
+impl fmt::Display for NoHookSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reasons = self.reasons.join("; ");
+        let remedies = self.remedies.join("; or ");
+        match (self.requested, self.instead) {
+            (HookSet::Auto, _) => {
+                write!(f, "no hook set can be attached here: {reasons}; {remedies}")
+            }
+            (_, Some(set)) => write!(f, "hook set {reasons}; use {set} or auto, or {remedies}"),
+            (set, None) => {
+                write!(f, "hook set {set} cannot be attached here: {reasons}; {remedies}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for NoHookSet {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sensor::host::Kernel;
+
+    /// A host that has all that is asked for, except for some.
+    fn host_without(missing: &[Facility]) -> HostFacts {
+        let answers = ASKED.iter().map(|facility| {
+            let probe = if missing.contains(facility) {
+                Probe::missing("broken", "mend it")
+            } else {
+                Probe::available("fine")
+            };
+            (*facility, probe)
+        });
+        HostFacts::from_answers(Kernel::default(), answers)
+    }
+
+    fn chosen(missing: &[Facility]) -> Option<HookSet> {
+        choose(&host_without(missing), HookSet::Auto).ok().map(|choice| choice.set)
+    }
+
+    #[test]
+    fn auto_takes_the_best_that_is_left() {
+        use Facility::*;
+        assert_eq!(chosen(&[]), Some(HookSet::Fentry));
+        assert_eq!(chosen(&[Trampolines]), Some(HookSet::Kprobe));
+        assert_eq!(chosen(&[Trampolines, Kprobes]), Some(HookSet::Cgroup));
+        assert_eq!(chosen(&[Kprobes, CgroupV2, CgroupSkb, RawTracepoints]), Some(HookSet::Fentry));
+        for third in [CgroupV2, CgroupSkb, RawTracepoints] {
+            assert_eq!(chosen(&[Trampolines, Kprobes, third]), None);
+        }
+        for common in [Btf, RingBuffer] {
+            assert_eq!(chosen(&[common]), None);
+        }
+    }
+
+    #[test]
+    fn types_from_a_file_serve_all_but_fentry() {
+        let facts = host_without(&[Facility::Btf]).with_btf_file(Some("/a.btf".into()));
+        assert_eq!(choose(&facts, HookSet::Auto).unwrap().set, HookSet::Kprobe);
+        assert_eq!(choose(&facts, HookSet::Cgroup).unwrap().set, HookSet::Cgroup);
+        assert!(choose(&facts, HookSet::Fentry).is_err());
+    }
+
+    #[test]
+    fn the_choice_is_explained() {
+        let choice = choose(&host_without(&[Facility::Trampolines]), HookSet::Auto).unwrap();
+        assert_eq!(
+            choice.reasons,
+            ["not fentry: trampolines: broken", "kprobe: has btf, kprobes, ring buffer"]
+        );
+        let choice = choose(&host_without(&[]), HookSet::Kprobe).unwrap();
+        assert_eq!(choice.set, HookSet::Kprobe);
+        assert_eq!(choice.reasons, ["kprobe: asked for; has btf, kprobes, ring buffer"]);
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_met_names_another() {
+        let error = choose(&host_without(&[Facility::Kprobes]), HookSet::Kprobe).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "hook set kprobe: kprobes: broken; use fentry or auto, or mend it"
+        );
+        let error = choose(&host_without(&[Facility::RingBuffer]), HookSet::Kprobe).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "hook set kprobe cannot be attached here: kprobe: ring buffer: broken; mend it"
+        );
+    }
+
+    #[test]
+    fn no_set_at_all_says_why_for_each_and_every_remedy_once() {
+        let error = choose(&host_without(&[Facility::Btf]), HookSet::Auto).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no hook set can be attached here: fentry: btf: broken; kprobe: btf: broken; cgroup: \
+             btf: broken; mend it"
+        );
+    }
+
+    #[test]
+    fn without_the_system_call_nothing_else_matters() {
+        let denied = Probe::unprobed("creating a map: not permitted", "run as root");
+        let facts = HostFacts::from_answers(Kernel::default(), [(Facility::BpfSyscall, denied)]);
+        for requested in [HookSet::Auto, HookSet::Cgroup] {
+            let text = choose(&facts, requested).unwrap_err().to_string();
+            assert!(
+                text.ends_with(
+                    " cannot be attached here: bpf system call: creating a map: not permitted; run \
+                     as root"
+                ) || text.ends_with(
+                    " can be attached here: bpf system call: creating a map: not permitted; run as \
+                     root"
+                ),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn everything_needed_is_asked_for() {
+        for (_, needs) in SETS {
+            assert!(needs.iter().all(|facility| ASKED.contains(facility)));
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The command as its users meet it: exit status, and every line that is printed.
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+/// The agent with backtraces asked for, none of which may be printed.
+fn agent(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_socket-agent"));
+    command.args(arguments).env("RUST_BACKTRACE", "1").stdin(Stdio::null());
+    command
+}
+
+fn output(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = agent(arguments).output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+fn written(folder: &Path, text: &str) -> String {
+    let path = folder.join("agent.yml");
+    fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_right_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = written(folder.path(), "modules: [{module: system, datasets: [socket]}]\nname: x\n");
+    let (status, stdout, stderr) = output(&["test", "config", "-c", &file]);
+    assert_eq!((status, stdout.as_str()), (Some(0), "Config OK\n"), "{stderr}");
+    let lines: Vec<&str> = stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{stderr}");
+    assert!(lines[0].ends_with(&format!("INFO config: read {file}")), "{stderr}");
+    let warning = format!("WARN config: {file}:2:1: name is not used by this version");
+    assert!(lines[1].ends_with(&warning), "{stderr}");
+    let (_, _, stderr) = output(&["test", "config", "-q", "-c", &file, "-E", "socket.hooks=auto"]);
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
+
+#[test]
+fn a_wrong_file_and_wrong_arguments() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = written(
+        folder.path(),
+        "modules:\n- module: system\n  datasets: [socket]\n  socket.tables.flows: 0\n  x: 1\n",
+    );
+    let (status, stdout, stderr) =
+        output(&["test", "config", "-c", &file, "-E", "socket.hooks=best", "-E", "what"]);
+    assert_eq!((status, stdout.as_str()), (Some(1), ""));
+    assert_eq!(
+        stderr,
+        format!(
+            "error: {file}:4:24: socket.tables.flows is 0; allowed: a whole number from 1 to \
+             16777216\n\
+             error: {file}:5:3: unknown key x; the nearest known key is user\n\
+             error: -E what: not key=value; write for example -E socket.hooks=auto\n\
+             error: -E socket.hooks=best: socket.hooks is \"best\"; allowed: auto, fentry, kprobe, \
+             cgroup\n"
+        )
+    );
+}
+
+#[test]
+fn nothing_starts_with_an_unknown_hook_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = written(folder.path(), "modules: [{module: system, datasets: [socket]}]\n");
+    let (status, stdout, stderr) = output(&["run", "-c", &file, "--hooks", "ebpf"]);
+    assert_eq!((status, stdout.as_str()), (Some(1), ""));
+    assert_eq!(
+        stderr,
+        "error: --hooks ebpf: socket.hooks is \"ebpf\"; allowed: auto, fentry, kprobe, cgroup\n"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    let (status, _, stderr) = output(&["run", "-c", "/nonexistent/agent.yml"]);
+    assert_eq!(status, Some(1));
+    assert_eq!(
+        stderr,
+        "error: /nonexistent/agent.yml: cannot be read: No such file or directory (os error 2); \
+         name a readable file with -c\n"
+    );
+}
+
+#[test]
+fn arguments_that_mean_nothing() {
+    for arguments in [&["fly"] as &[_], &["run", "--duration", "soon"], &["test"], &[]] {
+        let (status, stdout, stderr) = output(arguments);
+        assert_eq!((status, stdout.as_str()), (Some(2), ""), "{arguments:?}: {stderr}");
+        assert!(!stderr.is_empty());
+    }
+    let (status, stdout, _) = output(&["--version"]);
+    assert_eq!(status, Some(0));
+    assert_eq!(stdout, format!("socket-agent {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_closed_pipe_ends_it_quietly() {
+    for arguments in [&["doctor"] as &[_], &["test", "config", "-q"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = agent(arguments).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), stderr.as_str()), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn doctor_shows_every_facility_and_a_choice_that_fits_its_status() {
+    let (status, stdout, stderr) = output(&["doctor"]);
+    assert_eq!(stderr, "");
+    for facility in socket_agent::sensor::host::Facility::ALL {
+        let name = format!("{:19} ", facility.name());
+        let lines = stdout.lines().filter(|line| line.starts_with(&name));
+        assert_eq!(lines.count(), 1, "{}: {stdout}", facility.name());
+    }
+    let choice = stdout.lines().find(|line| line.starts_with("hook set")).unwrap();
+    let chosen = choice.split_whitespace().nth(2).unwrap();
+    let expected = if ["fentry", "kprobe", "cgroup"].contains(&chosen) { 0 } else { 1 };
+    assert_eq!(status, Some(expected), "{stdout}");
+}
