@@ -8,6 +8,9 @@ use std::{
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::Path,
     process::{Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -37,6 +40,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::own("input/not_root", not_root),
     Scenario::own("input/cgroup2_hidden", cgroup2_hidden).only("cgroup"),
 ];
+
+/// No refusal takes longer than this, on an emulated machine too.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A header of type information that is valid and holds no type.
 const EMPTY_BTF: [u8; 25] = {
@@ -71,9 +77,20 @@ fn refuses(lab: &Lab<'_>, change: impl FnOnce(&mut Command), words: &[&str]) -> 
     change(&mut command);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().context("starting the agent")?;
-    let mut said = String::new();
-    child.stderr.take().context("no standard error")?.read_to_string(&mut said)?;
+    let mut stderr = child.stderr.take().context("no standard error")?;
+    let (done, said) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = String::new();
+        let result = stderr.read_to_string(&mut text).map(|_| text);
+        // Nobody listens any more when it took too long.
+        let _ = done.send(result);
+    });
+    let said = said.recv_timeout(LIMIT);
+    if said.is_err() {
+        child.kill()?;
+    }
     let status = child.wait()?;
+    let said = said.with_context(|| format!("the agent did not end within {LIMIT:?}"))??;
     complaint(status.code(), &said, words)
 }
 
