@@ -1,3 +1,17 @@
-//! Whole-system scenarios.
+//! Whole-system scenarios: real traffic on real kernels, compared with what the agent says of it.
+//!
+//! Data goes one way: a scenario (a function in [`scenarios`]) moves [`puppet`] processes over
+//! [`net`]works it made, a [`capture`] of its own tells what crossed the wire, and [`expect`] compares
+//! that with the documents that the [`agent`] printed.
 
+pub mod agent;
+pub mod capture;
+pub mod expect;
+pub mod lab;
+pub mod net;
+pub mod place;
+pub mod puppet;
+pub mod runner;
+pub mod scenarios;
 pub mod schema;
+pub mod skip;

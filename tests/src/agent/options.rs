@@ -1,0 +1,73 @@
+//! How an agent is started.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result};
+
+/// The timeouts of the socket dataset, as YAML writes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// `socket.flow_inactive_timeout`.
+    pub flow_inactive: &'static str,
+    /// `socket.flow_termination_timeout`.
+    pub flow_termination: &'static str,
+    /// `socket.socket_inactive_timeout`.
+    pub socket_inactive: &'static str,
+}
+
+impl Default for Timeouts {
+    /// Nothing times out in a scenario, and what is closed is reported soon.
+    fn default() -> Self {
+        Self { flow_inactive: "30m", flow_termination: "1s", socket_inactive: "30m" }
+    }
+}
+
+/// How an agent is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The executable.
+    pub program: PathBuf,
+    /// `--hooks`.
+    pub hooks: String,
+    /// Timeouts.
+    pub timeouts: Timeouts,
+    /// Where its log is kept, if it is.
+    pub log: Option<PathBuf>,
+}
+
+impl Options {
+    /// `socket-agent run` with a configuration file in `directory`.
+    pub fn command(&self, directory: &Path) -> Result<Command> {
+        let file = directory.join("agent.yml");
+        fs::write(&file, self.configuration())
+            .with_context(|| format!("writing {}", file.display()))?;
+        let mut command = Command::new(&self.program);
+        command.args(["run", "--hooks", &self.hooks, "-c"]).arg(file);
+        Ok(command)
+    }
+
+    pub(super) fn log_file(&self) -> Result<Option<File>> {
+        let Some(path) = &self.log else { return Ok(None) };
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory)
+                .with_context(|| format!("making {}", directory.display()))?;
+        }
+        Ok(Some(File::create(path).with_context(|| format!("making {}", path.display()))?))
+    }
+
+    fn configuration(&self) -> String {
+        let Timeouts { flow_inactive, flow_termination, socket_inactive } = self.timeouts;
+        format!(
+            "modules:\n\
+             - module: system\n  \
+               datasets: [socket]\n  \
+               socket.flow_inactive_timeout: {flow_inactive}\n  \
+               socket.flow_termination_timeout: {flow_termination}\n  \
+               socket.socket_inactive_timeout: {socket_inactive}\n"
+        )
+    }
+}

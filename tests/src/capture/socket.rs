@@ -1,0 +1,167 @@
+//! A packet socket with offload headers (packet(7), linux/if_packet.h, linux/virtio_net.h).
+
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Bytes of a packet that are copied: all headers that are looked at.
+const SNAP: usize = 256;
+/// Length of `struct virtio_net_hdr` in front of each packet.
+const OFFLOAD_HEADER: usize = 10;
+/// Room for packets not read yet. Only charged while they wait.
+const RECEIVE_BUFFER: libc::c_int = 256 << 20;
+const PACKET_STATISTICS: libc::c_int = 6;
+const PACKET_VNET_HDR: libc::c_int = 15;
+
+/// A packet socket bound to one interface.
+#[derive(Debug)]
+pub(super) struct Tap {
+    socket: Socket,
+}
+
+/// How a buffer of several segments is to be cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Offload {
+    /// `VIRTIO_NET_HDR_GSO_*` without the ECN bit; 0 for a plain packet.
+    pub(super) kind: u8,
+    /// Payload bytes of each segment but the last.
+    pub(super) segment: u16,
+}
+
+/// The first bytes of a packet, from its Ethernet header on.
+pub(super) struct Frame {
+    buffer: [u8; OFFLOAD_HEADER + SNAP],
+    length: usize,
+    /// Sent by this host, as opposed to received.
+    pub(super) outgoing: bool,
+}
+
+impl Frame {
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.buffer.get(OFFLOAD_HEADER..self.length).unwrap_or_default()
+    }
+
+    pub(super) fn offload(&self) -> Offload {
+        let [_flags, kind, _, _, low, high, ..] = self.buffer;
+        /// `VIRTIO_NET_HDR_GSO_ECN`.
+        const ECN: u8 = 0x80;
+        Offload { kind: kind & !ECN, segment: u16::from_ne_bytes([low, high]) }
+    }
+}
+
+impl Tap {
+    pub(super) fn open(interface: u32) -> Result<Self> {
+        // Protocol 0: nothing arrives before bind, so nothing of another interface does.
+        let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0)))
+            .context("opening a packet socket (needs CAP_NET_RAW)")?;
+        set(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, RECEIVE_BUFFER)
+            .context("SO_RCVBUFFORCE (needs CAP_NET_ADMIN)")?;
+        set(&socket, libc::SOL_PACKET, PACKET_VNET_HDR, 1).context("PACKET_VNET_HDR")?;
+        socket.set_nonblocking(true)?;
+
+        // SAFETY: sockaddr_ll is plain data for which all zeroes are valid.
+        let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+        address.sll_family = libc::AF_PACKET as u16;
+        address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
+        address.sll_ifindex = interface.cast_signed();
+        // SAFETY: the address is valid and of the length given.
+        let bound = unsafe {
+            libc::bind(
+                socket.as_raw_fd(),
+                std::ptr::from_ref(&address).cast(),
+                size_of::<libc::sockaddr_ll>() as libc::socklen_t,
+            )
+        };
+        if bound < 0 {
+            return Err(io::Error::last_os_error()).context("binding a packet socket");
+        }
+        Ok(Self { socket })
+    }
+
+    /// Whether a packet came within `limit`.
+    pub(super) fn wait(&self, limit: Duration) -> io::Result<bool> {
+        let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        let timeout = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
+        match poll(&mut fds, timeout) {
+            Ok(ready) => Ok(ready > 0),
+            Err(nix::Error::EINTR) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The next packet, or `None` if none waits.
+    pub(super) fn receive(&self) -> io::Result<Option<Frame>> {
+        let mut frame = Frame { buffer: [0; OFFLOAD_HEADER + SNAP], length: 0, outgoing: false };
+        // SAFETY: sockaddr_ll is plain data for which all zeroes are valid.
+        let mut from: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+        let mut from_length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+        // SAFETY: both buffers are valid for the lengths given, for the time of the call.
+        let length = unsafe {
+            libc::recvfrom(
+                self.socket.as_raw_fd(),
+                frame.buffer.as_mut_ptr().cast(),
+                frame.buffer.len(),
+                0,
+                std::ptr::from_mut(&mut from).cast(),
+                &mut from_length,
+            )
+        };
+        if length < 0 {
+            let error = io::Error::last_os_error();
+            return match error.raw_os_error() {
+                Some(libc::EAGAIN | libc::EINTR) => Ok(None),
+                // The interface was taken down or away; what came before it is still valid.
+                Some(libc::ENETDOWN) => Ok(None),
+                _ => Err(error),
+            };
+        }
+        frame.length = length.cast_unsigned();
+        frame.outgoing = from.sll_pkttype == libc::PACKET_OUTGOING;
+        Ok(Some(frame))
+    }
+
+    /// Packets that found no room since the last call.
+    pub(super) fn take_drops(&self) -> io::Result<u32> {
+        /// `struct tpacket_stats`.
+        #[repr(C)]
+        #[derive(Default)]
+        struct Statistics {
+            packets: u32,
+            drops: u32,
+        }
+        let mut statistics = Statistics::default();
+        let mut length = size_of::<Statistics>() as libc::socklen_t;
+        // SAFETY: the structure is valid for the length given.
+        let result = unsafe {
+            libc::getsockopt(
+                self.socket.as_raw_fd(),
+                libc::SOL_PACKET,
+                PACKET_STATISTICS,
+                std::ptr::from_mut(&mut statistics).cast(),
+                &mut length,
+            )
+        };
+        let Statistics { packets: _, drops } = statistics;
+        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(drops) }
+    }
+}
+
+fn set(socket: &Socket, level: i32, option: i32, value: libc::c_int) -> io::Result<()> {
+    // SAFETY: the value is valid for the length given.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            std::ptr::from_ref(&value).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

@@ -1,0 +1,159 @@
+//! Which documents there have to be, and how many of each.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Mutex, PoisonError},
+};
+
+use super::Side;
+use crate::{agent::Doc, capture::Transport};
+
+/// A conversation, whichever end tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Pair {
+    transport: Transport,
+    low: SocketAddr,
+    high: SocketAddr,
+}
+
+impl Pair {
+    pub(super) fn new(transport: Transport, one: SocketAddr, two: SocketAddr) -> Self {
+        Self { transport, low: one.min(two), high: one.max(two) }
+    }
+
+    pub(super) fn of(doc: &Doc) -> Option<Self> {
+        let transport = match doc.text("network.transport").as_str() {
+            "tcp" => Transport::Tcp,
+            "udp" => Transport::Udp,
+            _ => return None,
+        };
+        Some(Self::new(transport, doc.end("source")?, doc.end("destination")?))
+    }
+}
+
+/// Documents by conversation and process.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    entries: Mutex<HashMap<Pair, Entry>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Entry {
+    scenario: String,
+    by_pid: HashMap<u64, usize>,
+}
+
+impl Ledger {
+    /// One more document has to be there.
+    pub(super) fn enter(&self, scenario: &str, side: &Side) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries
+            .entry(Pair::new(side.transport, side.local, side.remote))
+            .or_insert_with(|| Entry { scenario: scenario.to_owned(), by_pid: HashMap::new() });
+        *entry.by_pid.entry(u64::from(side.pid)).or_default() += 1;
+    }
+
+    /// What is missing, there twice, or should not be there at all; by scenario.
+    ///
+    /// `ours` tells whether a document is of a process that a scenario started.
+    pub(super) fn settle(&self, documents: &[Doc], ours: impl Fn(&Doc) -> bool) -> Vec<String> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found: HashMap<Pair, HashMap<u64, usize>> = HashMap::new();
+        let mut wrong = Vec::new();
+        for doc in documents {
+            let Some(pair) = Pair::of(doc) else { continue };
+            if entries.contains_key(&pair) {
+                let pid = doc.number("process.pid").unwrap_or_default();
+                *found.entry(pair).or_default().entry(pid).or_default() += 1;
+            } else if ours(doc) {
+                wrong.push(format!("a document that no scenario expects: {}", brief(doc)));
+            }
+        }
+        for (pair, entry) in entries.iter() {
+            let got = found.remove(pair).unwrap_or_default();
+            if got != entry.by_pid {
+                wrong.push(format!(
+                    "{}: {} {}: documents by pid: expected {:?}, got {got:?}",
+                    entry.scenario, pair.low, pair.high, entry.by_pid
+                ));
+            }
+        }
+        wrong.sort();
+        wrong
+    }
+}
+
+/// A document in one line.
+pub(super) fn brief(doc: &Doc) -> String {
+    format!(
+        "[{} {} {}:{} -> {}:{} pid={} ({}) packets={}/{} bytes={}/{} began={} ended={}]",
+        doc.text("network.transport"),
+        doc.text("network.direction"),
+        doc.text("source.ip"),
+        doc.text("source.port"),
+        doc.text("destination.ip"),
+        doc.text("destination.port"),
+        doc.text("process.pid"),
+        doc.text("process.name"),
+        doc.text("source.packets"),
+        doc.text("destination.packets"),
+        doc.text("source.bytes"),
+        doc.text("destination.bytes"),
+        doc.text("system.audit.socket.began"),
+        doc.text("system.audit.socket.ended"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::expect::Direction;
+
+    fn doc(pid: u32, port: u16) -> Doc {
+        Doc::from(json!({
+            "network": {"transport": "udp"},
+            "source": {"ip": "127.0.0.1", "port": port},
+            "destination": {"ip": "127.0.0.2", "port": 53},
+            "process": {"pid": pid},
+        }))
+    }
+
+    fn side(pid: u32) -> Side {
+        Side {
+            transport: Transport::Udp,
+            local: SocketAddr::from(([127, 0, 0, 2], 53)),
+            remote: SocketAddr::from(([127, 0, 0, 1], 999)),
+            direction: Direction::Ingress,
+            pid,
+            arguments: Vec::new(),
+            uid: 0,
+            gid: 0,
+            began: None,
+            ended: None,
+            outcome: "success",
+            complete: None,
+            is_final: true,
+        }
+    }
+
+    #[test]
+    fn settles_when_each_document_came_once() {
+        let ledger = Ledger::default();
+        ledger.enter("one", &side(7));
+        assert_eq!(ledger.settle(&[doc(7, 999)], |_| true), Vec::<String>::new());
+    }
+
+    #[test]
+    fn names_what_is_missing_doubled_misattributed_and_unexpected() {
+        let ledger = Ledger::default();
+        ledger.enter("one", &side(7));
+        assert_eq!(ledger.settle(&[], |_| true).len(), 1);
+        assert_eq!(ledger.settle(&[doc(7, 999), doc(7, 999)], |_| true).len(), 1);
+        assert_eq!(ledger.settle(&[doc(8, 999)], |_| false).len(), 1);
+        assert_eq!(ledger.settle(&[doc(7, 999), doc(7, 998)], |_| true).len(), 1);
+        assert_eq!(ledger.settle(&[doc(7, 999), doc(7, 998)], |_| false).len(), 0);
+    }
+}

@@ -1,0 +1,11 @@
+//! What a scenario knows to be true, and the comparison with what the agent says.
+
+mod compare;
+mod ledger;
+mod session;
+mod side;
+
+pub use self::{
+    session::Session,
+    side::{Direction, Side},
+};

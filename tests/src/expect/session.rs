@@ -1,0 +1,241 @@
+//! An agent and everything it is expected to say.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Result, bail, ensure};
+
+use super::{
+    Side, compare,
+    ledger::{Ledger, Pair, brief},
+};
+use crate::{
+    agent::{Agent, Doc, Options, Stopped},
+    capture::{Capture, Seen},
+    net::Netns,
+    puppet::executable,
+};
+
+/// A document comes within this time of the flow's end, on an emulated machine too.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Counters that may be above zero without anything being lost.
+const HARMLESS: [&str; 3] = ["spilled", "midway", "late_unmatched"];
+/// Counters that have to be there.
+const COUNTERS: [&str; 12] = [
+    "flow_table_full",
+    "peer_table_full",
+    "closed_lost",
+    "spilled",
+    "process_lost",
+    "owner_table_full",
+    "pending_missed",
+    "late_unmatched",
+    "late_table_full",
+    "unparsed",
+    "midway",
+    "late_lost",
+];
+
+/// An agent and everything it is expected to say.
+#[derive(Debug)]
+pub struct Session {
+    agent: Agent,
+    ledger: Ledger,
+    since: SystemTime,
+}
+
+impl Session {
+    /// Starts an agent in the network namespace of this process.
+    pub fn start(options: &Options) -> Result<Self> {
+        let since = SystemTime::now();
+        let agent = Agent::start(options, &Netns::current()?)?;
+        Ok(Self { agent, ledger: Ledger::default(), since })
+    }
+
+    /// Waits for the document of one end of a conversation and compares it with the truth; what the
+    /// capture says is read when the document is there.
+    pub fn expect(&self, scenario: &str, side: &Side, capture: &Capture) -> Result<Doc> {
+        let (transport, local, remote) = side.key();
+        self.expect_nth(scenario, side, 0, || capture.seen(transport, local, remote))
+    }
+
+    /// As [`Session::expect`], for the document after `earlier` ones of the same end.
+    pub fn expect_nth(
+        &self,
+        scenario: &str,
+        side: &Side,
+        earlier: usize,
+        seen: impl FnOnce() -> Result<Seen>,
+    ) -> Result<Doc> {
+        self.ledger.enter(scenario, side);
+        let doc = self.find(side, earlier)?;
+        let seen = seen()?;
+        let wrong = compare::differences(&doc, side, &seen, self.since);
+        ensure!(wrong.is_empty(), "{}: {}", brief(&doc), wrong.join("; "));
+        Ok(doc)
+    }
+
+    /// As [`Session::expect`], for many at once.
+    ///
+    /// # Errors
+    /// With the number of failures and the first few.
+    pub fn expect_all(&self, scenario: &str, sides: &[Side], capture: &Capture) -> Result<()> {
+        for side in sides {
+            self.ledger.enter(scenario, side);
+        }
+        let found = self.find_all(sides);
+        let mut wrong = Vec::new();
+        for side in sides {
+            let (transport, local, remote) = side.key();
+            let Some(doc) = found.get(&key(side)) else {
+                wrong.push(format!("no document of pid {} for {local} {remote}", side.pid));
+                continue;
+            };
+            let seen = capture.seen(transport, local, remote)?;
+            let differences = compare::differences(doc, side, &seen, self.since);
+            if !differences.is_empty() {
+                wrong.push(format!("{}: {}", brief(doc), differences.join("; ")));
+            }
+        }
+        let (total, bad) = (sides.len(), wrong.len());
+        wrong.truncate(3);
+        ensure!(bad == 0, "{bad} of {total} are wrong: {}", wrong.join(" || "));
+        Ok(())
+    }
+
+    /// Ends the agent and checks that it ended well, lost nothing and said everything exactly once.
+    ///
+    /// # Errors
+    /// With everything that was wrong.
+    pub fn stop(self) -> Result<Vec<Doc>> {
+        let Self { agent, ledger, since: _ } = self;
+        let stopped = agent.stop()?;
+        let mut wrong = ended_well(&stopped);
+        let program = executable()?.to_string_lossy().into_owned();
+        wrong.extend(
+            ledger.settle(&stopped.documents, |doc| doc.text("process.executable") == program),
+        );
+        if wrong.is_empty() {
+            return Ok(stopped.documents);
+        }
+        let more = wrong.len().saturating_sub(10);
+        wrong.truncate(10);
+        bail!(
+            "{}{}",
+            wrong.join("; "),
+            if more > 0 { format!("; {more} more") } else { String::new() }
+        )
+    }
+
+    /// Ends the agent, and compares documents that come only because of that.
+    pub fn stop_and_expect(self, scenario: &str, sides: &[(Side, Seen)]) -> Result<Vec<Doc>> {
+        for (side, _) in sides {
+            self.ledger.enter(scenario, side);
+        }
+        let since = self.since;
+        let documents = self.stop()?;
+        for (side, seen) in sides {
+            let Some(doc) = documents.iter().find(|doc| is_of(doc, side)) else {
+                bail!("no document of {side:?}")
+            };
+            let wrong = compare::differences(doc, side, seen, since);
+            ensure!(wrong.is_empty(), "{}: {}", brief(doc), wrong.join("; "));
+        }
+        Ok(documents)
+    }
+
+    /// The documents that came so far.
+    pub fn documents(&self) -> Vec<Doc> {
+        self.agent.documents()
+    }
+
+    /// The documents of many ends, as far as they come in time. Each document is looked at once.
+    fn find_all(&self, sides: &[Side]) -> HashMap<Key, Doc> {
+        let mut missing: HashSet<Key> = sides.iter().map(key).collect();
+        let mut found = HashMap::with_capacity(missing.len());
+        let mut looked_at = 0;
+        // On a timeout what was found so far is the answer.
+        let _ = self.agent.wait_for(PATIENCE, |documents| {
+            for doc in documents.get(looked_at..).unwrap_or_default() {
+                if let Some(key) = key_of(doc).filter(|key| missing.remove(key)) {
+                    found.insert(key, doc.clone());
+                }
+            }
+            looked_at = documents.len();
+            missing.is_empty().then_some(())
+        });
+        found
+    }
+
+    fn find(&self, side: &Side, earlier: usize) -> Result<Doc> {
+        let found = self.agent.wait_for(PATIENCE, |documents| {
+            documents.iter().filter(|doc| is_of(doc, side)).nth(earlier).cloned()
+        });
+        let Some(doc) = found else {
+            let pair = Pair::new(side.transport, side.local, side.remote);
+            let related: Vec<String> = self
+                .agent
+                .documents()
+                .iter()
+                .filter(|doc| Pair::of(doc) == Some(pair))
+                .map(brief)
+                .collect();
+            bail!(
+                "no document of pid {} for {} (local) {} (remote) within {PATIENCE:?}; \
+                 of the same addresses there are {}: {}",
+                side.pid,
+                side.local,
+                side.remote,
+                related.len(),
+                related.join(" ")
+            )
+        };
+        Ok(doc)
+    }
+}
+
+/// By what the document of one end is found.
+type Key = (u64, Pair);
+
+fn key(side: &Side) -> Key {
+    (u64::from(side.pid), Pair::new(side.transport, side.local, side.remote))
+}
+
+fn key_of(doc: &Doc) -> Option<Key> {
+    Some((doc.number("process.pid")?, Pair::of(doc)?))
+}
+
+fn is_of(doc: &Doc, side: &Side) -> bool {
+    key_of(doc) == Some(key(side))
+}
+
+fn ended_well(stopped: &Stopped) -> Vec<String> {
+    let Stopped { status, documents: _, garbage, counters, log } = stopped;
+    let mut wrong = Vec::new();
+    if !status.success() {
+        wrong.push(format!("the agent ended with {status}"));
+    }
+    if let Some(line) = garbage.first() {
+        wrong.push(format!("{} lines of output are no documents: {line}", garbage.len()));
+    }
+    if let Some(line) = log.iter().find(|line| line.contains("panicked")) {
+        wrong.push(format!("the agent panicked: {line}"));
+    }
+    wrong.extend(lost(counters));
+    wrong
+}
+
+fn lost(counters: &BTreeMap<String, u64>) -> Vec<String> {
+    let missing = COUNTERS
+        .iter()
+        .filter(|name| !counters.contains_key(**name))
+        .map(|name| format!("the agent does not tell the counter {name}"));
+    let lost = counters
+        .iter()
+        .filter(|(name, value)| **value > 0 && !HARMLESS.contains(&name.as_str()))
+        .map(|(name, value)| format!("the loss counter {name} is {value}"));
+    missing.chain(lost).collect()
+}

@@ -1,0 +1,155 @@
+//! One end of a conversation as it really was.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+
+use crate::{
+    capture::Transport,
+    puppet::{Puppet, Sock},
+};
+
+/// `network.direction`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The remote end began.
+    Ingress,
+    /// The local end began.
+    Egress,
+}
+
+impl Direction {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Ingress => "ingress",
+            Self::Egress => "egress",
+        }
+    }
+}
+
+/// One end of a conversation: what the agent has to say of it. Packets and bytes come from a capture.
+#[derive(Clone, Debug)]
+pub struct Side {
+    pub(super) transport: Transport,
+    pub(super) local: SocketAddr,
+    pub(super) remote: SocketAddr,
+    pub(super) direction: Direction,
+    pub(super) pid: u32,
+    pub(super) arguments: Vec<String>,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) began: Option<&'static str>,
+    pub(super) ended: Option<&'static str>,
+    /// Empty if it must be absent.
+    pub(super) outcome: &'static str,
+    pub(super) complete: Option<bool>,
+    pub(super) is_final: bool,
+}
+
+impl Side {
+    /// The end that called connect.
+    pub fn connected(puppet: &Puppet, sock: Sock) -> Result<Self> {
+        let side = Self::of(puppet, Transport::Tcp, sock.local, peer(sock)?, Direction::Egress);
+        Ok(side.began("connect").complete(true))
+    }
+
+    /// The end that accepted.
+    pub fn accepted(puppet: &Puppet, sock: Sock) -> Result<Self> {
+        let side = Self::of(puppet, Transport::Tcp, sock.local, peer(sock)?, Direction::Ingress);
+        Ok(side.began("accept").complete(true))
+    }
+
+    /// A UDP socket that sent first, and was closed.
+    pub fn sender(puppet: &Puppet, local: SocketAddr, remote: SocketAddr) -> Self {
+        let side = Self::of(puppet, Transport::Udp, local, remote, Direction::Egress);
+        side.began("send").ended("closed").complete(true)
+    }
+
+    /// A UDP socket that received first, and was closed.
+    pub fn receiver(puppet: &Puppet, local: SocketAddr, remote: SocketAddr) -> Self {
+        let side = Self::of(puppet, Transport::Udp, local, remote, Direction::Ingress);
+        side.began("receive").ended("closed").complete(true)
+    }
+
+    /// Any other.
+    pub fn of(
+        puppet: &Puppet,
+        transport: Transport,
+        local: SocketAddr,
+        remote: SocketAddr,
+        direction: Direction,
+    ) -> Self {
+        Self {
+            transport,
+            local,
+            remote,
+            direction,
+            pid: puppet.pid(),
+            arguments: puppet.arguments().to_vec(),
+            uid: 0,
+            gid: 0,
+            began: None,
+            ended: None,
+            outcome: if transport == Transport::Tcp { "success" } else { "" },
+            complete: None,
+            is_final: true,
+        }
+    }
+
+    /// Of another user than root.
+    #[must_use]
+    pub fn user(self, uid: u32, gid: u32) -> Self {
+        Self { uid, gid, ..self }
+    }
+
+    /// `system.audit.socket.began`.
+    #[must_use]
+    pub fn began(self, began: &'static str) -> Self {
+        Self { began: Some(began), ..self }
+    }
+
+    /// `system.audit.socket.ended`.
+    #[must_use]
+    pub fn ended(self, ended: &'static str) -> Self {
+        Self { ended: Some(ended), ..self }
+    }
+
+    /// Its beginning lies in an earlier document of the same flow.
+    #[must_use]
+    pub fn any_beginning(self) -> Self {
+        Self { began: None, complete: None, ..self }
+    }
+
+    /// How it ended is of no interest.
+    #[must_use]
+    pub fn any_ending(self) -> Self {
+        Self { ended: None, ..self }
+    }
+
+    /// `event.outcome` is failure.
+    #[must_use]
+    pub fn failed(self) -> Self {
+        Self { outcome: "failure", ..self }
+    }
+
+    /// `flow.complete`.
+    #[must_use]
+    pub fn complete(self, complete: bool) -> Self {
+        Self { complete: Some(complete), ..self }
+    }
+
+    /// Further documents of the flow follow.
+    #[must_use]
+    pub fn not_final(self) -> Self {
+        Self { is_final: false, ..self }
+    }
+
+    /// By what a capture knows it.
+    pub fn key(&self) -> (Transport, SocketAddr, SocketAddr) {
+        (self.transport, self.local, self.remote)
+    }
+}
+
+fn peer(sock: Sock) -> Result<SocketAddr> {
+    sock.peer.with_context(|| format!("{sock:?} is not connected"))
+}

@@ -1,0 +1,84 @@
+//! What a scenario is given to work with.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    agent::{Doc, Options, Timeouts},
+    capture::Capture,
+    expect::{Session, Side},
+    place::Place,
+    puppet::Puppet,
+};
+
+/// What a scenario is given to work with.
+#[derive(Debug)]
+pub struct Lab<'r> {
+    /// The scenario's name.
+    pub name: &'static str,
+    /// Its number, for addresses of its own.
+    pub number: u16,
+    /// The agent that most scenarios share.
+    pub shared: Option<&'r Session>,
+    /// How that agent was started.
+    pub options: &'r Options,
+    /// Where logs are kept.
+    pub logs: Option<&'r Path>,
+}
+
+impl Lab<'_> {
+    /// The loopback interface of this machine.
+    pub fn host(&self) -> Result<Place> {
+        Place::host(self.number)
+    }
+
+    /// A loopback interface of its own.
+    pub fn loopback(&self) -> Result<Place> {
+        Place::loopback(self.number)
+    }
+
+    /// Two places joined by a wire.
+    pub fn wire(&self, offloads: bool) -> Result<(Place, Place)> {
+        Place::wire(self.number, offloads)
+    }
+
+    /// An agent of the scenario's own.
+    pub fn agent(&self, timeouts: Timeouts) -> Result<Session> {
+        Session::start(&Options { timeouts, log: self.log(), ..self.options.clone() })
+    }
+
+    /// A server and a client, both in `place`.
+    pub fn couple(&self, place: &Place) -> Result<(Puppet, Puppet)> {
+        Ok((Puppet::spawn(&place.netns, "server")?, Puppet::spawn(&place.netns, "client")?))
+    }
+
+    /// Checks one end of a conversation with the shared agent.
+    pub fn expect(&self, side: &Side, capture: &Capture) -> Result<Doc> {
+        self.shared()?.expect(self.name, side, capture)
+    }
+
+    /// Checks two ends that both pass the interface of `place`, and that they are known by the same
+    /// community id.
+    pub fn expect_both(&self, one: &Side, two: &Side, place: &Place) -> Result<()> {
+        let one = self.expect(one, &place.capture)?;
+        let two = self.expect(two, &place.capture)?;
+        same_conversation(&one, &two)
+    }
+
+    /// The agent that most scenarios share.
+    pub fn shared(&self) -> Result<&Session> {
+        self.shared.context("this scenario is listed as one that needs no shared agent")
+    }
+
+    fn log(&self) -> Option<PathBuf> {
+        Some(self.logs?.join(format!("{}.log", self.name.replace('/', "-"))))
+    }
+}
+
+/// Both ends of a conversation have the same community id.
+pub fn same_conversation(one: &Doc, two: &Doc) -> Result<()> {
+    let ids = [one, two].map(|doc| doc.text("network.community_id"));
+    anyhow::ensure!(ids[0] == ids[1], "the ends have different community ids: {ids:?}");
+    Ok(())
+}

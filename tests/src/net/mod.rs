@@ -1,0 +1,12 @@
+//! Networks to test on: anonymous network namespaces, veth pairs, addresses, offloads, loss.
+//!
+//! Namespaces have no name and live as long as a descriptor or a process holds them: nothing is
+//! left behind when a run is killed.
+
+pub mod ethtool;
+pub mod link;
+mod namespace;
+mod netlink;
+pub mod xdp;
+
+pub use namespace::Netns;

@@ -1,0 +1,74 @@
+//! A network namespace held by a descriptor.
+
+use std::{
+    fs::File,
+    io,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::fs::MetadataExt,
+    },
+    thread,
+};
+
+use anyhow::{Context, Result, anyhow};
+use nix::sched::{CloneFlags, setns, unshare};
+
+/// A network namespace. Dropping it lets the kernel remove the namespace once its last process and
+/// socket are gone.
+#[derive(Debug)]
+pub struct Netns {
+    file: File,
+}
+
+impl Netns {
+    /// The namespace this process runs in.
+    pub fn current() -> Result<Self> {
+        Ok(Self { file: open_own().context("opening this thread's network namespace")? })
+    }
+
+    /// A new namespace with only a loopback interface, which is down.
+    ///
+    /// Needs `CAP_SYS_ADMIN`.
+    pub fn create() -> Result<Self> {
+        // A thread of its own: unshare moves only the calling thread.
+        let made = thread::spawn(|| -> io::Result<File> {
+            unshare(CloneFlags::CLONE_NEWNET)?;
+            open_own()
+        });
+        let file = made
+            .join()
+            .map_err(|_| anyhow!("the thread that makes a network namespace panicked"))?
+            .context("making a network namespace (needs root)")?;
+        Ok(Self { file })
+    }
+
+    /// Runs `work` on a thread inside the namespace: sockets it opens and processes it starts belong
+    /// there.
+    pub fn run<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        thread::scope(|scope| {
+            scope
+                .spawn(|| {
+                    setns(&self.file, CloneFlags::CLONE_NEWNET)
+                        .context("entering a network namespace (needs root)")?;
+                    work()
+                })
+                .join()
+                .map_err(|_| anyhow!("a thread inside a network namespace panicked"))?
+        })
+    }
+
+    /// The number under which `/proc/<pid>/ns/net` shows it.
+    pub fn inode(&self) -> Result<u64> {
+        Ok(self.file.metadata().context("reading the namespace's inode")?.ino())
+    }
+}
+
+impl AsFd for Netns {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+fn open_own() -> io::Result<File> {
+    File::open("/proc/thread-self/ns/net")
+}

@@ -1,0 +1,202 @@
+//! What a scenario asks of a puppet, and what it answers.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// Stands for the socket opened last, where its descriptor is not known in advance.
+pub const LAST: i32 = -1;
+
+/// One step. Descriptors are those of the puppet; forked puppets keep the numbers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Command {
+    /// TCP: bind and listen.
+    Listen {
+        /// Where; port 0 lets the kernel choose.
+        address: SocketAddr,
+    },
+    /// TCP: connect.
+    Connect {
+        /// To where.
+        address: SocketAddr,
+    },
+    /// TCP: limit how often a SYN is sent again (`TCP_SYNCNT`).
+    SynRetries {
+        /// The socket.
+        fd: i32,
+        /// How often.
+        retries: u32,
+    },
+    /// Let steps on the socket fail rather than wait.
+    Nonblocking {
+        /// The socket.
+        fd: i32,
+    },
+    /// TCP: bind only, for a later [`Command::ConnectBound`].
+    Bind {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// TCP: connect a bound socket.
+    ConnectBound {
+        /// The socket.
+        fd: i32,
+        /// To where.
+        address: SocketAddr,
+    },
+    /// TCP: accept one connection.
+    Accept {
+        /// The listener.
+        fd: i32,
+    },
+    /// UDP: bind.
+    Udp {
+        /// Where; port 0 lets the kernel choose.
+        address: SocketAddr,
+    },
+    /// UDP: connect.
+    UdpConnect {
+        /// The socket.
+        fd: i32,
+        /// To where.
+        address: SocketAddr,
+    },
+    /// Send: all of it (TCP) or one datagram (UDP).
+    Send {
+        /// The socket.
+        fd: i32,
+        /// How much.
+        bytes: u64,
+        /// For unconnected UDP.
+        to: Option<SocketAddr>,
+    },
+    /// Receive exactly so much (TCP) or one datagram (UDP).
+    Receive {
+        /// The socket.
+        fd: i32,
+        /// TCP only.
+        bytes: u64,
+    },
+    /// Look at what waits, and leave it.
+    Peek {
+        /// The socket.
+        fd: i32,
+    },
+    /// Receive until the peer closes or resets.
+    Drain {
+        /// The socket.
+        fd: i32,
+    },
+    /// Send from a file without going through user space.
+    SendFile {
+        /// The socket.
+        fd: i32,
+        /// How much.
+        bytes: u64,
+    },
+    /// Send from a pipe without going through user space.
+    Splice {
+        /// The socket.
+        fd: i32,
+        /// How much, at most a pipe's 64 KiB.
+        bytes: u64,
+    },
+    /// Half-close: no more to send.
+    Shutdown {
+        /// The socket.
+        fd: i32,
+    },
+    /// `SO_LINGER` 0: close resets.
+    Linger {
+        /// The socket.
+        fd: i32,
+    },
+    /// Close.
+    Close {
+        /// The socket.
+        fd: i32,
+    },
+    /// Fork; the child is a puppet too, on the channel that comes with the answer.
+    Fork,
+    /// Do a step on a thread of its own.
+    Threaded(Box<Command>),
+    /// The descriptor that comes with this leads to another puppet.
+    Link,
+    /// Hand a socket to the linked puppet and close it here.
+    Pass {
+        /// The socket.
+        fd: i32,
+    },
+    /// Take the socket that the linked puppet passed.
+    Take,
+    /// Become another user, all ids.
+    SetIds {
+        /// User id.
+        uid: u32,
+        /// Group id.
+        gid: u32,
+    },
+    /// So many connections one after the other: connect, send, receive, close.
+    Burst {
+        /// To where.
+        address: SocketAddr,
+        /// How many.
+        count: u32,
+        /// Bytes each way.
+        bytes: u64,
+    },
+    /// The other side of [`Command::Burst`].
+    Serve {
+        /// The listener.
+        fd: i32,
+        /// How many.
+        count: u32,
+        /// Bytes each way.
+        bytes: u64,
+    },
+    /// Take these steps without a word and exit at once.
+    LastWords(Vec<Command>),
+}
+
+/// A socket of a puppet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sock {
+    /// Its descriptor there.
+    pub fd: i32,
+    /// Its address.
+    pub local: SocketAddr,
+    /// Its peer, if it is connected.
+    pub peer: Option<SocketAddr>,
+}
+
+/// The answer to a [`Command`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Reply {
+    /// Done, nothing to say.
+    Done,
+    /// A socket was opened.
+    Socket(Sock),
+    /// Something was received.
+    Received {
+        /// How much.
+        bytes: u64,
+        /// UDP: from whom.
+        from: Option<SocketAddr>,
+        /// The peer reset the connection.
+        reset: bool,
+    },
+    /// A child came to be.
+    Forked {
+        /// Its process id.
+        pid: u32,
+    },
+    /// The connections of a burst: local and remote address.
+    Crowd(Vec<(SocketAddr, SocketAddr)>),
+    /// A system call failed.
+    Failed {
+        /// `errno`; 0 if there was none.
+        errno: i32,
+        /// In words.
+        reason: String,
+    },
+}

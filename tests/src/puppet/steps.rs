@@ -1,0 +1,181 @@
+//! Steps on one socket.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    net::SocketAddr,
+    os::fd::{AsFd, AsRawFd},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use nix::{
+    fcntl::SpliceFFlags,
+    sys::{
+        memfd::{MFdFlags, memfd_create},
+        sendfile::sendfile,
+    },
+};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use super::{protocol::Reply, stage::plain};
+
+/// No step waits longer than this for the other side.
+const LIMIT: Duration = Duration::from_secs(60);
+
+pub(super) fn limit(socket: &Socket) -> io::Result<()> {
+    socket.set_read_timeout(Some(LIMIT))?;
+    socket.set_write_timeout(Some(LIMIT))
+}
+
+fn tcp(address: SocketAddr) -> Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    limit(&socket)?;
+    // Segments leave when they are written, so that each scenario's packets are the same every time.
+    socket.set_tcp_nodelay(true)?;
+    Ok(socket)
+}
+
+pub(super) fn bind(address: SocketAddr) -> Result<Socket> {
+    let socket = tcp(address)?;
+    socket.bind(&address.into()).with_context(|| format!("binding to {address}"))?;
+    Ok(socket)
+}
+
+pub(super) fn listen(address: SocketAddr) -> Result<Socket> {
+    let socket = tcp(address)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into()).with_context(|| format!("binding to {address}"))?;
+    socket.listen(1024)?;
+    Ok(socket)
+}
+
+pub(super) fn connect(address: SocketAddr) -> Result<Socket> {
+    let socket = tcp(address)?;
+    socket.connect(&address.into()).with_context(|| format!("connecting to {address}"))?;
+    Ok(socket)
+}
+
+pub(super) fn udp(address: SocketAddr) -> Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    limit(&socket)?;
+    socket.bind(&address.into()).with_context(|| format!("binding to {address}"))?;
+    Ok(socket)
+}
+
+pub(super) fn send(mut socket: &Socket, bytes: u64, to: Option<SocketAddr>) -> Result<Reply> {
+    if socket.r#type()? == Type::DGRAM {
+        let datagram = vec![b'd'; bytes as usize];
+        let sent = match to {
+            Some(to) => socket.send_to(&datagram, &SockAddr::from(to))?,
+            None => socket.send(&datagram)?,
+        };
+        ensure!(sent as u64 == bytes, "only {sent} of {bytes} bytes were sent");
+        return Ok(Reply::Done);
+    }
+    let chunk = vec![b's'; (bytes as usize).min(128 << 10)];
+    let mut left = bytes;
+    while left > 0 {
+        let part = chunk.get(..left.min(chunk.len() as u64) as usize).unwrap_or(&chunk);
+        socket.write_all(part)?;
+        left -= part.len() as u64;
+    }
+    Ok(Reply::Done)
+}
+
+pub(super) fn receive(mut socket: &Socket, bytes: u64) -> Result<Reply> {
+    let mut buffer = vec![0; 128 << 10];
+    if socket.r#type()? == Type::DGRAM {
+        let from = socket.peer_addr().ok();
+        let (bytes, from) = match from {
+            Some(from) => (socket.read(&mut buffer)? as u64, from),
+            None => receive_from(socket, &mut buffer)?,
+        };
+        return Ok(Reply::Received { bytes, from: from.as_socket().map(plain), reset: false });
+    }
+    let mut left = bytes;
+    while left > 0 {
+        let room = left.min(buffer.len() as u64) as usize;
+        let got = socket.read(buffer.get_mut(..room).unwrap_or_default())?;
+        ensure!(got > 0, "the peer closed with {left} of {bytes} bytes still to come");
+        left -= got as u64;
+    }
+    Ok(Reply::Received { bytes, from: None, reset: false })
+}
+
+fn receive_from(socket: &Socket, buffer: &mut [u8]) -> Result<(u64, SockAddr)> {
+    // SAFETY: u8 and MaybeUninit<u8> have the same layout, and receiving never writes uninitialised
+    // bytes into the buffer.
+    let room = unsafe { std::slice::from_raw_parts_mut(buffer.as_mut_ptr().cast(), buffer.len()) };
+    let (bytes, from) = socket.recv_from(room)?;
+    Ok((bytes as u64, from))
+}
+
+pub(super) fn peek(socket: &Socket) -> Result<Reply> {
+    let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
+    let bytes = socket.peek(&mut buffer)? as u64;
+    Ok(Reply::Received { bytes, from: None, reset: false })
+}
+
+pub(super) fn drain(mut socket: &Socket) -> Result<Reply> {
+    let mut buffer = vec![0; 128 << 10];
+    let mut bytes = 0;
+    loop {
+        match socket.read(&mut buffer) {
+            Ok(0) => return Ok(Reply::Received { bytes, from: None, reset: false }),
+            Ok(got) => bytes += got as u64,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                return Ok(Reply::Received { bytes, from: None, reset: true });
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+pub(super) fn send_file(socket: &Socket, bytes: u64) -> Result<Reply> {
+    let file = File::from(memfd_create("payload", MFdFlags::MFD_CLOEXEC)?);
+    file.set_len(bytes)?;
+    let mut left = bytes as usize;
+    while left > 0 {
+        // The file's own position moves on.
+        let sent = sendfile(socket, &file, None, left)?;
+        ensure!(sent > 0, "sendfile stopped with {left} of {bytes} bytes left");
+        left -= sent;
+    }
+    Ok(Reply::Done)
+}
+
+pub(super) fn splice(socket: &Socket, bytes: u64) -> Result<Reply> {
+    let (reader, mut writer) = io::pipe()?;
+    writer.write_all(&vec![b'p'; bytes as usize])?;
+    drop(writer);
+    let mut left = bytes as usize;
+    while left > 0 {
+        let sent = nix::fcntl::splice(
+            reader.as_fd(),
+            None,
+            socket.as_fd(),
+            None,
+            left,
+            SpliceFFlags::empty(),
+        )?;
+        ensure!(sent > 0, "splice stopped with {left} of {bytes} bytes left");
+        left -= sent;
+    }
+    Ok(Reply::Done)
+}
+
+/// `TCP_SYNCNT`, see tcp(7).
+pub(super) fn set_syn_retries(socket: &Socket, retries: u32) -> io::Result<()> {
+    // SAFETY: the value is valid for the length given.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_SYNCNT,
+            std::ptr::from_ref(&retries).cast(),
+            size_of::<u32>() as libc::socklen_t,
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

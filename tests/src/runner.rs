@@ -1,0 +1,138 @@
+//! Runs scenarios and tells how they went.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    agent::{Doc, Options},
+    expect::Session,
+    lab::Lab,
+    scenarios::{self, Needs, Scenario},
+    schema::Schema,
+    skip::Skip,
+};
+
+/// What to run, and how.
+#[derive(Debug)]
+pub struct Plan {
+    /// The agent's executable.
+    pub agent: PathBuf,
+    /// The hook set it is to use.
+    pub hooks: String,
+    /// Only scenarios whose name contains this.
+    pub filter: String,
+    /// Where the agents' logs are kept.
+    pub logs: Option<PathBuf>,
+}
+
+/// How often which outcome came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Scenarios that passed.
+    pub passed: u32,
+    /// Scenarios that failed.
+    pub failed: u32,
+    /// Scenarios this machine cannot run.
+    pub skipped: u32,
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { passed, failed, skipped } = self;
+        write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
+    }
+}
+
+impl Totals {
+    fn count(&mut self, name: &str, time: Duration, result: &Result<()>) {
+        let seconds = time.as_secs_f64();
+        match result {
+            Ok(()) => {
+                self.passed += 1;
+                println!("PASS {name} ({seconds:.1} s)");
+            }
+            Err(error) if error.downcast_ref::<Skip>().is_some() => {
+                self.skipped += 1;
+                println!("SKIP {name} ({seconds:.1} s): {error:#}");
+            }
+            Err(error) => {
+                self.failed += 1;
+                println!("FAIL {name} ({seconds:.1} s): {error:#}");
+            }
+        }
+    }
+}
+
+/// Runs what the plan says and prints a line for each scenario.
+///
+/// # Errors
+/// If the agent that most scenarios share does not start.
+pub fn run(plan: &Plan) -> Result<Totals> {
+    let options = Options {
+        program: plan.agent.clone(),
+        hooks: plan.hooks.clone(),
+        timeouts: Default::default(),
+        log: plan.logs.as_ref().map(|logs| logs.join("shared.log")),
+    };
+    let chosen = chosen(plan);
+    let shared = if chosen.iter().any(|(_, scenario)| scenario.needs == Needs::Shared) {
+        let session = Session::start(&options);
+        Some(session.with_context(|| format!("starting {} for all", plan.agent.display()))?)
+    } else {
+        None
+    };
+
+    let mut totals = Totals::default();
+    for (number, scenario) in chosen {
+        let lab = Lab {
+            name: scenario.name,
+            number,
+            shared: shared.as_ref(),
+            options: &options,
+            logs: plan.logs.as_deref(),
+        };
+        let start = Instant::now();
+        let result = (scenario.run)(&lab);
+        totals.count(scenario.name, start.elapsed(), &result);
+    }
+    if let Some(session) = shared {
+        let start = Instant::now();
+        let documents = session.documents();
+        let ended = session.stop().map(drop);
+        totals.count("all/ends_well_and_says_each_flow_once", start.elapsed(), &ended);
+        let start = Instant::now();
+        let fit = check_form(&documents);
+        totals.count("all/documents_fit_the_schema", start.elapsed(), &fit);
+    }
+    Ok(totals)
+}
+
+/// The names of the scenarios that a plan runs.
+pub fn list(plan: &Plan) -> Vec<&'static str> {
+    chosen(plan).into_iter().map(|(_, scenario)| scenario.name).collect()
+}
+
+/// Numbers stay the same whatever is filtered.
+fn chosen(plan: &Plan) -> Vec<(u16, &'static Scenario)> {
+    (0..)
+        .zip(scenarios::all())
+        .filter(|(_, scenario)| scenario.name.contains(&plan.filter))
+        .filter(|(_, scenario)| scenario.hooks.is_none_or(|hooks| hooks == plan.hooks))
+        .collect()
+}
+
+fn check_form(documents: &[Doc]) -> Result<()> {
+    let schema = Schema::load()?;
+    let wrong: BTreeSet<String> =
+        documents.iter().flat_map(|doc| schema.problems(doc.json())).collect();
+    let first: Vec<String> = wrong.iter().take(10).cloned().collect();
+    ensure!(wrong.is_empty(), "{} problems: {}", wrong.len(), first.join("; "));
+    ensure!(!documents.is_empty(), "there were no documents to look at");
+    Ok(())
+}

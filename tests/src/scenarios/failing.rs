@@ -1,0 +1,79 @@
+//! Connections that never come to be.
+
+use anyhow::{Result, ensure};
+
+use super::Scenario;
+use crate::{
+    capture::Transport,
+    expect::{Direction, Side},
+    lab::Lab,
+    place::{Family, Place},
+    puppet::{Command, Puppet, Sock},
+};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario::shared("failing/refused_v4", |lab| refused(lab, Family::V4)),
+    Scenario::shared("failing/refused_v6", |lab| refused(lab, Family::V6)),
+    Scenario::shared("failing/timed_out", timed_out),
+    Scenario::shared("failing/cancelled", cancelled),
+];
+
+fn refused(lab: &Lab<'_>, family: Family) -> Result<()> {
+    let place = lab.loopback()?;
+    let client = Puppet::spawn(&place.netns, "client")?;
+    let side = connect_refused(&client, &place, &place, family)?;
+    lab.expect(&side, &place.capture).map(drop)
+}
+
+/// Connects from `here` to a port of `there` that nothing listens on.
+pub(super) fn connect_refused(
+    client: &Puppet,
+    here: &Place,
+    there: &Place,
+    family: Family,
+) -> Result<Side> {
+    let sock = client.bind(here.any_port(family)?)?;
+    let remote = there.closed_port(family)?;
+    let errno = client.fail(&Command::ConnectBound { fd: sock.fd, address: remote })?;
+    let seen = here.capture.seen(Transport::Tcp, sock.local, remote)?;
+    ensure!(errno == libc::ECONNREFUSED, "connecting to a closed port: errno {errno}, {seen:?}");
+    client.close(sock)?;
+    let side = Side::of(client, Transport::Tcp, sock.local, remote, Direction::Egress);
+    Ok(side.began("connect").ended("refused").failed())
+}
+
+/// A SYN and its repetitions are lost; the kernel gives up after some seconds.
+fn timed_out(lab: &Lab<'_>) -> Result<()> {
+    let (here, there) = lab.wire(false)?;
+    let _lost = there.lose()?;
+    let client = Puppet::spawn(&here.netns, "client")?;
+    let (sock, remote) = bound(&client, &here, &there)?;
+    client.step(&Command::SynRetries { fd: sock.fd, retries: 1 })?;
+    let errno = client.fail(&Command::ConnectBound { fd: sock.fd, address: remote })?;
+    ensure!(errno == libc::ETIMEDOUT, "connecting to nowhere gave errno {errno}");
+    client.close(sock)?;
+    let side = Side::of(&client, Transport::Tcp, sock.local, remote, Direction::Egress);
+    let side = side.began("connect").ended("timeout").failed();
+    let (transport, local, remote) = side.key();
+    let seen = here.capture.seen(transport, local, remote)?;
+    ensure!(seen.sent.syns >= 2, "the SYN was not repeated: {seen:?}");
+    lab.expect(&side, &here.capture).map(drop)
+}
+
+/// The process closes the socket while the connect is under way.
+fn cancelled(lab: &Lab<'_>) -> Result<()> {
+    let (here, there) = lab.wire(false)?;
+    let _lost = there.lose()?;
+    let client = Puppet::spawn(&here.netns, "client")?;
+    let (sock, remote) = bound(&client, &here, &there)?;
+    client.step(&Command::Nonblocking { fd: sock.fd })?;
+    let errno = client.fail(&Command::ConnectBound { fd: sock.fd, address: remote })?;
+    ensure!(errno == libc::EINPROGRESS, "a connect that does not wait gave errno {errno}");
+    client.close(sock)?;
+    let side = Side::of(&client, Transport::Tcp, sock.local, remote, Direction::Egress);
+    lab.expect(&side.began("connect").ended("cancelled").failed(), &here.capture).map(drop)
+}
+
+fn bound(client: &Puppet, here: &Place, there: &Place) -> Result<(Sock, std::net::SocketAddr)> {
+    Ok((client.bind(here.any_port(Family::V4)?)?, there.closed_port(Family::V4)?))
+}

@@ -1,0 +1,158 @@
+//! Who is behind a socket when several processes or users had a hand in it.
+
+use anyhow::{Context, Result};
+
+use super::{Scenario, pair::Pair};
+use crate::{
+    expect::Side,
+    lab::Lab,
+    place::{Family, Place},
+    puppet::{Command, LAST, Puppet, Sock},
+};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario::shared("owner/worker_forked_before_accept", worker_accepts),
+    Scenario::shared("owner/child_serves_what_parent_accepted", child_serves),
+    Scenario::shared("owner/passed_after_accept", passed_after_accept),
+    Scenario::shared("owner/passed_after_connect", passed_after_connect),
+    Scenario::shared("owner/udp_exits_at_once", udp_exits_at_once),
+    Scenario::shared("owner/tcp_exits_at_once", tcp_exits_at_once),
+    Scenario::shared("owner/other_user", other_user),
+    Scenario::shared("owner/threads", threads),
+];
+
+/// Request and answer, then the client closes first; both ends are checked.
+fn serve(
+    lab: &Lab<'_>,
+    place: &Place,
+    (client, at_client): (&Puppet, Sock),
+    (server, at_server): (&Puppet, Sock),
+) -> Result<()> {
+    client.send(at_client, 400)?;
+    server.receive(at_server, 400)?;
+    server.send(at_server, 900)?;
+    client.receive(at_client, 900)?;
+    client.close(at_client)?;
+    server.drain(at_server, 0)?;
+    server.close(at_server)?;
+    lab.expect_both(
+        &Side::connected(client, at_client)?.ended("fin_local"),
+        &Side::accepted(server, at_server)?.ended("fin_remote"),
+        place,
+    )
+}
+
+fn worker_accepts(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let (master, client) = lab.couple(&place)?;
+    let listener = master.listen(place.any_port(Family::V4)?)?;
+    let worker = master.fork()?;
+    // The connection is complete before anyone accepts it.
+    let at_client = client.connect(listener.local)?;
+    let at_worker = worker.accept(listener)?;
+    serve(lab, &place, (&client, at_client), (&worker, at_worker))
+}
+
+fn child_serves(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let (master, client) = lab.couple(&place)?;
+    let listener = master.listen(place.any_port(Family::V4)?)?;
+    let at_client = client.connect(listener.local)?;
+    let sock = master.accept(listener)?;
+    let child = master.fork()?;
+    master.close(sock)?;
+    serve(lab, &place, (&client, at_client), (&child, sock))
+}
+
+fn passed_after_accept(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let (acceptor, client) = lab.couple(&place)?;
+    let worker = Puppet::spawn(&place.netns, "worker")?;
+    acceptor.link(&worker)?;
+    let listener = acceptor.listen(place.any_port(Family::V4)?)?;
+    let at_client = client.connect(listener.local)?;
+    let sock = acceptor.accept(listener)?;
+    let at_worker = acceptor.pass(sock, &worker)?;
+    serve(lab, &place, (&client, at_client), (&worker, at_worker))
+}
+
+fn passed_after_connect(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let (server, opener) = lab.couple(&place)?;
+    let worker = Puppet::spawn(&place.netns, "worker")?;
+    opener.link(&worker)?;
+    let listener = server.listen(place.any_port(Family::V4)?)?;
+    let sock = opener.connect(listener.local)?;
+    let at_server = server.accept(listener)?;
+    let at_worker = opener.pass(sock, &worker)?;
+    serve(lab, &place, (&worker, at_worker), (&server, at_server))
+}
+
+fn udp_exits_at_once(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let (server, mut client) = lab.couple(&place)?;
+    let at_server = server.udp(place.any_port(Family::V4)?)?;
+    client.last_words(vec![
+        Command::Udp { address: place.any_port(Family::V4)? },
+        Command::Send { fd: LAST, bytes: 321, to: Some(at_server.local) },
+    ])?;
+    let from = server.receive(at_server, 321)?.context("a datagram from nobody")?;
+    server.close(at_server)?;
+    lab.expect_both(
+        &Side::sender(&client, from, at_server.local),
+        &Side::receiver(&server, at_server.local, from),
+        &place,
+    )
+}
+
+fn tcp_exits_at_once(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let (server, mut client) = lab.couple(&place)?;
+    let listener = server.listen(place.any_port(Family::V4)?)?;
+    client.last_words(vec![
+        Command::Connect { address: listener.local },
+        Command::Send { fd: LAST, bytes: 321, to: None },
+    ])?;
+    let at_server = server.accept(listener)?;
+    server.drain(at_server, 321)?;
+    server.close(at_server)?;
+    let from = at_server.peer.context("a connection from nobody")?;
+    let at_client = Sock { fd: LAST, local: from, peer: Some(at_server.local) };
+    lab.expect_both(
+        &Side::connected(&client, at_client)?.ended("fin_local"),
+        &Side::accepted(&server, at_server)?.ended("fin_remote"),
+        &place,
+    )
+}
+
+fn other_user(lab: &Lab<'_>) -> Result<()> {
+    const UID: u32 = 12_345;
+    const GID: u32 = 23_456;
+    let place = lab.loopback()?;
+    let (server, client) = lab.couple(&place)?;
+    client.step(&Command::SetIds { uid: UID, gid: GID })?;
+    let listener = server.listen(place.any_port(Family::V4)?)?;
+    let at_client = client.connect(listener.local)?;
+    let at_server = server.accept(listener)?;
+    let pair = Pair { server, client, at_server, at_client };
+    pair.echo(100)?;
+    pair.close_client_first()?;
+    let (client, server) = pair.sides("fin_local", "fin_remote")?;
+    lab.expect_both(&client.user(UID, GID), &server, &place)
+}
+
+/// Every step on a thread of its own: the process is the owner.
+fn threads(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let (server, client) = lab.couple(&place)?;
+    let threaded = |command| Command::Threaded(Box::new(command));
+    let listener = server.listen(place.any_port(Family::V4)?)?;
+    let at_client = client.socket(&threaded(Command::Connect { address: listener.local }))?;
+    let at_server = server.socket(&threaded(Command::Accept { fd: listener.fd }))?;
+    client.step(&threaded(Command::Send { fd: at_client.fd, bytes: 600, to: None }))?;
+    server.step(&threaded(Command::Receive { fd: at_server.fd, bytes: 600 }))?;
+    let pair = Pair { server, client, at_server, at_client };
+    pair.close_client_first()?;
+    let (client, server) = pair.sides("fin_local", "fin_remote")?;
+    lab.expect_both(&client, &server, &place)
+}

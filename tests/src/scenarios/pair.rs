@@ -1,0 +1,67 @@
+//! A TCP connection between two puppets.
+
+use anyhow::Result;
+
+use crate::{
+    expect::Side,
+    lab::Lab,
+    place::{Family, Place, through},
+    puppet::{Puppet, Sock},
+};
+
+/// A connection between two puppets.
+pub(super) struct Pair {
+    pub(super) server: Puppet,
+    pub(super) client: Puppet,
+    pub(super) at_server: Sock,
+    pub(super) at_client: Sock,
+}
+
+impl Pair {
+    /// Both at one place.
+    pub(super) fn meet(lab: &Lab<'_>, place: &Place, family: Family) -> Result<Self> {
+        let (server, client) = lab.couple(place)?;
+        Self::connect(server, client, place, family)
+    }
+
+    /// At two places: the server at `there`, the client at `here`.
+    pub(super) fn across(here: &Place, there: &Place, family: Family) -> Result<Self> {
+        let server = Puppet::spawn(&there.netns, "server")?;
+        let client = Puppet::spawn(&here.netns, "client")?;
+        Self::connect(server, client, there, family)
+    }
+
+    fn connect(server: Puppet, client: Puppet, place: &Place, family: Family) -> Result<Self> {
+        let listener = server.listen(place.any_port(family)?)?;
+        let at_client = client.connect(through(family, listener.local))?;
+        let at_server = server.accept(listener)?;
+        Ok(Self { server, client, at_server, at_client })
+    }
+
+    /// So many bytes to the server and back.
+    pub(super) fn echo(&self, bytes: u64) -> Result<()> {
+        self.client.send(self.at_client, bytes)?;
+        self.server.receive(self.at_server, bytes)?;
+        self.server.send(self.at_server, bytes)?;
+        self.client.receive(self.at_client, bytes)?;
+        Ok(())
+    }
+
+    pub(super) fn close_client_first(&self) -> Result<()> {
+        self.client.close(self.at_client)?;
+        self.server.drain(self.at_server, 0)?;
+        self.server.close(self.at_server)
+    }
+
+    pub(super) fn close_server_first(&self) -> Result<()> {
+        self.server.close(self.at_server)?;
+        self.client.drain(self.at_client, 0)?;
+        self.client.close(self.at_client)
+    }
+
+    /// Both ends, client first, with how each ended.
+    pub(super) fn sides(&self, client: &'static str, server: &'static str) -> Result<(Side, Side)> {
+        let client = Side::connected(&self.client, self.at_client)?.ended(client);
+        Ok((client, Side::accepted(&self.server, self.at_server)?.ended(server)))
+    }
+}

@@ -1,0 +1,120 @@
+//! Flows that are reported though their sockets stay open.
+
+use anyhow::Result;
+
+use super::{Scenario, pair::Pair};
+use crate::{
+    agent::Timeouts,
+    capture::{Seen, Transport},
+    expect::{Direction, Side},
+    lab::Lab,
+    place::{Family, Place},
+    puppet::PATIENCE,
+};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario::own("timeout/idle_tcp", idle_tcp),
+    Scenario::own("timeout/idle_udp", idle_udp),
+    Scenario::own("timeout/sigterm", sigterm),
+];
+
+/// Long enough that no pause between two steps is taken for the end, on an emulated machine too.
+const IDLE: Timeouts =
+    Timeouts { flow_inactive: "4s", flow_termination: "1s", socket_inactive: "30m" };
+
+fn seen(place: &Place, side: &Side) -> Result<Seen> {
+    let (transport, local, remote) = side.key();
+    place.capture.seen(transport, local, remote)
+}
+
+/// A flow that was idle is reported; when traffic resumes, it is a new record that counts from zero.
+fn idle_tcp(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let session = lab.agent(IDLE)?;
+    let pair = Pair::meet(lab, &place, Family::V4)?;
+    pair.echo(300)?;
+    let (client, server) = pair.sides("idle", "idle")?;
+    let [client, server] = [client, server].map(|side| side.complete(false));
+    session.expect(lab.name, &client, &place.capture)?;
+    session.expect(lab.name, &server, &place.capture)?;
+    let then = [seen(&place, &client)?, seen(&place, &server)?];
+
+    pair.echo(4000)?;
+    pair.close_client_first()?;
+    let [client, server] =
+        [client.ended("fin_local"), server.ended("fin_remote")].map(Side::any_beginning);
+    session.expect_nth(lab.name, &client, 1, || Ok(seen(&place, &client)?.since(then[0])))?;
+    session.expect_nth(lab.name, &server, 1, || Ok(seen(&place, &server)?.since(then[1])))?;
+    session.stop().map(drop)
+}
+
+fn idle_udp(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let session = lab.agent(IDLE)?;
+    let (server, client) = lab.couple(&place)?;
+    let at_server = server.udp(place.any_port(Family::V4)?)?;
+    let at_client = client.udp(place.any_port(Family::V4)?)?;
+    let exchange = |bytes| {
+        client.send_to(at_client, bytes, at_server.local)?;
+        server.receive(at_server, bytes)
+    };
+    exchange(10)?;
+    let one = Side::sender(&client, at_client.local, at_server.local).ended("idle");
+    let two = Side::receiver(&server, at_server.local, at_client.local).ended("idle");
+    let [one, two] = [one, two].map(|side| side.complete(false));
+    session.expect(lab.name, &one, &place.capture)?;
+    session.expect(lab.name, &two, &place.capture)?;
+    let then = [seen(&place, &one)?, seen(&place, &two)?];
+
+    exchange(20)?;
+    exchange(30)?;
+    client.close(at_client)?;
+    server.close(at_server)?;
+    let [one, two] = [one, two].map(|side| side.ended("closed").any_beginning());
+    session.expect_nth(lab.name, &one, 1, || Ok(seen(&place, &one)?.since(then[0])))?;
+    session.expect_nth(lab.name, &two, 1, || Ok(seen(&place, &two)?.since(then[1])))?;
+    session.stop().map(drop)
+}
+
+/// What is open, and what was closed a moment ago, is reported at the end.
+fn sigterm(lab: &Lab<'_>) -> Result<()> {
+    // Nothing is reported before the end.
+    let patient = Timeouts { flow_termination: "10m", ..Timeouts::default() };
+    let place = lab.loopback()?;
+    let session = lab.agent(patient)?;
+    let open = Pair::meet(lab, &place, Family::V4)?;
+    open.echo(300)?;
+    let closed = Pair::meet(lab, &place, Family::V6)?;
+    closed.echo(300)?;
+    let (closed_client, closed_server) = closed.sides("fin_local", "fin_remote")?;
+    closed.client.close(closed.at_client)?;
+    closed.server.drain(closed.at_server, 0)?;
+    let before = seen(&place, &closed_server)?;
+    closed.server.close(closed.at_server)?;
+    place.capture.wait(closed_server.key(), PATIENCE, "the last acknowledgement", |seen| {
+        seen.received.packets > before.received.packets
+    })?;
+    let (sender, receiver) = (&open.client, &open.server);
+    let at_receiver = receiver.udp(place.any_port(Family::V4)?)?;
+    let at_sender = sender.udp(place.any_port(Family::V4)?)?;
+    sender.send_to(at_sender, 40, at_receiver.local)?;
+    receiver.receive(at_receiver, 40)?;
+
+    let udp = |puppet, local, remote, direction| {
+        Side::of(puppet, Transport::Udp, local, remote, direction).complete(false)
+    };
+    let (here, there) = (at_sender.local, at_receiver.local);
+    let (client, server) = open.sides("idle", "idle")?;
+    let mut sides = vec![
+        client.complete(false).any_ending(),
+        server.complete(false).any_ending(),
+        udp(sender, here, there, Direction::Egress).began("send"),
+        udp(receiver, there, here, Direction::Ingress).began("receive"),
+    ];
+    sides.extend([closed_client, closed_server]);
+    let truth = sides
+        .into_iter()
+        .map(|side| seen(&place, &side).map(|seen| (side, seen)))
+        .collect::<Result<Vec<_>>>()?;
+    session.stop_and_expect(lab.name, &truth).map(drop)
+}

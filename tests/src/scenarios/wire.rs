@@ -1,0 +1,230 @@
+//! Two namespaces joined by a wire: what each end counts is what a capture at that end counts, packet
+//! by packet, with offloads off and on.
+
+use anyhow::{Result, ensure};
+
+use super::{Scenario, failing::connect_refused, pair::Pair};
+use crate::{
+    agent::Timeouts,
+    expect::{Session, Side},
+    lab::{Lab, same_conversation},
+    place::{Family, Place},
+    puppet::{Command, PATIENCE, Puppet},
+};
+
+/// A scenario for both families, with offloads off and on.
+macro_rules! matrix {
+    ($($name:literal => $function:expr),* $(,)?) => {
+        &[$(
+            Scenario::shared(concat!("wire/", $name, "_v4"), |lab| $function(lab, Family::V4, false)),
+            Scenario::shared(concat!("wire/", $name, "_v6"), |lab| $function(lab, Family::V6, false)),
+            Scenario::shared(concat!("wire/", $name, "_v4_offload"), |lab| $function(lab, Family::V4, true)),
+            Scenario::shared(concat!("wire/", $name, "_v6_offload"), |lab| $function(lab, Family::V6, true)),
+        )*]
+    };
+}
+
+pub(super) const SCENARIOS: &[Scenario] = matrix! {
+    "client_closes_first" => client_closes_first,
+    "server_closes_first" => server_closes_first,
+    "reset" => reset,
+    "unread_data" => unread_data,
+    "refused" => refused,
+    "data_lost" => data_lost,
+    "syn_lost" => syn_lost,
+    "synack_lost" => synack_lost,
+    "bulk" => bulk,
+    "udp" => udp,
+    "udp_fragmented" => udp_fragmented,
+};
+
+pub(super) const OWN: &[Scenario] = &[Scenario::own("wire/last_ack_lost", last_ack_lost)];
+
+/// Checks both ends, each against the capture on its side.
+fn expect_across(
+    session: &Session,
+    lab: &Lab<'_>,
+    (here, client): (&Place, &Side),
+    (there, server): (&Place, &Side),
+) -> Result<()> {
+    let one = session.expect(lab.name, client, &here.capture)?;
+    let two = session.expect(lab.name, server, &there.capture)?;
+    same_conversation(&one, &two)
+}
+
+/// Without loss, both captures have to agree: a check of the truth itself.
+fn expect_lossless(
+    lab: &Lab<'_>,
+    (here, client): (&Place, &Side),
+    (there, server): (&Place, &Side),
+) -> Result<()> {
+    expect_across(lab.shared()?, lab, (here, client), (there, server))?;
+    let (transport, local, remote) = client.key();
+    let left = here.capture.seen(transport, local, remote)?;
+    let right = there.capture.seen(transport, remote, local)?;
+    let agree = left.sent == right.received && left.received == right.sent;
+    ensure!(agree, "the captures contradict each other: {left:?} {right:?}");
+    Ok(())
+}
+
+fn client_closes_first(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
+    let (here, there) = lab.wire(offloads)?;
+    let pair = Pair::across(&here, &there, family)?;
+    pair.echo(100)?;
+    pair.echo(30_000)?;
+    pair.close_client_first()?;
+    let (client, server) = pair.sides("fin_local", "fin_remote")?;
+    expect_lossless(lab, (&here, &client), (&there, &server))
+}
+
+fn server_closes_first(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
+    let (here, there) = lab.wire(offloads)?;
+    let pair = Pair::across(&here, &there, family)?;
+    pair.echo(100)?;
+    pair.close_server_first()?;
+    let (client, server) = pair.sides("fin_remote", "fin_local")?;
+    expect_lossless(lab, (&here, &client), (&there, &server))
+}
+
+fn reset(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
+    let (here, there) = lab.wire(offloads)?;
+    let pair = Pair::across(&here, &there, family)?;
+    pair.echo(100)?;
+    pair.client.abort(pair.at_client)?;
+    pair.server.expect_reset(pair.at_server)?;
+    pair.server.close(pair.at_server)?;
+    let (client, server) = pair.sides("reset_local", "reset_remote")?;
+    expect_lossless(lab, (&here, &client), (&there, &server))
+}
+
+fn unread_data(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
+    let (here, there) = lab.wire(offloads)?;
+    let pair = Pair::across(&here, &there, family)?;
+    pair.client.send(pair.at_client, 500)?;
+    pair.server.receive(pair.at_server, 10)?;
+    pair.server.close(pair.at_server)?;
+    pair.client.expect_reset(pair.at_client)?;
+    pair.client.close(pair.at_client)?;
+    let (client, server) = pair.sides("reset_remote", "reset_local")?;
+    expect_lossless(lab, (&here, &client), (&there, &server))
+}
+
+fn refused(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
+    let (here, there) = lab.wire(offloads)?;
+    let client = Puppet::spawn(&here.netns, "client")?;
+    let side = connect_refused(&client, &here, &there, family)?;
+    lab.expect(&side, &here.capture).map(drop)
+}
+
+/// Segments that are lost count for the sender, as often as they were sent, and not for the receiver.
+fn data_lost(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
+    let (here, there) = lab.wire(offloads)?;
+    let pair = Pair::across(&here, &there, family)?;
+    pair.echo(100)?;
+    let (client, server) = pair.sides("fin_local", "fin_remote")?;
+    let loss = there.lose()?;
+    pair.client.send(pair.at_client, 4000)?;
+    let what = "a retransmission";
+    here.capture.wait(client.key(), PATIENCE, what, |seen| seen.sent.retransmits > 0)?;
+    loss.lift()?;
+    pair.server.receive(pair.at_server, 4000)?;
+    pair.echo(100)?;
+    pair.close_client_first()?;
+    expect_across(lab.shared()?, lab, (&here, &client), (&there, &server))
+}
+
+fn syn_lost(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
+    handshake_lost(lab, family, offloads, true)
+}
+
+/// A SYN-ACK is sent by a request socket, and so is its repetition.
+fn synack_lost(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
+    handshake_lost(lab, family, offloads, false)
+}
+
+fn handshake_lost(lab: &Lab<'_>, family: Family, offloads: bool, syn: bool) -> Result<()> {
+    let (here, there) = lab.wire(offloads)?;
+    let server = Puppet::spawn(&there.netns, "server")?;
+    let client = Puppet::spawn(&here.netns, "client")?;
+    let listener = server.listen(there.any_port(family)?)?;
+    let at_client = client.bind(here.any_port(family)?)?;
+    let (local, remote) = (at_client.local, listener.local);
+    let ends = (crate::capture::Transport::Tcp, local, remote);
+
+    let loss = if syn { there.lose()? } else { here.lose()? };
+    client.begin(&Command::ConnectBound { fd: at_client.fd, address: remote })?;
+    here.capture.wait(ends, PATIENCE, "a second SYN", |seen| seen.sent.syns > 1)?;
+    loss.lift()?;
+    client.finish()?;
+    let at_server = server.accept(listener)?;
+    let at_client = crate::puppet::Sock { peer: Some(remote), ..at_client };
+    let pair = Pair { server, client, at_server, at_client };
+    pair.echo(100)?;
+    pair.close_client_first()?;
+    let (client, server) = pair.sides("fin_local", "fin_remote")?;
+    expect_across(lab.shared()?, lab, (&here, &client), (&there, &server))
+}
+
+/// The last acknowledgement is lost, so the last FIN comes again and is answered from TIME_WAIT.
+fn last_ack_lost(lab: &Lab<'_>) -> Result<()> {
+    let (here, there) = lab.wire(false)?;
+    let session = lab.agent(Timeouts { flow_termination: "6s", ..Timeouts::default() })?;
+    let pair = Pair::across(&here, &there, Family::V4)?;
+    pair.echo(100)?;
+    let (client, server) = pair.sides("fin_local", "fin_remote")?;
+    pair.client.close(pair.at_client)?;
+    pair.server.drain(pair.at_server, 0)?;
+    let loss = there.lose()?;
+    pair.server.close(pair.at_server)?;
+    there.capture.wait(server.key(), PATIENCE, "a second FIN", |seen| seen.sent.fins > 1)?;
+    let (transport, local, remote) = server.key();
+    let before = there.capture.seen(transport, local, remote)?;
+    loss.lift()?;
+    let what = "an acknowledgement out of TIME_WAIT";
+    there.capture.wait(server.key(), PATIENCE, what, |seen| {
+        seen.received.packets > before.received.packets
+    })?;
+    expect_across(&session, lab, (&here, &client), (&there, &server))?;
+    session.stop().map(drop)
+}
+
+fn bulk(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
+    const BYTES: u64 = 5_000_000;
+    let (here, there) = lab.wire(offloads)?;
+    let pair = Pair::across(&here, &there, family)?;
+    pair.client.begin(&Command::Send { fd: pair.at_client.fd, bytes: BYTES, to: None })?;
+    pair.server.receive(pair.at_server, BYTES)?;
+    pair.client.finish()?;
+    pair.close_client_first()?;
+    let (client, server) = pair.sides("fin_local", "fin_remote")?;
+    // A receiver short of memory may drop what its capture has seen: no claim that both agree.
+    expect_across(lab.shared()?, lab, (&here, &client), (&there, &server))
+}
+
+fn udp(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
+    datagrams(lab, family, offloads, &[1, 500, 1400])
+}
+
+/// A datagram longer than the wire carries at once travels in fragments.
+fn udp_fragmented(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
+    datagrams(lab, family, offloads, &[4000])
+}
+
+fn datagrams(lab: &Lab<'_>, family: Family, offloads: bool, sizes: &[u64]) -> Result<()> {
+    let (here, there) = lab.wire(offloads)?;
+    let server = Puppet::spawn(&there.netns, "server")?;
+    let client = Puppet::spawn(&here.netns, "client")?;
+    let at_server = server.udp(there.any_port(family)?)?;
+    let at_client = client.udp(here.any_port(family)?)?;
+    for bytes in sizes {
+        client.send_to(at_client, *bytes, at_server.local)?;
+        server.receive(at_server, *bytes)?;
+        server.send_to(at_server, *bytes, at_client.local)?;
+        client.receive(at_client, *bytes)?;
+    }
+    client.close(at_client)?;
+    server.close(at_server)?;
+    let one = Side::sender(&client, at_client.local, at_server.local);
+    let two = Side::receiver(&server, at_server.local, at_client.local);
+    expect_lossless(lab, (&here, &one), (&there, &two))
+}
