@@ -1,7 +1,7 @@
 //! What a module says about itself.
 
 use object::{
-    Object as _, ObjectSection as _,
+    ObjectSection as _,
     read::elf::{ElfFile32, ElfFile64},
 };
 

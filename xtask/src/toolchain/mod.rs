@@ -11,7 +11,6 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use self::probe::Rejection;
 use crate::{apt, command, paths::Paths, pins::Pins};
 
 /// A compiler that can build `core` for eBPF.

@@ -15,7 +15,7 @@ use vm_init::Frame;
 
 pub(crate) use self::{
     file::SharedFile,
-    machine::{End, Machine},
+    machine::{End, Ended, Machine},
     qemu::ensure as ensure_emulator,
 };
 use crate::{
@@ -70,7 +70,7 @@ pub(crate) fn command(paths: &Paths, pins: &Pins, options: &VmOptions) -> Result
 }
 
 /// Passes on what the guest says.
-fn print(frame: &Frame) -> Result<()> {
+pub(crate) fn print(frame: &Frame) -> Result<()> {
     match frame {
         Frame::Stdout(bytes) => {
             let mut stdout = io::stdout().lock();
