@@ -1,2 +1,50 @@
-//! Commands of the project.
-fn main() {}
+//! The project's one front door: every command that a person or a build server needs.
+
+#![forbid(unsafe_code)]
+
+mod apt;
+mod build;
+mod cli;
+mod command;
+mod deny;
+mod initramfs;
+mod kernel;
+mod linker;
+mod paths;
+mod pins;
+mod run;
+mod setup;
+mod test;
+mod toolchain;
+mod ui;
+mod vm;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use self::{cli::Task, paths::Paths, pins::Pins};
+
+fn main() -> ExitCode {
+    match dispatch(cli::Cli::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(task: Task) -> anyhow::Result<ExitCode> {
+    let paths = Paths::find()?;
+    let pins = Pins::read(&paths)?;
+    match task {
+        Task::Setup => setup::all(&paths, &pins).map(|()| ExitCode::SUCCESS),
+        Task::Build(options) => {
+            build::all(&paths, &pins, &options.profile).map(|_| ExitCode::SUCCESS)
+        }
+        Task::Run { arguments } => run::run(&paths, &pins, &arguments),
+        Task::Vm(options) => vm::command(&paths, &pins, &options),
+        Task::Test(options) => test::run(&paths, &pins, &options),
+    }
+}

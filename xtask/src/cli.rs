@@ -1,0 +1,104 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::vm::SharedFile;
+
+/// Build, run and test the sensor. Each command first gets what it needs, and says what and why.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) task: Task,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Task {
+    /// Install everything that any other command needs.
+    Setup,
+    /// Build the eBPF object and, as static programs, the agent and the test runner.
+    Build(BuildOptions),
+    /// Build, then run `socket-agent run ARGUMENTS` as root.
+    Run {
+        /// Passed on to `socket-agent run`.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Boot a kernel in an emulator and run one command in it. The command's output and exit
+    /// status become this command's; 124 means that time ran out, 125 that the machine failed.
+    Vm(VmOptions),
+    /// Check, build and test everything; the last line counts what passed, failed and was skipped.
+    Test(TestOptions),
+}
+
+#[derive(Args)]
+pub(crate) struct BuildOptions {
+    /// Cargo profile of the agent and the test runner.
+    #[arg(long, value_name = "NAME", default_value = "release")]
+    pub(crate) profile: String,
+}
+
+#[derive(Args)]
+pub(crate) struct VmOptions {
+    /// A kernel of ci/kernels.toml.
+    #[arg(long, value_name = "NAME", required_unless_present = "kernel_image")]
+    pub(crate) kernel: Option<String>,
+    /// Any bzImage instead; modules are taken from ../lib/modules/RELEASE beside it, if they are there.
+    #[arg(long, value_name = "FILE", conflicts_with = "kernel")]
+    pub(crate) kernel_image: Option<PathBuf>,
+    /// The machine's architecture.
+    #[arg(long, default_value = "x86_64")]
+    pub(crate) arch: String,
+    /// Wall time after which the machine is ended.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Duration,
+    /// Appended to the kernel's command line.
+    #[arg(long, value_name = "EXTRA", default_value = "")]
+    pub(crate) cmdline: String,
+    /// Copies a file into the guest; may be given several times.
+    #[arg(long = "file", value_name = "HOST:GUEST")]
+    pub(crate) files: Vec<SharedFile>,
+    /// Virtual processors.
+    #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) cpus: u8,
+    /// Memory in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 1536, value_parser = clap::value_parser!(u32).range(256..))]
+    pub(crate) memory: u32,
+    /// The command; `socket-agent`, `scenarios` and what `--file` puts in /bin can be run.
+    #[arg(last = true, required = true)]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct TestOptions {
+    /// Leave out the virtual machines.
+    #[arg(long)]
+    pub(crate) no_vm: bool,
+    /// Run only the tests and scenarios whose name contains this; checks are left out.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_vm_needs_a_kernel_and_a_command() {
+        for line in
+            ["x vm -- true", "x vm --kernel 6.1", "x vm --kernel 6.1 --kernel-image f -- true"]
+        {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+        assert!(Cli::try_parse_from("x vm --kernel 6.1 -- true --flag".split(' ')).is_ok());
+    }
+}

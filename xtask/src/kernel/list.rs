@@ -1,0 +1,81 @@
+//! ci/kernels.toml.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, anyhow};
+use serde::Deserialize;
+
+use crate::paths::Paths;
+
+/// The kernels and what is tested on them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct List {
+    /// Modules that the tests need.
+    pub(crate) modules: Vec<String>,
+    pub(crate) native: Native,
+    kernel: Vec<Entry>,
+}
+
+/// The machine that tests run on.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Native {
+    pub(crate) hooks: Vec<String>,
+}
+
+/// One kernel of the archive.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) arch: String,
+    /// Package name with one `*` for what changes with every release.
+    pub(crate) package: String,
+    /// Hook sets it is tested with.
+    pub(crate) hooks: Vec<String>,
+}
+
+// === impl List ===
+
+impl List {
+    pub(crate) fn read(paths: &Paths) -> Result<Self> {
+        let path = paths.root().join("ci/kernels.toml");
+        let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("parse {}", path.display()))
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.kernel
+    }
+
+    /// Finds a kernel by name and architecture.
+    pub(crate) fn find(&self, name: &str, arch: &str) -> Result<&Entry> {
+        let found = self.kernel.iter().find(|entry| entry.name == name && entry.arch == arch);
+        found.ok_or_else(|| {
+            let known: Vec<String> = self
+                .kernel
+                .iter()
+                .map(|entry| format!("{} ({})", entry.name, entry.arch))
+                .collect();
+            anyhow!(
+                "unknown kernel {name} for {arch}: ci/kernels.toml has {}; --kernel-image FILE \
+                 boots any other",
+                known.join(", ")
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_names_what_there_is() {
+        let list = List::read(&Paths::find().unwrap()).unwrap();
+        assert!(list.find("6.1", "x86_64").is_ok());
+        let error = list.find("6.01", "x86_64").err().unwrap().to_string();
+        assert!(error.contains("6.1 (x86_64)"), "{error}");
+    }
+}

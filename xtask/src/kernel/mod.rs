@@ -1,0 +1,54 @@
+//! Kernels for virtual machines: which there are, where they come from, which modules they need.
+
+mod archive;
+mod elf;
+mod list;
+mod modules;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+
+pub(crate) use self::{
+    list::{Entry, List},
+    modules::Module,
+};
+use crate::paths::Paths;
+
+/// A kernel that can be booted.
+pub(crate) struct Kernel {
+    /// What reports and logs call it.
+    pub(crate) name: String,
+    pub(crate) image: PathBuf,
+    /// The modules to load, dependencies first.
+    pub(crate) modules: Vec<Module>,
+}
+
+/// Takes a listed kernel from the cache, or downloads it.
+pub(crate) fn ensure(paths: &Paths, list: &List, entry: &Entry) -> Result<Kernel> {
+    let image = archive::ensure(paths, entry)?;
+    Kernel::new(entry.name.clone(), image, list)
+}
+
+/// Takes any kernel image.
+pub(crate) fn from_image(image: &Path, list: &List) -> Result<Kernel> {
+    if !image.is_file() {
+        bail!("there is no kernel image {}: --kernel-image takes a bzImage file", image.display());
+    }
+    let image = image.canonicalize().with_context(|| format!("find {}", image.display()))?;
+    let name = image.file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
+    Kernel::new(name, image, list)
+}
+
+// === impl Kernel ===
+
+impl Kernel {
+    fn new(name: String, image: PathBuf, list: &List) -> Result<Self> {
+        let modules = match modules::folder(&image) {
+            Some(folder) => modules::closure(&folder, &list.modules)
+                .with_context(|| format!("modules of kernel {name}"))?,
+            None => Vec::new(),
+        };
+        Ok(Self { name, image, modules })
+    }
+}

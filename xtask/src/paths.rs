@@ -1,0 +1,50 @@
+//! Where things lie.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+/// The workspace and what is kept in its target folder.
+pub(crate) struct Paths {
+    root: PathBuf,
+}
+
+// === impl Paths ===
+
+impl Paths {
+    /// The workspace that this program was built from.
+    pub(crate) fn find() -> Result<Self> {
+        let root =
+            Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no workspace")?;
+        Ok(Self { root: root.to_owned() })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Everything that is built or fetched; `cargo clean` removes it all.
+    pub(crate) fn target(&self) -> PathBuf {
+        self.root.join("target")
+    }
+
+    /// Tools installed for the project; its `bin` holds them.
+    pub(crate) fn tools(&self) -> PathBuf {
+        self.target().join("tools")
+    }
+
+    /// A tool that the project installs.
+    pub(crate) fn tool(&self, name: &str) -> PathBuf {
+        self.tools().join("bin").join(name)
+    }
+
+    /// The log of a silent step.
+    pub(crate) fn log(&self, step: &str) -> PathBuf {
+        self.target().join("logs").join(format!("{step}.log"))
+    }
+
+    /// The eBPF object, which the agent's build embeds.
+    pub(crate) fn object(&self) -> PathBuf {
+        self.target().join("bpf").join("socket-ebpf.o")
+    }
+}

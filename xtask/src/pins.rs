@@ -1,0 +1,55 @@
+//! ci/toolchain.toml: every version and package name the project depends on.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use crate::paths::Paths;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Pins {
+    pub(crate) ebpf: Ebpf,
+    pub(crate) tools: Tools,
+    pub(crate) debian: Debian,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Ebpf {
+    /// Major version of LLVM in the eBPF compiler and linker.
+    pub(crate) llvm: u32,
+    pub(crate) bpf_linker: String,
+    /// Rust target of the programs.
+    pub(crate) target: String,
+    /// A rustup toolchain of that LLVM.
+    pub(crate) rustup_toolchain: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Tools {
+    pub(crate) cargo_deny: String,
+}
+
+/// Debian packages, by what needs them.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Debian {
+    pub(crate) rust: Vec<String>,
+    pub(crate) clippy: Vec<String>,
+    pub(crate) llvm: Vec<String>,
+    pub(crate) libc: Vec<String>,
+    pub(crate) qemu: Vec<String>,
+}
+
+// === impl Pins ===
+
+impl Pins {
+    pub(crate) fn read(paths: &Paths) -> Result<Self> {
+        let path = paths.root().join("ci/toolchain.toml");
+        let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("parse {}", path.display()))
+    }
+}

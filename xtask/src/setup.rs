@@ -1,0 +1,20 @@
+//! Everything that any command needs; each command also gets its own part by itself.
+
+use anyhow::Result;
+
+use crate::{build, deny, kernel, linker, paths::Paths, pins::Pins, toolchain, vm};
+
+/// Installs what is missing and says so; silent when nothing is.
+pub(crate) fn all(paths: &Paths, pins: &Pins) -> Result<()> {
+    let compiler = toolchain::ensure(paths, pins)?;
+    toolchain::ensure_clippy(paths, pins, &compiler)?;
+    linker::ensure(paths, pins)?;
+    build::ensure_libc(paths, pins)?;
+    deny::ensure(paths, pins)?;
+    vm::ensure_emulator(paths, pins)?;
+    let list = kernel::List::read(paths)?;
+    for entry in list.entries() {
+        kernel::ensure(paths, &list, entry)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! What is judged without running the sensor.
+
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use super::{Report, step};
+use crate::{build, command, deny, paths::Paths, pins::Pins, ui};
+
+/// Manifests of the two workspaces.
+const MANIFESTS: [&str; 2] = ["Cargo.toml", "socket-ebpf/Cargo.toml"];
+
+pub(super) fn run(report: &mut Report, paths: &Paths, pins: &Pins) {
+    step(report, "rustfmt", || formatting(paths));
+    step(report, "clippy", || clippy(paths));
+    step(report, "clippy of the eBPF programs", || build::ebpf::clippy(paths, pins));
+    step(report, "licences, bans and sources of dependencies", || {
+        dependencies(paths, pins, &["licenses", "bans", "sources"])
+    });
+    match fetch_advisories(paths, pins) {
+        Ok(()) => {
+            step(report, "advisories", || {
+                dependencies(paths, pins, &["--disable-fetch", "advisories"])
+            });
+        }
+        Err(error) => {
+            let why = format!("the advisory database cannot be reached ({error:#})");
+            ui::note(&format!("advisories are not checked: {why}"));
+            report.left_out("advisories", &why);
+        }
+    }
+}
+
+fn formatting(paths: &Paths) -> Result<()> {
+    for manifest in MANIFESTS {
+        command::run(in_root(paths, command::cargo()).args([
+            "fmt",
+            "--all",
+            "--check",
+            "--manifest-path",
+            manifest,
+        ]))?;
+    }
+    Ok(())
+}
+
+fn clippy(paths: &Paths) -> Result<()> {
+    let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    command::run(in_root(paths, command::cargo()).args(arguments))
+}
+
+fn dependencies(paths: &Paths, pins: &Pins, what: &[&str]) -> Result<()> {
+    let deny = deny::ensure(paths, pins)?;
+    for manifest in MANIFESTS {
+        let mut command = in_root(paths, command::foreign(&deny));
+        command.args(["--config", "deny.toml", "--manifest-path", manifest, "check"]).args(what);
+        command::run_logged(&mut command, &paths.log("cargo-deny-check"))?;
+    }
+    Ok(())
+}
+
+fn fetch_advisories(paths: &Paths, pins: &Pins) -> Result<()> {
+    let deny = deny::ensure(paths, pins)?;
+    let mut fetch = in_root(paths, command::foreign(deny));
+    fetch.args(["--config", "deny.toml", "fetch", "db"]).env("GIT_TERMINAL_PROMPT", "0");
+    command::output(&mut fetch).map(|_| ()).context("fetch it")
+}
+
+fn in_root(paths: &Paths, mut command: Command) -> Command {
+    command.current_dir(paths.root());
+    command
+}

@@ -1,0 +1,56 @@
+//! `cargo xtask test`: checks, unit tests, and scenarios here and in virtual machines.
+
+mod checks;
+mod machines;
+mod native;
+mod report;
+mod scenarios;
+mod unit;
+
+use std::{process::ExitCode, time::Instant};
+
+use anyhow::Result;
+
+use self::report::Report;
+use crate::{build, cli::TestOptions, kernel::List, paths::Paths, pins::Pins, ui};
+
+/// Runs everything that can run, whatever failed before, and reports it at the end.
+pub(crate) fn run(paths: &Paths, pins: &Pins, options: &TestOptions) -> Result<ExitCode> {
+    let list = List::read(paths)?;
+    let filter = options.filter.as_deref();
+    let mut report = Report::default();
+
+    // The agent embeds the object, so nothing of the workspace compiles before it is there.
+    let object = step(&mut report, "eBPF object", || build::ebpf::object(paths, pins));
+    if filter.is_none() {
+        checks::run(&mut report, paths, pins);
+    }
+    if object {
+        ui::section("unit tests");
+        unit::run(&mut report, paths, filter);
+        let mut programs = None;
+        step(&mut report, "build", || {
+            programs = Some(build::all(paths, pins, "release")?);
+            Ok(())
+        });
+        if let Some(programs) = programs {
+            native::run(&mut report, &programs, &list.native.hooks, filter);
+            machines::run(&mut report, paths, pins, &programs, &list, options);
+        }
+    }
+    print!("{}", report.render());
+    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Does one part of the whole and keeps how it ended.
+fn step(report: &mut Report, name: &str, work: impl FnOnce() -> Result<()>) -> bool {
+    ui::section(name);
+    let start = Instant::now();
+    let result = work();
+    ui::verdict(name, &result, start.elapsed());
+    let good = result.is_ok();
+    if let Err(error) = result {
+        report.broken(name, &format!("{error:#}"));
+    }
+    good
+}

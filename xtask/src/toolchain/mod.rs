@@ -1,0 +1,105 @@
+//! The compiler of the eBPF programs: any that has the sources of `core` and the pinned LLVM.
+
+mod distribution;
+mod probe;
+mod rustup;
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Result, bail};
+
+use crate::{apt, command, paths::Paths, pins::Pins};
+
+/// A compiler that can build `core` for eBPF.
+#[derive(Debug)]
+pub(crate) struct Toolchain {
+    cargo: PathBuf,
+    rustc: PathBuf,
+    /// Takes unstable options without being told to.
+    nightly: bool,
+    /// Came from a Debian package.
+    packaged: bool,
+}
+
+// === impl Toolchain ===
+
+impl Toolchain {
+    /// Its cargo, cut off from the toolchain that runs this program.
+    pub(crate) fn cargo(&self) -> Command {
+        let mut cargo = command::foreign(&self.cargo);
+        cargo.env("CARGO", &self.cargo).env("RUSTC", &self.rustc);
+        if !self.nightly {
+            cargo.env("RUSTC_BOOTSTRAP", "1");
+        }
+        cargo
+    }
+
+    /// Whether it comes with the linter.
+    fn has_clippy(&self) -> bool {
+        ["cargo-clippy", "clippy-driver"].iter().all(|tool| self.dir().join(tool).is_file())
+    }
+
+    /// The subcommand of its own linter, whatever else is in PATH.
+    pub(crate) fn clippy(&self) -> Command {
+        let mut clippy = self.cargo();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::iter::once(self.dir().to_owned()).chain(std::env::split_paths(&path));
+        if let Ok(path) = std::env::join_paths(path) {
+            clippy.env("PATH", path);
+        }
+        clippy.arg("clippy");
+        clippy
+    }
+
+    fn dir(&self) -> &Path {
+        self.cargo.parent().unwrap_or(Path::new("/"))
+    }
+}
+
+/// Finds the compiler, or installs what makes one: a rustup toolchain comes before the
+/// distribution's, and one that is there before one that must be fetched.
+pub(crate) fn ensure(paths: &Paths, pins: &Pins) -> Result<Toolchain> {
+    let llvm = pins.ebpf.llvm;
+    let rejected = match rustup::find(llvm) {
+        Ok(toolchain) => return Ok(toolchain),
+        Err(rejected) => rejected,
+    };
+    let unpackaged = match distribution::find(llvm) {
+        Ok(toolchain) => return Ok(toolchain),
+        Err(rejection) => rejection,
+    };
+    if let Some(toolchain) = rustup::add_sources(&rejected, llvm) {
+        return Ok(toolchain);
+    }
+    let mut reasons: Vec<String> =
+        rejected.iter().map(|(name, rejection)| format!("rustup's {name} {rejection}")).collect();
+    reasons.push(format!("/usr/bin/rustc {unpackaged}"));
+    let reasons = reasons.join("; ");
+    match distribution::install(paths, pins, &reasons) {
+        Ok(toolchain) => Ok(toolchain),
+        Err(error) => bail!(
+            "no compiler for eBPF, which needs LLVM {llvm} and the sources of core ({reasons}): \
+             run `rustup toolchain install {name} --component rust-src`, or as root on Debian \
+             `apt-get install --no-install-recommends {packages}` (tried: {error:#})",
+            name = pins.ebpf.rustup_toolchain,
+            packages = pins.debian.rust.join(" "),
+        ),
+    }
+}
+
+/// Installs the linter of a packaged compiler, where there is one.
+///
+/// # Errors
+/// It cannot be installed, or the compiler has no linter.
+pub(crate) fn ensure_clippy(paths: &Paths, pins: &Pins, toolchain: &Toolchain) -> Result<()> {
+    if toolchain.has_clippy() {
+        return Ok(());
+    }
+    if !toolchain.packaged {
+        bail!("{} has no clippy: run `rustup component add clippy`", toolchain.dir().display());
+    }
+    apt::install(paths, &pins.debian.clippy, "the linter of the eBPF programs")
+}
