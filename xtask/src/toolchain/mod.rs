@@ -29,12 +29,7 @@ pub(crate) struct Toolchain {
 impl Toolchain {
     /// Its cargo, cut off from the toolchain that runs this program.
     pub(crate) fn cargo(&self) -> Command {
-        let mut cargo = command::foreign(&self.cargo);
-        cargo.env("CARGO", &self.cargo).env("RUSTC", &self.rustc);
-        if !self.nightly {
-            cargo.env("RUSTC_BOOTSTRAP", "1");
-        }
-        cargo
+        self.configure(command::foreign(&self.cargo))
     }
 
     /// Whether it comes with the linter.
@@ -42,16 +37,19 @@ impl Toolchain {
         ["cargo-clippy", "clippy-driver"].iter().all(|tool| self.dir().join(tool).is_file())
     }
 
-    /// The subcommand of its own linter, whatever else is in PATH.
+    /// Its own linter, whatever else is in PATH; the first argument is the one cargo would give.
     pub(crate) fn clippy(&self) -> Command {
-        let mut clippy = self.cargo();
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::iter::once(self.dir().to_owned()).chain(std::env::split_paths(&path));
-        if let Ok(path) = std::env::join_paths(path) {
-            clippy.env("PATH", path);
-        }
+        let mut clippy = self.configure(command::foreign(self.dir().join("cargo-clippy")));
         clippy.arg("clippy");
         clippy
+    }
+
+    fn configure(&self, mut command: Command) -> Command {
+        command.env("CARGO", &self.cargo).env("RUSTC", &self.rustc);
+        if !self.nightly {
+            command.env("RUSTC_BOOTSTRAP", "1");
+        }
+        command
     }
 
     fn dir(&self) -> &Path {
