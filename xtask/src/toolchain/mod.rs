@@ -57,8 +57,8 @@ impl Toolchain {
     }
 }
 
-/// Finds the compiler, or installs what makes one: a rustup toolchain comes before the
-/// distribution's, and one that is there before one that must be fetched.
+/// Finds the compiler, or installs what makes one: a rustup toolchain that is complete comes before
+/// the distribution's; where there is neither, packages come before changing a rustup toolchain.
 pub(crate) fn ensure(paths: &Paths, pins: &Pins) -> Result<Toolchain> {
     let llvm = pins.ebpf.llvm;
     let rejected = match rustup::find(llvm) {
@@ -69,16 +69,17 @@ pub(crate) fn ensure(paths: &Paths, pins: &Pins) -> Result<Toolchain> {
         Ok(toolchain) => return Ok(toolchain),
         Err(rejection) => rejection,
     };
-    if let Some(toolchain) = rustup::add_sources(&rejected, llvm) {
-        return Ok(toolchain);
-    }
     let mut reasons: Vec<String> =
         rejected.iter().map(|(name, rejection)| format!("rustup's {name} {rejection}")).collect();
     reasons.push(format!("/usr/bin/rustc {unpackaged}"));
     let reasons = reasons.join("; ");
-    match distribution::install(paths, pins, &reasons) {
-        Ok(toolchain) => Ok(toolchain),
-        Err(error) => bail!(
+    let error = match distribution::install(paths, pins, &reasons) {
+        Ok(toolchain) => return Ok(toolchain),
+        Err(error) => error,
+    };
+    match rustup::add_sources(&rejected, llvm) {
+        Some(toolchain) => Ok(toolchain),
+        None => bail!(
             "no compiler for eBPF, which needs LLVM {llvm} and the sources of core ({reasons}): \
              run `rustup toolchain install {name} --component rust-src`, or as root on Debian \
              `apt-get install --no-install-recommends {packages}` (tried: {error:#})",
