@@ -80,28 +80,14 @@ pub fn run(plan: &Plan) -> Result<Totals> {
         timeouts: Default::default(),
         log: plan.logs.as_ref().map(|logs| logs.join("shared.log")),
     };
-    let chosen = chosen(plan);
-    let shared = if chosen.iter().any(|(_, scenario)| scenario.needs == Needs::Shared) {
-        let session = Session::start(&options);
-        Some(session.with_context(|| format!("starting {} for all", plan.agent.display()))?)
-    } else {
-        None
-    };
-
+    let (with_shared, with_own): (Vec<_>, Vec<_>) =
+        chosen(plan).into_iter().partition(|(_, scenario)| scenario.needs == Needs::Shared);
     let mut totals = Totals::default();
-    for (number, scenario) in chosen {
-        let lab = Lab {
-            name: scenario.name,
-            number,
-            shared: shared.as_ref(),
-            options: &options,
-            logs: plan.logs.as_deref(),
-        };
-        let start = Instant::now();
-        let result = (scenario.run)(&lab);
-        totals.count(scenario.name, start.elapsed(), &result);
-    }
-    if let Some(session) = shared {
+    if !with_shared.is_empty() {
+        let session = Session::start(&options);
+        let session = session.with_context(|| format!("starting {}", plan.agent.display()))?;
+        perform(plan, &options, Some(&session), &with_shared, &mut totals);
+
         let start = Instant::now();
         let documents = session.documents();
         let ended = session.stop().map(drop);
@@ -110,7 +96,30 @@ pub fn run(plan: &Plan) -> Result<Totals> {
         let fit = check_form(&documents);
         totals.count("all/documents_fit_the_schema", start.elapsed(), &fit);
     }
+    // The shared agent would see their flows and could not know what to expect of them.
+    perform(plan, &options, None, &with_own, &mut totals);
     Ok(totals)
+}
+
+fn perform(
+    plan: &Plan,
+    options: &Options,
+    shared: Option<&Session>,
+    scenarios: &[(u16, &'static Scenario)],
+    totals: &mut Totals,
+) {
+    for (number, scenario) in scenarios {
+        let lab = Lab {
+            name: scenario.name,
+            number: *number,
+            shared,
+            options,
+            logs: plan.logs.as_deref(),
+        };
+        let start = Instant::now();
+        let result = (scenario.run)(&lab);
+        totals.count(scenario.name, start.elapsed(), &result);
+    }
 }
 
 /// The names of the scenarios that a plan runs.
