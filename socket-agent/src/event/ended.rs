@@ -4,6 +4,8 @@ use std::ffi::c_int;
 
 use socket_common::{Flow, PROTO_TCP, Tcp};
 
+use crate::flow::Cause;
+
 /// TCP states, from the kernel's include/net/tcp_states.h.
 mod state {
     pub(super) const ESTABLISHED: u8 = 1;
@@ -23,10 +25,9 @@ mod state {
 /// `system.audit.socket.ended`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// `open`: the socket was open when this record, which is not final, was made.
+    /// `open`: the socket was open when the agent stopped.
     Open,
-    /// `idle`: this is its final record, made because nothing crossed it for the inactivity timeout;
-    /// the socket is still open.
+    /// `idle`: nothing crossed it for the inactivity timeout; the socket is still open.
     Idle,
     /// `closed`: the socket was closed. UDP, and TCP when no more is known.
     Closed,
@@ -54,9 +55,11 @@ pub enum Ended {
 
 impl Ended {
     /// How a flow ended, from the socket's error and the TCP state that it left to be closed.
-    pub fn of(flow: &Flow, is_final: bool) -> Self {
-        if flow.ended == 0 {
-            return if is_final { Self::Idle } else { Self::Open };
+    pub fn of(flow: &Flow, cause: Cause) -> Self {
+        match cause {
+            Cause::Idle => return Self::Idle,
+            Cause::Stop => return Self::Open,
+            Cause::Closed => {}
         }
         if flow.tuple.protocol == PROTO_TCP { Self::of_tcp(&flow.tcp) } else { Self::Closed }
     }
@@ -124,7 +127,8 @@ pub(super) fn connected(flow: &Flow) -> Option<bool> {
         return None;
     }
     match flow.tcp.state {
-        0 => None,
+        // Still open: only a measured connect tells.
+        0 => (flow.tcp.connect_ns != 0).then_some(true),
         state::SYN_SENT if flow.ended != 0 => Some(false),
         state::SYN_SENT | state::SYN_RECV | state::NEW_SYN_RECV | state::LISTEN => None,
         // Closed before the programs looked: only a measured connect tells.
@@ -196,7 +200,7 @@ mod tests {
             (200, 0, Closed, Some(true)),
         ] {
             let flow = flow(PROTO_TCP, 1, state, error);
-            assert_eq!(Ended::of(&flow, true), expected, "state {state}, error {error}");
+            assert_eq!(Ended::of(&flow, Cause::Closed), expected, "state {state}, error {error}");
             assert_eq!(connected(&flow), outcome, "state {state}, error {error}");
         }
         let mut closed = flow(PROTO_TCP, 1, state::CLOSE, 0);
@@ -204,20 +208,20 @@ mod tests {
         assert_eq!(connected(&closed), Some(true));
         // More than an errno can be.
         closed.tcp.error = u32::MAX;
-        assert_eq!(Ended::of(&closed, true), Error);
+        assert_eq!(Ended::of(&closed, Cause::Closed), Error);
     }
 
     #[test]
     fn what_has_not_ended() {
         for protocol in [PROTO_TCP, PROTO_UDP] {
             let open = flow(protocol, 0, 1, 0);
-            assert_eq!(Ended::of(&open, false), Ended::Open);
-            assert_eq!(Ended::of(&open, true), Ended::Idle);
+            assert_eq!(Ended::of(&open, Cause::Stop), Ended::Open);
+            assert_eq!(Ended::of(&open, Cause::Idle), Ended::Idle);
         }
         assert_eq!(connected(&flow(PROTO_TCP, 0, state::SYN_SENT, 0)), None);
         assert_eq!(connected(&flow(PROTO_TCP, 0, state::ESTABLISHED, 0)), Some(true));
         let udp = flow(PROTO_UDP, 1, 0, libc::ECONNREFUSED);
-        assert_eq!(Ended::of(&udp, true), Ended::Closed);
+        assert_eq!(Ended::of(&udp, Cause::Closed), Ended::Closed);
         assert_eq!(connected(&udp), None);
     }
 }

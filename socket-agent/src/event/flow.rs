@@ -174,7 +174,7 @@ fn socket_object<'a>(facts: &FlowFacts<'a>) -> Socket<'a> {
         euid: owned.then_some(owner.euid),
         egid: owned.then_some(owner.egid),
         began: began_name(role::began(flow.began)),
-        ended: Ended::of(flow, facts.record.is_final).name(),
+        ended: Ended::of(flow, facts.record.cause).name(),
         owner: rank_name(flow.rank),
         netns: Netns { inode: flow.tuple.netns },
         cgroup: (cgroup.id.is_some() || cgroup.path.is_some()).then_some(cgroup),

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     event::{Agent, Host, Os},
+    flow::Cause,
     process::{Container, Identity, Image, Key},
 };
 
@@ -99,7 +100,13 @@ fn http() -> FlowRecord {
         rank: Rank::FirstIo as u8,
         ..Flow::default()
     };
-    FlowRecord { flow, direction: Direction::Egress, is_final: true, complete: true }
+    FlowRecord {
+        flow,
+        direction: Direction::Egress,
+        cause: Cause::Closed,
+        is_final: true,
+        complete: true,
+    }
 }
 
 fn document(record: &FlowRecord, process: Option<&Process>) -> Value {
@@ -170,6 +177,7 @@ fn a_udp_flow_without_an_owner() {
     let mut record = http();
     record.direction = Direction::Unknown;
     record.is_final = false;
+    record.cause = Cause::Stop;
     record.complete = false;
     let flow = &mut record.flow;
     flow.tuple.protocol = PROTO_UDP;

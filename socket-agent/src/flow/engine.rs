@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use socket_common::{Began, FLAG_HAS_PEERS, Flow, Late, Owner, PROTO_TCP, Traffic, Tuple};
 
-use super::{FlowRecord, role};
+use super::{Cause, FlowRecord, role};
 
 /// `TCP_SYN_SENT`: the connection was never established.
 const SYN_SENT: u8 = 2;
@@ -105,7 +105,7 @@ impl Engine {
             self.due.insert((due, flow.id));
             self.held.insert(flow.id, flow);
         } else {
-            self.finish(flow, kernel, out);
+            self.finish(flow, Cause::Closed, kernel, out);
         }
     }
 
@@ -133,7 +133,7 @@ impl Engine {
         if let Some(late) = kernel.take_late(id, &flow.tuple) {
             merge(&mut flow, &late);
         }
-        self.finish(flow, kernel, out);
+        self.finish(flow, Cause::Closed, kernel, out);
     }
 
     /// Looks at all open flows: reports those that pause, and takes those that have paused for long
@@ -148,7 +148,8 @@ impl Engine {
         for flow in flows {
             if let Some(closed) = self.further_peer_of_closed(flow) {
                 if let Some(last) = kernel.evict(flow) {
-                    self.finish(Flow { ended: closed, ..self.with_best_owner(last) }, kernel, out);
+                    let last = Flow { ended: closed, ..self.with_best_owner(last) };
+                    self.finish(last, Cause::Closed, kernel, out);
                 }
                 continue;
             }
@@ -158,14 +159,14 @@ impl Engine {
             }
             if pause >= self.timeouts.socket_inactive {
                 if let Some(last) = kernel.evict(flow) {
-                    self.finish(last, kernel, out);
+                    self.finish(last, Cause::Idle, kernel, out);
                 }
                 continue;
             }
             let record = self.part(flow);
             if packets(&record.traffic) > 0 {
                 self.reported.insert(flow.id, flow.traffic);
-                self.emit(record, flow, kernel, out);
+                self.emit(record, flow, Cause::Idle, kernel, out);
             }
         }
         // Peers of a closed socket have been seen by now.
@@ -186,7 +187,8 @@ impl Engine {
                 Some(ended) => Flow { ended, ..self.with_best_owner(*flow) },
                 None => *flow,
             };
-            self.finish(flow, kernel, out);
+            let cause = if flow.ended == 0 { Cause::Stop } else { Cause::Closed };
+            self.finish(flow, cause, kernel, out);
         }
     }
 
@@ -209,12 +211,18 @@ impl Engine {
     }
 
     /// The last record of a flow.
-    fn finish(&mut self, flow: Flow, kernel: &impl Kernel, out: &mut Vec<FlowRecord>) {
+    fn finish(
+        &mut self,
+        flow: Flow,
+        cause: Cause,
+        kernel: &impl Kernel,
+        out: &mut Vec<FlowRecord>,
+    ) {
         let record = self.part(&flow);
         self.reported.remove(&flow.id);
         let failed_connect = flow.began == Began::Connect as u8 && flow.tcp.error != 0;
         if packets(&record.traffic) > 0 || (failed_connect && flow.tuple.remote_port != 0) {
-            self.emit(record, &flow, kernel, out);
+            self.emit(record, &flow, cause, kernel, out);
         }
     }
 
@@ -228,7 +236,14 @@ impl Engine {
         part
     }
 
-    fn emit(&mut self, part: Flow, whole: &Flow, kernel: &impl Kernel, out: &mut Vec<FlowRecord>) {
+    fn emit(
+        &mut self,
+        part: Flow,
+        whole: &Flow,
+        cause: Cause,
+        kernel: &impl Kernel,
+        out: &mut Vec<FlowRecord>,
+    ) {
         let began = role::began(part.began);
         let listening = match began {
             Began::Existing | Began::Midway => kernel.is_listening(&part.tuple),
@@ -238,6 +253,7 @@ impl Engine {
         self.counters.reported += 1;
         out.push(FlowRecord {
             direction: role::direction(began, part.tuple.protocol, listening),
+            cause,
             is_final: true,
             complete: handshake && part.first == whole.first,
             flow: part,

@@ -7,4 +7,4 @@ pub mod role;
 
 pub use community_id::CommunityId;
 pub use engine::{Engine, EngineCounters, Kernel, Timeouts};
-pub use record::{Direction, FlowRecord};
+pub use record::{Cause, Direction, FlowRecord};

@@ -14,6 +14,18 @@ pub enum Direction {
     Unknown,
 }
 
+/// Why a flow is reported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// Its socket was closed.
+    #[default]
+    Closed,
+    /// Nothing crossed it for the inactivity timeout.
+    Idle,
+    /// The agent stops.
+    Stop,
+}
+
 /// A flow that is due for a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlowRecord {
@@ -21,8 +33,10 @@ pub struct FlowRecord {
     pub flow: Flow,
     /// Who began.
     pub direction: Direction,
-    /// No further record of this flow follows.
+    /// Why it is reported now.
+    pub cause: Cause,
+    /// No further record with these counts follows.
     pub is_final: bool,
-    /// Beginning and end were both seen.
+    /// TCP: the handshake was seen, from connect or accept on, and lies in this record.
     pub complete: bool,
 }

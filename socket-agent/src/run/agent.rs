@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
+use serde_json::Value;
 use socket_common::Flow;
 
 use super::tables::KernelTables;
@@ -189,22 +190,26 @@ impl Agent {
         Ok(())
     }
 
-    /// One line with every counter, as JSON.
+    /// What was done, and every counter of what may be missing, each as one line of JSON.
     fn log_counters(&self) {
-        let mut counters = serde_json::Map::new();
         let engine = self.engine.counters();
         let processes = self.processes.counters();
-        for (name, value) in self.tables.sensor.counters().into_iter().chain([
+        let line = |values: Vec<(&'static str, u64)>| -> Value {
+            values.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
+        };
+        let totals = vec![
             ("reported", engine.reported),
+            ("documents", self.output.documents()),
+            ("args_truncated", processes.args_truncated),
+        ];
+        log::info!(target: "sensor", "totals {}", line(totals));
+        let mut counters = self.tables.sensor.counters();
+        counters.extend([
             ("late_after_report", engine.late_after_report),
             ("table_read_failures", self.tables.failures()),
-            ("documents", self.output.documents()),
             ("process_unresolved", processes.unresolved),
             ("process_evicted", processes.evicted_running + processes.evicted_exited),
-            ("args_truncated", processes.args_truncated),
-        ]) {
-            counters.insert(name.to_owned(), value.into());
-        }
-        log::info!(target: "sensor", "counters {}", serde_json::Value::Object(counters));
+        ]);
+        log::info!(target: "sensor", "counters {}", line(counters));
     }
 }
