@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A document comes within this time of the flow's end, on an emulated machine too.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Counters that may be above zero without anything being lost.
 const HARMLESS: [&str; 3] = ["spilled", "midway", "late_unmatched"];

@@ -1,6 +1,6 @@
 //! Many short connections.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::{Context, Result};
 use socket2::Socket;
@@ -9,13 +9,21 @@ use super::{protocol::Reply, stage::plain, steps};
 
 pub(super) fn burst(address: SocketAddr, count: u32, bytes: u64) -> Result<Reply> {
     let mut ends = Vec::with_capacity(count as usize);
-    for _ in 0..count {
-        let socket = steps::connect(address)?;
+    for index in 0..count {
+        let socket = steps::connect_from(source(index), address)?;
         ends.push(both(&socket)?);
         steps::send(&socket, bytes, None)?;
         steps::receive(&socket, bytes)?;
     }
     Ok(Reply::Crowd(ends))
+}
+
+/// A loopback address of this process's own for each connection: no pair of ends occurs twice, even
+/// where the kernel takes up the port of a connection that has just ended.
+fn source(index: u32) -> IpAddr {
+    let [.., high, low] = index.to_be_bytes();
+    let process = 128 + (std::process::id() % 100) as u8;
+    Ipv4Addr::new(127, process, high, low).into()
 }
 
 pub(super) fn serve(listener: &Socket, count: u32, bytes: u64) -> Result<Reply> {

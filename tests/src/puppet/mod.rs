@@ -27,7 +27,7 @@ pub use self::{
 use crate::net::Netns;
 
 /// What a scenario waits for comes within this time, on an emulated machine too.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 /// No answer takes longer than this.
 const ANSWER: Duration = Duration::from_secs(90);
 

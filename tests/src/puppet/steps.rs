@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read, Write},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     os::fd::{AsFd, AsRawFd},
     time::Duration,
 };
@@ -52,6 +52,14 @@ pub(super) fn listen(address: SocketAddr) -> Result<Socket> {
 
 pub(super) fn connect(address: SocketAddr) -> Result<Socket> {
     let socket = tcp(address)?;
+    socket.connect(&address.into()).with_context(|| format!("connecting to {address}"))?;
+    Ok(socket)
+}
+
+/// Connects from a local address, any port.
+pub(super) fn connect_from(local: IpAddr, address: SocketAddr) -> Result<Socket> {
+    let socket = tcp(address)?;
+    socket.bind(&SocketAddr::new(local, 0).into()).with_context(|| format!("binding to {local}"))?;
     socket.connect(&address.into()).with_context(|| format!("connecting to {address}"))?;
     Ok(socket)
 }
