@@ -28,6 +28,9 @@ enum Command {
         /// Only scenarios whose name contains this.
         #[arg(long, default_value = "")]
         filter: String,
+        /// How many scenarios run at a time.
+        #[arg(long, default_value_t = 4)]
+        jobs: usize,
         /// Only tell the scenarios' names.
         #[arg(long)]
         list: bool,
@@ -46,8 +49,8 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Role { name: _ } => puppet::main(),
-        Command::Run { agent, hooks, filter, list, keep_logs } => {
-            let plan = Plan { agent, hooks, filter, logs: keep_logs };
+        Command::Run { agent, hooks, filter, jobs, list, keep_logs } => {
+            let plan = Plan { agent, hooks, filter, jobs, logs: keep_logs };
             if list {
                 runner::list(&plan).iter().for_each(|name| println!("{name}"));
                 return ExitCode::SUCCESS;

@@ -9,7 +9,11 @@ use anyhow::{Context, Result};
 
 use crate::{
     capture::Capture,
-    net::{Netns, ethtool, link, xdp::Blackhole},
+    net::{
+        Netns, ethtool, link,
+        watch::{Usable, Watch},
+        xdp::Blackhole,
+    },
     skip::skip,
 };
 
@@ -57,8 +61,13 @@ impl Place {
         let v4 = Ipv4Addr::new(127, 77, high, low);
         let v6 = Ipv6Addr::new(0xfd00, 0x77, 0, 0, 0, 0, 0, number + 1);
         netns.run(|| {
+            let watch = Watch::open()?;
             link::up("lo")?;
-            if has_ipv6() { link::add_address("lo", v6.into(), 128) } else { Ok(()) }
+            if has_ipv6() {
+                link::add_address("lo", v6.into(), 128)?;
+                watch.wait([Usable::Address(v6)])?;
+            }
+            Ok(())
         })?;
         let capture = Capture::start(&netns, "lo")?;
         Ok(Self { netns, capture, interface: "lo", v4, v6 })
@@ -72,10 +81,11 @@ impl Place {
         let [high, low] = number.to_be_bytes();
         let v4 = |last| Ipv4Addr::new(10, 200 + high, low, last);
         let v6 = |last| Ipv6Addr::new(0xfd00, 0x200, 0, number, 0, 0, 0, last);
-        let settle = |netns: Netns, local: u8, remote: u8, neighbour: [u8; 6]| -> Result<Self> {
+        let settle = |netns: &Netns, local: u8, remote: u8, neighbour: [u8; 6]| {
             let (local4, remote4) = (v4(local), v4(remote));
             let (local6, remote6) = (v6(local.into()), v6(remote.into()));
             netns.run(|| {
+                let watch = Watch::open()?;
                 ethtool::set_offloads(WIRE, offloads)?;
                 link::up(WIRE)?;
                 link::add_address(WIRE, local4.into(), 24)?;
@@ -84,13 +94,22 @@ impl Place {
                     link::add_address(WIRE, local6.into(), 64)?;
                     link::add_neighbour(WIRE, remote6.into(), neighbour)?;
                 }
-                Ok(())
-            })?;
-            let capture = Capture::start(&netns, WIRE)?;
-            Ok(Self { netns, capture, interface: WIRE, v4: local4, v6: local6 })
+                Ok((watch, link::index(WIRE)?))
+            })
         };
-        let (mac_one, mac_two) = (one.run(|| link::mac(WIRE))?, two.run(|| link::mac(WIRE))?);
-        Ok((settle(one, 1, 2, mac_two)?, settle(two, 2, 1, mac_one)?))
+        let macs = (one.run(|| link::mac(WIRE))?, two.run(|| link::mac(WIRE))?);
+        let (watch_one, index_one) = settle(&one, 1, 2, macs.1)?;
+        let (watch_two, index_two) = settle(&two, 2, 1, macs.0)?;
+        // Neither end works before both are up.
+        let open = |netns: Netns, watch: Watch, index, local: u8| -> Result<Self> {
+            let (v4, v6) = (v4(local), v6(local.into()));
+            let mut things = vec![Usable::Interface(index)];
+            things.extend(has_ipv6().then_some(Usable::Address(v6)));
+            watch.wait(things)?;
+            let capture = Capture::start(&netns, WIRE)?;
+            Ok(Self { netns, capture, interface: WIRE, v4, v6 })
+        };
+        Ok((open(one, watch_one, index_one, 1)?, open(two, watch_two, index_two, 2)?))
     }
 
     /// Any port of this place, to bind to.

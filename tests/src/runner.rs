@@ -4,7 +4,9 @@ use std::{
     collections::BTreeSet,
     fmt,
     path::PathBuf,
-    time::{Duration, Instant},
+    sync::{Mutex, PoisonError},
+    thread,
+    time::Instant,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -27,6 +29,8 @@ pub struct Plan {
     pub hooks: String,
     /// Only scenarios whose name contains this.
     pub filter: String,
+    /// How many scenarios run at a time; those that start an agent run one by one.
+    pub jobs: usize,
     /// Where the agents' logs are kept.
     pub logs: Option<PathBuf>,
 }
@@ -49,24 +53,37 @@ impl fmt::Display for Totals {
     }
 }
 
-impl Totals {
-    fn count(&mut self, name: &str, time: Duration, result: &Result<()>) {
-        let seconds = time.as_secs_f64();
+/// Prints what came out, as it comes out.
+#[derive(Debug, Default)]
+struct Report(Mutex<Totals>);
+
+impl Report {
+    fn add(&self, name: &str, start: Instant, result: &Result<()>) {
+        let mut totals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seconds = start.elapsed().as_secs_f64();
         match result {
             Ok(()) => {
-                self.passed += 1;
+                totals.passed += 1;
                 println!("PASS {name} ({seconds:.1} s)");
             }
             Err(error) if error.downcast_ref::<Skip>().is_some() => {
-                self.skipped += 1;
-                println!("SKIP {name} ({seconds:.1} s): {error:#}");
+                totals.skipped += 1;
+                println!("SKIP {name} ({seconds:.1} s): {}", one_line(error));
             }
             Err(error) => {
-                self.failed += 1;
-                println!("FAIL {name} ({seconds:.1} s): {error:#}");
+                totals.failed += 1;
+                println!("FAIL {name} ({seconds:.1} s): {}", one_line(error));
             }
         }
     }
+
+    fn totals(&self) -> Totals {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn one_line(error: &anyhow::Error) -> String {
+    format!("{error:#}").replace('\n', " | ")
 }
 
 /// Runs what the plan says and prints a line for each scenario.
@@ -80,37 +97,61 @@ pub fn run(plan: &Plan) -> Result<Totals> {
         timeouts: Default::default(),
         log: plan.logs.as_ref().map(|logs| logs.join("shared.log")),
     };
-    let chosen = chosen(plan);
-    let shared = if chosen.iter().any(|(_, scenario)| scenario.needs == Needs::Shared) {
+    let (with_shared, with_own): (Vec<_>, Vec<_>) =
+        chosen(plan).into_iter().partition(|(_, scenario)| scenario.needs == Needs::Shared);
+    let report = Report::default();
+    if !with_shared.is_empty() {
         let session = Session::start(&options);
-        Some(session.with_context(|| format!("starting {} for all", plan.agent.display()))?)
-    } else {
-        None
-    };
+        let session = session.with_context(|| format!("starting {}", plan.agent.display()))?;
+        perform(plan, &options, Some(&session), &with_shared, plan.jobs, &report);
 
-    let mut totals = Totals::default();
-    for (number, scenario) in chosen {
-        let lab = Lab {
-            name: scenario.name,
-            number,
-            shared: shared.as_ref(),
-            options: &options,
-            logs: plan.logs.as_deref(),
-        };
-        let start = Instant::now();
-        let result = (scenario.run)(&lab);
-        totals.count(scenario.name, start.elapsed(), &result);
-    }
-    if let Some(session) = shared {
         let start = Instant::now();
         let documents = session.documents();
         let ended = session.stop().map(drop);
-        totals.count("all/ends_well_and_says_each_flow_once", start.elapsed(), &ended);
+        report.add("all/ends_well_and_says_each_flow_once", start, &ended);
         let start = Instant::now();
         let fit = check_form(&documents);
-        totals.count("all/documents_fit_the_schema", start.elapsed(), &fit);
+        report.add("all/documents_fit_the_schema", start, &fit);
     }
-    Ok(totals)
+    // One after the other, and without the shared agent: an agent sees the flows of all that runs, and
+    // a scenario knows only its own.
+    perform(plan, &options, None, &with_own, 1, &report);
+    Ok(report.totals())
+}
+
+/// Runs scenarios, `jobs` at a time.
+fn perform(
+    plan: &Plan,
+    options: &Options,
+    shared: Option<&Session>,
+    scenarios: &[(u16, &'static Scenario)],
+    jobs: usize,
+    report: &Report,
+) {
+    let queue = Mutex::new(scenarios.iter());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        while let Some((number, scenario)) = next() {
+            let lab = Lab {
+                name: scenario.name,
+                number: *number,
+                shared,
+                options,
+                logs: plan.logs.as_deref(),
+            };
+            let start = Instant::now();
+            let result = (scenario.run)(&lab);
+            if let (Some(session), Err(_)) = (shared, &result) {
+                session.forgive(scenario.name);
+            }
+            report.add(scenario.name, start, &result);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..jobs.max(1) {
+            scope.spawn(work);
+        }
+    });
 }
 
 /// The names of the scenarios that a plan runs.

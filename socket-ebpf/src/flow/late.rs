@@ -53,7 +53,7 @@ pub fn orphan(skb: usize, location: u64, now: u64) {
     if !((location >= v4 && location < v4_end) || (location >= v6 && location < v6_end)) {
         return;
     }
-    let Some(buffer) = Packet::of(skb) else { return };
+    let Some(buffer) = Packet::of(skb, Way::In) else { return };
     if buffer.protocol != PROTO_TCP || (buffer.family == FAMILY_IPV6 && settings.ipv6 == 0) {
         return;
     }

@@ -38,7 +38,7 @@ pub fn packet(skb: usize, sock: Sock, way: Way) {
     if !sock.is_inet() {
         return;
     }
-    let Some(packet) = Packet::of(skb) else { return };
+    let Some(packet) = Packet::of(skb, way) else { return };
     if packet.family == socket_common::FAMILY_IPV6 && !ipv6_enabled() {
         return;
     }

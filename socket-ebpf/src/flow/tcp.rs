@@ -174,6 +174,10 @@ fn closed(sock: Sock, old: u8) {
     // SAFETY: as above.
     let flow = unsafe { &mut *flow };
     let now = now();
+    if flow.tuple.local_port == 0 {
+        // A connect that failed before its first packet.
+        flow.tuple = sock.tcp_tuple(SYN_SENT);
+    }
     flow.ended = now;
     flow.tcp.state = old;
     flow.tcp.error = field::<u32>(sock.0, at::sock_sk_err());

@@ -72,7 +72,7 @@ pub fn tp_transmit(ctx: RawTracePointContext) -> i32 {
         return 0;
     }
     *last = [skb as u64, sock.key()];
-    let Some(packet) = Packet::of(skb) else { return 0 };
+    let Some(packet) = Packet::of(skb, Way::Out) else { return 0 };
     // The SYN-ACK of a request socket passed the listener's program.
     if packet.protocol == PROTO_TCP && (state == TIME_WAIT || packet.tcp_flags() & SYN == 0) {
         flow::tcp::packet(&packet, sock, Way::Out);
@@ -94,7 +94,7 @@ pub fn tp_reset(ctx: RawTracePointContext) -> i32 {
         // Seen at the device.
         return 0;
     }
-    let Some(trigger) = Packet::of(skb) else { return 0 };
+    let Some(trigger) = Packet::of(skb, Way::In) else { return 0 };
     // No data, no options.
     let bytes = if trigger.family == FAMILY_IPV4 { 40 } else { 60 };
     if sock.0 != 0 {

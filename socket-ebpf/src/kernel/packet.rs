@@ -24,6 +24,13 @@ pub const RST: u8 = 4;
 const IPV6_HEADER: usize = 40;
 const UDP_HEADER: u32 = 8;
 
+/// No IPv4 route takes less without fragmenting what it carries into absurdly small parts.
+const SMALLEST_MTU: u32 = 576;
+/// Bytes of an IPv6 fragment header.
+const FRAGMENT_HEADER: u32 = 8;
+/// Index of the MTU among the metrics of a route.
+const RTAX_MTU: usize = 1;
+
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
@@ -70,7 +77,7 @@ fn skip_extensions(network: usize) -> (u8, usize) {
 impl Packet {
     /// Reads the headers of a buffer that carries TCP or UDP; `None` for anything else.
     #[inline(always)]
-    pub fn of(skb: usize) -> Option<Self> {
+    pub fn of(skb: usize, way: Way) -> Option<Self> {
         let head: usize = field(skb, at::sk_buff_head());
         let network_offset: u16 = field(skb, at::sk_buff_network_header());
         let data: usize = field(skb, at::sk_buff_data());
@@ -107,6 +114,8 @@ impl Packet {
         let segment: u16 = field(head + end as usize, at::skb_shared_info_gso_size());
         if segment != 0 {
             packet.split(segment as u32);
+        } else if protocol == PROTO_UDP {
+            packet.fragment(way);
         }
         Some(packet)
     }
@@ -139,6 +148,59 @@ impl Packet {
         let segments = (payload + segment - 1) / segment;
         self.packets = segments as u64;
         self.bytes = total as u64 + (segments as u64 - 1) * headers as u64;
+    }
+
+    /// Counts a datagram as the IP fragments that it leaves in, or has come in.
+    #[inline(always)]
+    fn fragment(&mut self, way: Way) {
+        let limit = match way {
+            Way::Out if self.length <= SMALLEST_MTU => 0,
+            Way::Out => self.route_mtu(),
+            Way::In => self.largest_fragment(),
+        };
+        let header = (self.transport - self.network) as u32;
+        // IPv6 fragments have a header more than the whole datagram has.
+        let extra = if self.family == FAMILY_IPV6 { FRAGMENT_HEADER } else { 0 };
+        if limit <= header + extra + 8 || (way == Way::Out && self.length <= limit) {
+            return;
+        }
+        let payload = self.length.wrapping_sub(header);
+        let room = (limit - header - extra) & !7;
+        if room == 0 || payload > 1 << 16 {
+            return;
+        }
+        let fragments = (payload + room - 1) / room;
+        self.packets = fragments as u64;
+        self.bytes = payload as u64 + fragments as u64 * (header + extra) as u64;
+    }
+
+    /// Largest packet that the route of a packet to be sent takes.
+    #[inline(always)]
+    fn route_mtu(&self) -> u32 {
+        // The lowest bit says whether the buffer holds a reference.
+        let route = field::<usize>(self.skb, at::sk_buff__skb_refdst()) & !1;
+        let metrics = field::<usize>(route, at::dst_entry__metrics()) & !3;
+        if metrics != 0 {
+            let set: u32 = read(metrics + RTAX_MTU * 4);
+            if set != 0 {
+                return set;
+            }
+        }
+        field(field(route, at::dst_entry_dev()), at::net_device_mtu())
+    }
+
+    /// Largest fragment that a received datagram was put together from; 0 if it came whole.
+    #[inline(always)]
+    fn largest_fragment(&self) -> u32 {
+        let within = if self.family == FAMILY_IPV4 {
+            at::inet_skb_parm_frag_max_size()
+        } else {
+            at::inet6_skb_parm_frag_max_size()
+        };
+        match (at::sk_buff_cb(), within) {
+            (Some(cb), Some(within)) => read::<u16>(self.skb + cb + within) as u32,
+            _ => 0,
+        }
     }
 
     /// TCP flags.

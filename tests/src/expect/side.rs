@@ -62,13 +62,13 @@ impl Side {
     /// A UDP socket that sent first, and was closed.
     pub fn sender(puppet: &Puppet, local: SocketAddr, remote: SocketAddr) -> Self {
         let side = Self::of(puppet, Transport::Udp, local, remote, Direction::Egress);
-        side.began("send").ended("closed").complete(true)
+        side.began("send").ended("closed").complete(false)
     }
 
     /// A UDP socket that received first, and was closed.
     pub fn receiver(puppet: &Puppet, local: SocketAddr, remote: SocketAddr) -> Self {
         let side = Self::of(puppet, Transport::Udp, local, remote, Direction::Ingress);
-        side.began("receive").ended("closed").complete(true)
+        side.began("receive").ended("closed").complete(false)
     }
 
     /// Any other.
@@ -114,25 +114,13 @@ impl Side {
         Self { ended: Some(ended), ..self }
     }
 
-    /// Its beginning lies in an earlier document of the same flow.
-    #[must_use]
-    pub fn any_beginning(self) -> Self {
-        Self { began: None, complete: None, ..self }
-    }
-
-    /// How it ended is of no interest.
-    #[must_use]
-    pub fn any_ending(self) -> Self {
-        Self { ended: None, ..self }
-    }
-
     /// `event.outcome` is failure.
     #[must_use]
     pub fn failed(self) -> Self {
         Self { outcome: "failure", ..self }
     }
 
-    /// `flow.complete`.
+    /// `flow.complete`: the handshake lies within the record. Never so for UDP.
     #[must_use]
     pub fn complete(self, complete: bool) -> Self {
         Self { complete: Some(complete), ..self }

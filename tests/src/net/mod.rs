@@ -7,6 +7,7 @@ pub mod ethtool;
 pub mod link;
 mod namespace;
 mod netlink;
+pub mod watch;
 pub mod xdp;
 
 pub use namespace::Netns;

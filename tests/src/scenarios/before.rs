@@ -20,6 +20,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     }),
     Scenario::own("before/listener", listener),
     Scenario::own("before/udp_server", udp_server),
+    Scenario::own("before/another_agent", another_agent),
 ];
 
 /// Owner and direction of a connection are known though its beginning was not seen; what crossed it
@@ -78,4 +79,20 @@ fn udp_server(lab: &Lab<'_>) -> Result<()> {
     session.expect(lab.name, &one, &place.capture)?;
     session.expect(lab.name, &two, &place.capture)?;
     session.stop().map(drop)
+}
+
+/// Two agents do not disturb each other.
+fn another_agent(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let agents = [lab.agent(Timeouts::default())?, lab.agent(Timeouts::default())?];
+    let pair = Pair::meet(lab, &place, Family::V4)?;
+    pair.echo(500)?;
+    pair.close_client_first()?;
+    let (client, server) = pair.sides("fin_local", "fin_remote")?;
+    for session in agents {
+        session.expect(lab.name, &client, &place.capture)?;
+        session.expect(lab.name, &server, &place.capture)?;
+        session.stop()?;
+    }
+    Ok(())
 }

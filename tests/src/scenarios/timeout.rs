@@ -5,8 +5,8 @@ use anyhow::Result;
 use super::{Scenario, pair::Pair};
 use crate::{
     agent::Timeouts,
-    capture::{Seen, Transport},
-    expect::{Direction, Side},
+    capture::Seen,
+    expect::Side,
     lab::Lab,
     place::{Family, Place},
     puppet::PATIENCE,
@@ -34,7 +34,6 @@ fn idle_tcp(lab: &Lab<'_>) -> Result<()> {
     let pair = Pair::meet(lab, &place, Family::V4)?;
     pair.echo(300)?;
     let (client, server) = pair.sides("idle", "idle")?;
-    let [client, server] = [client, server].map(|side| side.complete(false));
     session.expect(lab.name, &client, &place.capture)?;
     session.expect(lab.name, &server, &place.capture)?;
     let then = [seen(&place, &client)?, seen(&place, &server)?];
@@ -42,7 +41,7 @@ fn idle_tcp(lab: &Lab<'_>) -> Result<()> {
     pair.echo(4000)?;
     pair.close_client_first()?;
     let [client, server] =
-        [client.ended("fin_local"), server.ended("fin_remote")].map(Side::any_beginning);
+        [client.ended("fin_local"), server.ended("fin_remote")].map(|side| side.complete(false));
     session.expect_nth(lab.name, &client, 1, || Ok(seen(&place, &client)?.since(then[0])))?;
     session.expect_nth(lab.name, &server, 1, || Ok(seen(&place, &server)?.since(then[1])))?;
     session.stop().map(drop)
@@ -61,7 +60,6 @@ fn idle_udp(lab: &Lab<'_>) -> Result<()> {
     exchange(10)?;
     let one = Side::sender(&client, at_client.local, at_server.local).ended("idle");
     let two = Side::receiver(&server, at_server.local, at_client.local).ended("idle");
-    let [one, two] = [one, two].map(|side| side.complete(false));
     session.expect(lab.name, &one, &place.capture)?;
     session.expect(lab.name, &two, &place.capture)?;
     let then = [seen(&place, &one)?, seen(&place, &two)?];
@@ -70,7 +68,7 @@ fn idle_udp(lab: &Lab<'_>) -> Result<()> {
     exchange(30)?;
     client.close(at_client)?;
     server.close(at_server)?;
-    let [one, two] = [one, two].map(|side| side.ended("closed").any_beginning());
+    let [one, two] = [one, two].map(|side| side.ended("closed"));
     session.expect_nth(lab.name, &one, 1, || Ok(seen(&place, &one)?.since(then[0])))?;
     session.expect_nth(lab.name, &two, 1, || Ok(seen(&place, &two)?.since(then[1])))?;
     session.stop().map(drop)
@@ -100,16 +98,13 @@ fn sigterm(lab: &Lab<'_>) -> Result<()> {
     sender.send_to(at_sender, 40, at_receiver.local)?;
     receiver.receive(at_receiver, 40)?;
 
-    let udp = |puppet, local, remote, direction| {
-        Side::of(puppet, Transport::Udp, local, remote, direction).complete(false)
-    };
     let (here, there) = (at_sender.local, at_receiver.local);
     let (client, server) = open.sides("idle", "idle")?;
     let mut sides = vec![
-        client.complete(false).any_ending(),
-        server.complete(false).any_ending(),
-        udp(sender, here, there, Direction::Egress).began("send"),
-        udp(receiver, there, here, Direction::Ingress).began("receive"),
+        client,
+        server,
+        Side::sender(sender, here, there).ended("idle"),
+        Side::receiver(receiver, there, here).ended("idle"),
     ];
     sides.extend([closed_client, closed_server]);
     let truth = sides

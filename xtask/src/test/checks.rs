@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::{Report, step};
 use crate::{build, command, deny, paths::Paths, pins::Pins, ui};
@@ -63,7 +63,7 @@ fn fetch_advisories(paths: &Paths, pins: &Pins) -> Result<()> {
     let deny = deny::ensure(paths, pins)?;
     let mut fetch = in_root(paths, command::foreign(deny));
     fetch.args(["--config", "deny.toml", "fetch", "db"]).env("GIT_TERMINAL_PROMPT", "0");
-    command::output(&mut fetch).map(|_| ()).context("fetch it")
+    command::output(&mut fetch).map(|_| ())
 }
 
 fn in_root(paths: &Paths, mut command: Command) -> Command {

@@ -154,10 +154,10 @@ mod tests {
     #[test]
     fn a_test_that_says_it_skipped_did_not_pass() {
         let text = "test a ... ok\ntest b ... ok\n\nsuccesses:\n\n---- a stdout ----\nskipped: no \
-                    ../shared here\nskipped: again\n\n---- b stdout ----\nchatter\n\n\nsuccesses:\n    \
+                    schema here\nskipped: again\n\n---- b stdout ----\nchatter\n\n\nsuccesses:\n    \
                     a\n    b\n\ntest result: ok. 2 passed; 0 failed; 0 ignored\n";
         let mut row = Row::new("unit tests", "");
-        row.skip("a", "no ../shared here");
+        row.skip("a", "no schema here");
         row.tally.passed = 1;
         let (parsed, shown) = parse(text);
         assert_eq!(parsed, row);

@@ -29,12 +29,7 @@ pub(crate) struct Toolchain {
 impl Toolchain {
     /// Its cargo, cut off from the toolchain that runs this program.
     pub(crate) fn cargo(&self) -> Command {
-        let mut cargo = command::foreign(&self.cargo);
-        cargo.env("CARGO", &self.cargo).env("RUSTC", &self.rustc);
-        if !self.nightly {
-            cargo.env("RUSTC_BOOTSTRAP", "1");
-        }
-        cargo
+        self.configure(command::foreign(&self.cargo))
     }
 
     /// Whether it comes with the linter.
@@ -42,16 +37,19 @@ impl Toolchain {
         ["cargo-clippy", "clippy-driver"].iter().all(|tool| self.dir().join(tool).is_file())
     }
 
-    /// The subcommand of its own linter, whatever else is in PATH.
+    /// Its own linter, whatever else is in PATH; the first argument is the one cargo would give.
     pub(crate) fn clippy(&self) -> Command {
-        let mut clippy = self.cargo();
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::iter::once(self.dir().to_owned()).chain(std::env::split_paths(&path));
-        if let Ok(path) = std::env::join_paths(path) {
-            clippy.env("PATH", path);
-        }
+        let mut clippy = self.configure(command::foreign(self.dir().join("cargo-clippy")));
         clippy.arg("clippy");
         clippy
+    }
+
+    fn configure(&self, mut command: Command) -> Command {
+        command.env("CARGO", &self.cargo).env("RUSTC", &self.rustc);
+        if !self.nightly {
+            command.env("RUSTC_BOOTSTRAP", "1");
+        }
+        command
     }
 
     fn dir(&self) -> &Path {
@@ -59,8 +57,8 @@ impl Toolchain {
     }
 }
 
-/// Finds the compiler, or installs what makes one: a rustup toolchain comes before the
-/// distribution's, and one that is there before one that must be fetched.
+/// Finds the compiler, or installs what makes one: a rustup toolchain that is complete comes before
+/// the distribution's; where there is neither, packages come before changing a rustup toolchain.
 pub(crate) fn ensure(paths: &Paths, pins: &Pins) -> Result<Toolchain> {
     let llvm = pins.ebpf.llvm;
     let rejected = match rustup::find(llvm) {
@@ -71,16 +69,17 @@ pub(crate) fn ensure(paths: &Paths, pins: &Pins) -> Result<Toolchain> {
         Ok(toolchain) => return Ok(toolchain),
         Err(rejection) => rejection,
     };
-    if let Some(toolchain) = rustup::add_sources(&rejected, llvm) {
-        return Ok(toolchain);
-    }
     let mut reasons: Vec<String> =
         rejected.iter().map(|(name, rejection)| format!("rustup's {name} {rejection}")).collect();
     reasons.push(format!("/usr/bin/rustc {unpackaged}"));
     let reasons = reasons.join("; ");
-    match distribution::install(paths, pins, &reasons) {
-        Ok(toolchain) => Ok(toolchain),
-        Err(error) => bail!(
+    let error = match distribution::install(paths, pins, &reasons) {
+        Ok(toolchain) => return Ok(toolchain),
+        Err(error) => error,
+    };
+    match rustup::add_sources(&rejected, llvm) {
+        Some(toolchain) => Ok(toolchain),
+        None => bail!(
             "no compiler for eBPF, which needs LLVM {llvm} and the sources of core ({reasons}): \
              run `rustup toolchain install {name} --component rust-src`, or as root on Debian \
              `apt-get install --no-install-recommends {packages}` (tried: {error:#})",
