@@ -14,3 +14,4 @@ mod object;
 mod structure;
 mod table;
 mod targets;
+mod verifier;

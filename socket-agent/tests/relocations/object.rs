@@ -20,8 +20,7 @@ pub(crate) enum Kind {
 /// One relocation.
 #[derive(Clone, Debug)]
 pub(crate) struct Relocation {
-    pub(crate) section: String,
-    /// Index of the section in the file.
+    /// Number of the section in the file.
     pub(crate) section_index: usize,
     /// Of the instruction, bytes from the start of the section.
     pub(crate) at: usize,
@@ -61,7 +60,6 @@ pub(crate) fn relocations() -> Vec<Relocation> {
                 other => panic!("{section}: {field}: unexpected kind of relocation {other}"),
             };
             found.push(Relocation {
-                section: section.to_owned(),
                 section_index: section_index.unwrap_or_else(|| panic!("no section {section}")),
                 at: u32_at(record, 0) as usize,
                 kind,
