@@ -50,7 +50,7 @@ fn parse(text: &str) -> Result<BTreeMap<String, Vec<Field>>, String> {
 }
 
 fn symbol(name: &str, field: &Field) -> String {
-    format!("{name}_{}", field.path.join("_"))
+    format!("{name}_{}", field.path.join("_").trim_start_matches('_'))
 }
 
 /// Rust declarations: for each field `offset of it, or None where this kernel lacks it`.

@@ -45,10 +45,10 @@ pub static EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
 #[map]
 pub static COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNTERS, 0);
 
-/// The buffer and socket that the transmit hook counted last on each CPU: stacked devices show them
-/// again.
+/// The buffer, socket and device that the transmit hook counted last on each CPU: stacked devices
+/// show the first two again.
 #[map]
-pub static LAST_SENT: PerCpuArray<[u64; 2]> = PerCpuArray::with_max_entries(1, 0);
+pub static LAST_SENT: PerCpuArray<[u64; 3]> = PerCpuArray::with_max_entries(1, 0);
 
 /// A flow of zeroes: what new table entries are made from, so that no program needs one on its
 /// stack.

@@ -66,12 +66,13 @@ pub fn tp_transmit(ctx: RawTracePointContext) -> i32 {
     let Some(last) = LAST_SENT.get_ptr_mut(0) else { return 0 };
     // SAFETY: a valid element of this CPU.
     let last = unsafe { &mut *last };
-    // A device stacked on another shows the same buffer twice. A buffer's address alone would not
-    // do: the next reply is likely to be built in the memory of the last one.
-    if last[0] == skb as u64 && last[1] == sock.key() {
+    // A device stacked on another shows the same buffer again. The addresses alone would not do: the
+    // next reply of the same socket is likely to be built in the memory of the last one.
+    let device: u64 = field(skb, at::sk_buff_dev());
+    if last[0] == skb as u64 && last[1] == sock.key() && last[2] != device {
         return 0;
     }
-    *last = [skb as u64, sock.key()];
+    *last = [skb as u64, sock.key(), device];
     let Some(packet) = Packet::of(skb, Way::Out) else { return 0 };
     // The SYN-ACK of a request socket passed the listener's program.
     if packet.protocol == PROTO_TCP && (state == TIME_WAIT || packet.tcp_flags() & SYN == 0) {

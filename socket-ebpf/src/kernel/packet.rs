@@ -178,8 +178,8 @@ impl Packet {
     #[inline(always)]
     fn route_mtu(&self) -> u32 {
         // The lowest bit says whether the buffer holds a reference.
-        let route = field::<usize>(self.skb, at::sk_buff__skb_refdst()) & !1;
-        let metrics = field::<usize>(route, at::dst_entry__metrics()) & !3;
+        let route = field::<usize>(self.skb, at::sk_buff_skb_refdst()) & !1;
+        let metrics = field::<usize>(route, at::dst_entry_metrics()) & !3;
         if metrics != 0 {
             let set: u32 = read(metrics + RTAX_MTU * 4);
             if set != 0 {

@@ -99,12 +99,12 @@ fn sigterm(lab: &Lab<'_>) -> Result<()> {
     receiver.receive(at_receiver, 40)?;
 
     let (here, there) = (at_sender.local, at_receiver.local);
-    let (client, server) = open.sides("idle", "idle")?;
+    let (client, server) = open.sides("open", "open")?;
     let mut sides = vec![
         client,
         server,
-        Side::sender(sender, here, there).ended("idle"),
-        Side::receiver(receiver, there, here).ended("idle"),
+        Side::sender(sender, here, there).ended("open"),
+        Side::receiver(receiver, there, here).ended("open"),
     ];
     sides.extend([closed_client, closed_server]);
     let truth = sides

@@ -51,6 +51,8 @@ pub struct Sensor {
     ring: RingBuf<MapData>,
     unknown_records: u64,
     missed_before: u64,
+    /// The counter of spilled flows when they were last taken.
+    spilled: u64,
 }
 
 impl Sensor {
@@ -92,7 +94,7 @@ impl Sensor {
             });
         }
         Ok((
-            Self { ebpf: Some(ebpf), tables, ring, unknown_records: 0, missed_before: 0 },
+            Self { ebpf: Some(ebpf), tables, ring, unknown_records: 0, missed_before: 0, spilled: 0 },
             degraded,
         ))
     }
@@ -119,6 +121,12 @@ impl Sensor {
     ///
     /// The kernel refuses the read.
     pub fn take_spilled(&mut self, mut each: impl FnMut(Flow)) -> Result<(), SensorError> {
+        // Walking the table costs far more than reading the counter, and it is nearly always empty.
+        let spilled = self.tables.count(Counter::Spilled);
+        if spilled == self.spilled {
+            return Ok(());
+        }
+        self.spilled = spilled;
         self.tables.spill.take_all(|_, flow| each(flow))
     }
 
