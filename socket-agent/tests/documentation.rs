@@ -1,0 +1,123 @@
+//! What `docs/` says, held against the code.
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use socket_agent::config;
+use socket_common::Counter;
+
+const LOSSES: &str = include_str!("../../docs/losses.md");
+const DOCUMENTS: &str = include_str!("../../docs/documents.md");
+const OTHERS: &str = concat!(
+    include_str!("../../docs/counting.md"),
+    include_str!("../../docs/hook-sets.md"),
+    include_str!("../../docs/ownership.md"),
+    include_str!("../../ci/socket-agent.yml"),
+);
+
+/// Where the agent adds names of its own to those of the kernel side.
+const LOGGED: [&str; 2] =
+    [include_str!("../src/run/agent.rs"), include_str!("../src/sensor/ebpf/load.rs")];
+
+/// Rows of tables whose first column is a single word as code: that word, and the other columns.
+fn rows(text: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
+    text.lines().filter_map(|line| {
+        let (name, rest) = line.strip_prefix("| `")?.split_once("` |")?;
+        let columns = rest.trim_end_matches('|').split('|').map(str::trim).collect();
+        Some((name, columns))
+    })
+}
+
+/// Names at the start of a pair: `("name", value)`, which is not the call of a function.
+fn named(source: &str) -> impl Iterator<Item = &str> {
+    source.match_indices("(\"").filter_map(|(at, _)| {
+        let called = source[..at].ends_with(|before: char| before.is_alphanumeric());
+        let (name, _) = source[at + 2..].split_once("\",")?;
+        let plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        (!called && plain && !name.is_empty()).then_some(name)
+    })
+}
+
+#[test]
+fn losses_describes_every_counter_and_no_other() {
+    let documented: BTreeSet<&str> = rows(LOSSES).map(|(name, _)| name).collect();
+    let kernel = Counter::ALL.iter().map(|(_, name)| *name);
+    let logged: BTreeSet<&str> = kernel.chain(LOGGED.into_iter().flat_map(named)).collect();
+    assert!(logged.contains("process_evicted") && logged.contains("programs_missed"), "{logged:?}");
+    assert_eq!(documented, logged);
+}
+
+#[test]
+fn losses_says_of_each_counter_whether_it_is_one() {
+    for (counter, name) in Counter::ALL {
+        let (_, columns) = rows(LOSSES).find(|(known, _)| *known == name).unwrap();
+        let said = if counter.is_loss() { "yes" } else { "no" };
+        assert_eq!(columns[1], said, "{name}");
+    }
+}
+
+#[test]
+fn options_that_have_an_effect_are_described() {
+    for option in config::options().into_iter().filter(|option| option.used) {
+        let described = [OTHERS, LOSSES, DOCUMENTS].iter().any(|text| text.contains(option.key));
+        assert!(described, "{} is neither in ci/socket-agent.yml nor in docs/", option.key);
+    }
+}
+
+/// Dotted names of the values in a JSON object.
+fn leaves(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                leaves(value, &path, found);
+            }
+        }
+        _ => {
+            found.insert(path.to_owned());
+        }
+    }
+}
+
+/// The golden documents have every field that there is.
+#[test]
+fn fields_of_our_own_are_described() {
+    let mut fields = BTreeSet::new();
+    for golden in [
+        include_str!("../src/event/testdata/tcp6_ingress_container.json"),
+        include_str!("../src/event/testdata/tcp_egress.json"),
+        include_str!("../src/event/testdata/udp_unowned.json"),
+    ] {
+        let document: Value = serde_json::from_str(golden).unwrap();
+        leaves(&document["system"]["audit"]["socket"], "", &mut fields);
+        leaves(&document["flow"], "flow", &mut fields);
+    }
+    assert!(fields.contains("tcp.connect_ns") && fields.contains("cgroup.path"), "{fields:?}");
+    for field in fields {
+        assert!(DOCUMENTS.contains(&format!("`{field}`")), "{field} is not in documents.md");
+    }
+}
+
+/// Values of `began`, `ended` and `owner` in golden documents, and all that the code can name.
+#[test]
+fn values_of_our_own_are_described() {
+    let flow = include_str!("../src/event/flow.rs");
+    let ended = include_str!("../src/event/ended.rs");
+    let values = |source: &'static str, from: &str| -> Vec<&'static str> {
+        let start = source.find(from).unwrap();
+        let body = &source[start..];
+        let body = &body[..body.find("\n}").unwrap()];
+        body.split('"').skip(1).step_by(2).collect()
+    };
+    let mut all = values(flow, "fn began_name");
+    all.extend(values(flow, "fn rank_name"));
+    all.extend(values(ended, "fn state_name"));
+    let names = ended.find("fn name").unwrap();
+    let names = &ended[names..names + ended[names..].find("\n    }").unwrap()];
+    all.extend(names.split('"').skip(1).step_by(2));
+    assert!(all.contains(&"midway") && all.contains(&"first_io") && all.contains(&"cancelled"));
+    for value in all {
+        assert!(DOCUMENTS.contains(&format!("`{value}`")), "{value} is not in documents.md");
+    }
+}

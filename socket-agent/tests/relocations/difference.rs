@@ -1,0 +1,26 @@
+//! Where kernels differ from what the programs are written for. Each row is known and meant; the
+//! tests fail on any other.
+
+/// What one kernel lacks.
+#[derive(Debug, Default)]
+pub(crate) struct Differences {
+    /// Fields that are not there, or of another kind. The programs read them as zero.
+    pub(crate) absent: &'static [&'static str],
+    /// Fields that are bit fields, and by how many bytes the loader's offset is too small: it gives
+    /// that of the storage unit, not that of the byte the field begins in. The programs read these
+    /// wrong.
+    pub(crate) bits: &'static [(&'static str, u64)],
+}
+
+/// The field `start_boottime` had this name before 5.5.
+const OLD_START: &str = "task_struct.real_start_time";
+
+/// Kernels that have all fields.
+pub(crate) const CURRENT: Differences = Differences { absent: &[OLD_START], bits: &[] };
+
+/// Before 5.5 (`kernfs_node.id` was a union, so processes have no cgroup id) and 5.6 (`sk_protocol`
+/// was a bit field, so sockets are taken for those of another protocol).
+pub(crate) const BEFORE_5_5: Differences = Differences {
+    absent: &["kernfs_node.id", "task_struct.start_boottime"],
+    bits: &[("sock.sk_protocol", 1)],
+};

@@ -1,0 +1,79 @@
+//! The object in the hands of the loader.
+
+use aya_obj::{Function, Object, btf::Btf};
+use socket_agent::sensor::ebpf::OBJECT;
+
+use crate::object::{Kind, Relocation};
+
+/// `BPF_LD | BPF_IMM | BPF_DW`: takes two instructions.
+const LOAD_IMMEDIATE: u8 = 0x18;
+/// `BPF_ALU64 | BPF_MOV | BPF_K`
+const MOVE_64: u8 = 0xb7;
+/// `BPF_ALU | BPF_MOV | BPF_K`
+const MOVE_32: u8 = 0xb4;
+
+/// What a relocation came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Value(u64),
+    /// An instruction that the verifier refuses, unless it sees that it is never reached.
+    Poisoned,
+}
+
+/// The programs, before or after relocation.
+pub(crate) struct Programs(Object);
+
+impl Programs {
+    /// As they are in the file.
+    pub(crate) fn parse() -> Self {
+        Self(Object::parse(OBJECT).unwrap())
+    }
+
+    /// Fitted to a kernel.
+    pub(crate) fn fitted(target: &[u8]) -> Self {
+        let target = Btf::parse(target, object::Endianness::Little).unwrap();
+        let mut programs = Self::parse();
+        programs.0.relocate_btf(&target).unwrap();
+        programs
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Function> {
+        self.0.functions.values()
+    }
+
+    /// The program that a relocation belongs to.
+    pub(crate) fn function(&self, relocation: &Relocation) -> &Function {
+        self.all()
+            .find(|function| {
+                let end = function.section_offset + function.instructions.len() * 8;
+                function.section_index.0 == relocation.section_index
+                    && (function.section_offset..end).contains(&relocation.at)
+            })
+            .unwrap_or_else(|| panic!("in no program: {relocation:?}"))
+    }
+
+    /// What the instruction puts into its register; `None` if it does anything else.
+    pub(crate) fn immediate(&self, relocation: &Relocation) -> Option<u64> {
+        let function = self.function(relocation);
+        let index = (relocation.at - function.section_offset) / 8;
+        let instruction = &function.instructions[index];
+        match instruction.code {
+            MOVE_32 => Some(u64::from(instruction.imm as u32)),
+            MOVE_64 => Some(i64::from(instruction.imm) as u64),
+            // The source register says whether it is a number, or a map and the like.
+            LOAD_IMMEDIATE if instruction.src_reg() == 0 => {
+                let high = function.instructions[index + 1].imm;
+                Some(u64::from(instruction.imm as u32) | u64::from(high as u32) << 32)
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn outcome(&self, relocation: &Relocation) -> Outcome {
+        match self.immediate(relocation) {
+            Some(value) => Outcome::Value(value),
+            None if relocation.kind == Kind::Offset => Outcome::Poisoned,
+            None => panic!("a question without an answer: {relocation:?}"),
+        }
+    }
+}

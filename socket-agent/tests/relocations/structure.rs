@@ -1,0 +1,135 @@
+//! The object as it is, whatever the kernel.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SectionKind};
+use socket_agent::sensor::ebpf::OBJECT;
+
+use crate::{
+    elf, loader,
+    object::{Kind, relocations},
+    table,
+};
+
+/// Fields of the table that no program reads. They cost nothing, and are to go or to be used.
+const UNUSED: &[&str] = &[
+    "signal_struct.group_exit_code",
+    "sk_buff.data_len",
+    "sk_buff.protocol",
+    "sk_buff.transport_header",
+    "skb_shared_info.gso_type",
+    "task_struct.flags",
+];
+
+#[test]
+fn relocations_name_exactly_the_fields_of_the_table() {
+    let table: BTreeSet<String> = table::fields().into_keys().map(str::to_owned).collect();
+    let used = |kind| -> BTreeSet<String> {
+        let all = relocations().into_iter();
+        all.filter(|relocation| relocation.kind == kind).map(|found| found.field).collect()
+    };
+    let (offsets, exists) = (used(Kind::Offset), used(Kind::Exists));
+    assert_eq!(offsets, exists, "each field is read where it is known to exist");
+    assert_eq!(offsets.difference(&table).count(), 0, "a field that is not in relocations.txt");
+    let unused: Vec<&str> = table.difference(&offsets).map(String::as_str).collect();
+    assert_eq!(unused, UNUSED, "fields of relocations.txt that no program reads");
+}
+
+/// An accessor that LLVM had merged with that of another field would leave an instruction that holds
+/// the value of one of them, or none.
+#[test]
+fn each_relocation_stands_at_an_instruction_that_holds_its_value() {
+    let program = loader::Programs::parse();
+    let mut places = BTreeSet::new();
+    for relocation in relocations() {
+        let place = (relocation.section_index, relocation.at);
+        assert!(places.insert(place), "two relocations of one instruction: {relocation:?}");
+        assert_eq!(program.immediate(&relocation), Some(relocation.local), "{relocation:?}");
+    }
+    assert!(!places.is_empty());
+}
+
+/// The accessors look whether a field exists before they use its offset, in the same program.
+#[test]
+fn every_program_that_uses_an_offset_asks_whether_it_exists() {
+    let programs = loader::Programs::parse();
+    let mut by_program: BTreeMap<(String, String), BTreeMap<Kind, u32>> = BTreeMap::new();
+    for relocation in relocations() {
+        let program = programs.function(&relocation).name.clone();
+        let kinds = by_program.entry((program, relocation.field)).or_default();
+        *kinds.entry(relocation.kind).or_default() += 1;
+    }
+    for ((program, field), kinds) in by_program {
+        assert!(kinds.contains_key(&Kind::Offset), "{program}: {field}: only asked for");
+        assert!(kinds.contains_key(&Kind::Exists), "{program}: {field}: not asked for");
+    }
+}
+
+/// A global of an accessor that is still a symbol is a load the back end made no relocation of.
+#[test]
+fn nothing_is_left_to_link() {
+    let file = elf::parse(OBJECT);
+    let undefined: Vec<&str> = file
+        .symbols()
+        .filter(|symbol| symbol.is_undefined())
+        .filter_map(|symbol| symbol.name().ok())
+        .filter(|name| !name.is_empty())
+        .collect();
+    assert!(undefined.is_empty(), "{undefined:?}");
+}
+
+/// Functions of the compiler's run-time library that programs call. Each is a loop, which kernels
+/// before 5.3 refuse, and a call, which kernels before 4.16 do not know.
+const CALLED: &[&str] = &["memmove", "memset"];
+
+/// Kernels before 5.2 know no global data.
+#[test]
+fn programs_refer_to_no_data_but_maps() {
+    let file = elf::parse(OBJECT);
+    for section in file.sections() {
+        let name = section.name().unwrap();
+        let data = [".data", ".rodata", ".bss"].iter().any(|data| name.starts_with(data));
+        assert!(!data || section.size() == 0, "{name} holds {} bytes", section.size());
+    }
+    let maps = file.section_by_name("maps").unwrap().index();
+    let functions = file.section_by_name(".text").unwrap().index();
+    let mut called = BTreeSet::new();
+    for section in file.sections().filter(|section| section.kind() == SectionKind::Text) {
+        let name = section.name().unwrap();
+        for (at, relocation) in section.relocations() {
+            let object::RelocationTarget::Symbol(index) = relocation.target() else {
+                panic!("{name}: {at:#x}: {relocation:?}")
+            };
+            let symbol = file.symbol_by_index(index).unwrap();
+            let target = symbol.name().unwrap();
+            let place = symbol.section_index();
+            if place == Some(functions) {
+                println!("{name}: calls {target}");
+                called.insert(target);
+            } else {
+                assert_eq!(place, Some(maps), "{name}: {at:#x}: {target} is no map");
+            }
+        }
+    }
+    assert_eq!(called.into_iter().collect::<Vec<_>>(), CALLED);
+}
+
+/// Most instructions that a kernel before 5.2 takes.
+const LARGEST: usize = 4096;
+
+#[test]
+fn programs_are_of_bounded_size() {
+    let programs = loader::Programs::parse();
+    let relocations = relocations();
+    println!("{:>12} {:>11} program", "instructions", "relocations");
+    for function in programs.all() {
+        let own = relocations
+            .iter()
+            .filter(|relocation| programs.function(relocation).name == function.name)
+            .count();
+        let instructions = function.instructions.len();
+        println!("{instructions:>12} {own:>11} {}", function.name);
+        assert!(instructions <= LARGEST, "{}: {instructions} instructions", function.name);
+    }
+    println!("{:>12} {:>11} all", "", relocations.len());
+}
