@@ -76,12 +76,10 @@ struct State {
 
 impl Collector {
     pub(super) fn line(&self, line: String) {
-        let mut state = self.lock();
         match serde_json::from_str::<Value>(&line) {
-            Ok(value) if value.is_object() => state.documents.push(Doc(value)),
-            _ => state.garbage.push(line),
+            Ok(value) if value.is_object() => self.lock().documents.push(Doc(value)),
+            _ => self.lock().garbage.push(line),
         }
-        drop(state);
         self.arrived.notify_all();
     }
 

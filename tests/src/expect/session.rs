@@ -175,9 +175,21 @@ impl Session {
         found
     }
 
+    /// The document of one end, after `earlier` ones of it. Each document is looked at once: a look
+    /// at all of them for every new one would keep the agent waiting for its reader.
     fn find(&self, side: &Side, earlier: usize) -> Result<Doc> {
+        let (mut looked_at, mut passed) = (0, 0);
         let found = self.agent.wait_for(PATIENCE, |documents| {
-            documents.iter().filter(|doc| is_of(doc, side)).nth(earlier).cloned()
+            while let Some(doc) = documents.get(looked_at) {
+                looked_at += 1;
+                if is_of(doc, side) {
+                    passed += 1;
+                    if passed > earlier {
+                        return Some(doc.clone());
+                    }
+                }
+            }
+            None
         });
         let Some(doc) = found else {
             let pair = Pair::new(side.transport, side.local, side.remote);
