@@ -18,6 +18,9 @@ use crate::{
     maps::{FLOWS, OWNERS, PENDING, count},
 };
 
+/// Longer than an interrupt takes, shorter than a socket lives, nanoseconds.
+const A_MOMENT: u64 = 10_000_000;
+
 /// A TCP packet that `sock` sends or receives.
 #[inline(always)]
 pub fn packet(packet: &Packet, sock: Sock, way: Way) {
@@ -111,6 +114,14 @@ pub fn state_changed(sock: Sock, old: u8, new: u8) {
 #[inline(always)]
 fn opened(sock: Sock) {
     let now = now();
+    if let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) {
+        // SAFETY: entries stay readable for the run of a program.
+        let flow = unsafe { &*flow };
+        // The same change, seen by the other copy of the hook a moment ago.
+        if flow.tuple.local_port == 0 && now.wrapping_sub(flow.first) < A_MOMENT {
+            return;
+        }
+    }
     discard_stale(sock, now);
     // Ports are not chosen yet: an empty tuple is filled in by the first packet.
     let tuple = Tuple::default();
@@ -138,7 +149,9 @@ fn established(sock: Sock, old: u8) {
             || flow.began != Began::Accept as u8
             || flow.tuple == sock.tcp_tuple(ESTABLISHED)
         {
-            flow.tcp.connect_ns = now.wrapping_sub(flow.first);
+            if flow.tcp.connect_ns == 0 {
+                flow.tcp.connect_ns = now.wrapping_sub(flow.first);
+            }
             return;
         }
     }

@@ -22,6 +22,15 @@ pub fn tp_state(ctx: RawTracePointContext) -> i32 {
     0
 }
 
+/// As [`tp_state`]: sees the changes that interrupt it.
+#[raw_tracepoint(tracepoint = "inet_sock_set_state")]
+#[inline(always)]
+pub fn tp_state_again(ctx: RawTracePointContext) -> i32 {
+    let sock = Sock(ctx.arg::<u64>(0) as usize);
+    flow::tcp::state_changed(sock, ctx.arg::<u64>(1) as u8, ctx.arg::<u64>(2) as u8);
+    0
+}
+
 /// (sk): data was copied to the receiver, in its own context. Kernel 4.16.
 #[raw_tracepoint(tracepoint = "tcp_rcv_space_adjust")]
 #[inline(always)]

@@ -59,7 +59,9 @@ pub(super) fn connect(address: SocketAddr) -> Result<Socket> {
 /// Connects from a local address, any port.
 pub(super) fn connect_from(local: IpAddr, address: SocketAddr) -> Result<Socket> {
     let socket = tcp(address)?;
-    socket.bind(&SocketAddr::new(local, 0).into()).with_context(|| format!("binding to {local}"))?;
+    socket
+        .bind(&SocketAddr::new(local, 0).into())
+        .with_context(|| format!("binding to {local}"))?;
     socket.connect(&address.into()).with_context(|| format!("connecting to {address}"))?;
     Ok(socket)
 }

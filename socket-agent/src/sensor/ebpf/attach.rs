@@ -46,20 +46,29 @@ pub(super) fn all(
     places: &Places<'_>,
 ) -> Result<Vec<Degraded>, SensorError> {
     let mut degraded = Vec::new();
-    for program in programs {
-        let effect = match program.when {
-            When::Required => "",
-            When::Wanted(effect) => effect,
-            When::RepliesHidden(effect) if places.prototypes.hides_replies() => effect,
-            When::Ipv6 if places.ipv6 => "IPv6 is not counted",
-            When::Arguments if arguments_match(program, places) => {
-                "the first to send or receive owns an accepted connection"
+    let mut attached: Vec<&str> = Vec::new();
+    let mut wanted_by_arguments: Option<(String, &'static str)> = None;
+    for program in programs.iter().filter(|program| places.ipv6 || !program.ipv6) {
+        let by_cgroup = attached.contains(&"cgroup_egress");
+        match program.when {
+            When::InsteadOf(name) if attached.contains(&name) => continue,
+            When::RepliesHidden(_) if !by_cgroup || !places.prototypes.hides_replies() => continue,
+            When::Arguments(effect) if !arguments_match(program, places) => {
+                wanted_by_arguments = Some((describe(program), effect));
+                continue;
             }
-            When::RepliesHidden(_) | When::Ipv6 | When::Arguments => continue,
+            _ => {}
+        }
+        let reason = match one(ebpf, program, places) {
+            Ok(()) => {
+                attached.push(program.name);
+                continue;
+            }
+            Err(reason) => reason,
         };
-        if let Err(reason) = one(ebpf, program, places) {
-            let hook = describe(program);
-            if program.when == When::Required {
+        let hook = describe(program);
+        match program.when {
+            When::Required | When::InsteadOf(_) => {
                 return Err(SensorError::Hook {
                     set: places.set,
                     hook,
@@ -67,8 +76,19 @@ pub(super) fn all(
                     remedy: "run `socket-agent doctor` to see which sets this kernel can carry",
                 });
             }
-            degraded.push(Degraded { hook, reason, effect });
+            When::Wanted(effect) | When::RepliesHidden(effect) | When::Arguments(effect) => {
+                degraded.push(Degraded { hook, reason, effect });
+            }
+            When::Preferred => {
+                log::info!(target: "sensor", "{hook} not attached, using another hook: {reason}");
+            }
         }
+    }
+    let any_form =
+        programs.iter().any(|p| matches!(p.when, When::Arguments(_)) && attached.contains(&p.name));
+    if let (Some((hook, effect)), false) = (wanted_by_arguments, any_form) {
+        let reason = "the function has arguments that no program was written for".to_owned();
+        degraded.push(Degraded { hook, reason, effect });
     }
     Ok(degraded)
 }

@@ -94,7 +94,14 @@ impl Sensor {
             });
         }
         Ok((
-            Self { ebpf: Some(ebpf), tables, ring, unknown_records: 0, missed_before: 0, spilled: 0 },
+            Self {
+                ebpf: Some(ebpf),
+                tables,
+                ring,
+                unknown_records: 0,
+                missed_before: 0,
+                spilled: 0,
+            },
             degraded,
         ))
     }

@@ -28,12 +28,14 @@ pub enum When {
     Required,
     /// Always; without it something is less exact, which the text says.
     Wanted(&'static str),
+    /// If it can be attached; another program takes its place where it cannot.
+    Preferred,
+    /// In place of the program of this name, where that could not be attached.
+    InsteadOf(&'static str),
     /// Only where replies without a socket pass no cgroup program (kernel 6.13).
     RepliesHidden(&'static str),
-    /// Only with IPv6.
-    Ipv6,
     /// Where the function has the number of arguments that the program was written for.
-    Arguments,
+    Arguments(&'static str),
 }
 
 /// One program of a set.
@@ -45,143 +47,113 @@ pub struct Program {
     pub hook: Hook,
     /// When it is wanted.
     pub when: When,
-    /// Attached a second time elsewhere under the same name.
+    /// The IPv6 function that the same program is attached to as well.
     pub also: Option<&'static str>,
+    /// Of no use without IPv6.
+    pub ipv6: bool,
+}
+
+impl Program {
+    const fn ipv6(self) -> Self {
+        Self { ipv6: true, ..self }
+    }
+
+    const fn also(self, function: &'static str) -> Self {
+        Self { also: Some(function), ..self }
+    }
 }
 
 const fn program(name: &'static str, hook: Hook, when: When) -> Program {
-    Program { name, hook, when, also: None }
+    Program { name, hook, when, also: None, ipv6: false }
 }
 
+use Hook::{Fentry, Fexit, Kprobe, RawTracepoint};
+use When::{Arguments, InsteadOf, Preferred, RepliesHidden, Required, Wanted};
+
+const ACCEPT: &str = "the first to send or receive owns an accepted connection";
+const BIND: &str = "UDP servers are known only once they answer";
 const LATE: &str = "the last packets of closed connections (TIME_WAIT) are not counted";
-const REPLIES: &str = "replies sent without a socket (TIME_WAIT, resets) are not counted";
-const RECEIVER: &str = "a process that only receives on a socket it was given is not its owner";
 const PROCESSES: &str = "short-lived processes are known by name only";
+const RECEIVER: &str = "a process that only receives on a socket it was given is not its owner";
+const RELEASE: &str = "UDP flows end by timeout, not when the socket is closed";
+const REPLIES: &str = "replies sent without a socket (TIME_WAIT, resets) are not counted";
+const TWICE: &str =
+    "a state change that interrupts another may be missed; programs_missed counts it";
 
 /// Programs that every set uses.
-const SHARED: [Program; 4] = [
-    program("tp_dropped", Hook::RawTracepoint("kfree_skb"), When::Wanted(LATE)),
-    program("tp_exec", Hook::RawTracepoint("sched_process_exec"), When::Wanted(PROCESSES)),
-    program("tp_fork", Hook::RawTracepoint("sched_process_fork"), When::Wanted(PROCESSES)),
-    program("tp_exit", Hook::RawTracepoint("sched_process_exit"), When::Wanted(PROCESSES)),
+///
+/// The state hook is there twice: the kernel does not run a tracepoint program that interrupts
+/// itself, and what the first copy misses the second sees. Handling a change twice changes nothing.
+const SHARED: [Program; 6] = [
+    program("tp_state_again", RawTracepoint("inet_sock_set_state"), Wanted(TWICE)),
+    program("tp_dropped", RawTracepoint("kfree_skb"), Wanted(LATE)),
+    program("tp_tcp_received", RawTracepoint("tcp_rcv_space_adjust"), Wanted(RECEIVER)),
+    program("tp_exec", RawTracepoint("sched_process_exec"), Wanted(PROCESSES)),
+    program("tp_fork", RawTracepoint("sched_process_fork"), Wanted(PROCESSES)),
+    program("tp_exit", RawTracepoint("sched_process_exit"), Wanted(PROCESSES)),
 ];
 
-const CGROUP: [Program; 9] = [
-    program("tp_state", Hook::RawTracepoint("inet_sock_set_state"), When::Required),
-    program("cgroup_egress", Hook::CgroupEgress, When::Required),
-    program("cgroup_ingress", Hook::CgroupIngress, When::Required),
-    program(
-        "cgroup_bind4",
-        Hook::CgroupSock,
-        When::Wanted("UDP servers are known only once they answer"),
-    ),
-    program(
-        "cgroup_bind6",
-        Hook::CgroupSock,
-        When::Wanted("UDP servers are known only once they answer"),
-    ),
-    program(
-        "cgroup_release",
-        Hook::CgroupSock,
-        When::Wanted("UDP flows end by timeout, not when the socket is closed"),
-    ),
-    program("tp_tcp_received", Hook::RawTracepoint("tcp_rcv_space_adjust"), When::Wanted(RECEIVER)),
-    program("tp_transmit", Hook::RawTracepoint("net_dev_queue"), When::RepliesHidden(REPLIES)),
-    program("tp_reset", Hook::RawTracepoint("tcp_send_reset"), When::RepliesHidden(REPLIES)),
+/// Replies that cgroup programs do not see on newer kernels.
+const HIDDEN: [Program; 2] = [
+    program("tp_transmit", RawTracepoint("net_dev_queue"), RepliesHidden(REPLIES)),
+    program("tp_reset", RawTracepoint("tcp_send_reset"), RepliesHidden(REPLIES)),
 ];
 
-const CGROUP_NEWER: Program = program(
-    "tp_received",
-    Hook::RawTracepoint("sock_recv_length"),
-    When::Wanted("a process that only receives UDP on a socket it was given is not its owner"),
-);
-
-const FENTRY: [Program; 14] = [
-    program("tp_state", Hook::RawTracepoint("inet_sock_set_state"), When::Required),
-    program("fentry_output4", Hook::Fentry("ip_output"), When::Required),
-    program(
-        "fentry_output4_multi",
-        Hook::Fentry("ip_mc_output"),
-        When::Wanted("multicast sent is not counted"),
-    ),
-    program("fentry_output6", Hook::Fentry("ip6_output"), When::Ipv6),
-    program("fentry_input", Hook::Fentry("sk_filter_trim_cap"), When::Required),
-    program("fexit_accept", Hook::Fexit("inet_csk_accept", 2), When::Arguments),
-    program("fexit_accept_4", Hook::Fexit("inet_csk_accept", 4), When::Arguments),
-    program(
-        "fentry_bind4",
-        Hook::Fentry("udp_v4_get_port"),
-        When::Wanted("UDP servers are known only once they answer"),
-    ),
-    program("fentry_bind6", Hook::Fentry("udp_v6_get_port"), When::Ipv6),
-    program("fentry_received4", Hook::Fentry("udp_recvmsg"), When::Wanted(RECEIVER)),
-    program("fentry_received6", Hook::Fentry("udpv6_recvmsg"), When::Ipv6),
-    program(
-        "fentry_closed4",
-        Hook::Fentry("udp_destroy_sock"),
-        When::Wanted("UDP flows end by timeout, not when the socket is closed"),
-    ),
-    program("fentry_closed6", Hook::Fentry("udpv6_destroy_sock"), When::Ipv6),
-    program("tp_tcp_received", Hook::RawTracepoint("tcp_rcv_space_adjust"), When::Wanted(RECEIVER)),
+const CGROUP: [Program; 7] = [
+    program("tp_state", RawTracepoint("inet_sock_set_state"), Required),
+    program("cgroup_egress", Hook::CgroupEgress, Required),
+    program("cgroup_ingress", Hook::CgroupIngress, Required),
+    program("cgroup_bind4", Hook::CgroupSock, Wanted(BIND)),
+    program("cgroup_bind6", Hook::CgroupSock, Wanted(BIND)).ipv6(),
+    program("cgroup_release", Hook::CgroupSock, Wanted(RELEASE)),
+    program("tp_received", RawTracepoint("sock_recv_length"), Wanted(RECEIVER)),
 ];
 
-const fn both(name: &'static str, hook: Hook, when: When, also: &'static str) -> Program {
-    Program { name, hook, when, also: Some(also) }
-}
+/// Of all hooks on packets only the cgroup ones run when they interrupt themselves: a trampoline or
+/// a kprobe program that a packet's interrupt finds running is skipped, and the packet with it. So
+/// packets are counted there in every set, if there is a cgroup v2 hierarchy to attach to.
+const FENTRY: [Program; 15] = [
+    program("tp_state", RawTracepoint("inet_sock_set_state"), Required),
+    program("cgroup_egress", Hook::CgroupEgress, Preferred),
+    program("cgroup_ingress", Hook::CgroupIngress, Preferred),
+    program("fentry_output4", Fentry("ip_output"), InsteadOf("cgroup_egress")),
+    program("fentry_output4_multi", Fentry("ip_mc_output"), InsteadOf("cgroup_egress")),
+    program("fentry_output6", Fentry("ip6_output"), InsteadOf("cgroup_egress")).ipv6(),
+    program("fentry_input", Fentry("sk_filter_trim_cap"), InsteadOf("cgroup_ingress")),
+    program("fexit_accept", Fexit("inet_csk_accept", 2), Arguments(ACCEPT)),
+    program("fexit_accept_4", Fexit("inet_csk_accept", 4), Arguments(ACCEPT)),
+    program("fentry_bind4", Fentry("udp_v4_get_port"), Wanted(BIND)),
+    program("fentry_bind6", Fentry("udp_v6_get_port"), Wanted(BIND)).ipv6(),
+    program("fentry_received4", Fentry("udp_recvmsg"), Wanted(RECEIVER)),
+    program("fentry_received6", Fentry("udpv6_recvmsg"), Wanted(RECEIVER)).ipv6(),
+    program("fentry_closed4", Fentry("udp_destroy_sock"), Wanted(RELEASE)),
+    program("fentry_closed6", Fentry("udpv6_destroy_sock"), Wanted(RELEASE)).ipv6(),
+];
 
-const KPROBE: [Program; 11] = [
-    program("kprobe_state", Hook::Kprobe("tcp_set_state"), When::Required),
-    program(
-        "kprobe_listen",
-        Hook::Kprobe("inet_csk_listen_start"),
-        When::Wanted("listeners have no owner"),
-    ),
-    program("kprobe_output4", Hook::Kprobe("ip_output"), When::Required),
-    program(
-        "kprobe_output4_multi",
-        Hook::Kprobe("ip_mc_output"),
-        When::Wanted("multicast sent is not counted"),
-    ),
-    program("kprobe_output6", Hook::Kprobe("ip6_output"), When::Ipv6),
-    program("kprobe_input", Hook::Kprobe("sk_filter_trim_cap"), When::Required),
-    program(
-        "kretprobe_accept",
-        Hook::Kprobe("inet_csk_accept"),
-        When::Wanted("the first to send or receive owns an accepted connection"),
-    ),
-    both(
-        "kprobe_bind",
-        Hook::Kprobe("udp_v4_get_port"),
-        When::Wanted("UDP servers are known only once they answer"),
-        "udp_v6_get_port",
-    ),
-    both(
-        "kprobe_udp_received",
-        Hook::Kprobe("udp_recvmsg"),
-        When::Wanted(RECEIVER),
-        "udpv6_recvmsg",
-    ),
-    both(
-        "kprobe_closed",
-        Hook::Kprobe("udp_destroy_sock"),
-        When::Wanted("UDP flows end by timeout, not when the socket is closed"),
-        "udpv6_destroy_sock",
-    ),
-    program("kprobe_tcp_received", Hook::Kprobe("tcp_rcv_space_adjust"), When::Wanted(RECEIVER)),
+const KPROBE: [Program; 13] = [
+    program("tp_state", RawTracepoint("inet_sock_set_state"), Preferred),
+    program("kprobe_state", Kprobe("tcp_set_state"), InsteadOf("tp_state")),
+    program("kprobe_listen", Kprobe("inet_csk_listen_start"), InsteadOf("tp_state")),
+    program("cgroup_egress", Hook::CgroupEgress, Preferred),
+    program("cgroup_ingress", Hook::CgroupIngress, Preferred),
+    program("kprobe_output4", Kprobe("ip_output"), InsteadOf("cgroup_egress")),
+    program("kprobe_output4_multi", Kprobe("ip_mc_output"), InsteadOf("cgroup_egress")),
+    program("kprobe_output6", Kprobe("ip6_output"), InsteadOf("cgroup_egress")).ipv6(),
+    program("kprobe_input", Kprobe("sk_filter_trim_cap"), InsteadOf("cgroup_ingress")),
+    program("kretprobe_accept", Kprobe("inet_csk_accept"), Wanted(ACCEPT)),
+    program("kprobe_bind", Kprobe("udp_v4_get_port"), Wanted(BIND)).also("udp_v6_get_port"),
+    program("kprobe_udp_received", Kprobe("udp_recvmsg"), Wanted(RECEIVER)).also("udpv6_recvmsg"),
+    program("kprobe_closed", Kprobe("udp_destroy_sock"), Wanted(RELEASE))
+        .also("udpv6_destroy_sock"),
 ];
 
 /// The programs of a set, those that open tables first. `Auto` has none.
 pub fn hooks(set: HookSet) -> Vec<Program> {
-    let mut programs = match set {
+    let own: &[Program] = match set {
         HookSet::Auto => return Vec::new(),
-        HookSet::Fentry => FENTRY.to_vec(),
-        HookSet::Kprobe => KPROBE.to_vec(),
-        HookSet::Cgroup => {
-            let mut programs = CGROUP.to_vec();
-            programs.push(CGROUP_NEWER);
-            programs
-        }
+        HookSet::Fentry => &FENTRY,
+        HookSet::Kprobe => &KPROBE,
+        HookSet::Cgroup => &CGROUP,
     };
-    programs.extend(SHARED);
-    programs
+    [own, &SHARED, &HIDDEN].concat()
 }
