@@ -58,7 +58,7 @@ pub enum Rank {
     Unknown = 0,
     /// Holds a descriptor of the socket, found when the agent started.
     Holder = 1,
-    /// Created or bound the socket.
+    /// Took a port for the socket.
     Creator = 2,
     /// Owns the listening socket that the connection came in through.
     Listener = 3,
@@ -158,8 +158,8 @@ pub struct Tcp {
     pub srtt_us: u32,
     /// `sk_err`, a positive errno, when the connection closed; 0 if it ended in order.
     pub error: u32,
-    /// TCP state (`TCP_ESTABLISHED` = 1 ...) that the connection left to be closed, or, for an
-    /// open one, the state it is in when read; 0 if unknown.
+    /// TCP state (`TCP_ESTABLISHED` = 1 ...) that the connection left to be closed; 0 while it is
+    /// open.
     pub state: u8,
     /// Zero.
     pub reserved: u8,

@@ -18,7 +18,7 @@ pub use flow::{
     Began, FLAG_CONNECTED_PEER, FLAG_HAS_PEERS, Flow, Late, Owner, PeerKey, Pending, Rank,
     SocketOwner, Tcp, Traffic, Tuple,
 };
-pub use settings::{FEATURE_BOOTTIME, Settings, UNICAST_REPLY_HIDDEN};
+pub use settings::{FEATURE_BOOTTIME, REPLIES_HIDDEN, Settings};
 
 /// Address family in [`Tuple::family`]: IPv4 (also for IPv4-mapped IPv6 sockets).
 pub const FAMILY_IPV4: u8 = 4;

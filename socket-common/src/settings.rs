@@ -3,8 +3,8 @@
 /// Bit of [`Settings::features`]: `bpf_ktime_get_boot_ns` exists (5.8).
 pub const FEATURE_BOOTTIME: u32 = 1;
 /// Bit of [`Settings::features`]: replies that the kernel sends without a socket (resets, TIME_WAIT
-/// acknowledgements) carry the original socket and so pass no cgroup program (6.13).
-pub const UNICAST_REPLY_HIDDEN: u32 = 2;
+/// acknowledgements) carry the socket they answer for and pass no cgroup program (6.13).
+pub const REPLIES_HIDDEN: u32 = 2;
 
 /// Settings of the kernel side.
 #[repr(C)]
@@ -16,12 +16,8 @@ pub struct Settings {
     pub tcp_v4_rcv: [u64; 2],
     /// Address range of `tcp_v6_rcv`; zero if unknown.
     pub tcp_v6_rcv: [u64; 2],
-    /// Process id of the agent.
-    pub agent_pid: u32,
     /// `FEATURE_*` bits.
     pub features: u32,
     /// 0 switches IPv6 off.
     pub ipv6: u32,
-    /// Zero.
-    pub reserved: u32,
 }

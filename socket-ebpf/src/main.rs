@@ -5,8 +5,9 @@
 //! programs into those facts, one thin file per hook set. [`kernel`] reads kernel memory through
 //! relocated offsets. [`process`] reports exec, fork and exit.
 //!
-//! Only the programs of the chosen set are loaded. All code is inlined, has no loops that the
-//! verifier must follow for long, and no global data: kernels before 5.2 know none.
+//! Only the programs of the chosen set are loaded. All code of this crate is inlined; there is no
+//! global data, which kernels before 5.2 do not know. A few copies and clearings are calls of the
+//! run-time library, with loops that kernels before 5.3 would refuse.
 #![no_std]
 #![no_main]
 

@@ -19,7 +19,7 @@ pub mod udp;
 
 pub use submit::wakeup;
 
-use socket_common::{Counter, PROTO_TCP};
+use socket_common::{Counter, PROTO_TCP, Tuple};
 
 use crate::{
     kernel::{
@@ -46,6 +46,15 @@ pub fn packet(skb: usize, sock: Sock, way: Way) {
         tcp::packet(&packet, sock, way);
     } else {
         udp::packet(&packet, sock, way);
+    }
+}
+
+/// A TCP packet that the kernel sends without a socket: part of a handshake, or the end of a closed
+/// connection. Others, such as the refusal of a connect, are nobody's.
+#[inline(always)]
+pub fn reply(packet: &Packet, tuple: &Tuple, now: u64) {
+    if !pending::packet(packet, tuple, Sock(0), Way::Out, now) {
+        late::packet(packet, tuple, Way::Out, now);
     }
 }
 

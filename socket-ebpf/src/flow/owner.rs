@@ -47,7 +47,8 @@ pub fn inherit(flow: &mut Flow, from: u64, rank: Rank) {
 /// Remembers the task as the owner of a socket without traffic.
 #[inline(always)]
 pub fn remember(sock: Sock, task: Task, protocol: u8, rank: Rank) {
-    let mut tuple: Tuple = sock.tuple(protocol, true);
+    // `inet_sport` is set only after the hooks on bind have run.
+    let mut tuple: Tuple = sock.tuple(protocol, false);
     tuple.remote = [0; 4];
     tuple.remote_port = 0;
     let entry = SocketOwner {

@@ -1,8 +1,9 @@
 //! TCP: one flow per connection.
 
-use socket_common::{Began, Counter, Flow, PROTO_TCP, Rank, Tuple};
+use socket_common::{Began, Counter, FAMILY_IPV6, Flow, PROTO_TCP, Rank, Tuple};
 
 use super::{
+    ipv6_enabled,
     entry::{account, create},
     late, owner, pending, submit,
 };
@@ -11,11 +12,11 @@ use crate::{
         core_offsets as at, field, now,
         packet::{Packet, Way},
         sock::{
-            CLOSE, ESTABLISHED, LAST_ACK, LISTEN, NEW_SYN_RECV, SYN_RECV, SYN_SENT, Sock, TIME_WAIT,
+            CLOSE, ESTABLISHED, LAST_ACK, LISTEN, NEW_SYN_RECV, STREAM, SYN_RECV, SYN_SENT, Sock, TIME_WAIT,
         },
         task::Task,
     },
-    maps::{FLOWS, OWNERS, PENDING, count},
+    maps::{FLOWS, OWNERS, PENDING, SYN_ACK_SEEN, count},
 };
 
 /// Longer than an interrupt takes, shorter than a socket lives, nanoseconds.
@@ -56,6 +57,12 @@ fn on_flow(flow: &mut Flow, packet: &Packet, sock: Sock, way: Way, now: u64) {
 fn without_flow(packet: &Packet, sock: Sock, way: Way, now: u64) {
     let state = sock.state();
     let connected = state != LISTEN && state != CLOSE && sock.remote_port() != 0;
+    if state == LISTEN && way == Way::Out && packet.family == FAMILY_IPV6 {
+        if let Some(seen) = SYN_ACK_SEEN.get_ptr_mut(0) {
+            // SAFETY: a valid element; every writer writes the same.
+            unsafe { *seen = 1 }
+        }
+    }
     // A listener, a closed socket or one of the kernel's own control sockets does not say whose
     // packet it is; the packet does.
     let tuple = if connected { sock.tcp_tuple(state) } else { packet.tuple(way, sock.netns()) };
@@ -65,7 +72,9 @@ fn without_flow(packet: &Packet, sock: Sock, way: Way, now: u64) {
         }
         return;
     }
-    let flow = if state == SYN_RECV {
+    let flow = if sock.kind() != STREAM {
+        return;
+    } else if state == SYN_RECV {
         accepted(sock, &tuple, now)
     } else {
         count(Counter::Midway);
@@ -190,6 +199,10 @@ fn closed(sock: Sock, old: u8) {
     if flow.tuple.local_port == 0 {
         // A connect that failed before its first packet.
         flow.tuple = sock.tcp_tuple(SYN_SENT);
+    }
+    if flow.tuple.family == FAMILY_IPV6 && !ipv6_enabled() {
+        let _ = FLOWS.remove(&sock.key());
+        return;
     }
     flow.ended = now;
     flow.tcp.state = old;

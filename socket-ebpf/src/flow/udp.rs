@@ -13,7 +13,7 @@ use crate::{
     kernel::{
         copy, now,
         packet::{Packet, Way},
-        sock::{Peer, Sock},
+        sock::{DATAGRAM, Peer, Sock},
         task::Task,
     },
     maps::{FLOWS, PEERS},
@@ -30,6 +30,9 @@ pub fn packet(packet: &Packet, sock: Sock, way: Way) {
         // SAFETY: entries stay readable for the run of a program.
         Some(flow) => unsafe { &mut *flow },
         None => {
+            if sock.kind() != DATAGRAM {
+                return;
+            }
             let tuple = tuple(packet, sock, way, &peer);
             let made =
                 create(&FLOWS, &sock.key(), sock.key(), &tuple, began, now, Counter::FlowTableFull);

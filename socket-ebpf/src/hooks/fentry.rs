@@ -18,10 +18,12 @@ macro_rules! argument {
 }
 
 #[inline(always)]
-fn output(skb: usize) -> i32 {
-    let sock = Sock(field(skb, at::sk_buff_sk()));
-    if sock.0 != 0 {
-        flow::packet(skb, sock, Way::Out);
+fn output(skb: usize, sender: usize) -> i32 {
+    // Replies for a socket that is gone may have only a sender; forwarded packets have neither.
+    let own: usize = field(skb, at::sk_buff_sk());
+    let sock = if own != 0 { own } else { sender };
+    if sock != 0 {
+        flow::packet(skb, Sock(sock), Way::Out);
     }
     0
 }
@@ -30,21 +32,21 @@ fn output(skb: usize) -> i32 {
 #[fentry(function = "ip_output")]
 #[inline(always)]
 pub fn fentry_output4(ctx: FEntryContext) -> i32 {
-    output(argument!(ctx, 2))
+    output(argument!(ctx, 2), argument!(ctx, 1))
 }
 
 /// (net, sk, skb): multicast and broadcast.
 #[fentry(function = "ip_mc_output")]
 #[inline(always)]
 pub fn fentry_output4_multi(ctx: FEntryContext) -> i32 {
-    output(argument!(ctx, 2))
+    output(argument!(ctx, 2), argument!(ctx, 1))
 }
 
 /// (net, sk, skb)
 #[fentry(function = "ip6_output")]
 #[inline(always)]
 pub fn fentry_output6(ctx: FEntryContext) -> i32 {
-    output(argument!(ctx, 2))
+    output(argument!(ctx, 2), argument!(ctx, 1))
 }
 
 /// (sk, skb, cap)

@@ -19,9 +19,11 @@ fn argument(ctx: &ProbeContext, n: usize) -> usize {
 #[inline(always)]
 fn output(ctx: &ProbeContext) -> u32 {
     let skb = argument(ctx, 2);
-    let sock = Sock(field(skb, at::sk_buff_sk()));
-    if sock.0 != 0 {
-        flow::packet(skb, sock, Way::Out);
+    // Replies for a socket that is gone may have only a sender; forwarded packets have neither.
+    let own: usize = field(skb, at::sk_buff_sk());
+    let sock = if own != 0 { own } else { argument(ctx, 1) };
+    if sock != 0 {
+        flow::packet(skb, Sock(sock), Way::Out);
     }
     0
 }

@@ -1,7 +1,7 @@
 //! Raw tracepoints, which several sets share.
 
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
-use socket_common::{FAMILY_IPV4, PROTO_TCP, Rank};
+use socket_common::{FAMILY_IPV4, PROTO_TCP, REPLIES_HIDDEN, Rank};
 
 use crate::{
     flow,
@@ -10,7 +10,7 @@ use crate::{
         packet::{Packet, SYN, Way},
         sock::{NEW_SYN_RECV, Sock, TIME_WAIT},
     },
-    maps::{FLOWS, LAST_SENT},
+    maps::{FLOWS, LAST_SENT, SYN_ACK_SEEN, settings},
 };
 
 /// (sk, old state, new state). Kernel 4.16.
@@ -58,36 +58,67 @@ pub fn tp_dropped(ctx: RawTracePointContext) -> i32 {
     0
 }
 
-/// (skb): a packet is given to a device. Only those that no cgroup program has seen are counted:
-/// replies that carry a timewait or request socket (kernel 6.13).
+/// (skb): a packet is given to a device. Only those that no cgroup program has seen are counted.
 #[raw_tracepoint(tracepoint = "net_dev_queue")]
 #[inline(always)]
 pub fn tp_transmit(ctx: RawTracePointContext) -> i32 {
     let skb = ctx.arg::<u64>(0) as usize;
     let sock = Sock(field(skb, at::sk_buff_sk()));
     if sock.0 == 0 {
+        // Forwarded packets have come in through a device.
+        if field::<u32>(skb, at::sk_buff_skb_iif()) == 0 {
+            without_socket(skb);
+        }
         return 0;
     }
     let state = sock.state();
-    if state != TIME_WAIT && state != NEW_SYN_RECV {
+    if (state != TIME_WAIT && state != NEW_SYN_RECV) || is_shown_again(skb, sock) {
         return 0;
     }
-    let Some(last) = LAST_SENT.get_ptr_mut(0) else { return 0 };
+    let Some(packet) = Packet::of(skb, Way::Out) else { return 0 };
+    if packet.protocol != PROTO_TCP {
+        return 0;
+    }
+    if state == NEW_SYN_RECV && packet.tcp_flags() & SYN != 0 {
+        // The SYN-ACK of a request socket passes the listener's program: over IPv4 on every kernel,
+        // over IPv6 where one has been seen there.
+        let seen = SYN_ACK_SEEN.get(0).is_some_and(|seen| *seen != 0);
+        if packet.family == FAMILY_IPV4 || seen {
+            return 0;
+        }
+    }
+    flow::tcp::packet(&packet, sock, Way::Out);
+    0
+}
+
+/// A packet of this host that has no socket: the SYN-ACK of a SYN cookie, or, before 6.13, a reply
+/// over IPv6 for a socket that is gone. Since then resets have a tracepoint.
+#[inline(always)]
+fn without_socket(skb: usize) {
+    let Some(packet) = Packet::of(skb, Way::Out) else { return };
+    if packet.protocol != PROTO_TCP || is_shown_again(skb, Sock(0)) {
+        return;
+    }
+    let hidden = settings().is_some_and(|s| s.features & REPLIES_HIDDEN != 0);
+    let cookie = packet.tcp_flags() & SYN != 0;
+    if !cookie && (hidden || packet.family == FAMILY_IPV4) {
+        return;
+    }
+    let tuple = packet.tuple(Way::Out, packet.device_netns());
+    flow::reply(&packet, &tuple, now());
+}
+
+/// A device stacked on another shows the same buffer again. The addresses alone would not do: the
+/// next reply of the same socket is likely to be built in the memory of the last one.
+#[inline(always)]
+fn is_shown_again(skb: usize, sock: Sock) -> bool {
+    let Some(last) = LAST_SENT.get_ptr_mut(0) else { return false };
     // SAFETY: a valid element of this CPU.
     let last = unsafe { &mut *last };
-    // A device stacked on another shows the same buffer again. The addresses alone would not do: the
-    // next reply of the same socket is likely to be built in the memory of the last one.
     let device: u64 = field(skb, at::sk_buff_dev());
-    if last[0] == skb as u64 && last[1] == sock.key() && last[2] != device {
-        return 0;
-    }
+    let again = last[0] == skb as u64 && last[1] == sock.key() && last[2] != device;
     *last = [skb as u64, sock.key(), device];
-    let Some(packet) = Packet::of(skb, Way::Out) else { return 0 };
-    // The SYN-ACK of a request socket passed the listener's program.
-    if packet.protocol == PROTO_TCP && (state == TIME_WAIT || packet.tcp_flags() & SYN == 0) {
-        flow::tcp::packet(&packet, sock, Way::Out);
-    }
-    0
+    again
 }
 
 /// (sk, skb, ...): a reset is sent in reply to `skb`; without one it was sent by the socket itself

@@ -1,11 +1,12 @@
 //! `struct sk_buff`: what a buffer stands for on the wire.
 
-use socket_common::{FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, PROTO_UDP, Tuple};
+use socket_common::{Counter, FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, PROTO_UDP, Tuple};
 
 use super::{
     core_offsets as at, field, read,
     sock::{Peer, netns_inode},
 };
+use crate::maps::count;
 
 /// Which way a packet goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,15 +53,20 @@ pub struct Packet {
     pub bytes: u64,
 }
 
+#[inline(always)]
+fn is_extension(next: u8) -> bool {
+    next == HOP_BY_HOP || next == ROUTING || next == DESTINATION || next == FRAGMENT
+}
+
 /// Protocol and address of the transport header of an IPv6 packet. Four extension headers are
-/// looked at; a packet with more is not recognised, and counted as unparsed by the caller.
+/// looked at; a packet with more is counted as unparsed by the caller.
 #[inline(always)]
 fn skip_extensions(network: usize) -> (u8, usize) {
     let mut next: u8 = read(network + 6);
     let mut at = network + IPV6_HEADER;
     macro_rules! step {
         () => {
-            if next == HOP_BY_HOP || next == ROUTING || next == DESTINATION || next == FRAGMENT {
+            if is_extension(next) {
                 let header: [u8; 2] = read(at);
                 at += if next == FRAGMENT { 8 } else { (header[1] as usize + 1) * 8 };
                 next = header[0];
@@ -92,8 +98,14 @@ impl Packet {
                 let (protocol, transport) = skip_extensions(network);
                 (FAMILY_IPV6, protocol, transport)
             }
-            _ => return None,
+            _ => {
+                count(Counter::Unparsed);
+                return None;
+            }
         };
+        if is_extension(protocol) && family == FAMILY_IPV6 {
+            count(Counter::Unparsed);
+        }
         if protocol != PROTO_TCP && protocol != PROTO_UDP {
             return None;
         }

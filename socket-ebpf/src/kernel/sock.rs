@@ -21,6 +21,11 @@ pub const LISTEN: u8 = 10;
 /// `TCP_NEW_SYN_RECV`: a request socket.
 pub const NEW_SYN_RECV: u8 = 12;
 
+/// `SOCK_STREAM`.
+pub const STREAM: u16 = 1;
+/// `SOCK_DGRAM`.
+pub const DATAGRAM: u16 = 2;
+
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 
@@ -63,6 +68,13 @@ impl Sock {
     #[inline(always)]
     pub fn protocol(self) -> u16 {
         field(self.0, at::sock_sk_protocol())
+    }
+
+    /// `sk_type`: [`STREAM`], [`DATAGRAM`], or that of a raw socket, which sees the packets of others.
+    /// Full sockets only.
+    #[inline(always)]
+    pub fn kind(self) -> u16 {
+        field(self.0, at::sock_sk_type())
     }
 
     /// Whether a process holds the socket's lock. While one does, softirq work for the socket is

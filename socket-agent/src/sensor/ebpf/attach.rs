@@ -52,6 +52,7 @@ pub(super) fn all(
         let by_cgroup = attached.contains(&"cgroup_egress");
         match program.when {
             When::InsteadOf(name) if attached.contains(&name) => continue,
+            When::WithCgroup(_) if !by_cgroup => continue,
             When::RepliesHidden(_) if !by_cgroup || !places.prototypes.hides_replies() => continue,
             When::Arguments(effect) if !arguments_match(program, places) => {
                 wanted_by_arguments = Some((describe(program), effect));
@@ -76,7 +77,10 @@ pub(super) fn all(
                     remedy: "run `socket-agent doctor` to see which sets this kernel can carry",
                 });
             }
-            When::Wanted(effect) | When::RepliesHidden(effect) | When::Arguments(effect) => {
+            When::Wanted(effect)
+            | When::WithCgroup(effect)
+            | When::RepliesHidden(effect)
+            | When::Arguments(effect) => {
                 degraded.push(Degraded { hook, reason, effect });
             }
             When::Preferred => {

@@ -13,8 +13,7 @@ use aya::{
     programs::Iter,
 };
 use socket_common::{
-    Counter, FEATURE_BOOTTIME, Flow, Late, PeerKey, Settings, SocketOwner, Tuple,
-    UNICAST_REPLY_HIDDEN,
+    Counter, FEATURE_BOOTTIME, Flow, Late, PeerKey, REPLIES_HIDDEN, Settings, SocketOwner, Tuple,
 };
 
 use super::{
@@ -129,8 +128,9 @@ impl Sensor {
     /// The kernel refuses the read.
     pub fn take_spilled(&mut self, mut each: impl FnMut(Flow)) -> Result<(), SensorError> {
         // Walking the table costs far more than reading the counter, and it is nearly always empty.
+        // The counter may lose an increment, so the last look does not trust it.
         let spilled = self.tables.count(Counter::Spilled);
-        if spilled == self.spilled {
+        if spilled == self.spilled && self.ebpf.is_some() {
             return Ok(());
         }
         self.spilled = spilled;
@@ -279,18 +279,14 @@ fn write_settings(
     prototypes: &Prototypes,
 ) -> Result<(), SensorError> {
     let [tcp_v4_rcv, tcp_v6_rcv] = options.receive_functions;
-    let mut features = FEATURE_BOOTTIME;
-    if prototypes.hides_replies() {
-        features |= UNICAST_REPLY_HIDDEN;
-    }
+    let hidden = if prototypes.hides_replies() { REPLIES_HIDDEN } else { 0 };
+    let features = FEATURE_BOOTTIME | hidden;
     let settings = Settings {
         idle_ns: config.flow_inactive_timeout.as_nanos().try_into().unwrap_or(u64::MAX),
         tcp_v4_rcv,
         tcp_v6_rcv,
-        agent_pid: std::process::id(),
         features,
         ipv6: options.ipv6.into(),
-        reserved: 0,
     };
     // Borrowed, not taken: programs that are loaded later name the map by its descriptor.
     let map = ebpf.map_mut("SETTINGS").ok_or_else(|| no_map("SETTINGS"))?;

@@ -32,7 +32,9 @@ pub enum When {
     Preferred,
     /// In place of the program of this name, where that could not be attached.
     InsteadOf(&'static str),
-    /// Only where replies without a socket pass no cgroup program (kernel 6.13).
+    /// Only where packets are counted in cgroup programs, which miss some.
+    WithCgroup(&'static str),
+    /// As `WithCgroup`, only where replies without a socket pass no cgroup program (kernel 6.13).
     RepliesHidden(&'static str),
     /// Where the function has the number of arguments that the program was written for.
     Arguments(&'static str),
@@ -68,7 +70,7 @@ const fn program(name: &'static str, hook: Hook, when: When) -> Program {
 }
 
 use Hook::{Fentry, Fexit, Kprobe, RawTracepoint};
-use When::{Arguments, InsteadOf, Preferred, RepliesHidden, Required, Wanted};
+use When::{Arguments, InsteadOf, Preferred, RepliesHidden, Required, Wanted, WithCgroup};
 
 const ACCEPT: &str = "the first to send or receive owns an accepted connection";
 const BIND: &str = "UDP servers are known only once they answer";
@@ -93,9 +95,10 @@ const SHARED: [Program; 6] = [
     program("tp_exit", RawTracepoint("sched_process_exit"), Wanted(PROCESSES)),
 ];
 
-/// Replies that cgroup programs do not see on newer kernels.
+/// Packets that cgroup programs do not see: SYN-ACKs over IPv6 on older kernels, replies without a
+/// socket over IPv6 before 6.13 and of both families since.
 const HIDDEN: [Program; 2] = [
-    program("tp_transmit", RawTracepoint("net_dev_queue"), RepliesHidden(REPLIES)),
+    program("tp_transmit", RawTracepoint("net_dev_queue"), WithCgroup(REPLIES)),
     program("tp_reset", RawTracepoint("tcp_send_reset"), RepliesHidden(REPLIES)),
 ];
 
