@@ -4,23 +4,7 @@ use std::ffi::c_int;
 
 use socket_common::{Flow, PROTO_TCP, Tcp};
 
-use crate::flow::Cause;
-
-/// TCP states, from the kernel's include/net/tcp_states.h.
-mod state {
-    pub(super) const ESTABLISHED: u8 = 1;
-    pub(super) const SYN_SENT: u8 = 2;
-    pub(super) const SYN_RECV: u8 = 3;
-    pub(super) const FIN_WAIT1: u8 = 4;
-    pub(super) const FIN_WAIT2: u8 = 5;
-    pub(super) const TIME_WAIT: u8 = 6;
-    pub(super) const CLOSE: u8 = 7;
-    pub(super) const CLOSE_WAIT: u8 = 8;
-    pub(super) const LAST_ACK: u8 = 9;
-    pub(super) const LISTEN: u8 = 10;
-    pub(super) const CLOSING: u8 = 11;
-    pub(super) const NEW_SYN_RECV: u8 = 12;
-}
+use crate::flow::{Cause, state};
 
 /// `system.audit.socket.ended`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,22 +105,6 @@ impl Ended {
     }
 }
 
-/// Whether a connect succeeded: `None` if the flow had none, or none that was decided.
-pub(super) fn connected(flow: &Flow) -> Option<bool> {
-    if flow.tuple.protocol != PROTO_TCP {
-        return None;
-    }
-    match flow.tcp.state {
-        // Still open: only a measured connect tells.
-        0 => (flow.tcp.connect_ns != 0).then_some(true),
-        state::SYN_SENT if flow.ended != 0 => Some(false),
-        state::SYN_SENT | state::SYN_RECV | state::NEW_SYN_RECV | state::LISTEN => None,
-        // Closed before the programs looked: only a measured connect tells.
-        state::CLOSE => (flow.tcp.connect_ns != 0).then_some(true),
-        _ => Some(true),
-    }
-}
-
 /// `system.audit.socket.tcp.state`: the state an open connection is in, or a closed one left.
 pub(super) fn state_name(state: u8) -> Option<&'static str> {
     Some(match state {
@@ -201,11 +169,11 @@ mod tests {
         ] {
             let flow = flow(PROTO_TCP, 1, state, error);
             assert_eq!(Ended::of(&flow, Cause::Closed), expected, "state {state}, error {error}");
-            assert_eq!(connected(&flow), outcome, "state {state}, error {error}");
+            assert_eq!(state::connected(&flow), outcome, "state {state}, error {error}");
         }
         let mut closed = flow(PROTO_TCP, 1, state::CLOSE, 0);
         closed.tcp.connect_ns = 5;
-        assert_eq!(connected(&closed), Some(true));
+        assert_eq!(state::connected(&closed), Some(true));
         // More than an errno can be.
         closed.tcp.error = u32::MAX;
         assert_eq!(Ended::of(&closed, Cause::Closed), Error);
@@ -218,10 +186,10 @@ mod tests {
             assert_eq!(Ended::of(&open, Cause::Stop), Ended::Open);
             assert_eq!(Ended::of(&open, Cause::Idle), Ended::Idle);
         }
-        assert_eq!(connected(&flow(PROTO_TCP, 0, state::SYN_SENT, 0)), None);
-        assert_eq!(connected(&flow(PROTO_TCP, 0, state::ESTABLISHED, 0)), Some(true));
+        assert_eq!(state::connected(&flow(PROTO_TCP, 0, state::SYN_SENT, 0)), None);
+        assert_eq!(state::connected(&flow(PROTO_TCP, 0, state::ESTABLISHED, 0)), Some(true));
         let udp = flow(PROTO_UDP, 1, 0, libc::ECONNREFUSED);
         assert_eq!(Ended::of(&udp, Cause::Closed), Ended::Closed);
-        assert_eq!(connected(&udp), None);
+        assert_eq!(state::connected(&udp), None);
     }
 }

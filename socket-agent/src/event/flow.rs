@@ -18,6 +18,7 @@ use crate::{
     flow::{
         CommunityId, Direction, FlowRecord,
         role::{self, End},
+        state,
     },
     process::Process,
 };
@@ -77,7 +78,7 @@ pub fn write_flow(
 
     // A flow whose last packet was not timed has the length zero.
     let last = flow.last.max(flow.first);
-    let outcome = ended::connected(flow).map(|good| if good { "success" } else { "failure" });
+    let outcome = state::connected(flow).map(|good| if good { "success" } else { "failure" });
     let reported = facts.reported.millis();
     let (start, end) = (clock.wall(flow.first).nanos(), clock.wall(last).nanos());
     let created = facts.process.map(|process| process.created.millis());

@@ -8,12 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use socket_common::{Began, FLAG_HAS_PEERS, Flow, Late, Owner, PROTO_TCP, Traffic, Tuple};
 
-use super::{Cause, FlowRecord, role};
-
-/// `TCP_SYN_SENT`: the connection was never established.
-const SYN_SENT: u8 = 2;
-/// `TCP_LAST_ACK`: the peer closed first, and has acknowledged our end.
-const LAST_ACK: u8 = 9;
+use super::{Cause, FlowRecord, role, state};
 
 /// What the engine needs of the kernel's tables.
 pub trait Kernel {
@@ -249,7 +244,8 @@ impl Engine {
             Began::Existing | Began::Midway => kernel.is_listening(&part.tuple),
             _ => None,
         };
-        let handshake = matches!(began, Began::Connect | Began::Accept) && part.tcp.connect_ns != 0;
+        let handshake = matches!(began, Began::Connect | Began::Accept)
+            && state::connected(&part) == Some(true);
         self.counters.reported += 1;
         out.push(FlowRecord {
             direction: role::direction(began, part.tuple.protocol, listening),
@@ -266,8 +262,8 @@ impl Engine {
 fn may_see_late_packets(flow: &Flow) -> bool {
     flow.tuple.protocol == PROTO_TCP
         && flow.ended != 0
-        && flow.tcp.state != LAST_ACK
-        && flow.tcp.state != SYN_SENT
+        && flow.tcp.state != state::LAST_ACK
+        && flow.tcp.state != state::SYN_SENT
 }
 
 fn packets(traffic: &Traffic) -> u64 {

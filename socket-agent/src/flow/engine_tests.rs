@@ -1,6 +1,9 @@
 use socket_common::PROTO_UDP;
 
-use super::*;
+use super::{
+    state::{LAST_ACK, SYN_SENT},
+    *,
+};
 
 const SECOND: u64 = 1_000_000_000;
 const TIMEOUTS: Timeouts =

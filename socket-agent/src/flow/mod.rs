@@ -4,6 +4,7 @@ mod community_id;
 mod engine;
 mod record;
 pub mod role;
+pub mod state;
 
 pub use community_id::CommunityId;
 pub use engine::{Engine, EngineCounters, Kernel, Timeouts};
