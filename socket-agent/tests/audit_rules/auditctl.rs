@@ -1,0 +1,210 @@
+//! Against the real auditctl and the kernel: the same rules, the same bytes, the same listing.
+//!
+//! The rules of the machine are left as they were, also when a test fails.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process, sync::Mutex};
+
+use socket_agent::audit::{
+    names::Arch,
+    rules::{Command, PermCalls, Position, Rule, RuleSet, Source},
+};
+
+use crate::{host::Here, netlink::Audit};
+
+const FILES: [(&str, &str); 5] = [
+    ("watches.rules", include_str!("data/watches.rules")),
+    ("calls.rules", include_str!("data/calls.rules")),
+    ("fields.rules", include_str!("data/fields.rules")),
+    ("compare.rules", include_str!("data/compare.rules")),
+    ("lists.rules", include_str!("data/lists.rules")),
+];
+
+/// Rules are the machine's: one test at a time.
+static MACHINE: Mutex<()> = Mutex::new(());
+
+/// Deletes, at its end, every rule that was not there at its beginning.
+struct Restore {
+    audit: Audit,
+    before: Vec<Vec<u8>>,
+}
+
+impl Restore {
+    fn new() -> Result<Self, String> {
+        let mut audit = Audit::open().map_err(|error| format!("no audit socket: {error}"))?;
+        match audit.is_locked() {
+            Ok(false) => {}
+            Ok(true) => return Err("the audit rules of this machine are locked".to_owned()),
+            Err(error) => return Err(format!("the kernel tells no audit status: {error}")),
+        }
+        let before = audit.list().map_err(|error| format!("cannot list audit rules: {error}"))?;
+        Ok(Self { audit, before })
+    }
+
+    /// Rules that were not there.
+    fn new_rules(&mut self) -> Vec<Vec<u8>> {
+        let mut rules = self.audit.list().unwrap();
+        rules.retain(|rule| !self.before.contains(rule));
+        rules
+    }
+
+    fn undo(&mut self) {
+        for rule in self.new_rules() {
+            self.audit.delete(&rule).unwrap();
+        }
+    }
+}
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        self.undo();
+    }
+}
+
+/// How the auditctl that is installed encodes `-F perm`.
+fn auditctl() -> Result<PermCalls, String> {
+    let output = process::Command::new("auditctl").arg("-v").output();
+    let output =
+        output.map_err(|error| format!("auditctl cannot be run ({error}): install auditd"))?;
+    let version = String::from_utf8_lossy(&output.stdout).into_owned();
+    let major = version.split_whitespace().last().and_then(|it| it.split('.').next()?.parse().ok());
+    match major {
+        Some(0..=3) => Ok(PermCalls::All),
+        Some(4_u32..) => Ok(PermCalls::Listed),
+        None => Err(format!("`auditctl -v` printed no version: {version:?}")),
+    }
+}
+
+/// Runs auditctl; its output, or what it complained of.
+fn run(arguments: &[&str]) -> Result<String, String> {
+    let output = process::Command::new("auditctl").args(arguments).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() {
+        Ok(text(&output.stdout))
+    } else {
+        Err(text(&output.stdout) + &text(&output.stderr))
+    }
+}
+
+fn read(name: &str, text: &str, perm_calls: PermCalls) -> Vec<Command> {
+    let source = Source { name, first_line: 1, text: text.as_bytes() };
+    let set = RuleSet::read([source], &Here::host(perm_calls), false)
+        .unwrap_or_else(|error| panic!("{error}"));
+    set.commands.into_iter().map(|command| command.value).collect()
+}
+
+/// The bytes in the order in which the kernel lists them: by list, then by place on it.
+fn listed(commands: &[Command]) -> Vec<Vec<u8>> {
+    let mut lists = vec![Vec::new(); 8];
+    for command in commands {
+        let Command::Add { rule, position } = command else { panic!("{command:?}") };
+        let list: &mut Vec<Vec<u8>> = &mut lists[rule.list().number() as usize];
+        let at = if *position == Position::First { 0 } else { list.len() };
+        list.insert(at, rule.encode(Position::Last));
+    }
+    lists.concat()
+}
+
+fn show(rules: &[Vec<u8>]) -> Vec<String> {
+    rules.iter().map(|it| Rule::decode(it).unwrap().to_text(Arch::of_build())).collect()
+}
+
+macro_rules! or_skip {
+    ($result:expr) => {
+        match $result {
+            Ok(value) => value,
+            Err(reason) => {
+                println!("skipped: {reason}");
+                return;
+            }
+        }
+    };
+}
+
+#[test]
+fn every_rule_has_the_bytes_that_auditctl_loads() {
+    let _one = MACHINE.lock();
+    if cfg!(not(target_arch = "x86_64")) {
+        println!("skipped: the rule files name calls of x86_64");
+        return;
+    }
+    let perm_calls = or_skip!(auditctl());
+    let mut machine = or_skip!(Restore::new());
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in FILES {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let ours = listed(&read(name, text, perm_calls));
+
+        load(&path, text);
+        let theirs = machine.new_rules();
+        assert_eq!(show(&theirs), show(&ours), "{name}");
+        assert!(theirs == ours, "the same words in other bytes: {name}");
+
+        // The kernel takes our bytes and tells the same ones back.
+        let ours_text = show(&machine.audit.list().unwrap());
+        let their_text = run(&["-l"]).unwrap();
+        machine.undo();
+        for command in read(name, text, perm_calls) {
+            let Command::Add { rule, position } = command else { continue };
+            let shown = rule.to_text(Arch::of_build());
+            machine.audit.add(&rule.encode(position)).unwrap_or_else(|it| panic!("{shown}: {it}"));
+        }
+        assert_eq!(show(&machine.new_rules()), show(&ours), "{name}");
+        assert!(machine.new_rules() == ours, "the kernel tells other bytes back: {name}");
+        machine.undo();
+
+        // The listing says the same, but for what auditctl could not read again.
+        let their_text: Vec<String> = their_text.lines().map(readable).collect();
+        assert_eq!(ours_text, their_text, "{name}");
+        println!("{name}: {} rules", ours.len());
+    }
+}
+
+/// Loads a file, or tells which of its lines auditctl refuses.
+fn load(path: &Path, text: &str) {
+    if run(&["-R", path.to_str().unwrap()]).is_ok() {
+        return;
+    }
+    let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    let refused: Vec<String> = lines
+        .filter_map(|line| {
+            let words: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
+            let why = run(&words).err().filter(|why| !why.contains("Rule exists"))?;
+            Some(format!("{line}: {why}"))
+        })
+        .collect();
+    panic!("auditctl refuses {}:\n{}", path.display(), refused.join("\n"));
+}
+
+/// What auditctl lists in a form that it does not take itself, or takes for another rule: file types
+/// and newer file systems are numbers, spaces have no backslash, `exe!=` is told as `exe=`, and a slash at the end of a
+/// directory is told in a watch, which would drop it.
+fn readable(line: &str) -> String {
+    line.replace("filetype!=16384", "filetype!=dir")
+        .replace("filetype=32768", "filetype=file")
+        .replace("fstype!=1667723888", "fstype!=cgroup2")
+        .replace("/a b\\c", "/a\\ b\\\\c")
+        .replace("exe=/usr/bin/ls", "exe!=/usr/bin/ls")
+        .replace(
+            "-w /usr/lib/ -p wa -k libraries",
+            "-a always,exit -S all -F dir=/usr/lib/ -F perm=wa -F key=libraries",
+        )
+}
+
+#[test]
+fn what_auditctl_refuses_is_an_error() {
+    let _one = MACHINE.lock();
+    or_skip!(auditctl());
+    let machine = or_skip!(Restore::new());
+    let wrong = include_str!("data/wrong.rules");
+    let lines = wrong.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    for line in lines {
+        let words: Vec<&str> = line.split(' ').collect();
+        assert!(run(&words).is_err(), "auditctl takes {line}");
+        let source = Source { name: "wrong", first_line: 1, text: line.as_bytes() };
+        let read = RuleSet::read([source], &Here::host(PermCalls::All), false);
+        assert!(read.is_err(), "taken: {line}");
+    }
+    drop(machine);
+}
