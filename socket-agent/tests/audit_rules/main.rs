@@ -1,5 +1,11 @@
 //! Audit rules as other programs and the kernel have them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "these are tests, also where they are no test functions"
+)]
+
 mod auditctl;
 mod golden;
 mod host;

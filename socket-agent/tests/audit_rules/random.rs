@@ -36,7 +36,8 @@ const SEEDS: [&str; 7] = [
     include_str!("data/compare.rules"),
     include_str!("data/lists.rules"),
     include_str!("data/wrong.rules"),
-    "-D -k x\n-e 1\n-b 8192\n-f 2\n-r 0\n-i\n-c\n--backlog_wait_time=60000\n--reset-l\n-q /a,/b\n-m hi\n-t\n'",
+    "-D -k x\n-e 1\n-b 8192\n-f 2\n-r 0\n-i\n-c\n--backlog_wait_time=60000\n\
+     --reset-l\n-q /a,/b\n-m hi\n-t\n'",
 ];
 
 fn told() -> Told {

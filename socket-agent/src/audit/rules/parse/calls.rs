@@ -83,7 +83,10 @@ impl Calls {
         if host != Some(narrow) && other.is_some_and(|other| other != *mask) {
             faults.push(Fault::warning(
                 *column,
-                format!("these calls have other numbers in {narrow} programs: write one rule with -F arch=b64 and one with -F arch=b32 before -S"),
+                format!(
+                    "these calls have other numbers in {narrow} programs: write one rule with -F \
+                     arch=b64 and one with -F arch=b32 before -S"
+                ),
             ));
         }
     }

@@ -87,14 +87,18 @@ impl<'a> Fields<'a> {
                 let bits = bits | self.perm.map_or(0, Perm::bits);
                 self.perm = Some(Perm::from_bits(bits));
             }
-            (Value::Text(path), Field::DIR) => {
-                if self.host.paths.kind(Path::new(OsStr::from_bytes(path))) != PathKind::Directory {
-                    self.warn(column, "there is no such directory now, and the kernel refuses the rule until there is: create it first");
-                }
-            }
+            (Value::Text(path), Field::DIR) if !self.is_directory(path) => self.warn(
+                column,
+                "there is no such directory now, and the kernel refuses the rule until there is: \
+                 create it first",
+            ),
             _ => {}
         }
         self.add(condition, column);
+    }
+
+    fn is_directory(&self, path: &[u8]) -> bool {
+        self.host.paths.kind(Path::new(OsStr::from_bytes(path))) == PathKind::Directory
     }
 
     fn add(&mut self, condition: Condition, column: usize) {
@@ -149,20 +153,16 @@ impl<'a> Fields<'a> {
             let name = |field: Field| field.name().unwrap_or("unknown");
             let partners: Vec<_> = compare::partners(left).map(name).collect();
             let (left, right) = (name(left), name(right));
-            return if partners.is_empty() {
-                self.error(
-                    column,
-                    format!("{left} cannot be compared with a field: use -F {left}=VALUE"),
-                )
+            let (at, message) = if partners.is_empty() {
+                (column, format!("{left} cannot be compared with a field: use -F {left}=VALUE"))
             } else {
-                self.error(
+                let partners = partners.join(", ");
+                (
                     at_right,
-                    format!(
-                        "{left} cannot be compared with {right}: it can with {}",
-                        partners.join(", ")
-                    ),
+                    format!("{left} cannot be compared with {right}: it can with {partners}"),
                 )
             };
+            return self.error(at, message);
         };
         let value = Value::Number(number);
         self.add(Condition { field: Field::FIELD_COMPARE, operator, value }, column);
