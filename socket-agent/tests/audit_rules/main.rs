@@ -7,6 +7,7 @@
 )]
 
 mod auditctl;
+mod calls;
 mod golden;
 mod host;
 mod netlink;
