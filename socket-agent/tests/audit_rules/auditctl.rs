@@ -2,7 +2,7 @@
 //!
 //! The rules of the machine are left as they were, also when a test fails.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process, sync::Mutex};
+use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path, process, sync::Mutex};
 
 use socket_agent::audit::{
     names::Arch,
@@ -165,6 +165,34 @@ fn every_rule_has_the_bytes_that_auditctl_loads() {
         assert_eq!(ours_text, their_text, "{name}");
         println!("{name}: {} rules", ours.len());
     }
+}
+
+/// auditctl of Debian knows no io_uring.
+#[test]
+fn the_kernel_takes_io_uring_rules() {
+    let _one = MACHINE.lock();
+    let mut machine = or_skip!(Restore::new());
+    let text = "-a always,io_uring -S openat,connect -F uid=1 -k a\n-A never,io_uring -F uid=2";
+    let commands = read("io_uring", text, PermCalls::All);
+    for command in &commands {
+        let Command::Add { rule, position } = command else { panic!("{command:?}") };
+        match machine.audit.add(&rule.encode(*position)) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput && is_before_io_uring() => {
+                println!("skipped: this kernel is older than 5.16");
+                return;
+            }
+            result => result.unwrap(),
+        }
+    }
+    let theirs = machine.new_rules();
+    assert_eq!(show(&theirs), show(&listed(&commands)));
+    assert!(theirs == listed(&commands), "the kernel tells other bytes back");
+}
+
+fn is_before_io_uring() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split(['.', '-']).map(|part| part.parse().unwrap_or(0_u32));
+    (numbers.next(), numbers.next()) < (Some(5), Some(16))
 }
 
 /// From version 4 on, auditctl adds calls to rules with an architecture and `perm`: those of 4.2 are

@@ -91,6 +91,10 @@ fn rules_have_the_bytes_of_the_golden_files() {
         );
         return;
     };
+    if cfg!(target_endian = "big") {
+        println!("skipped: the data has the bytes of a little-endian machine");
+        return;
+    }
     let mut compared = 0;
     let mut files: Vec<PathBuf> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -27,7 +27,9 @@ impl Accounts for Known {
 impl Paths for Known {
     fn kind(&self, path: &Path) -> PathKind {
         match path.to_str() {
-            Some("/etc" | "/etc/" | "/srv/data" | "/") => PathKind::Directory,
+            Some("/etc" | "/etc/" | "/srv/data" | "/" | "/bin" | "/etc/audit") => {
+                PathKind::Directory
+            }
             Some("/etc/passwd") => PathKind::File,
             _ => PathKind::Missing,
         }
@@ -189,6 +191,8 @@ fn a_watch_is_about_a_file_or_a_directory() {
     assert!(matches!(commands("-W /etc/passwd").pop(), Some(Command::Delete { .. })));
     assert!(problem("-w /etc/* -p r").1.contains("no wildcards"));
     assert!(problem("-a always,exit -F dir=/absent -F perm=r").1.contains("no such directory"));
+    assert!(problem("-w /nothing/here").1.contains("directory of this file"));
+    assert!(problem("-a always,exit -S all -F exe=/no/ls").1.contains("directory of this file"));
     assert!(problem("-w /etc/passwd -S open").1.contains("every call"));
 }
 
@@ -288,7 +292,7 @@ fn what_the_kernel_refuses_is_told_before() {
     );
     assert!(reason("-F path=/a -F inode=1").contains("write two rules"));
     assert!(reason("-F path=/a/").contains("use dir"));
-    assert!(reason("-F uid=12x").contains("needs a number"));
+    assert!(reason("-F uid=12x").contains("is no number"));
     assert!(reason("-C pid=ppid").contains("-F pid=VALUE"));
     assert!(reason("-C uid=gid").contains("it can with obj_uid"));
     assert!(reason(&format!("-k {}", "k".repeat(257))).contains("shorten it to 256"));
