@@ -7,7 +7,6 @@
 //! - options of a rule in any order, where auditctl wants the list first and `arch` before `-S`;
 //! - tabs between words, and lines that end with a carriage return;
 //! - numbers of file types and names of address families;
-//!
 //! - a key on any rule, with a warning where auditctl wants `-S`, a path, `exe` or `fstype` for it.
 //!
 //! What auditctl accepts and is an error here: numbers followed by something else (auditctl drops
