@@ -60,10 +60,10 @@ pub(super) struct Event<'a> {
 pub(super) struct Flow {
     /// The same in all records of a flow; unique together with `agent.ephemeral_id`.
     pub(super) id: Text<Hex>,
-    /// No further record of this flow follows.
+    /// What this record counts is counted in no other: always so in this version.
     #[serde(rename = "final")]
     pub(super) is_final: bool,
-    /// Beginning and end were seen.
+    /// The handshake, from connect or accept on, lies in this record. Never so for UDP.
     pub(super) complete: bool,
 }
 
@@ -202,7 +202,7 @@ pub(super) struct Cgroup<'a> {
 
 #[derive(Serialize)]
 pub(super) struct Tcp {
-    /// The state it is in, or that it left to be closed.
+    /// The state that it left to be closed; absent while it is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) state: Option<&'static str>,
     /// The socket's error, an errno.

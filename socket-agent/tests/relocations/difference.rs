@@ -19,8 +19,8 @@ const OLD_START: &str = "task_struct.real_start_time";
 pub(crate) const CURRENT: Differences = Differences { absent: &[OLD_START], bits: &[] };
 
 /// Before 5.5 (`kernfs_node.id` was a union, so processes have no cgroup id) and 5.6 (`sk_protocol`
-/// was a bit field, so sockets are taken for those of another protocol).
+/// and `sk_type` were bit fields, so sockets are taken for those of another protocol).
 pub(crate) const BEFORE_5_5: Differences = Differences {
     absent: &["kernfs_node.id", "task_struct.start_boottime"],
-    bits: &[("sock.sk_protocol", 1)],
+    bits: &[("sock.sk_protocol", 1), ("sock.sk_type", 2)],
 };

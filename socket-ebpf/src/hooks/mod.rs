@@ -3,14 +3,14 @@
 //!
 //! | fact | `fentry` | `kprobe` | `cgroup` |
 //! |---|---|---|---|
-//! | packet out | `ip_output`, `ip_mc_output`, `ip6_output` | the same | `cgroup_skb/egress` |
-//! | packet in | `sk_filter_trim_cap` | the same | `cgroup_skb/ingress` |
-//! | TCP state | `inet_sock_set_state` | `tcp_set_state`, `inet_csk_listen_start` | `inet_sock_set_state` |
+//! | packet out | `cgroup_skb/egress`, else `ip_output`, `ip_mc_output`, `ip6_output` | the same | `cgroup_skb/egress` |
+//! | packet in | `cgroup_skb/ingress`, else `sk_filter_trim_cap` | the same | `cgroup_skb/ingress` |
+//! | TCP state | `inet_sock_set_state` | the same, else `tcp_set_state`, `inet_csk_listen_start` | `inet_sock_set_state` |
 //! | accepted | `inet_csk_accept` | the same | first data |
 //! | UDP bound | `udp_v4_get_port`, `udp_v6_get_port` | the same | `post_bind4`, `post_bind6` |
 //! | UDP closed | `udp_destroy_sock`, `udpv6_destroy_sock` | the same | `sock_release` |
 //! | data received | `tcp_rcv_space_adjust`, `udp_recvmsg`, `udpv6_recvmsg` | the same | `tcp_rcv_space_adjust`, `sock_recv_length` |
-//! | no live socket | `kfree_skb` | the same | the same; replies: `net_dev_queue`, `tcp_send_reset` |
+//! | no live socket | `kfree_skb`, `net_dev_queue`, `tcp_send_reset` | the same | the same |
 
 mod cgroup;
 mod fentry;

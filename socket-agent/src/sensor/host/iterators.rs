@@ -10,7 +10,7 @@ use super::{
 
 pub(super) fn probe(types: &KernelTypes) -> Probe {
     let remedy = "use kernel 5.8 or newer with BTF; without, sockets that are open at the start \
-                  are found through /proc and netlink";
+                  have no owner";
     let Some(id) = types.function("bpf_iter_task_file") else {
         return Probe::missing("the kernel's BTF has no bpf_iter_task_file", remedy);
     };
