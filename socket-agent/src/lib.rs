@@ -4,6 +4,7 @@
 //! Data goes one way: [`sensor`] (kernel) -> [`flow`] (facts to flow records) -> [`event`] (ECS
 //! documents, enriched by [`process`]) -> [`output`].
 
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;
