@@ -1,0 +1,76 @@
+//! Names that audit user space uses and the crate's tables do not have.
+
+use super::super::table::{self, Table};
+use super::Arch;
+
+pub(super) fn name(arch: Arch, number: u32) -> Option<&'static str> {
+    tables(arch).iter().find_map(|table| table::name(table, number))
+}
+
+pub(super) fn number(arch: Arch, name: &str) -> Option<u32> {
+    tables(arch).iter().find_map(|table| table::number(table, name))
+}
+
+pub(super) fn names(arch: Arch) -> impl Iterator<Item = &'static str> {
+    tables(arch).into_iter().flat_map(table::names)
+}
+
+fn tables(arch: Arch) -> [&'static Table; 2] {
+    let own: &'static Table = match arch {
+        Arch::X86_64 => &[(17, "pread"), (18, "pwrite")],
+        Arch::I386 => &[
+            (17, "break"),
+            (219, "madvise1"),
+            (283, "sys_kexec_load"),
+            (423, "sched_rr_get_interval64"),
+        ],
+        Arch::Aarch64 => {
+            &[(61, "getdents"), (67, "pread"), (68, "pwrite"), (79, "newfstatat"), (80, "newfstat")]
+        }
+        Arch::Arm => ARM,
+        Arch::Ppc64Le | Arch::Ppc64 => &[
+            (17, "break"),
+            (179, "pread"),
+            (180, "pwrite"),
+            (306, "timerfd"),
+            (319, "perf_counter_open"),
+        ],
+        Arch::Ppc => &[
+            (17, "break"),
+            (179, "pread"),
+            (180, "pwrite"),
+            (306, "timerfd"),
+            (319, "perf_counter_open"),
+            (423, "sched_rr_get_interval64"),
+        ],
+        Arch::S390x => &[(180, "pread"), (181, "pwrite")],
+        Arch::Riscv64 | Arch::Riscv32 | Arch::S390 => &[],
+    };
+    let newer: &'static Table = if matches!(arch, Arch::S390) { &[] } else { NEWER };
+    [own, newer]
+}
+
+/// Linux 6.19 and 7.x; new calls have one number everywhere.
+const NEWER: &Table = &[(470, "listns"), (471, "rseq_slice_yield")];
+
+/// Among them the calls of the old ABI, which EABI programs do not use.
+const ARM: &Table = &[
+    (13, "time"),
+    (22, "umount"),
+    (25, "stime"),
+    (27, "alarm"),
+    (30, "utime"),
+    (76, "getrlimit"),
+    (82, "select"),
+    (89, "readdir"),
+    (90, "mmap"),
+    (102, "socketcall"),
+    (113, "syscall"),
+    (117, "ipc"),
+    (140, "llseek"),
+    (142, "newselect"),
+    (149, "sysctl"),
+    (270, "fadvise64_64"),
+    (341, "sync_file_range"),
+    (423, "sched_rr_get_interval64"),
+];

@@ -1,0 +1,148 @@
+//! A rule in words: what `auditctl -l` says, in a form that can be read again.
+//!
+//! Where auditctl's own listing cannot be given back to it, this one can: file types are named,
+//! spaces in paths and keys are escaped, and an architecture that is neither the host's nor its
+//! 32-bit partner's is named.
+
+use std::fmt::Write as _;
+
+use super::{
+    compare,
+    field::{Field, Kind},
+    layout::KEY_SEPARATOR,
+    list::List,
+    mask::Mask,
+    operator::Operator,
+    parse::words,
+    perm::Perm,
+    rule::{Condition, Rule, Value},
+};
+use crate::audit::names::{Arch, errno, file_type, fs_type, io_uring, message_type, syscall};
+
+impl Rule {
+    /// As one line of a rule file, for a host of this architecture. Bytes that are no UTF-8 and
+    /// line feeds, which no rule file can hold, are replaced.
+    pub fn to_text(&self, host: Option<Arch>) -> String {
+        let mut line = String::new();
+        if self.is_watch() {
+            for condition in &self.conditions {
+                self.watch_part(&mut line, condition);
+            }
+            return line;
+        }
+        // Writing to a string cannot fail.
+        let _ = write!(line, "-a {},{}", self.action.name(), self.list.name());
+        let arch = self.conditions.iter().rfind(|condition| condition.field == Field::ARCH);
+        if let Some(Condition { operator, value: Value::Number(number), .. }) = arch {
+            let _ = write!(line, " -F arch{}{}", operator.symbol(), arch_text(*number, host));
+        }
+        let arch = match arch.map(|condition| &condition.value) {
+            Some(Value::Number(number)) => Arch::from_audit(*number),
+            _ => host,
+        };
+        calls_part(&mut line, self.list, &self.calls, arch);
+        for condition in self.conditions.iter().filter(|condition| condition.field != Field::ARCH) {
+            condition_part(&mut line, condition);
+        }
+        line
+    }
+
+    /// Whether it is what `-w` makes: kinds of access to one path, in any call.
+    fn is_watch(&self) -> bool {
+        let fields = || self.conditions.iter().map(|condition| condition.field);
+        let plain = |field| [Field::PERM, Field::KEY, Field::PATH, Field::DIR].contains(&field);
+        self.list == List::Exit
+            && self.action == super::Action::Always
+            && self.calls.is_all()
+            && fields().all(plain)
+            && fields().any(|field| field == Field::PERM)
+            && fields().next().is_some_and(|field| [Field::PATH, Field::DIR].contains(&field))
+    }
+
+    fn watch_part(&self, line: &mut String, condition: &Condition) {
+        let _ = match &condition.value {
+            Value::Text(text) if condition.field == Field::KEY => {
+                return for_each_key(text, |key| {
+                    let _ = write!(line, " -k {}", words::escape(key, false));
+                });
+            }
+            Value::Text(text) => write!(line, "-w {}", words::escape(text, false)),
+            Value::Number(bits) => write!(line, " -p {}", Perm::from_bits(*bits)),
+        };
+    }
+}
+
+fn arch_text(number: u32, host: Option<Arch>) -> String {
+    match Arch::from_audit(number) {
+        Some(arch) if host.and_then(Arch::wide) == Some(arch) => "b64".to_owned(),
+        Some(arch) if host.and_then(Arch::narrow) == Some(arch) => "b32".to_owned(),
+        Some(arch) => arch.name().to_owned(),
+        None => format!("{number:#X}").replacen("0X", "0x", 1),
+    }
+}
+
+fn calls_part(line: &mut String, list: List, calls: &Mask, arch: Option<Arch>) {
+    if !list.takes_calls() || calls.is_empty() {
+        return;
+    }
+    if calls.is_all() {
+        line.push_str(" -S all");
+        return;
+    }
+    for (at, number) in calls.iter().enumerate() {
+        line.push_str(if at == 0 { " -S " } else { "," });
+        let name = match list {
+            List::IoUring => io_uring::name(number),
+            _ => arch.and_then(|arch| syscall::auditctl_name(arch, number)),
+        };
+        match name {
+            Some(name) => line.push_str(name),
+            None => {
+                let _ = write!(line, "{number}");
+            }
+        }
+    }
+}
+
+fn condition_part(line: &mut String, condition: &Condition) {
+    let Condition { field, operator, value } = condition;
+    let symbol = operator.symbol();
+    let name = field.name().map_or_else(|| format!("f{}", field.number()), str::to_owned);
+    let _ = match value {
+        Value::Text(text) if *field == Field::KEY && *operator == Operator::Equal => {
+            for_each_key(text, |key| {
+                let _ = write!(line, " -F key={}", words::escape(key, true));
+            });
+            Ok(())
+        }
+        Value::Text(text) => write!(line, " -F {name}{symbol}{}", words::escape(text, true)),
+        Value::Number(number) => match (field.kind(), compare::fields(*number)) {
+            (Some(Kind::Compare), Some((left, right))) => {
+                let name = |field: Field| field.name().unwrap_or("unknown");
+                write!(line, " -C {}{symbol}{}", name(left), name(right))
+            }
+            _ => write!(line, " -F {name}{symbol}{}", number_text(*field, *number)),
+        },
+    };
+}
+
+fn number_text(field: Field, number: u32) -> String {
+    let signed = number.cast_signed();
+    let known = match field.kind() {
+        Some(Kind::MessageType) => message_type::name(number).map(str::to_owned),
+        Some(Kind::FileType) => file_type::name(number).map(str::to_owned),
+        Some(Kind::FsType) => fs_type::name(number).map(str::to_owned).or(Some(number.to_string())),
+        Some(Kind::Perm) => Some(Perm::from_bits(number).to_string()),
+        Some(Kind::Exit) if signed < 0 => {
+            errno::name(signed.unsigned_abs()).map(|name| format!("-{name}"))
+        }
+        Some(Kind::Signed) => Some(format!("0x{number:X}")),
+        Some(Kind::Number) => Some(number.to_string()),
+        _ => None,
+    };
+    known.unwrap_or_else(|| signed.to_string())
+}
+
+fn for_each_key(text: &[u8], each: impl FnMut(&[u8])) {
+    text.split(|byte| *byte == KEY_SEPARATOR).filter(|key| !key.is_empty()).for_each(each);
+}
