@@ -69,7 +69,9 @@ mod tests {
     #[test]
     fn arguments_in_words() {
         let words = |call, arch, index: usize, number| {
-            argument(call).iter().find(|argument| usize::from(argument.index) == index)
+            argument(call)
+                .iter()
+                .find(|argument| usize::from(argument.index) == index)
                 .and_then(|argument| argument.describe(arch, number))
         };
         assert_eq!(words("openat", "x86_64", 0, 0xffff_ff9c).unwrap(), "AT_FDCWD");

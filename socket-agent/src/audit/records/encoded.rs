@@ -10,15 +10,42 @@ use super::Kind;
 
 /// Fields with strings from outside, in any record but those of system calls, in order.
 const KEYS: [&str; 29] = [
-    "acct", "cgroup", "cmd", "comm", "cwd", "data", "device", "dir", "exe", "file", "grp",
-    "invalid_context", "key", "name", "new-disk", "new-fs", "ocomm", "old-disk", "old-fs", "path",
-    "peer_profile", "proctitle", "profile", "root_dir", "srcname", "sw", "vm", "watch", "xattr",
+    "acct",
+    "cgroup",
+    "cmd",
+    "comm",
+    "cwd",
+    "data",
+    "device",
+    "dir",
+    "exe",
+    "file",
+    "grp",
+    "invalid_context",
+    "key",
+    "name",
+    "new-disk",
+    "new-fs",
+    "ocomm",
+    "old-disk",
+    "old-fs",
+    "path",
+    "peer_profile",
+    "proctitle",
+    "profile",
+    "root_dir",
+    "srcname",
+    "sw",
+    "vm",
+    "watch",
+    "xattr",
 ];
 
 /// Whether a field of that record holds a string from outside.
 pub(super) fn is_encoded(kind: Kind, key: &[u8]) -> bool {
     if kind == Kind::EXECVE {
-        return key.first() == Some(&b'a') && key.get(1).is_some_and(u8::is_ascii_digit)
+        return key.first() == Some(&b'a')
+            && key.get(1).is_some_and(u8::is_ascii_digit)
             && !key.ends_with(b"_len");
     }
     KEYS.binary_search_by(|known| known.as_bytes().cmp(key)).is_ok()
@@ -34,7 +61,9 @@ pub(super) fn is_hex(value: &[u8]) -> bool {
 /// Appends the bytes that digits stand for; stops at what is not a pair of digits.
 pub(super) fn decode_into(digits: &[u8], out: &mut Vec<u8>) {
     let digit = |byte: u8| (byte as char).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    out.extend(digits.chunks_exact(2).map_while(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)));
+    out.extend(
+        digits.chunks_exact(2).map_while(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)),
+    );
 }
 
 #[cfg(test)]

@@ -132,8 +132,7 @@ mod tests {
 
     #[test]
     fn every_line_of_the_table_counts() {
-        let lines =
-            include_str!("kinds.tsv").lines().filter(|line| !line.starts_with('#')).count();
+        let lines = include_str!("kinds.tsv").lines().filter(|line| !line.starts_with('#')).count();
         assert_eq!(Kind::all().len(), lines);
         for (kind, name) in Kind::all() {
             assert!((1000..3000).contains(&kind.0), "{name}");

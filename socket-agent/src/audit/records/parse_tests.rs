@@ -135,7 +135,15 @@ fn selinux_and_apparmor() {
     );
     assert_eq!(
         said(&user),
-        ["pid=1", "seresult=denied", "seperms=start", "auid=n/a", "uid=0", "tclass=service", "exe=/x"]
+        [
+            "pid=1",
+            "seresult=denied",
+            "seperms=start",
+            "auid=n/a",
+            "uid=0",
+            "tclass=service",
+            "exe=/x"
+        ]
     );
 }
 

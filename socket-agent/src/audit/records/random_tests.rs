@@ -30,7 +30,8 @@ const LINES: [&str; 9] = [
     "type=SYSCALL msg=audit(1.000:7): subj==x (enforce) key=2701 tty=(none) a= =b = ' \" {",
 ];
 const PIECES: [&str; 16] = [
-    "=", " ", "\"", "'", "{", "}", "(", ")", "avc:", "denied", "msg='", "\x1d", "old ", "op=", "\0", ",",
+    "=", " ", "\"", "'", "{", "}", "(", ")", "avc:", "denied", "msg='", "\x1d", "old ", "op=",
+    "\0", ",",
 ];
 
 /// Uses all that can be asked of a record.

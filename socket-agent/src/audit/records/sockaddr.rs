@@ -75,7 +75,10 @@ impl SocketAddress {
         let is_big = first == 0 && second != 0;
         let family = u16::from(if is_big { second } else { first });
         if first != 0 && second != 0 {
-            return Some(Self::Other { family: u16::from_le_bytes([first, second]), data: data.to_vec() });
+            return Some(Self::Other {
+                family: u16::from_le_bytes([first, second]),
+                data: data.to_vec(),
+            });
         }
         let word = |at: usize| {
             let bytes = data.get(at..at + 4)?.try_into().ok()?;

@@ -41,9 +41,9 @@ impl Id {
         // Three digits by the kernel; fewer or more are taken for what they are worth.
         let mut millis = 0;
         for index in 1..=3 {
-            let digit = time.get(dot + index).map_or(Some(0), |byte| {
-                byte.is_ascii_digit().then(|| u64::from(byte - b'0'))
-            })?;
+            let digit = time
+                .get(dot + index)
+                .map_or(Some(0), |byte| byte.is_ascii_digit().then(|| u64::from(byte - b'0')))?;
             millis = millis * 10 + digit;
         }
         let stamp = Stamp(seconds.checked_mul(1_000)?.checked_add(millis)?);
