@@ -1,6 +1,7 @@
 //! Recorded logs through the same parser, reassembly and normalisation as live records.
 //!
-//! Time is that of the records, so that a log gives the same events however fast it is read.
+//! Nothing times out: the time in a log is when things began, not when their records came. An event
+//! without a sure end waits until newer ones drive it out or the log ends.
 
 use std::{
     io::{self, BufRead, Write},
@@ -17,8 +18,8 @@ use super::{
 /// How to replay.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// When events are whole.
-    pub reassembly: reassembly::Options,
+    /// Events that may wait for records; 0 for the default.
+    pub max_in_flight: usize,
     /// What documents look like.
     pub document: document::Options,
 }
@@ -50,8 +51,6 @@ pub struct Replay<'a, W> {
     names: &'a mut dyn IdNames,
     out: W,
     buffer: Vec<u8>,
-    /// The latest time of a record.
-    now: Duration,
     bad_lines: u64,
     warnings: u64,
 }
@@ -59,17 +58,12 @@ pub struct Replay<'a, W> {
 impl<'a, W: Write> Replay<'a, W> {
     /// Documents go to `out`.
     pub fn new(options: Options, names: &'a mut dyn IdNames, out: W) -> Self {
-        let reassembler = Reassembler::new(options.reassembly);
-        Self {
-            options,
-            reassembler,
-            names,
-            out,
-            buffer: Vec::new(),
-            now: Duration::ZERO,
-            bad_lines: 0,
-            warnings: 0,
+        let mut limits = reassembly::Options { timeout: Duration::MAX, ..Default::default() };
+        if options.max_in_flight > 0 {
+            limits.max_in_flight = options.max_in_flight;
         }
+        let reassembler = Reassembler::new(limits);
+        Self { options, reassembler, names, out, buffer: Vec::new(), bad_lines: 0, warnings: 0 }
     }
 
     /// Replays what a reader gives. Lines that are not records are told to `bad` and passed over.
@@ -120,9 +114,8 @@ impl<'a, W: Write> Replay<'a, W> {
     }
 
     fn push(&mut self, record: Record) -> io::Result<()> {
-        self.now = self.now.max(Duration::from_millis(record.id().stamp.0));
         let mut events = Vec::new();
-        self.reassembler.push(record, self.now, |event| events.push(event));
+        self.reassembler.push(record, Duration::ZERO, |event| events.push(event));
         self.write(&events)
     }
 

@@ -5,7 +5,6 @@ use std::{
     io::{self, BufReader, BufWriter, Write},
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Duration,
 };
 
 use anyhow::Context;
@@ -18,7 +17,6 @@ use crate::{
         reassembly,
         replay::{Options, Replay, Summary},
     },
-    config::parse_duration,
     process::Names,
 };
 
@@ -48,9 +46,6 @@ pub(super) struct ReplayArguments {
     /// Events that may wait for records.
     #[arg(long, value_name = "NUMBER", default_value_t = reassembly::Options::default().max_in_flight)]
     max_in_flight: usize,
-    /// How long an event waits for records, in the time of the log.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2s")]
-    timeout: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -59,10 +54,6 @@ enum Form {
     Ecs,
     /// audit.kernel.*, as the original metricset had it.
     Kernel,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text).ok_or_else(|| "allowed: a duration, such as 2s or 500ms".to_owned())
 }
 
 pub(super) fn run(command: &Audit) -> anyhow::Result<ExitCode> {
@@ -84,10 +75,7 @@ pub(super) fn run(command: &Audit) -> anyhow::Result<ExitCode> {
 
 fn replay(arguments: &ReplayArguments) -> anyhow::Result<Summary> {
     let options = Options {
-        reassembly: reassembly::Options {
-            max_in_flight: arguments.max_in_flight,
-            timeout: arguments.timeout,
-        },
+        max_in_flight: arguments.max_in_flight,
         document: document::Options {
             schema: match arguments.schema {
                 Form::Ecs => Schema::Ecs,

@@ -78,7 +78,7 @@ impl Reassembler {
     pub fn deadline(&self) -> Option<Duration> {
         let pending = self.pending.front().map(|pending| pending.since);
         let first = pending.into_iter().chain(self.gaps.oldest()).min()?;
-        Some(first + self.options.timeout)
+        Some(first.saturating_add(self.options.timeout))
     }
 
     /// Gives out all that waits, and counts all numbers that are missing as lost.
