@@ -136,14 +136,15 @@ fn place(document: &Value, field: &str) -> Value {
     }
 }
 
-/// Where a document has an id. A record of a session has others than the process's at the top.
+/// Where a document has an id. What a process reports of others has its own uid among the data.
 fn user_id(document: &Value, id: &str) -> Value {
     let user = &document["user"];
-    let is_session = document["auditd"]["message_type"] != "syscall";
     match id {
         "auid" => user["audit"]["id"].clone(),
-        "uid" if is_session && user["id"] == user["audit"]["id"] => json!("0"),
-        "uid" => user["id"].clone(),
+        "uid" => match &document["auditd"]["data"]["uid"] {
+            Value::Null => user["id"].clone(),
+            uid => uid.clone(),
+        },
         "gid" => user["group"]["id"].clone(),
         "euid" => user["effective"]["id"].clone(),
         "egid" => user["effective"]["group"]["id"].clone(),

@@ -31,7 +31,7 @@ fn a_file_and_standard_input_give_the_same() {
     assert_eq!(
         stderr.lines().last().unwrap(),
         format!(
-            "{lines} events, 32 records, 1 gaps (2 events lost), 2 warnings (0 lines are no records)"
+            "{lines} events, 32 records, 1 gaps (3 events lost), 0 warnings (0 lines are no records)"
         )
     );
 }

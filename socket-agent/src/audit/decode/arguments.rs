@@ -36,7 +36,8 @@ impl Argument {
         // The kernel records registers, of which flags take the lower half.
         let low = number & 0xffff_ffff;
         match self.set {
-            "mode" => Some(mode::octal(low)),
+            // Calls that create nothing leave zero there.
+            "mode" => (low != 0).then(|| mode::octal(low)),
             // Arm and PowerPC number four of the flags otherwise.
             "open" if matches!(arch, "arm" | "aarch64" | "ppc" | "ppc64" | "ppc64le") => {
                 values::bits("open.arm", low)

@@ -1,7 +1,7 @@
 //! What the records say beyond what has a place of its own.
 
 use super::{
-    Ids, actor,
+    Entity, Ids, actor,
     syscall::{self, Syscall},
     text::{Text, is_unset},
 };
@@ -92,6 +92,13 @@ impl<'a> Data<'a> {
             data.socket(socket);
         }
         data
+    }
+
+    /// Adds an id that would have no place otherwise.
+    pub(super) fn keep(&mut self, key: &'static str, id: Option<&Entity<'a>>) {
+        if let Some(id) = id.and_then(|entity| entity.id.clone()) {
+            self.0.push((key.into(), Value::One(id), Kind(0)));
+        }
     }
 
     fn field(&mut self, record: &'a Record, field: &Field<'a>) {

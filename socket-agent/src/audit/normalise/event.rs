@@ -62,8 +62,13 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
         }
     }
 
-    let users = Users::new(row.map_or(Roles::Process, |row| row.roles), &ids, account, subject);
-    let data = Data::read(records, syscall.as_ref(), address.as_ref());
+    let roles = row.map_or(Roles::Process, |row| row.roles);
+    let users = Users::new(roles, &ids, account, subject);
+    let mut data = Data::read(records, syscall.as_ref(), address.as_ref());
+    if !matches!(roles, Roles::Process | Roles::Mac) {
+        // The user of the process that reports has no place among those it reports about.
+        data.keep("uid", ids.get("uid"));
+    }
     let (categories, types) = classes(main, row, syscall.as_ref(), call_row);
     Some(Normal {
         event,

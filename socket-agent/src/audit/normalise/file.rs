@@ -99,24 +99,18 @@ fn join(base: &str, path: &str) -> String {
     let mut base = base.trim_end_matches('/');
     let mut path = path;
     loop {
-        if let Some(rest) = path.strip_prefix("./") {
-            path = rest;
-        } else if let Some(rest) = path.strip_prefix("../") {
-            path = rest;
-            base = base.rsplit_once('/').map_or("", |(above, _)| above);
-        } else {
-            break;
+        let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+        match first {
+            "." => {}
+            ".." => base = base.rsplit_once('/').map_or("", |(above, _)| above),
+            _ => break,
         }
+        path = rest;
     }
-    match path {
-        "." => {
-            if base.is_empty() {
-                "/".to_owned()
-            } else {
-                base.to_owned()
-            }
-        }
-        path => format!("{base}/{path}"),
+    match (base, path) {
+        ("", "") => "/".to_owned(),
+        (base, "") => base.to_owned(),
+        (base, path) => format!("{base}/{path}"),
     }
 }
 
@@ -133,6 +127,10 @@ mod tests {
             ("/home/ann", "../x/y", "/home/x/y"),
             ("/a", "../../../x", "/x"),
             ("/a", ".", "/a"),
+            ("/a/b", "..", "/a"),
+            ("/a", "./", "/a"),
+            ("/a", "", "/a"),
+            ("/a", ".x/..", "/a/.x/.."),
             ("/", ".", "/"),
         ] {
             assert_eq!(join(base, path), joined, "{base} {path}");

@@ -16,6 +16,9 @@ mod socket;
 mod syscall;
 mod text;
 
+#[cfg(test)]
+mod reference_tests;
+
 pub use data::{Data, Value};
 pub use file::{File, PathRecord};
 pub use identity::{Entity, IdNames, Ids, NoNames, Users};
