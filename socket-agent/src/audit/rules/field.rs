@@ -68,7 +68,10 @@ enum Lists {
 struct Row(Field, &'static str, Kind, Operators, Lists);
 
 macro_rules! fields {
-    ($($constant:ident = $number:literal, $name:literal, $kind:ident, $operators:ident, $lists:ident;)*) => {
+    (
+        $($constant:ident = $number:literal, $name:literal, $kind:ident, $operators:ident,
+            $lists:ident;)*
+    ) => {
         #[allow(missing_docs, reason = "each is the field of that name in auditctl(8)")]
         impl Field {
             $(pub const $constant: Self = Self($number);)*

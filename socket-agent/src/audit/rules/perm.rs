@@ -55,7 +55,10 @@ impl Perm {
         for letter in letters.chars() {
             let kind = KINDS.iter().find(|kind| letter.eq_ignore_ascii_case(&kind.0));
             let (_, bit, _) = kind.ok_or_else(|| {
-                format!("`{letter}` is no kind of access: write r (read), w (write), x (execute) or a (attributes)")
+                format!(
+                    "`{letter}` is no kind of access: write r (read), w (write), x (execute) or a \
+                     (attributes)"
+                )
             })?;
             bits |= bit;
         }

@@ -84,7 +84,7 @@ impl super::Parsed {
             match value {
                 Command::DeleteAll { key: None } => loaded.clear(),
                 Command::DeleteAll { key: Some(key) } => {
-                    loaded.retain(|rule, _| !rule.has_key(key))
+                    loaded.retain(|rule, _| !rule.has_key(key));
                 }
                 Command::Delete { rule } => {
                     loaded.remove(rule);

@@ -1,8 +1,9 @@
 //! A rule in words: what `auditctl -l` says, in a form that can be read again.
 //!
 //! Where auditctl's own listing cannot be given back to it, this one can: file types are named,
-//! spaces in paths and keys are escaped, and an architecture that is neither the host's nor its
-//! 32-bit partner's is named.
+//! spaces in paths and keys are escaped, a directory that ends in a slash keeps it, and an
+//! architecture that is neither the host's nor its 32-bit partner's is named. What neither tells is
+//! whether a watched path was a directory when the rule was loaded.
 
 use std::fmt::Write as _;
 
@@ -47,16 +48,24 @@ impl Rule {
         line
     }
 
-    /// Whether it is what `-w` makes: kinds of access to one path, in any call.
+    /// Whether it is what `-w` makes: kinds of access to one path, in any call. A path that ends in
+    /// a slash is not, because `-w` leaves it out.
     fn is_watch(&self) -> bool {
-        let fields = || self.conditions.iter().map(|condition| condition.field);
-        let plain = |field| [Field::PERM, Field::KEY, Field::PATH, Field::DIR].contains(&field);
+        let ends_in_slash = |value: &Value| match value {
+            Value::Text(path) => path.len() > 1 && path.last() == Some(&b'/'),
+            Value::Number(_) => false,
+        };
+        let fields: Vec<Field> = self.conditions.iter().map(|condition| condition.field).collect();
         self.list == List::Exit
             && self.action == super::Action::Always
             && self.calls.is_all()
-            && fields().all(plain)
-            && fields().any(|field| field == Field::PERM)
-            && fields().next().is_some_and(|field| [Field::PATH, Field::DIR].contains(&field))
+            && self.conditions.iter().all(|condition| condition.operator == Operator::Equal)
+            && matches!(
+                fields.as_slice(),
+                [Field::PATH | Field::DIR, Field::PERM]
+                    | [Field::PATH | Field::DIR, Field::PERM, Field::KEY]
+            )
+            && self.conditions.first().is_some_and(|condition| !ends_in_slash(&condition.value))
     }
 
     fn watch_part(&self, line: &mut String, condition: &Condition) {

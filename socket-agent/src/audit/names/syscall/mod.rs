@@ -1,7 +1,7 @@
 //! System calls of each architecture, by number and by name.
 //!
 //! The tables are those of the `syscalls` crate (Linux 6.18), made from the kernel's own; what it
-//! lacks or spells otherwise than audit user space is in [`spelling`].
+//! lacks or spells otherwise than audit user space is in `spelling`.
 
 mod spelling;
 

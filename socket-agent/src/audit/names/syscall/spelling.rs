@@ -20,6 +20,7 @@ fn tables(arch: Arch) -> [&'static Table; 2] {
         Arch::X86_64 => &[(17, "pread"), (18, "pwrite")],
         Arch::I386 => &[
             (17, "break"),
+            (219, "madvise"),
             (219, "madvise1"),
             (283, "sys_kexec_load"),
             (423, "sched_rr_get_interval64"),

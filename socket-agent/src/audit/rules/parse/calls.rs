@@ -83,7 +83,10 @@ impl Calls {
         if host != Some(narrow) && other.is_some_and(|other| other != *mask) {
             faults.push(Fault::warning(
                 *column,
-                format!("these calls have other numbers in {narrow} programs: write one rule with -F arch=b64 and one with -F arch=b32 before -S"),
+                format!(
+                    "these calls have other numbers in {narrow} programs: write one rule with -F \
+                     arch=b64 and one with -F arch=b32 before -S"
+                ),
             ));
         }
     }
@@ -94,7 +97,7 @@ fn number(name: &str, list: List, arch: Option<Arch>) -> Result<u32, String> {
         return Err("a call is missing between the commas: remove one".to_owned());
     }
     if name.starts_with(|first: char| first.is_ascii_digit()) {
-        return unsigned(name).map_err(|error| format!("-S {error}"));
+        return unsigned(name);
     }
     if list == List::IoUring {
         return io_uring::number(name).ok_or_else(|| match nearest(name, io_uring::names()) {

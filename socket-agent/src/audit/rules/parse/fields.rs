@@ -1,18 +1,16 @@
 //! Conditions, keys and calls of a rule, in the order of its line.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, path::Path};
-
 use super::{
     Fault,
     calls::{self, Calls},
     options::Opt,
-    value,
+    value, watch,
 };
 use crate::audit::names::{Arch, nearest};
 use crate::audit::rules::{
     compare,
     field::Field,
-    host::{Host, PathKind, PermCalls},
+    host::{Host, PermCalls},
     layout::KEY_SEPARATOR,
     list::List,
     operator::Operator,
@@ -81,27 +79,29 @@ impl<'a> Fields<'a> {
     }
 
     fn condition(&mut self, condition: Condition, column: usize) {
+        let mut missing = None;
         match (&condition.value, condition.field) {
             (Value::Number(number), Field::ARCH) => self.arch = Arch::from_audit(*number),
             (Value::Number(bits), Field::PERM) => {
                 let bits = bits | self.perm.map_or(0, Perm::bits);
                 self.perm = Some(Perm::from_bits(bits));
             }
-            (Value::Text(path), Field::DIR) => {
-                if self.host.paths.kind(Path::new(OsStr::from_bytes(path))) != PathKind::Directory {
-                    self.warn(column, "there is no such directory now, and the kernel refuses the rule until there is: create it first");
-                }
-            }
+            (Value::Text(path), field) => missing = watch::missing(field, path, self.host.paths),
             _ => {}
         }
-        self.add(condition, column);
+        if self.add(condition, column) {
+            self.faults.extend(missing.map(|message| Fault::warning(column, message)));
+        }
     }
 
-    fn add(&mut self, condition: Condition, column: usize) {
-        if let Some(rule) = &mut self.rule
-            && let Err(error) = rule.add(condition)
-        {
-            self.refused(&error, column);
+    /// Whether it could be added.
+    fn add(&mut self, condition: Condition, column: usize) -> bool {
+        match self.rule.as_mut().map(|rule| rule.add(condition)) {
+            Some(Err(error)) => {
+                self.refused(&error, column);
+                false
+            }
+            _ => true,
         }
     }
 
@@ -149,20 +149,16 @@ impl<'a> Fields<'a> {
             let name = |field: Field| field.name().unwrap_or("unknown");
             let partners: Vec<_> = compare::partners(left).map(name).collect();
             let (left, right) = (name(left), name(right));
-            return if partners.is_empty() {
-                self.error(
-                    column,
-                    format!("{left} cannot be compared with a field: use -F {left}=VALUE"),
-                )
+            let (at, message) = if partners.is_empty() {
+                (column, format!("{left} cannot be compared with a field: use -F {left}=VALUE"))
             } else {
-                self.error(
+                let partners = partners.join(", ");
+                (
                     at_right,
-                    format!(
-                        "{left} cannot be compared with {right}: it can with {}",
-                        partners.join(", ")
-                    ),
+                    format!("{left} cannot be compared with {right}: it can with {partners}"),
                 )
             };
+            return self.error(at, message);
         };
         let value = Value::Number(number);
         self.add(Condition { field: Field::FIELD_COMPARE, operator, value }, column);

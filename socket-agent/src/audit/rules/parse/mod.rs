@@ -6,11 +6,14 @@
 //!   the backslash, which works here as well;
 //! - options of a rule in any order, where auditctl wants the list first and `arch` before `-S`;
 //! - tabs between words, and lines that end with a carriage return;
-//! - numbers of file types and names of address families.
+//! - numbers of file types and names of address families;
+//! - a key on any rule, with a warning where auditctl wants `-S`, a path, `exe` or `fstype` for it.
 //!
 //! What auditctl accepts and is an error here: numbers followed by something else (auditctl drops
 //! it), fields that the kernel refuses or never looks at on a list, the deprecated action
-//! `possible`, and a second option on the line of a query.
+//! `possible`, and settings on the line of a rule.
+//!
+//! `-S all` on list io_uring is every operation, where auditctl takes those that it has names for.
 
 mod build;
 mod calls;

@@ -81,7 +81,8 @@ pub(super) fn read(words: Vec<Word>, faults: &mut Vec<Fault>) -> Vec<Opt> {
             text => Err(Fault::error(
                 column,
                 format!(
-                    "`{}` belongs to no option: quote a value that has spaces, and begin options with -",
+                    "`{}` belongs to no option: quote a value that has spaces, and begin options \
+                     with -",
                     String::from_utf8_lossy(text)
                 ),
             )),

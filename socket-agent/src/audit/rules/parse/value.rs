@@ -45,7 +45,7 @@ fn number(field: Field, text: &str, host: &Host<'_>) -> Result<u32, String> {
         Some(Kind::FsType) => named(text, "file system", fs_type::number, fs_type::names()),
         Some(Kind::Family) => named(text, "address family", family::number, family::names()),
         Some(Kind::Perm) => Perm::from_letters(text).map(Perm::bits),
-        _ => unsigned(text).map_err(|error| format!("{} {error}", shown(field))),
+        _ => unsigned(text),
     }
 }
 
@@ -132,17 +132,15 @@ pub(super) fn unsigned(text: &str) -> Result<u32, String> {
         [b'0', _, ..] => (text.get(1..).unwrap_or_default(), 8),
         _ => (text, 10),
     };
-    // A sign would be taken by the conversion.
-    if !digits.bytes().all(|digit| digit.is_ascii_alphanumeric()) {
-        return Err(format!("needs a number, not `{text}`"));
+    // The conversion would take a sign.
+    let plain = digits.bytes().all(|digit| digit.is_ascii_alphanumeric());
+    match u64::from_str_radix(digits, radix) {
+        Ok(number) if plain => u32::try_from(number)
+            .map_err(|_| format!("{text} is too large: at most {} is allowed", u32::MAX)),
+        _ => {
+            Err(format!("`{text}` is no number: write one such as 1000, 0x3e8 or, in octal, 01750"))
+        }
     }
-    u64::from_str_radix(digits, radix).map_or_else(
-        |_| Err(format!("needs a number, not `{text}`")),
-        |number| {
-            u32::try_from(number)
-                .map_err(|_| format!("needs a number of at most {}, not `{text}`", u32::MAX))
-        },
-    )
 }
 
 /// As [`unsigned`], or a negative number down to -2147483648.
@@ -152,8 +150,8 @@ fn signed(text: &str) -> Result<u32, String> {
     };
     match unsigned(positive) {
         Ok(number) if number <= i32::MIN.unsigned_abs() => Ok(number.wrapping_neg()),
-        Ok(_) => Err(format!("needs a number of at least {}, not `{text}`", i32::MIN)),
-        Err(_) => Err(format!("needs a number, not `{text}`")),
+        Ok(_) => Err(format!("{text} is too small: at least {} is allowed", i32::MIN)),
+        Err(_) => Err(format!("`{text}` is no number: write one such as -13")),
     }
 }
 

@@ -40,10 +40,7 @@ pub(super) fn target(
         Some(last) => path.get(..=last).unwrap_or(path),
         None => b"/",
     };
-    let field = match paths.kind(Path::new(OsStr::from_bytes(trimmed))) {
-        PathKind::Directory => Field::DIR,
-        PathKind::File | PathKind::Missing => Field::PATH,
-    };
+    let field = if is_directory(trimmed, paths) { Field::DIR } else { Field::PATH };
     if field == Field::PATH && trimmed == b"/" {
         faults.push(Fault::error(
             column,
@@ -51,7 +48,31 @@ pub(super) fn target(
         ));
         return None;
     }
+    faults.extend(missing(field, trimmed, paths).map(|message| Fault::warning(column, message)));
     Some((field, trimmed.to_vec()))
+}
+
+/// What has to be there for the kernel to take a path: a directory itself, of a file its directory.
+pub(super) fn missing(field: Field, path: &[u8], paths: &dyn Paths) -> Option<&'static str> {
+    if field == Field::DIR {
+        return (!is_directory(path, paths)).then_some(
+            "there is no such directory now, and the kernel refuses the rule until there is: \
+             create it first",
+        );
+    }
+    if field != Field::PATH && field != Field::EXE {
+        return None;
+    }
+    let slash = path.iter().rposition(|byte| *byte == b'/')?;
+    let parent = path.get(..slash.max(1))?;
+    (!is_directory(parent, paths)).then_some(
+        "the directory of this file is not there now, and the kernel refuses the rule until it \
+         is: create it first",
+    )
+}
+
+fn is_directory(path: &[u8], paths: &dyn Paths) -> bool {
+    paths.kind(Path::new(OsStr::from_bytes(path))) == PathKind::Directory
 }
 
 fn wrong(path: &[u8]) -> Option<String> {

@@ -1,0 +1,160 @@
+//! Any bytes: no panic, and whatever is read survives being encoded, listed and read again.
+
+use std::collections::HashSet;
+
+use socket_agent::audit::{
+    names::Arch,
+    rules::{Command, Position, Rule, RuleSet, Source, parse},
+};
+
+use crate::host::Told;
+
+/// xorshift64*: the same numbers in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.next() >> 33) as usize % end
+    }
+
+    fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[self.below(of.len())]
+    }
+}
+
+const SEEDS: [&str; 7] = [
+    include_str!("data/watches.rules"),
+    include_str!("data/calls.rules"),
+    include_str!("data/fields.rules"),
+    include_str!("data/compare.rules"),
+    include_str!("data/lists.rules"),
+    include_str!("data/wrong.rules"),
+    "-D -k x\n-e 1\n-b 8192\n-f 2\n-r 0\n-i\n-c\n--backlog_wait_time=60000\n\
+     --reset-l\n-q /a,/b\n-m hi\n-t\n'",
+];
+
+fn told() -> Told {
+    Told { directories: HashSet::from(["/etc".to_owned(), "/usr/bin".to_owned()]) }
+}
+
+fn read_all(text: &[u8]) {
+    let told = told();
+    let parsed = parse(&Source { name: "random", first_line: 1, text }, &told.host());
+    let lines = text.split(|byte| *byte == b'\n').count();
+    for problem in &parsed.problems {
+        assert!((1..=lines).contains(&problem.place.line) && problem.place.column > 0);
+        assert!(!problem.message.is_empty() && !problem.message.contains('\n'), "{problem}");
+    }
+    for command in parsed.commands {
+        if let Command::Add { rule, .. } | Command::Delete { rule } = command.value {
+            survives(&rule, &told);
+        }
+    }
+}
+
+fn survives(rule: &Rule, told: &Told) {
+    for position in [Position::First, Position::Last] {
+        assert_eq!(&Rule::decode(&rule.encode(position)).unwrap(), rule);
+    }
+    let text = rule.to_text(Some(Arch::X86_64));
+    // Bytes that are no UTF-8 cannot be told as text.
+    if text.contains(char::REPLACEMENT_CHARACTER) {
+        return;
+    }
+    let source = Source { name: "text", first_line: 1, text: text.as_bytes() };
+    let again = RuleSet::read([source], &told.host(), false)
+        .unwrap_or_else(|error| panic!("{text}\n{error}"));
+    match again.commands.as_slice() {
+        [command] => match &command.value {
+            Command::Add { rule: again, .. } => {
+                assert_eq!(again.to_text(Some(Arch::X86_64)), text);
+                assert_eq!(again.calls(), rule.calls(), "{text}");
+                assert_eq!(sorted(again), sorted(rule), "{text}");
+            }
+            other => panic!("{text}: {other:?}"),
+        },
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+/// A listing puts the architecture first.
+fn sorted(rule: &Rule) -> Vec<String> {
+    let mut conditions: Vec<_> =
+        rule.conditions().iter().map(|condition| format!("{condition:?}")).collect();
+    conditions.sort();
+    conditions
+}
+
+#[test]
+fn bytes_without_meaning_are_read_without_panic() {
+    let mut random = Random(0x5eed_0001);
+    for _ in 0..3_000 {
+        let bytes: Vec<u8> = (0..random.below(120)).map(|_| random.next() as u8).collect();
+        read_all(&bytes);
+        let rule: Vec<u8> = (0..random.below(1200)).map(|_| (random.next() >> 60) as u8).collect();
+        let _ = Rule::decode(&rule).map(|rule| rule.to_text(None));
+    }
+}
+
+#[test]
+fn damaged_rule_files_are_read_without_panic() {
+    let mut random = Random(0x5eed_0002);
+    let lines: Vec<&str> = SEEDS.iter().flat_map(|seed| seed.lines()).collect();
+    let words: Vec<&str> = lines.iter().flat_map(|line| line.split(' ')).collect();
+    let mut whole = 0;
+    for round in 0..6_000 {
+        let mut bytes = random.one(&lines).as_bytes().to_vec();
+        for _ in 0..random.below(4) {
+            let at = random.below(bytes.len() + 1);
+            match random.below(4) {
+                0 => bytes.insert(at, random.next() as u8),
+                1 => drop(bytes.splice(at..at, random.one(&words).bytes().chain(*b" "))),
+                2 => bytes.truncate(at),
+                _ => drop(bytes.splice(at.., random.one(&lines).bytes())),
+            }
+        }
+        whole += usize::from(parse_is_clean(&bytes));
+        read_all(&bytes);
+        assert!(round < 100 || whole > 0, "no rule survives the damage: it tests nothing");
+    }
+}
+
+fn parse_is_clean(text: &[u8]) -> bool {
+    parse(&Source { name: "random", first_line: 1, text }, &told().host()).problems.is_empty()
+}
+
+#[test]
+fn damaged_kernel_bytes_are_read_without_panic() {
+    let mut random = Random(0x5eed_0003);
+    let told = told();
+    let text = SEEDS[2].as_bytes();
+    let parsed = parse(&Source { name: "seed", first_line: 1, text }, &told.host());
+    let rules: Vec<Vec<u8>> = parsed
+        .commands
+        .iter()
+        .filter_map(|command| match &command.value {
+            Command::Add { rule, .. } => Some(rule.encode(Position::Last)),
+            _ => None,
+        })
+        .collect();
+    assert!(rules.len() > 20);
+    for _ in 0..6_000 {
+        let mut bytes = random.one(&rules).clone();
+        for _ in 0..1 + random.below(4) {
+            let at = random.below(bytes.len());
+            bytes[at] = random.next() as u8;
+        }
+        bytes.truncate(random.below(bytes.len() * 2));
+        if let Ok(rule) = Rule::decode(&bytes) {
+            let _ = rule.to_text(Some(Arch::X86_64));
+            assert_eq!(Rule::decode(&rule.encode(Position::Last)), Ok(rule));
+        }
+    }
+}
