@@ -213,8 +213,9 @@ impl Parser {
             slot.key = append(buffer, &name);
         }
         if form == Form::Plain
-            && encoded::is_encoded(*kind, key.of(buffer))
+            // Cheaper than looking the key up, and seldom so.
             && encoded::is_hex(value.of(buffer))
+            && encoded::is_encoded(*kind, key.of(buffer))
         {
             let start = buffer.len();
             let digits = value.start as usize..value.end as usize;
