@@ -1,5 +1,17 @@
-//! The Linux audit framework: [`rules`] in auditctl's language and the kernel's, and the [`names`]
-//! of the numbers that both and the kernel's records use.
+//! The Linux audit framework as a source of events.
+//!
+//! [`rules`] say what the kernel is to report, in auditctl's language and the kernel's. What it
+//! reports goes one way: [`records`] (text to fields) -> [`reassembly`] (records to events) ->
+//! normalise (what happened, to what, by whom) -> [`document`] (ECS, or the form of the
+//! original metricset). [`replay`] runs recorded logs through the same. [`names`] and [`decode`]
+//! turn numbers into words. Nothing here touches the kernel.
 
+pub mod decode;
+pub mod document;
 pub mod names;
+pub mod normalise;
+pub mod reassembly;
+pub mod records;
+pub mod replay;
 pub mod rules;
+mod table;

@@ -39,6 +39,9 @@ pub(super) struct Logging {
 pub(super) enum Command {
     /// Observe flows and write a document for each.
     Run(RunArguments),
+    /// Work with records of the Linux audit framework.
+    #[command(subcommand)]
+    Audit(super::audit::Audit),
     /// Check things without running.
     #[command(subcommand)]
     Test(Test),

@@ -1,6 +1,7 @@
 //! Command line.
 
 mod arguments;
+mod audit;
 mod doctor;
 mod logging;
 mod report;
@@ -22,6 +23,7 @@ pub fn main() -> ExitCode {
     logging::start(&arguments.logging);
     let result = match &arguments.command {
         Command::Run(options) => run::run(options),
+        Command::Audit(command) => audit::run(command),
         Command::Test(Test::Config(source)) => test::config(source),
         Command::Doctor => doctor::doctor(),
     };

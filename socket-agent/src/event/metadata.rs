@@ -12,11 +12,13 @@ pub const ECS_VERSION: &str = "9.0.0";
 /// Host and agent, serialised once.
 #[derive(Clone, Debug)]
 pub struct Metadata {
-    pub(super) metadata: Box<RawValue>,
-    pub(super) agent: Box<RawValue>,
-    pub(super) ecs: Box<RawValue>,
-    pub(super) host: Box<RawValue>,
-    pub(super) service: Box<RawValue>,
+    pub(crate) metadata: Box<RawValue>,
+    pub(crate) agent: Box<RawValue>,
+    pub(crate) ecs: Box<RawValue>,
+    pub(crate) host: Box<RawValue>,
+    pub(crate) service: Box<RawValue>,
+    /// Of the host.
+    pub(crate) hostname: Box<str>,
 }
 
 /// `@metadata`: what Beats tell an ingest pipeline about themselves.
@@ -53,6 +55,7 @@ impl Metadata {
             ecs: to_raw_value(&Ecs { version: ECS_VERSION })?,
             host: to_raw_value(host)?,
             service: to_raw_value(&Service { kind: "system" })?,
+            hostname: host.hostname.as_str().into(),
         })
     }
 }

@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 /// Field sets that documents use.
-const SETS: [&str; 19] = [
+const SETS: [&str; 20] = [
     "@timestamp",
     "agent",
     "client",
@@ -14,6 +14,7 @@ const SETS: [&str; 19] = [
     "ecs",
     "error",
     "event",
+    "file",
     "group",
     "host",
     "labels",
@@ -26,11 +27,25 @@ const SETS: [&str; 19] = [
     "source",
     "tags",
 ];
-/// The `user` set is used too, but not what it says of other users.
-const USER: [&str; 6] =
-    ["user.domain", "user.email", "user.full_name", "user.id", "user.name", "user.roles"];
+/// The `user` set is used too, but not all that it says of other users.
+const USER: [&str; 14] = [
+    "user.domain",
+    "user.effective.group.id",
+    "user.effective.group.name",
+    "user.effective.id",
+    "user.effective.name",
+    "user.email",
+    "user.full_name",
+    "user.group.id",
+    "user.group.name",
+    "user.id",
+    "user.name",
+    "user.roles",
+    "user.target.id",
+    "user.target.name",
+];
 /// Sets that others embed and documents do not use.
-const EMBEDDED: [&str; 17] = [
+const EMBEDDED: [&str; 18] = [
     "as",
     "attested_groups",
     "attested_user",
@@ -48,6 +63,7 @@ const EMBEDDED: [&str; 17] = [
     "responsible",
     "risk",
     "session_leader",
+    "x509",
 ];
 
 /// One field of the flat schema, as far as it is of use.

@@ -21,11 +21,31 @@ use kind::Kind;
 const FIELDS: &str = include_str!("../../data/ecs_fields.tsv");
 
 /// Fields outside the schema that documents have all the same, for those who know Beats.
-pub const EXTRA_FIELDS: [&str; 4] =
-    ["agent.hostname", "host.containerized", "host.os.codename", "process.created"];
+pub const EXTRA_FIELDS: [&str; 7] = [
+    "agent.hostname",
+    "destination.path",
+    "host.containerized",
+    "host.os.codename",
+    "process.created",
+    "source.path",
+    "type",
+];
 
 /// What may stand below these is not in the schema's hands.
-const FREE_PREFIXES: [&str; 3] = ["@metadata.", "flow.", "system.audit."];
+const FREE_PREFIXES: [&str; 12] = [
+    "@metadata.",
+    "audit.kernel.",
+    "auditd.",
+    "beat.",
+    "file.selinux.",
+    "flow.",
+    "metricset.",
+    "system.audit.",
+    "user.audit.",
+    "user.filesystem.",
+    "user.saved.",
+    "user.selinux.",
+];
 
 /// What every document of a TCP flow has whose process was found on a host that knows its
 /// distribution: the fields that users of Auditbeat's socket dataset know.
@@ -204,13 +224,18 @@ impl Schema {
         }
     }
 
+    /// An event of several categories has types of each.
     fn check_event_types(&self, document: &Value, problems: &mut Vec<String>) {
-        for category in texts(document, "event.category") {
-            let Some(expected) = self.event_types.get(category) else { continue };
-            for kind in texts(document, "event.type") {
-                if !expected.iter().any(|name| name == kind) {
-                    problems.push(format!("event.type: {kind} does not go with {category}"));
-                }
+        let categories = texts(document, "event.category");
+        let expected: Vec<_> =
+            categories.iter().filter_map(|name| self.event_types.get(*name)).flatten().collect();
+        if expected.is_empty() {
+            return;
+        }
+        for kind in texts(document, "event.type") {
+            if !expected.iter().any(|name| *name == kind) {
+                let categories = categories.join(", ");
+                problems.push(format!("event.type: {kind} does not go with {categories}"));
             }
         }
     }

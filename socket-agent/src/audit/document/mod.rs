@@ -1,0 +1,75 @@
+//! Documents about events.
+//!
+//! [`Schema::Ecs`] is the form of Auditbeat's auditd module today: ECS, and `auditd.*` for the rest.
+//! [`Schema::Kernel`] is the form of the metricset that it began as: `audit.kernel.*`.
+
+mod ecs;
+mod kernel;
+mod parts;
+mod user;
+
+use serde::Serialize;
+
+use super::{normalise::Normal, reassembly::Event};
+use crate::{event::Metadata, process::Container};
+
+/// The form of documents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Schema {
+    /// ECS with `auditd.*`.
+    #[default]
+    Ecs,
+    /// `audit.kernel.*`, with what was done to a `thing`.
+    Kernel,
+}
+
+/// What documents hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Form.
+    pub schema: Schema,
+    /// With the text of the records.
+    pub include_raw_message: bool,
+    /// With what was strange about them, and then with their text too.
+    pub include_warnings: bool,
+}
+
+/// What is known beyond the records.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Context<'a> {
+    /// This host and this agent; `None` where the records are those of another host.
+    pub metadata: Option<&'a Metadata>,
+    /// The container that the process runs in.
+    pub container: Option<&'a Container>,
+    /// `process.entity_id`.
+    pub entity_id: Option<&'a str>,
+}
+
+/// Appends a document, one line of JSON without its line feed, to a buffer.
+///
+/// # Errors
+/// None in practice: documents have nothing that JSON cannot express and the buffer grows.
+pub fn write(
+    normal: &Normal<'_>,
+    context: &Context<'_>,
+    options: Options,
+    buffer: &mut Vec<u8>,
+) -> serde_json::Result<()> {
+    match options.schema {
+        Schema::Ecs => ecs::write(normal, context, options, buffer),
+        Schema::Kernel => kernel::write(normal, context, options, buffer),
+    }
+}
+
+fn to_json(document: &impl Serialize, buffer: &mut Vec<u8>) -> serde_json::Result<()> {
+    serde_json::to_writer(buffer, document)
+}
+
+/// The records as auditd would write them.
+fn raw_messages(event: &Event) -> Vec<String> {
+    event
+        .records
+        .iter()
+        .map(|record| format!("type={} msg={}", record.kind(), record.raw()))
+        .collect()
+}

@@ -1,0 +1,40 @@
+//! Events that have left.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::event::Key;
+
+/// How many are remembered.
+const MAX: usize = 1_024;
+
+/// How an event left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// With a sure end: nothing can follow.
+    Whole,
+    /// Without one: more may follow.
+    Partial,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    seen: HashMap<Key, Seen>,
+    order: VecDeque<Key>,
+}
+
+impl Recent {
+    pub(super) fn get(&self, key: &Key) -> Option<Seen> {
+        self.seen.get(key).copied()
+    }
+
+    pub(super) fn insert(&mut self, key: Key, seen: Seen) {
+        if self.seen.insert(key, seen).is_none() {
+            self.order.push_back(key);
+        }
+        if self.order.len() > MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.seen.remove(&oldest);
+        }
+    }
+}

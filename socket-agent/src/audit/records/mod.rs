@@ -1,0 +1,29 @@
+//! Audit records: one line of text each, in the kernel's form or in that of auditd's log.
+//!
+//! Parsing looks at bytes, copies the line once and decodes what the kernel has written in
+//! hexadecimal; a [`Record`] holds that copy and where its fields are. Nothing fails on a strange
+//! line except one that has no type, time and sequence number.
+
+mod contexts;
+mod encoded;
+mod execve;
+mod field;
+mod kind;
+mod parse;
+mod record;
+mod sockaddr;
+mod stamp;
+
+#[cfg(test)]
+mod parse_tests;
+#[cfg(test)]
+mod random_tests;
+
+pub use contexts::SecurityContext;
+pub use execve::arguments;
+pub use field::{Field, Fields};
+pub use kind::Kind;
+pub use parse::{ParseError, parse_kernel, parse_line};
+pub use record::Record;
+pub use sockaddr::SocketAddress;
+pub use stamp::{Id, Stamp};

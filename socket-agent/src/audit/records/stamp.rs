@@ -1,0 +1,96 @@
+//! Which event a record belongs to.
+
+use std::fmt;
+
+use crate::clock::Timestamp;
+
+/// The time of an event: milliseconds since the epoch, as the kernel writes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp(pub u64);
+
+/// What the records of an event share.
+///
+/// The number alone is not enough: it begins anew at every boot and wraps around.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id {
+    /// When it began.
+    pub stamp: Stamp,
+    /// Its number.
+    pub sequence: u32,
+}
+
+// === impl Stamp ===
+
+impl Stamp {
+    /// As the rest of the agent has it.
+    pub fn time(self) -> Timestamp {
+        let nanos = self.0.saturating_mul(1_000_000);
+        Timestamp::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
+    }
+}
+
+// === impl Id ===
+
+impl Id {
+    /// Reads `1170021493.977:293`.
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        let colon = text.iter().position(|byte| *byte == b':')?;
+        let (time, sequence) = (&text[..colon], &text[colon + 1..]);
+        let dot = time.iter().position(|byte| *byte == b'.').unwrap_or(time.len());
+        let seconds = decimal(&time[..dot])?;
+        // Three digits by the kernel; fewer or more are taken for what they are worth.
+        let mut millis = 0;
+        for index in 1..=3 {
+            let digit = time
+                .get(dot + index)
+                .map_or(Some(0), |byte| byte.is_ascii_digit().then(|| u64::from(byte - b'0')))?;
+            millis = millis * 10 + digit;
+        }
+        let stamp = Stamp(seconds.checked_mul(1_000)?.checked_add(millis)?);
+        let sequence = u32::try_from(decimal(sequence)?).ok()?;
+        Some(Self { stamp, sequence })
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Stamp(millis) = self.stamp;
+        write!(f, "{}.{:03}:{}", millis / 1_000, millis % 1_000, self.sequence)
+    }
+}
+
+/// A decimal number without a sign.
+pub(super) fn decimal(text: &[u8]) -> Option<u64> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0_u64, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn read_and_written() {
+        for text in ["1170021493.977:293", "0.000:0", "4294967296.001:4294967295"] {
+            assert_eq!(Id::parse(text.as_bytes()).unwrap().to_string(), text);
+        }
+        assert_eq!(Id::parse(b"5:1").unwrap().stamp, Stamp(5_000));
+        assert_eq!(Id::parse(b"5.1:1").unwrap().stamp, Stamp(5_100));
+        assert_eq!(Id::parse(b"5.1239:1").unwrap().stamp, Stamp(5_123));
+    }
+
+    #[test]
+    fn what_is_not_one() {
+        for text in
+            ["", ":", "1.000", "1.0x0:1", "-1.000:1", "1.000:-1", "1.000:4294967296", "1.000: 1"]
+        {
+            assert_eq!(Id::parse(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(Id::parse(b"18446744073709551615.000:1"), None);
+    }
+}
