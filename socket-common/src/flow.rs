@@ -248,6 +248,8 @@ pub struct Late {
 pub struct Pending {
     /// Kernel address of the listening `struct sock`.
     pub listener: u64,
+    /// Kernel address of the socket that came of it, once its flow has taken the counts; 0 before.
+    pub child: u64,
     /// Arrival of the first SYN.
     pub first: u64,
     /// Last packet.
@@ -284,6 +286,6 @@ const _: () = {
     assert!(size_of::<Flow>() == 24 + 48 + 56 + 32 + 32 + 24 + 8);
     assert!(size_of::<PeerKey>() == 32);
     assert!(size_of::<Late>() == 48);
-    assert!(size_of::<Pending>() == 56);
+    assert!(size_of::<Pending>() == 64);
     assert!(size_of::<SocketOwner>() == 48 + 56 + 8);
 };

@@ -1,31 +1,50 @@
 //! Handshakes: packets of connections that have no socket yet.
 
-use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_ebpf::bindings::BPF_ANY;
 use socket_common::{Pending, Tuple};
 
-use super::entry::add;
+use super::entry::{account, add};
 use crate::{
     kernel::{
         packet::{Packet, RST, SYN, Way},
         sock::Sock,
     },
-    maps::PENDING,
+    maps::{FLOWS, PENDING},
 };
 
 /// A packet that a listener or a request socket handles. False if it belongs to no handshake.
 #[inline(always)]
 pub fn packet(packet: &Packet, tuple: &Tuple, listener: Sock, way: Way, now: u64) -> bool {
-    if PENDING.get_ptr_mut(tuple).is_none() {
-        if way != Way::In || packet.tcp_flags() & (SYN | RST) != SYN {
-            return false;
-        }
+    let opens = way == Way::In && packet.tcp_flags() & (SYN | RST) == SYN;
+    let child = match PENDING.get_ptr_mut(tuple) {
+        // SAFETY: entries stay readable for the run of a program.
+        Some(pending) => Some(unsafe { (*pending).child }),
+        None => None,
+    };
+    if opens && child != Some(0) {
+        // The first SYN, or that of a connection after one between the same ends.
         let fresh = Pending { listener: listener.key(), first: now, ..Pending::default() };
-        let _ = PENDING.insert(tuple, &fresh, BPF_NOEXIST as u64);
+        let _ = PENDING.insert(tuple, &fresh, BPF_ANY as u64);
+    } else if let Some(child) = child.filter(|child| *child != 0) {
+        return of_child(packet, tuple, child, way, now);
     }
     let Some(pending) = PENDING.get_ptr_mut(tuple) else { return false };
-    // SAFETY: entries stay readable for the run of a program.
+    // SAFETY: as above.
     let pending = unsafe { &mut *pending };
     pending.last = now;
     add(&mut pending.traffic, way, packet.packets, packet.bytes);
+    true
+}
+
+/// A packet that reached the listener although another CPU has just made the child: it is the child's.
+#[inline(always)]
+fn of_child(packet: &Packet, tuple: &Tuple, child: u64, way: Way, now: u64) -> bool {
+    let Some(flow) = FLOWS.get_ptr_mut(&child) else { return false };
+    // SAFETY: entries stay readable for the run of a program.
+    let flow = unsafe { &mut *flow };
+    if flow.ended != 0 || flow.tuple != *tuple {
+        return false;
+    }
+    account(flow, way, packet.packets, packet.bytes, now);
     true
 }

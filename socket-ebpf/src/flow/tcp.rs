@@ -1,18 +1,18 @@
 //! TCP: one flow per connection.
 
-use socket_common::{Began, Counter, FAMILY_IPV6, Flow, PROTO_TCP, Rank, Tuple};
+use socket_common::{Began, Counter, FAMILY_IPV6, Flow, PROTO_TCP, Rank, Traffic, Tuple};
 
 use super::{
-    ipv6_enabled,
-    entry::{account, create},
-    late, owner, pending, submit,
+    entry::{account, add, create},
+    ipv6_enabled, late, owner, pending, submit,
 };
 use crate::{
     kernel::{
         core_offsets as at, field, now,
         packet::{Packet, Way},
         sock::{
-            CLOSE, ESTABLISHED, LAST_ACK, LISTEN, NEW_SYN_RECV, STREAM, SYN_RECV, SYN_SENT, Sock, TIME_WAIT,
+            CLOSE, ESTABLISHED, LAST_ACK, LISTEN, NEW_SYN_RECV, STREAM, SYN_RECV, SYN_SENT, Sock,
+            TIME_WAIT,
         },
         task::Task,
     },
@@ -88,18 +88,29 @@ fn without_flow(packet: &Packet, sock: Sock, way: Way, now: u64) {
 /// Makes the flow of a connection that came in through a listener.
 #[inline(always)]
 fn accepted(sock: Sock, tuple: &Tuple, now: u64) -> Option<&'static mut Flow> {
-    let flow =
-        create(&FLOWS, &sock.key(), sock.key(), tuple, Began::Accept, now, Counter::FlowTableFull)?;
-    // SAFETY: entries stay readable for the run of a program.
-    match unsafe { PENDING.get(tuple) } {
-        Some(handshake) => {
-            flow.traffic = handshake.traffic;
-            flow.first = handshake.first;
-            flow.last = handshake.last;
-            owner::inherit(flow, handshake.listener, Rank::Listener);
-            let _ = PENDING.remove(tuple);
-        }
-        None => count(Counter::PendingMissed),
+    let key = sock.key();
+    if let Some(flow) = FLOWS.get_ptr_mut(&key) {
+        // Another CPU was first, and takes what the handshake counted.
+        // SAFETY: entries stay readable for the run of a program.
+        return Some(unsafe { &mut *flow });
+    }
+    let flow = create(&FLOWS, &key, key, tuple, Began::Accept, now, Counter::FlowTableFull)?;
+    let Some(handshake) = PENDING.get_ptr_mut(tuple) else {
+        count(Counter::PendingMissed);
+        return Some(flow);
+    };
+    // SAFETY: as above.
+    let handshake = unsafe { &mut *handshake };
+    if handshake.child == 0 {
+        // From here on, packets that still reach the listener are counted in the flow.
+        handshake.child = key;
+        let Traffic { packets_out, bytes_out, packets_in, bytes_in } = handshake.traffic;
+        add(&mut flow.traffic, Way::Out, packets_out, bytes_out);
+        add(&mut flow.traffic, Way::In, packets_in, bytes_in);
+        flow.first = handshake.first;
+        owner::inherit(flow, handshake.listener, Rank::Listener);
+    } else if handshake.child != key {
+        count(Counter::PendingMissed);
     }
     Some(flow)
 }
