@@ -26,7 +26,8 @@ pub(crate) enum Task {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
-    /// Boot a kernel in an emulator and run one command in it. The command's output and exit
+    /// Boot a kernel in an emulator and run one command in it. Meanwhile the machine talks to itself
+    /// once a second, on TCP port 7, so that there is a flow to see. The command's output and exit
     /// status become this command's; 124 means that time ran out, 125 that the machine failed.
     Vm(VmOptions),
     /// Check, build and test everything; the last line counts what passed, failed and was skipped.

@@ -2,6 +2,7 @@
 //! their output and statuses to the host and stops the machine.
 
 mod commands;
+mod conversation;
 mod loopback;
 mod port;
 mod system;
