@@ -95,6 +95,9 @@ const SHARED: [Program; 6] = [
     program("tp_exit", RawTracepoint("sched_process_exit"), Wanted(PROCESSES)),
 ];
 
+/// The two copies of the state hook.
+pub(super) const STATE_TWINS: [&str; 2] = ["tp_state", "tp_state_again"];
+
 /// Packets that cgroup programs do not see: SYN-ACKs over IPv6 on older kernels, replies without a
 /// socket over IPv6 before 6.13 and of both families since.
 const HIDDEN: [Program; 2] = [
