@@ -2,35 +2,23 @@
 
 use std::path::Path;
 
-use btf_rs::{Btf, Type};
-
-use super::error::SensorError;
+use super::{btf::Types, error::SensorError};
 
 /// Where the kernel publishes its own type information (5.4 with CONFIG_DEBUG_INFO_BTF).
 pub(super) const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 
 /// Function prototypes of the running kernel.
-pub(super) struct Prototypes(Option<Btf>);
+pub(super) struct Prototypes(Option<Types>);
 
 impl Prototypes {
     /// Reads the running kernel's own type information; without it nothing is known.
     pub(super) fn of_kernel() -> Self {
-        Self(Btf::from_file(KERNEL_BTF).ok())
+        Self(std::fs::read(KERNEL_BTF).ok().and_then(Types::parse))
     }
 
     /// Number of arguments of a function; `None` if it is unknown or has several prototypes.
     pub(super) fn arguments(&self, function: &str) -> Option<usize> {
-        let btf = self.0.as_ref()?;
-        let mut found = None;
-        for candidate in btf.resolve_types_by_name(function).ok()? {
-            let Type::Func(func) = candidate else { continue };
-            let Ok(Type::FuncProto(proto)) = btf.resolve_chained_type(&func) else { continue };
-            if found.is_some_and(|count| count != proto.parameters.len()) {
-                return None;
-            }
-            found = Some(proto.parameters.len());
-        }
-        found
+        self.0.as_ref()?.arguments(function)
     }
 
     /// Whether replies sent without a socket carry the socket they answer for, so that cgroup
@@ -53,9 +41,10 @@ pub(super) fn check_file(path: &Path) -> Result<(), SensorError> {
     if bytes.starts_with(b"\x7fELF") {
         return Ok(());
     }
-    let btf = Btf::from_bytes(&bytes).map_err(|_| wrong("the file is not BTF".into()))?;
-    match btf.resolve_ids_by_name("sock_common") {
-        Ok(ids) if !ids.is_empty() => Ok(()),
-        _ => Err(wrong("it does not describe a kernel: struct sock_common is not in it".into())),
+    let types = Types::parse(bytes).ok_or_else(|| wrong("the file is not BTF".into()))?;
+    if types.has_struct("sock_common") {
+        Ok(())
+    } else {
+        Err(wrong("it does not describe a kernel: struct sock_common is not in it".into()))
     }
 }
