@@ -256,6 +256,8 @@ pub struct Pending {
     pub last: u64,
     /// SYNs received, SYN-ACKs sent, and the final ACK.
     pub traffic: Traffic,
+    /// What of `traffic` the child's flow has taken.
+    pub taken: Traffic,
 }
 
 /// Owner of a socket that has no flow yet: a listener, or a bound UDP socket.
@@ -286,6 +288,6 @@ const _: () = {
     assert!(size_of::<Flow>() == 24 + 48 + 56 + 32 + 32 + 24 + 8);
     assert!(size_of::<PeerKey>() == 32);
     assert!(size_of::<Late>() == 48);
-    assert!(size_of::<Pending>() == 64);
+    assert!(size_of::<Pending>() == 96);
     assert!(size_of::<SocketOwner>() == 48 + 56 + 8);
 };

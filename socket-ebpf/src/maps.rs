@@ -45,8 +45,8 @@ pub static EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
 #[map]
 pub static COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNTERS, 0);
 
-/// The buffer, socket and device that the transmit hook counted last on each CPU: stacked devices
-/// show the first two again.
+/// The buffer, ports with network namespace, and device that the transmit hook counted last on each
+/// CPU: stacked devices show the first two again.
 #[map]
 pub static LAST_SENT: PerCpuArray<[u64; 3]> = PerCpuArray::with_max_entries(1, 0);
 

@@ -1,7 +1,7 @@
 //! Handshakes: packets of connections that have no socket yet.
 
 use aya_ebpf::bindings::BPF_ANY;
-use socket_common::{Pending, Tuple};
+use socket_common::{Flow, Pending, Traffic, Tuple};
 
 use super::entry::{account, add};
 use crate::{
@@ -47,4 +47,37 @@ fn of_child(packet: &Packet, tuple: &Tuple, child: u64, way: Way, now: u64) -> b
     }
     account(flow, way, packet.packets, packet.bytes, now);
     true
+}
+
+/// Adds to the child's flow what the handshake has counted and no flow has taken yet.
+#[inline(always)]
+pub fn take(handshake: &mut Pending, flow: &mut Flow) {
+    let Traffic { packets_out, bytes_out, packets_in, bytes_in } = handshake.traffic;
+    let before = handshake.taken;
+    handshake.taken = Traffic { packets_out, bytes_out, packets_in, bytes_in };
+    add(
+        &mut flow.traffic,
+        Way::Out,
+        packets_out.wrapping_sub(before.packets_out),
+        bytes_out.wrapping_sub(before.bytes_out),
+    );
+    add(
+        &mut flow.traffic,
+        Way::In,
+        packets_in.wrapping_sub(before.packets_in),
+        bytes_in.wrapping_sub(before.bytes_in),
+    );
+}
+
+/// The connection is over: takes what another CPU still counted for its handshake while the flow was
+/// made, and forgets the handshake.
+#[inline(always)]
+pub fn finish(flow: &mut Flow, sock: Sock) {
+    let Some(handshake) = PENDING.get_ptr_mut(&flow.tuple) else { return };
+    // SAFETY: entries stay readable for the run of a program.
+    let handshake = unsafe { &mut *handshake };
+    if handshake.child == sock.key() {
+        take(handshake, flow);
+        let _ = PENDING.remove(&flow.tuple);
+    }
 }

@@ -1,9 +1,9 @@
 //! TCP: one flow per connection.
 
-use socket_common::{Began, Counter, FAMILY_IPV6, Flow, PROTO_TCP, Rank, Traffic, Tuple};
+use socket_common::{Began, Counter, FAMILY_IPV6, Flow, PROTO_TCP, Rank, Tuple};
 
 use super::{
-    entry::{account, add, create},
+    entry::{account, create},
     ipv6_enabled, late, owner, pending, submit,
 };
 use crate::{
@@ -104,9 +104,7 @@ fn accepted(sock: Sock, tuple: &Tuple, now: u64) -> Option<&'static mut Flow> {
     if handshake.child == 0 {
         // From here on, packets that still reach the listener are counted in the flow.
         handshake.child = key;
-        let Traffic { packets_out, bytes_out, packets_in, bytes_in } = handshake.traffic;
-        add(&mut flow.traffic, Way::Out, packets_out, bytes_out);
-        add(&mut flow.traffic, Way::In, packets_in, bytes_in);
+        pending::take(handshake, flow);
         flow.first = handshake.first;
         owner::inherit(flow, handshake.listener, Rank::Listener);
     } else if handshake.child != key {
@@ -214,6 +212,9 @@ fn closed(sock: Sock, old: u8) {
     if flow.tuple.family == FAMILY_IPV6 && !ipv6_enabled() {
         let _ = FLOWS.remove(&sock.key());
         return;
+    }
+    if flow.began == Began::Accept as u8 {
+        pending::finish(flow, sock);
     }
     flow.ended = now;
     flow.tcp.state = old;

@@ -72,11 +72,11 @@ pub fn tp_transmit(ctx: RawTracePointContext) -> i32 {
         return 0;
     }
     let state = sock.state();
-    if (state != TIME_WAIT && state != NEW_SYN_RECV) || is_shown_again(skb, sock) {
+    if state != TIME_WAIT && state != NEW_SYN_RECV {
         return 0;
     }
     let Some(packet) = Packet::of(skb, Way::Out) else { return 0 };
-    if packet.protocol != PROTO_TCP {
+    if packet.protocol != PROTO_TCP || is_shown_again(skb, &packet) {
         return 0;
     }
     if state == NEW_SYN_RECV && packet.tcp_flags() & SYN != 0 {
@@ -96,7 +96,7 @@ pub fn tp_transmit(ctx: RawTracePointContext) -> i32 {
 #[inline(always)]
 fn without_socket(skb: usize) {
     let Some(packet) = Packet::of(skb, Way::Out) else { return };
-    if packet.protocol != PROTO_TCP || is_shown_again(skb, Sock(0)) {
+    if packet.protocol != PROTO_TCP || is_shown_again(skb, &packet) {
         return;
     }
     let hidden = settings().is_some_and(|s| s.features & REPLIES_HIDDEN != 0);
@@ -108,16 +108,17 @@ fn without_socket(skb: usize) {
     flow::reply(&packet, &tuple, now());
 }
 
-/// A device stacked on another shows the same buffer again. The addresses alone would not do: the
-/// next reply of the same socket is likely to be built in the memory of the last one.
+/// A device stacked on another shows the same buffer again. Its address alone would not do: the next
+/// reply is likely to be built in the memory of the last one.
 #[inline(always)]
-fn is_shown_again(skb: usize, sock: Sock) -> bool {
+fn is_shown_again(skb: usize, packet: &Packet) -> bool {
     let Some(last) = LAST_SENT.get_ptr_mut(0) else { return false };
     // SAFETY: a valid element of this CPU.
     let last = unsafe { &mut *last };
     let device: u64 = field(skb, at::sk_buff_dev());
-    let again = last[0] == skb as u64 && last[1] == sock.key() && last[2] != device;
-    *last = [skb as u64, sock.key(), device];
+    let ends = packet.ends() ^ ((packet.device_netns() as u64) << 32);
+    let again = last[0] == skb as u64 && last[1] == ends && last[2] != device;
+    *last = [skb as u64, ends, device];
     again
 }
 
