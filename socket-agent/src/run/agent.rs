@@ -1,7 +1,7 @@
 //! What runs between start and stop.
 
 use std::{
-    os::fd::{AsFd, OwnedFd},
+    os::fd::OwnedFd,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,7 +18,7 @@ use crate::{
     flow::{Engine, FlowRecord, Timeouts},
     output::Output,
     process::{Names, ProcessTable},
-    sensor::ebpf::Event,
+    sensor::Event,
 };
 
 /// Longest time between two looks at the open flows.
@@ -87,11 +87,8 @@ impl Agent {
 
     /// A descriptor that becomes readable when the ring has much in it.
     pub(super) fn ring_descriptor(&self) -> anyhow::Result<OwnedFd> {
-        use std::os::fd::AsRawFd;
-        let raw = self.tables.sensor.ring().as_raw_fd();
-        // SAFETY: the ring lives as long as the borrow.
-        let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(raw) };
-        borrowed.as_fd().try_clone_to_owned().context("cannot duplicate the ring's descriptor")
+        let descriptor = self.tables.sensor.descriptor();
+        descriptor.try_clone_to_owned().context("cannot duplicate the ring's descriptor")
     }
 
     /// Takes what is in the ring, and what found it full.
@@ -112,7 +109,7 @@ impl Agent {
             }
         }
         let mut spilled = Vec::new();
-        self.tables.sensor.take_spilled(|flow| spilled.push(flow))?;
+        self.tables.sensor.take_spilled(&mut |flow| spilled.push(flow))?;
         for flow in spilled {
             self.engine.closed(flow, now, &self.tables, &mut self.records);
         }
@@ -148,7 +145,7 @@ impl Agent {
     fn read_open_flows(&mut self) -> anyhow::Result<()> {
         self.open.clear();
         let Self { tables, open, .. } = self;
-        tables.sensor.open_flows(|flow| open.push(flow)).map_err(Into::into)
+        tables.sensor.open_flows(&mut |flow| open.push(flow)).map_err(Into::into)
     }
 
     /// Writes the records that have gathered.

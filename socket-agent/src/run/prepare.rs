@@ -57,7 +57,7 @@ pub(super) fn agent(config: &Config, output: Output) -> anyhow::Result<Agent> {
     if let Err(error) = processes.scan_proc() {
         log::warn!(target: "process", "{error}");
     }
-    let mut tables = KernelTables::new(sensor);
+    let mut tables = KernelTables::new(Box::new(sensor));
     tables.refresh_listeners();
     Ok(Agent::new(choice.set, socket, tables, processes, Names::new(root), metadata, clock, output))
 }

@@ -4,20 +4,20 @@ use std::collections::HashSet;
 
 use socket_common::{Flow, Late, Tuple};
 
-use crate::{flow::Kernel, sensor::ebpf::Sensor};
+use crate::{flow::Kernel, sensor::Source};
 
 /// A local port that is listened on: network namespace, protocol, port.
 type Listener = (u32, u8, u16);
 
 /// The sensor and what was last seen listening.
 pub(super) struct KernelTables {
-    pub(super) sensor: Sensor,
+    pub(super) sensor: Box<dyn Source>,
     listening: HashSet<Listener>,
     failures: u64,
 }
 
 impl KernelTables {
-    pub(super) fn new(sensor: Sensor) -> Self {
+    pub(super) fn new(sensor: Box<dyn Source>) -> Self {
         Self { sensor, listening: HashSet::new(), failures: 0 }
     }
 
@@ -25,7 +25,7 @@ impl KernelTables {
     pub(super) fn refresh_listeners(&mut self) {
         let Self { sensor, listening, failures } = self;
         listening.clear();
-        let read = sensor.owners(|owner| {
+        let read = sensor.owners(&mut |owner| {
             let tuple = &owner.tuple;
             listening.insert((tuple.netns, tuple.protocol, tuple.local_port));
         });

@@ -2,3 +2,7 @@
 
 pub mod ebpf;
 pub mod host;
+mod source;
+
+pub use ebpf::SensorError;
+pub use source::{Event, Source};

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::Read,
-    os::fd::AsFd,
+    os::fd::{AsFd, AsRawFd, BorrowedFd},
     path::{Path, PathBuf},
 };
 
@@ -20,12 +20,15 @@ use super::{
     attach::{self, Degraded, Places},
     error::{SensorError, one_line},
     features::{self, KERNEL_BTF, Prototypes},
-    ring::{self, Event},
+    ring,
     sets::{STATE_TWINS, hooks},
     sys,
     tables::{Plain, Table, Tables},
 };
-use crate::config::{HookSet, SocketConfig};
+use crate::{
+    config::{HookSet, SocketConfig},
+    sensor::{Event, Source},
+};
 
 /// The eBPF object, part of the agent.
 pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("SOCKET_EBPF_OBJECT_PATH"));
@@ -105,100 +108,6 @@ impl Sensor {
         ))
     }
 
-    /// Detaches all programs. What they left in the tables and the ring can still be read.
-    pub fn detach(&mut self) {
-        self.missed_before = self.missed();
-        self.ebpf = None;
-    }
-
-    /// The next record of the ring.
-    pub fn next_event(&mut self) -> Option<Event> {
-        ring::next(&mut self.ring, &mut self.unknown_records)
-    }
-
-    /// The ring's descriptor, which becomes readable when much is waiting.
-    pub fn ring(&self) -> &RingBuf<MapData> {
-        &self.ring
-    }
-
-    /// Takes the closed flows that found the ring full.
-    ///
-    /// # Errors
-    ///
-    /// The kernel refuses the read.
-    pub fn take_spilled(&mut self, mut each: impl FnMut(Flow)) -> Result<(), SensorError> {
-        // Walking the table costs far more than reading the counter, and it is nearly always empty.
-        // The counter may lose an increment, so the last look does not trust it.
-        let spilled = self.tables.count(Counter::Spilled);
-        if spilled == self.spilled && self.ebpf.is_some() {
-            return Ok(());
-        }
-        self.spilled = spilled;
-        self.tables.spill.take_all(|_, flow| each(flow))
-    }
-
-    /// Every flow that is open: by socket, and further UDP peers.
-    ///
-    /// # Errors
-    ///
-    /// The kernel refuses the read.
-    pub fn open_flows(&mut self, mut each: impl FnMut(Flow)) -> Result<(), SensorError> {
-        self.tables.flows.each(|_, flow| each(flow))?;
-        self.tables.peers.each(|_, flow| each(flow))
-    }
-
-    /// Removes a flow from the kernel's tables and returns its last state.
-    ///
-    /// # Errors
-    ///
-    /// The kernel refuses the removal.
-    pub fn evict(&mut self, flow: &Flow) -> Result<Option<Flow>, SensorError> {
-        if flow.id == flow.socket_id {
-            return self.tables.flows.take(&flow.sock);
-        }
-        self.tables.peers.take(&PeerKey {
-            socket_id: flow.socket_id,
-            remote: flow.tuple.remote,
-            port: flow.tuple.remote_port,
-            family: flow.tuple.family,
-            reserved: 0,
-            reserved2: 0,
-        })
-    }
-
-    /// Takes what was counted for a closed flow since it was handed over. An entry that a newer
-    /// connection between the same ends has made stays.
-    ///
-    /// # Errors
-    ///
-    /// The kernel refuses the removal.
-    pub fn take_late(&mut self, flow: u64, tuple: &Tuple) -> Result<Option<Late>, SensorError> {
-        match self.tables.late.get(tuple) {
-            Some(late) if late.flow == flow => self.tables.late.take(tuple),
-            _ => Ok(None),
-        }
-    }
-
-    /// Listening TCP sockets and bound UDP sockets.
-    ///
-    /// # Errors
-    ///
-    /// The kernel refuses the read.
-    pub fn owners(&mut self, mut each: impl FnMut(SocketOwner)) -> Result<(), SensorError> {
-        self.tables.owners.each(|_, owner| each(owner))
-    }
-
-    /// Every kernel-side counter with its name.
-    pub fn counters(&self) -> Vec<(&'static str, u64)> {
-        let mut counters: Vec<_> = Counter::ALL
-            .iter()
-            .map(|&(counter, name)| (name, self.tables.count(counter)))
-            .collect();
-        counters.push(("unknown_records", self.unknown_records));
-        counters.push(("programs_missed", self.missed()));
-        counters
-    }
-
     /// Runs of programs that the kernel skipped because another program was running on that CPU.
     fn missed(&self) -> u64 {
         let Some(ebpf) = &self.ebpf else { return self.missed_before };
@@ -218,6 +127,73 @@ impl Sensor {
             }
         }
         sum + twins.into_iter().min().unwrap_or(0)
+    }
+}
+
+impl Source for Sensor {
+    fn detach(&mut self) {
+        self.missed_before = self.missed();
+        self.ebpf = None;
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        ring::next(&mut self.ring, &mut self.unknown_records)
+    }
+
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        // SAFETY: the ring lives as long as the borrow.
+        unsafe { BorrowedFd::borrow_raw(self.ring.as_raw_fd()) }
+    }
+
+    fn take_spilled(&mut self, each: &mut dyn FnMut(Flow)) -> Result<(), SensorError> {
+        // Walking the table costs far more than reading the counter, and it is nearly always empty.
+        // The counter may lose an increment, so the last look does not trust it.
+        let spilled = self.tables.count(Counter::Spilled);
+        if spilled == self.spilled && self.ebpf.is_some() {
+            return Ok(());
+        }
+        self.spilled = spilled;
+        self.tables.spill.take_all(|_, flow| each(flow))
+    }
+
+    fn open_flows(&mut self, each: &mut dyn FnMut(Flow)) -> Result<(), SensorError> {
+        self.tables.flows.each(|_, flow| each(flow))?;
+        self.tables.peers.each(|_, flow| each(flow))
+    }
+
+    fn evict(&mut self, flow: &Flow) -> Result<Option<Flow>, SensorError> {
+        if flow.id == flow.socket_id {
+            return self.tables.flows.take(&flow.sock);
+        }
+        self.tables.peers.take(&PeerKey {
+            socket_id: flow.socket_id,
+            remote: flow.tuple.remote,
+            port: flow.tuple.remote_port,
+            family: flow.tuple.family,
+            reserved: 0,
+            reserved2: 0,
+        })
+    }
+
+    fn take_late(&mut self, flow: u64, tuple: &Tuple) -> Result<Option<Late>, SensorError> {
+        match self.tables.late.get(tuple) {
+            Some(late) if late.flow == flow => self.tables.late.take(tuple),
+            _ => Ok(None),
+        }
+    }
+
+    fn owners(&mut self, each: &mut dyn FnMut(SocketOwner)) -> Result<(), SensorError> {
+        self.tables.owners.each(|_, owner| each(owner))
+    }
+
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        let mut counters: Vec<_> = Counter::ALL
+            .iter()
+            .map(|&(counter, name)| (name, self.tables.count(counter)))
+            .collect();
+        counters.push(("unknown_records", self.unknown_records));
+        counters.push(("programs_missed", self.missed()));
+        counters
     }
 }
 

@@ -13,5 +13,4 @@ mod tables;
 pub use attach::Degraded;
 pub use error::SensorError;
 pub use load::{OBJECT, Options, Sensor};
-pub use ring::Event;
 pub use sets::{Hook, Program, hooks};

@@ -1,24 +1,9 @@
 //! Records of the ring buffer.
 
 use aya::maps::{MapData, RingBuf};
-use socket_common::{
-    ARGS_MAX, ExecEvent, ExitEvent, Flow, FlowEvent, ForkEvent, Header, Late, LateEvent, kind,
-};
+use socket_common::{ARGS_MAX, ExecEvent, FlowEvent, Header, LateEvent, kind};
 
-/// One record.
-#[derive(Clone)]
-pub enum Event {
-    /// A flow that does not change any more, but for late packets.
-    Closed(Box<Flow>),
-    /// Late packets of a flow.
-    Late(Late),
-    /// A process replaced its image.
-    Exec(Box<ExecEvent>),
-    /// A process was created.
-    Fork(ForkEvent),
-    /// A process left.
-    Exit(ExitEvent),
-}
+use crate::sensor::Event;
 
 /// Takes the next record; `None` when the ring is empty. Records that are no known kind or too
 /// short are passed over and counted in `unknown`.
@@ -67,6 +52,8 @@ fn read<T: Copy>(bytes: &[u8]) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
+    use socket_common::Flow;
+
     use super::*;
 
     fn bytes_of<T: Copy>(value: &T) -> Vec<u8> {

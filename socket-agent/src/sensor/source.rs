@@ -1,0 +1,73 @@
+//! What the agent asks of a sensor, whichever way it looks into the kernel.
+
+use std::os::fd::BorrowedFd;
+
+use socket_common::{ExecEvent, ExitEvent, Flow, ForkEvent, Late, SocketOwner, Tuple};
+
+use super::SensorError;
+
+/// One record.
+#[derive(Clone)]
+pub enum Event {
+    /// A flow that does not change any more, but for late packets.
+    Closed(Box<Flow>),
+    /// Late packets of a flow.
+    Late(Late),
+    /// A process replaced its image.
+    Exec(Box<ExecEvent>),
+    /// A process was created.
+    Fork(ForkEvent),
+    /// A process left.
+    Exit(ExitEvent),
+}
+
+/// A running sensor. Dropping it leaves nothing behind in the kernel.
+pub trait Source {
+    /// A descriptor that becomes readable when much is waiting.
+    fn descriptor(&self) -> BorrowedFd<'_>;
+
+    /// The next record; `None` when there is none at the moment.
+    fn next_event(&mut self) -> Option<Event>;
+
+    /// Stops observing. What was seen until now can still be read.
+    fn detach(&mut self);
+
+    /// Takes the closed flows that found no room among the records.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the read.
+    fn take_spilled(&mut self, each: &mut dyn FnMut(Flow)) -> Result<(), SensorError>;
+
+    /// Every flow that is open: by socket, and further UDP peers.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the read.
+    fn open_flows(&mut self, each: &mut dyn FnMut(Flow)) -> Result<(), SensorError>;
+
+    /// Forgets a flow and returns its last state; `None` if it has gone meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the removal.
+    fn evict(&mut self, flow: &Flow) -> Result<Option<Flow>, SensorError>;
+
+    /// Takes what was counted for a closed flow since it was handed over. An entry that a newer
+    /// connection between the same ends has made stays.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the removal.
+    fn take_late(&mut self, flow: u64, tuple: &Tuple) -> Result<Option<Late>, SensorError>;
+
+    /// Listening TCP sockets and bound UDP sockets.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the read.
+    fn owners(&mut self, each: &mut dyn FnMut(SocketOwner)) -> Result<(), SensorError>;
+
+    /// Every counter of what was missed, with its name.
+    fn counters(&self) -> Vec<(&'static str, u64)>;
+}
