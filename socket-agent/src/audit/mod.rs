@@ -3,7 +3,7 @@
 //! [`rules`] say what the kernel is to report, in auditctl's language and the kernel's. What it
 //! reports goes one way: [`records`] (text to fields) -> [`reassembly`] (records to events) ->
 //! normalise (what happened, to what, by whom) -> [`document`] (ECS, or the form of the
-//! original metricset). [`replay`] runs recorded logs through the same. [`names`] and [`decode`]
+//! original metricset). [`stream`] is that way, and [`replay`] runs recorded logs through it. [`names`] and [`decode`]
 //! turn numbers into words. Nothing here touches the kernel.
 
 pub mod decode;
@@ -14,4 +14,5 @@ pub mod reassembly;
 pub mod records;
 pub mod replay;
 pub mod rules;
+pub mod stream;
 mod table;

@@ -9,10 +9,11 @@ use std::{
 };
 
 use super::{
-    document::{self, Context},
-    normalise::{IdNames, normalise},
-    reassembly::{self, Counters, Event, Reassembler},
-    records::{ParseError, Record, parse_line},
+    document,
+    normalise::IdNames,
+    reassembly::{self, Counters},
+    records::ParseError,
+    stream::{Nowhere, Stream},
 };
 
 /// How to replay.
@@ -44,26 +45,25 @@ pub struct BadLine {
     pub error: ParseError,
 }
 
+/// Documents are written out in pieces of about this size, bytes.
+const PIECE: usize = 1 << 16;
+
 /// Replays lines and writes a document a line.
-pub struct Replay<'a, W> {
-    options: Options,
-    reassembler: Reassembler,
-    names: &'a mut dyn IdNames,
+pub struct Replay<W> {
+    stream: Stream,
     out: W,
     buffer: Vec<u8>,
-    bad_lines: u64,
-    warnings: u64,
 }
 
-impl<'a, W: Write> Replay<'a, W> {
+impl<W: Write> Replay<W> {
     /// Documents go to `out`.
-    pub fn new(options: Options, names: &'a mut dyn IdNames, out: W) -> Self {
+    pub fn new(options: Options, names: Box<dyn IdNames + Send>, out: W) -> Self {
         let mut limits = reassembly::Options { timeout: Duration::MAX, ..Default::default() };
         if options.max_in_flight > 0 {
             limits.max_in_flight = options.max_in_flight;
         }
-        let reassembler = Reassembler::new(limits);
-        Self { options, reassembler, names, out, buffer: Vec::new(), bad_lines: 0, warnings: 0 }
+        let stream = Stream::new(limits, options.document, names);
+        Self { stream, out, buffer: Vec::new() }
     }
 
     /// Replays what a reader gives. Lines that are not records are told to `bad` and passed over.
@@ -86,15 +86,16 @@ impl<'a, W: Write> Replay<'a, W> {
             if text.is_empty() || text.starts_with(b"----") || text.starts_with(b"time->") {
                 continue;
             }
-            match parse_line(text) {
-                Ok(record) => self.push(record)?,
-                Err(error) => {
-                    self.bad_lines += 1;
-                    bad(BadLine { number, error });
-                }
+            let pushed =
+                self.stream.push_line(text, Duration::ZERO, &mut Nowhere, &mut self.buffer);
+            if let Err(error) = pushed {
+                bad(BadLine { number, error });
+            }
+            if self.buffer.len() >= PIECE {
+                self.write_out()?;
             }
         }
-        Ok(())
+        self.write_out()
     }
 
     /// Gives out what waits, and says what it all came to.
@@ -102,32 +103,20 @@ impl<'a, W: Write> Replay<'a, W> {
     /// # Errors
     /// Writing fails.
     pub fn finish(mut self) -> io::Result<Summary> {
-        let mut events = Vec::new();
-        self.reassembler.flush(|event| events.push(event));
-        self.write(&events)?;
+        self.stream.finish(&mut Nowhere, &mut self.buffer);
+        self.write_out()?;
         self.out.flush()?;
+        let totals = self.stream.totals();
         Ok(Summary {
-            counters: self.reassembler.counters(),
-            bad_lines: self.bad_lines,
-            warnings: self.warnings + self.bad_lines,
+            counters: totals.counters,
+            bad_lines: totals.unparsed,
+            warnings: totals.warnings + totals.unparsed,
         })
     }
 
-    fn push(&mut self, record: Record) -> io::Result<()> {
-        let mut events = Vec::new();
-        self.reassembler.push(record, Duration::ZERO, |event| events.push(event));
-        self.write(&events)
-    }
-
-    fn write(&mut self, events: &[Event]) -> io::Result<()> {
-        for event in events {
-            let Some(normal) = normalise(event, self.names) else { continue };
-            self.warnings += normal.warnings.len() as u64;
-            self.buffer.clear();
-            document::write(&normal, &Context::default(), self.options.document, &mut self.buffer)?;
-            self.buffer.push(b'\n');
-            self.out.write_all(&self.buffer)?;
-        }
+    fn write_out(&mut self) -> io::Result<()> {
+        self.out.write_all(&self.buffer)?;
+        self.buffer.clear();
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, BufWriter, Write},
+    io::{self, BufReader, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -85,11 +85,12 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<Summary> {
             include_warnings: arguments.include_warnings,
         },
     };
-    let mut host_names = Names::new(Path::new("/"));
-    let mut no_names = NoNames;
-    let names: &mut dyn IdNames =
-        if arguments.no_resolve_ids { &mut no_names } else { &mut host_names };
-    let mut replay = Replay::new(options, names, BufWriter::new(io::stdout().lock()));
+    let names: Box<dyn IdNames + Send> = if arguments.no_resolve_ids {
+        Box::new(NoNames)
+    } else {
+        Box::new(Names::new(Path::new("/")))
+    };
+    let mut replay = Replay::new(options, names, io::stdout().lock());
     for path in &arguments.files {
         let bad = |line: crate::audit::replay::BadLine| {
             log::warn!(target: "audit", "{}:{}: {}", path.display(), line.number, line.error);

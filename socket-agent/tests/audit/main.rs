@@ -19,9 +19,8 @@ use socket_agent::audit::{
 /// Documents of a log, each of which follows the schema, without names of this host.
 fn documents(log: &[u8], document: document::Options) -> (Vec<Value>, Summary) {
     let mut out = Vec::new();
-    let mut names = NoNames;
     let options = Options { document, ..Options::default() };
-    let mut replay = Replay::new(options, &mut names, &mut out);
+    let mut replay = Replay::new(options, Box::new(NoNames), &mut out);
     replay.read(log, |bad| panic!("line {}: {}", bad.number, bad.error)).unwrap();
     let summary = replay.finish().unwrap();
     let schema = Schema::load().unwrap();

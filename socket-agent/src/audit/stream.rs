@@ -1,0 +1,156 @@
+//! Records in, documents out.
+//!
+//! The one way that records take, live or from a log: parser, reassembly, normalisation and JSON.
+//! Memory is used again from event to event: in the steady state nothing is allocated for a field.
+
+use std::time::Duration;
+
+use super::{
+    document::{self, Context},
+    normalise::{IdNames, Normal, normalise},
+    reassembly::{self, Counters, Event, Reassembler},
+    records::{Kind, ParseError, Record, parse_kernel, parse_line},
+};
+
+/// What the host knows about an event beyond its records.
+pub trait Surroundings {
+    /// Host, agent, container and process of an event.
+    fn context<'a>(&'a mut self, normal: &Normal<'_>) -> Context<'a>;
+}
+
+/// Knows nothing: for logs, which may be of another host.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nowhere;
+
+impl Surroundings for Nowhere {
+    fn context<'a>(&'a mut self, _: &Normal<'_>) -> Context<'a> {
+        Context::default()
+    }
+}
+
+/// What a stream has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// What the reassembly has counted.
+    pub counters: Counters,
+    /// Texts that are not records.
+    pub unparsed: u64,
+    /// What was strange about events.
+    pub warnings: u64,
+}
+
+/// Turns records into documents.
+pub struct Stream {
+    document: document::Options,
+    reassembler: Reassembler,
+    names: Box<dyn IdNames + Send>,
+    /// Events that have left the reassembly and are not yet documents.
+    ready: Vec<Event>,
+    unparsed: u64,
+    warnings: u64,
+}
+
+impl Stream {
+    /// An empty one; `names` gives the names of users and groups.
+    pub fn new(
+        limits: reassembly::Options,
+        document: document::Options,
+        names: Box<dyn IdNames + Send>,
+    ) -> Self {
+        Self {
+            document,
+            reassembler: Reassembler::new(limits),
+            names,
+            ready: Vec::new(),
+            unparsed: 0,
+            warnings: 0,
+        }
+    }
+
+    /// Takes a record in the kernel's form, whose type stands in the netlink header and which
+    /// arrived at `now`, the time since any fixed moment. Appends the documents of all events that
+    /// left, a line each, to `out`.
+    ///
+    /// # Errors
+    /// The text is not a record; it is counted and nothing else happens.
+    pub fn push(
+        &mut self,
+        kind: Kind,
+        text: &[u8],
+        now: Duration,
+        around: &mut dyn Surroundings,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ParseError> {
+        self.take(parse_kernel(kind, text), now, around, out)
+    }
+
+    /// Takes a record in the form of auditd's log.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn push_line(
+        &mut self,
+        line: &[u8],
+        now: Duration,
+        around: &mut dyn Surroundings,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ParseError> {
+        self.take(parse_line(line), now, around, out)
+    }
+
+    /// Gives out the events that have waited for too long. To be called at [`deadline`].
+    ///
+    /// [`deadline`]: Self::deadline
+    pub fn tick(&mut self, now: Duration, around: &mut dyn Surroundings, out: &mut Vec<u8>) {
+        let Self { reassembler, ready, .. } = self;
+        reassembler.expire(now, |event| ready.push(event));
+        self.write(around, out);
+    }
+
+    /// When [`tick`](Self::tick) has something to do next; `None` if nothing waits.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.reassembler.deadline()
+    }
+
+    /// Gives out all that waits, and counts all numbers that are missing as lost.
+    pub fn finish(&mut self, around: &mut dyn Surroundings, out: &mut Vec<u8>) {
+        let Self { reassembler, ready, .. } = self;
+        reassembler.flush(|event| ready.push(event));
+        self.write(around, out);
+    }
+
+    /// What has happened so far.
+    pub fn totals(&self) -> Totals {
+        Totals {
+            counters: self.reassembler.counters(),
+            unparsed: self.unparsed,
+            warnings: self.warnings,
+        }
+    }
+
+    fn take(
+        &mut self,
+        record: Result<Record, ParseError>,
+        now: Duration,
+        around: &mut dyn Surroundings,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ParseError> {
+        let record = record.inspect_err(|_| self.unparsed += 1)?;
+        let Self { reassembler, ready, .. } = self;
+        reassembler.push(record, now, |event| ready.push(event));
+        self.write(around, out);
+        Ok(())
+    }
+
+    fn write(&mut self, around: &mut dyn Surroundings, out: &mut Vec<u8>) {
+        for event in self.ready.drain(..) {
+            let Some(normal) = normalise(&event, &mut *self.names) else { continue };
+            self.warnings += normal.warnings.len() as u64;
+            let context = around.context(&normal);
+            // Fails only where JSON cannot express a document, and all of it is text.
+            if document::write(&normal, &context, self.document, out).is_ok() {
+                out.push(b'\n');
+            }
+        }
+    }
+}
