@@ -18,7 +18,7 @@ const OTHERS: &str = concat!(
 
 /// Where the agent adds names of its own to those of the kernel side.
 const LOGGED: [&str; 2] =
-    [include_str!("../src/run/agent.rs"), include_str!("../src/sensor/ebpf/load.rs")];
+    [include_str!("../src/run/socket/agent.rs"), include_str!("../src/sensor/ebpf/load.rs")];
 
 /// Rows of tables whose first column is a single word as code: that word, and the other columns.
 fn rows(text: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {

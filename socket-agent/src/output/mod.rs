@@ -1,5 +1,7 @@
 //! Where documents go: one per line, to standard output or to a file.
 
+mod sink;
+
 use std::{
     fs::{File, OpenOptions},
     io::{self, ErrorKind, Write},
@@ -8,6 +10,8 @@ use std::{
 };
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+pub use sink::Sink;
 
 /// Documents are written once this many bytes have gathered.
 const FULL: usize = 64 << 10;

@@ -1,33 +1,39 @@
-//! The agent at work: chooses a hook set, starts the sensor, reports flows until it is told to stop,
-//! then reports what is left.
+//! The agent at work: starts the datasets, waits until it is told to stop, and lets each report what
+//! is left.
+//!
+//! Every dataset has a thread of its own, so that none waits for another; they share the output,
+//! what describes this host ([`Shared`]), and the order to stop. A further one is a function like
+//! [`socket::run`] and a line in [`datasets`].
 
-mod agent;
-mod prepare;
-mod tables;
+mod dataset;
+mod shared;
+mod socket;
+mod stop;
 
-use std::time::{Duration, Instant};
+use std::{sync::Arc, time::Duration};
 
-use anyhow::Context;
+use anyhow::Context as _;
 use tokio::{
-    io::unix::AsyncFd,
     signal::unix::{SignalKind, signal},
-    time::{MissedTickBehavior, interval},
+    sync::mpsc,
 };
 
+use self::{
+    dataset::{Context, Dataset, Event, Group},
+    shared::Shared,
+    stop::Stopper,
+};
 use crate::{
     cli::RunOptions,
     config::{Config, OutputTarget},
-    output::{Output, OutputError},
+    output::{Output, OutputError, Sink},
 };
 
-/// How often the ring is emptied, if it does not fill up sooner.
-const TICK: Duration = Duration::from_millis(100);
-
-/// Observes flows until the time is up or a signal comes.
+/// Runs the datasets until the time is up or a signal comes.
 ///
 /// # Errors
 ///
-/// No hook set can be used, the output cannot be written, or the kernel refuses to be read.
+/// No dataset can start, one of them fails while it runs, or the output cannot be written.
 pub fn run(config: &Config, options: &RunOptions) -> anyhow::Result<()> {
     // Opened first: a mistake in its name must not cost a start of the sensor.
     let output = match &options.output {
@@ -38,7 +44,7 @@ pub fn run(config: &Config, options: &RunOptions) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start the event loop")?;
-    let result = runtime.block_on(observe(config, options.duration, output));
+    let result = runtime.block_on(supervise(config, options.duration, output));
     match result {
         Err(error) if is_closed(&error) => {
             log::info!(target: "output", "the reader is gone; stopping");
@@ -52,7 +58,15 @@ fn is_closed(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(OutputError::Closed { .. }))
 }
 
-async fn observe(
+/// What the configuration asks for.
+fn datasets(config: &Config) -> Vec<Dataset> {
+    let mut datasets = Vec::new();
+    let socket = config.socket.clone();
+    datasets.push(Dataset::new("socket", move |context| socket::run(&socket, context)));
+    datasets
+}
+
+async fn supervise(
     config: &Config,
     duration: Option<Duration>,
     output: Output,
@@ -60,39 +74,69 @@ async fn observe(
     // Signals are caught before anything is attached, so that none ends the agent in between.
     let mut terminate = signal(SignalKind::terminate()).context("cannot catch SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot catch SIGINT")?;
-    let started = Instant::now();
-    let mut agent = prepare::agent(config, output)?;
-    log::info!(
-        target: "sensor",
-        "ready: hooks={} after {} ms",
-        agent.hooks(),
-        started.elapsed().as_millis()
-    );
-    let ring = agent.ring_descriptor()?;
-    // SAFETY: an owned descriptor, which keeps naming the ring for as long as it is registered.
-    let wake = unsafe { AsyncFd::register(ring) }.context("cannot wait for the ring")?;
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let end = async {
-        match duration {
-            Some(duration) => tokio::time::sleep(duration).await,
-            None => std::future::pending().await,
+    let signals = async {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
         }
     };
-    tokio::pin!(end);
-    let reason = loop {
+    tokio::pin!(signals);
+
+    let shared = Arc::new(Shared::read()?);
+    let sink = Sink::new(output);
+    let stopper = Stopper::new()?;
+    let (events, mut news) = mpsc::unbounded_channel();
+    let mut group = Group::default();
+    for dataset in datasets(config) {
+        let context = Context::new(&shared, sink.clone(), stopper.listener()?);
+        group.start(dataset, context, &events)?;
+    }
+    drop(events);
+
+    let mut reason = loop {
         tokio::select! {
             biased;
-            _ = terminate.recv() => break "SIGTERM",
-            _ = interrupt.recv() => break "SIGINT",
-            () = &mut end => break "the time is up",
-            ready = wake.readable() => {
-                ready.context("cannot wait for the ring")?.clear_ready();
-                agent.drain()?;
-            }
-            _ = ticks.tick() => agent.tick()?,
+            reason = &mut signals => break Some(reason),
+            event = news.recv() => match event {
+                Some(event) => {
+                    group.take(event);
+                    if group.has_settled() { break None }
+                }
+                None => break None,
+            },
         }
     };
-    log::info!(target: "sensor", "stopping: {reason}");
-    agent.finish()
+    group.judge_start()?;
+    if reason.is_none() {
+        reason = Some(tokio::select! {
+            biased;
+            reason = &mut signals => reason,
+            () = sleep(duration) => "the time is up",
+            name = first_end(&mut news, &mut group) => name,
+        });
+    }
+    log::info!(target: "agent", "stopping: {}", reason.unwrap_or_default());
+    stopper.stop();
+    while let Some(event) = news.recv().await {
+        group.take(event);
+    }
+    group.judge_end()
+}
+
+async fn sleep(duration: Option<Duration>) {
+    match duration {
+        Some(duration) => tokio::time::sleep(duration).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until a dataset that has started is at its end.
+async fn first_end(news: &mut mpsc::UnboundedReceiver<Event>, group: &mut Group) -> &'static str {
+    while let Some(event) = news.recv().await {
+        group.take(event);
+        if group.has_end() {
+            break;
+        }
+    }
+    "a dataset has ended"
 }

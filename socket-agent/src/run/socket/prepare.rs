@@ -1,41 +1,21 @@
 //! From the configuration to a running sensor.
 
-use std::path::Path;
-
-use anyhow::Context;
+use std::{path::Path, sync::Arc};
 
 use super::{agent::Agent, tables::KernelTables};
 use crate::{
     clock::Clock,
-    config::{Config, SocketConfig},
-    event::{self, Host, IdSource, Metadata},
-    output::Output,
-    process::{Names, ProcessTable, TableOptions},
+    config::SocketConfig,
+    process::Names,
+    run::dataset::Context,
     sensor::{
         ebpf::{Options, Sensor},
         host::{self, HostFacts, ksyms},
     },
 };
 
-/// Where the agent keeps what must survive a restart.
-const STATE: &str = "/var/lib/socket-agent";
-
 /// Starts everything.
-pub(super) fn agent(config: &Config, output: Output) -> anyhow::Result<Agent> {
-    let socket = &config.socket;
-    let root = Path::new("/");
-    let machine_id = event::machine_id(root);
-    let host = Host::read(root);
-    let (identity, source) = event::Agent::load(Path::new(STATE), &host.hostname, &machine_id);
-    if let IdSource::Derived { path, source } = &source {
-        log::warn!(
-            target: "agent",
-            "cannot keep agent.id in {}: {source}; it is derived from the machine id instead",
-            path.display()
-        );
-    }
-    let metadata = Metadata::new(&host, &identity).context("cannot describe this host")?;
-
+pub(super) fn agent(socket: &SocketConfig, context: &Context) -> anyhow::Result<Agent> {
     let facts = HostFacts::probe_for_hooks().with_btf_file(socket.btf.clone());
     let choice = host::choose(&facts, socket.hooks)?;
     for reason in &choice.reasons {
@@ -52,14 +32,14 @@ pub(super) fn agent(config: &Config, output: Output) -> anyhow::Result<Agent> {
         log::warn!(target: "sensor", "{} not attached: {}: {}", hook.hook, hook.effect, hook.reason);
     }
 
-    let clock = Clock::now();
-    let mut processes = ProcessTable::new(TableOptions::default(), clock, &machine_id);
-    if let Err(error) = processes.scan_proc() {
+    let shared = Arc::clone(&context.shared);
+    if let Err(error) = shared.processes().scan_proc() {
         log::warn!(target: "process", "{error}");
     }
     let mut tables = KernelTables::new(Box::new(sensor));
     tables.refresh_listeners();
-    Ok(Agent::new(choice.set, socket, tables, processes, Names::new(root), metadata, clock, output))
+    let (names, sink) = (Names::new(Path::new("/")), context.sink.clone());
+    Ok(Agent::new(choice.set, socket, tables, shared, names, Clock::now(), sink))
 }
 
 /// Whether IPv6 is watched.

@@ -14,10 +14,11 @@ use super::tables::KernelTables;
 use crate::{
     clock::Clock,
     config::{HookSet, SocketConfig},
-    event::{FlowFacts, Metadata, write_flow},
+    event::{FlowFacts, write_flow},
     flow::{Engine, FlowRecord, Timeouts},
-    output::Output,
-    process::{Names, ProcessTable},
+    output::Sink,
+    process::Names,
+    run::shared::Shared,
     sensor::Event,
 };
 
@@ -33,11 +34,10 @@ pub(super) struct Agent {
     hooks: HookSet,
     tables: KernelTables,
     engine: Engine,
-    processes: ProcessTable,
+    shared: Arc<Shared>,
     names: Names,
-    metadata: Metadata,
     clock: Clock,
-    output: Output,
+    output: Sink,
     records: Vec<FlowRecord>,
     open: Vec<Flow>,
     scan_every: Duration,
@@ -46,16 +46,14 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    #[expect(clippy::too_many_arguments, reason = "each is a part that prepare has made")]
     pub(super) fn new(
         hooks: HookSet,
         socket: &SocketConfig,
         tables: KernelTables,
-        processes: ProcessTable,
+        shared: Arc<Shared>,
         names: Names,
-        metadata: Metadata,
         clock: Clock,
-        output: Output,
+        output: Sink,
     ) -> Self {
         let nanos = |time: Duration| time.as_nanos().try_into().unwrap_or(u64::MAX);
         let shortest = socket.flow_inactive_timeout.min(socket.socket_inactive_timeout);
@@ -67,9 +65,8 @@ impl Agent {
                 termination: nanos(socket.flow_termination_timeout),
                 socket_inactive: nanos(socket.socket_inactive_timeout),
             }),
-            processes,
+            shared,
             names,
-            metadata,
             clock,
             output,
             records: Vec::new(),
@@ -100,9 +97,9 @@ impl Agent {
                     self.engine.closed(*flow, now, &self.tables, &mut self.records);
                 }
                 Event::Late(late) => self.engine.late(&late),
-                Event::Exec(exec) => self.processes.on_exec(&exec),
-                Event::Fork(fork) => self.processes.on_fork(&fork),
-                Event::Exit(exit) => self.processes.on_exit(&exit),
+                Event::Exec(exec) => self.shared.processes().on_exec(&exec),
+                Event::Fork(fork) => self.shared.processes().on_fork(&fork),
+                Event::Exit(exit) => self.shared.processes().on_exit(&exit),
             }
             if self.records.len() >= 1024 {
                 self.report()?;
@@ -128,8 +125,9 @@ impl Agent {
         if self.measured.elapsed() >= CLOCK {
             self.measured = Instant::now();
             self.clock = Clock::now();
-            self.processes.set_clock(self.clock);
-            self.processes.expire(now);
+            let mut processes = self.shared.processes();
+            processes.set_clock(self.clock);
+            processes.expire(now);
         }
         self.report()?;
         self.output.flush().map_err(Into::into)
@@ -150,14 +148,14 @@ impl Agent {
 
     /// Writes the records that have gathered.
     fn report(&mut self) -> anyhow::Result<()> {
-        let Self { records, processes, names, metadata, clock, output, .. } = self;
+        let Self { records, shared, names, clock, output, .. } = self;
         if records.is_empty() {
             return Ok(());
         }
         let reported = clock.wall(Clock::boottime());
         for record in records.drain(..) {
             let owner = &record.flow.owner;
-            let process = processes.lookup_at(owner, record.flow.last);
+            let process = shared.processes().lookup_at(owner, record.flow.last);
             let named = owner.pid != 0;
             let user: Option<Arc<str>> = named.then(|| names.user(owner.uid)).flatten();
             let group: Option<Arc<str>> = named.then(|| names.group(owner.gid)).flatten();
@@ -168,7 +166,7 @@ impl Agent {
                 group: group.as_deref(),
                 reported,
             };
-            output.emit(|buffer| write_flow(&facts, metadata, clock, buffer))?;
+            output.emit(|buffer| write_flow(&facts, &shared.metadata, clock, buffer))?;
         }
         Ok(())
     }
@@ -190,7 +188,7 @@ impl Agent {
     /// What was done, and every counter of what may be missing, each as one line of JSON.
     fn log_counters(&self) {
         let engine = self.engine.counters();
-        let processes = self.processes.counters();
+        let processes = self.shared.processes().counters();
         let line = |values: Vec<(&'static str, u64)>| -> Value {
             values.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
         };

@@ -1,0 +1,67 @@
+//! The socket dataset: chooses a hook set, starts the sensor, reports flows.
+
+mod agent;
+mod prepare;
+mod tables;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tokio::{
+    io::unix::AsyncFd,
+    time::{MissedTickBehavior, interval},
+};
+
+use super::dataset::Context;
+use crate::config::SocketConfig;
+
+/// How often the ring is emptied, if it does not fill up sooner.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Observes flows until it is told to stop, then reports what is left.
+///
+/// # Errors
+///
+/// No hook set can be used, the output cannot be written, or the kernel refuses to be read.
+pub(super) fn run(config: &SocketConfig, context: Context) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the event loop")?;
+    runtime.block_on(observe(config, context))
+}
+
+async fn observe(config: &SocketConfig, mut context: Context) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let mut agent = prepare::agent(config, &context)?;
+    log::info!(
+        target: "sensor",
+        "ready: hooks={} after {} ms",
+        agent.hooks(),
+        started.elapsed().as_millis()
+    );
+    context.ready();
+    let ring = agent.ring_descriptor()?;
+    // SAFETY: an owned descriptor, which keeps naming the ring for as long as it is registered.
+    let wake = unsafe { AsyncFd::register(ring) }.context("cannot wait for the ring")?;
+    // SAFETY: as above, with a pipe.
+    let stop = unsafe { AsyncFd::register(context.stop.descriptor()?) };
+    let stop = stop.context("cannot wait for the end")?;
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            ended = stop.readable() => {
+                ended.context("cannot wait for the end")?.retain_ready();
+                break;
+            }
+            ready = wake.readable() => {
+                ready.context("cannot wait for the ring")?.clear_ready();
+                agent.drain()?;
+            }
+            _ = ticks.tick() => agent.tick()?,
+        }
+    }
+    agent.finish()
+}
