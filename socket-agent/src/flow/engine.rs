@@ -10,6 +10,12 @@ use socket_common::{Began, FLAG_HAS_PEERS, Flow, Late, Owner, PROTO_TCP, Traffic
 
 use super::{Cause, FlowRecord, role, state};
 
+/// Entries a table keeps room for, however few it holds.
+const ROOM: usize = 1024;
+
+/// Closed connections that are reported in one call.
+const LOT: usize = 1024;
+
 /// What the engine needs of the kernel's tables.
 pub trait Kernel {
     /// Takes what was counted for a closed flow since it was handed over.
@@ -112,15 +118,17 @@ impl Engine {
         }
     }
 
-    /// Reports the closed connections whose time has come.
-    pub fn tick(&mut self, now: u64, kernel: &mut impl Kernel, out: &mut Vec<FlowRecord>) {
-        while let Some(&(due, id)) = self.due.first() {
-            if due > now {
-                break;
-            }
-            self.due.pop_first();
+    /// Reports closed connections whose time has come, some hundred at a time; whether more are due.
+    pub fn tick(&mut self, now: u64, kernel: &mut impl Kernel, out: &mut Vec<FlowRecord>) -> bool {
+        for _ in 0..LOT {
+            let Some(&(due, id)) = self.due.first().filter(|(due, _)| *due <= now) else {
+                release_room(&mut self.held);
+                return false;
+            };
+            self.due.remove(&(due, id));
             self.release(id, kernel, out);
         }
+        true
     }
 
     fn release(&mut self, id: u64, kernel: &mut impl Kernel, out: &mut Vec<FlowRecord>) {
@@ -131,8 +139,9 @@ impl Engine {
         self.finish(flow, Cause::Closed, kernel, out);
     }
 
-    /// Looks at all open flows: reports those that pause, and takes those that have paused for long
-    /// out of the tables.
+    /// Looks at open flows: reports those that pause, and takes those that have paused for long out
+    /// of the tables. Once all have been shown, in any number of calls, [`end_scan`](Self::end_scan)
+    /// follows.
     pub fn scan(
         &mut self,
         flows: &[Flow],
@@ -164,19 +173,25 @@ impl Engine {
                 self.emit(record, flow, Cause::Idle, kernel, out);
             }
         }
-        // Peers of a closed socket have been seen by now.
-        let horizon = now.saturating_sub(self.timeouts.socket_inactive);
-        self.closed_sockets.retain(|_, socket| socket.ended >= horizon);
     }
 
-    /// Reports everything that is left: closed connections, then `flows`, which are still open.
+    /// All open flows have been shown: peers of a closed socket have been seen by now.
+    pub fn end_scan(&mut self, now: u64) {
+        let horizon = now.saturating_sub(self.timeouts.socket_inactive);
+        self.closed_sockets.retain(|_, socket| socket.ended >= horizon);
+        release_room(&mut self.closed_sockets);
+        release_room(&mut self.reported);
+    }
+
+    /// Reports everything that is left: closed connections, then `flows`, which are still open. Flows
+    /// may be shown in any number of calls.
     pub fn shut_down(
         &mut self,
         flows: &[Flow],
         kernel: &mut impl Kernel,
         out: &mut Vec<FlowRecord>,
     ) {
-        self.tick(u64::MAX, kernel, out);
+        while self.tick(u64::MAX, kernel, out) {}
         for flow in flows {
             let flow = match self.further_peer_of_closed(flow) {
                 Some(ended) => Flow { ended, ..self.with_best_owner(*flow) },
@@ -264,6 +279,13 @@ fn may_see_late_packets(flow: &Flow) -> bool {
         && flow.ended != 0
         && flow.tcp.state != state::LAST_ACK
         && flow.tcp.state != state::SYN_SENT
+}
+
+/// Gives memory back after a peak.
+fn release_room<V>(table: &mut HashMap<u64, V>) {
+    if table.capacity() > ROOM && table.capacity() / 8 > table.len() {
+        table.shrink_to((2 * table.len()).max(ROOM));
+    }
 }
 
 fn packets(traffic: &Traffic) -> u64 {

@@ -6,6 +6,7 @@
 //! [`socket::run`] and a line in [`datasets`].
 
 mod dataset;
+mod memory;
 mod shared;
 mod socket;
 mod stop;

@@ -10,7 +10,7 @@ use super::SensorError;
 #[derive(Clone)]
 pub enum Event {
     /// A flow that does not change any more, but for late packets.
-    Closed(Box<Flow>),
+    Closed(Flow),
     /// Late packets of a flow.
     Late(Late),
     /// A process replaced its image.
@@ -39,12 +39,13 @@ pub trait Source {
     /// The kernel refuses the read.
     fn take_spilled(&mut self, each: &mut dyn FnMut(Flow)) -> Result<(), SensorError>;
 
-    /// Every flow that is open: by socket, and further UDP peers.
+    /// The next lot of the flows that are open: by socket, then further UDP peers; whether there may
+    /// be more. After the last lot it begins anew. Flows may be evicted between two lots.
     ///
     /// # Errors
     ///
-    /// The kernel refuses the read.
-    fn open_flows(&mut self, each: &mut dyn FnMut(Flow)) -> Result<(), SensorError>;
+    /// The kernel refuses the read; the next call begins anew.
+    fn open_flows(&mut self, each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError>;
 
     /// Forgets a flow and returns its last state; `None` if it has gone meanwhile.
     ///

@@ -10,7 +10,7 @@ use anyhow::Context;
 use serde_json::Value;
 use socket_common::Flow;
 
-use super::tables::KernelTables;
+use super::{super::memory::Memory, tables::KernelTables};
 use crate::{
     clock::Clock,
     config::{HookSet, SocketConfig},
@@ -26,6 +26,8 @@ use crate::{
 const SCAN: Duration = Duration::from_secs(5);
 /// Shortest.
 const SCAN_MINIMUM: Duration = Duration::from_millis(100);
+/// Records that gather before they are written.
+const LOT: usize = 1024;
 /// How often the relation of the clocks is measured anew.
 const CLOCK: Duration = Duration::from_secs(10);
 
@@ -39,7 +41,9 @@ pub(super) struct Agent {
     clock: Clock,
     output: Sink,
     records: Vec<FlowRecord>,
+    /// One lot of the flows that are open.
     open: Vec<Flow>,
+    memory: Memory,
     scan_every: Duration,
     scanned: Instant,
     measured: Instant,
@@ -71,6 +75,7 @@ impl Agent {
             output,
             records: Vec::new(),
             open: Vec::new(),
+            memory: Memory::default(),
             scan_every: (shortest / 4).clamp(SCAN_MINIMUM, SCAN),
             scanned: Instant::now(),
             measured: Instant::now(),
@@ -94,14 +99,14 @@ impl Agent {
         while let Some(event) = self.tables.sensor.next_event() {
             match event {
                 Event::Closed(flow) => {
-                    self.engine.closed(*flow, now, &self.tables, &mut self.records);
+                    self.engine.closed(flow, now, &self.tables, &mut self.records);
                 }
                 Event::Late(late) => self.engine.late(&late),
                 Event::Exec(exec) => self.shared.processes().on_exec(&exec),
                 Event::Fork(fork) => self.shared.processes().on_fork(&fork),
                 Event::Exit(exit) => self.shared.processes().on_exit(&exit),
             }
-            if self.records.len() >= 1024 {
+            if self.records.len() >= LOT {
                 self.report()?;
             }
         }
@@ -117,7 +122,10 @@ impl Agent {
     pub(super) fn tick(&mut self) -> anyhow::Result<()> {
         self.drain()?;
         let now = Clock::boottime();
-        self.engine.tick(now, &mut self.tables, &mut self.records);
+        while self.engine.tick(now, &mut self.tables, &mut self.records) {
+            self.report()?;
+        }
+        self.memory.holds(self.engine.held());
         if self.scanned.elapsed() >= self.scan_every {
             self.scanned = Instant::now();
             self.scan(now)?;
@@ -135,14 +143,21 @@ impl Agent {
 
     fn scan(&mut self, now: u64) -> anyhow::Result<()> {
         self.tables.refresh_listeners();
-        self.read_open_flows()?;
-        self.engine.scan(&self.open, now, &mut self.tables, &mut self.records);
+        let mut more = true;
+        while more {
+            more = self.read_open_flows()?;
+            self.engine.scan(&self.open, now, &mut self.tables, &mut self.records);
+            self.report()?;
+        }
+        self.engine.end_scan(now);
         Ok(())
     }
 
-    fn read_open_flows(&mut self) -> anyhow::Result<()> {
-        self.open.clear();
+    /// Reads the next lot of open flows; whether there may be more. A host may have many more of
+    /// them than should be held at a time.
+    fn read_open_flows(&mut self) -> anyhow::Result<bool> {
         let Self { tables, open, .. } = self;
+        open.clear();
         tables.sensor.open_flows(&mut |flow| open.push(flow)).map_err(Into::into)
     }
 
@@ -176,10 +191,15 @@ impl Agent {
         self.tables.refresh_listeners();
         self.tables.sensor.detach();
         self.drain()?;
-        self.read_open_flows()?;
-        let open = std::mem::take(&mut self.open);
-        self.engine.shut_down(&open, &mut self.tables, &mut self.records);
-        self.report()?;
+        while self.engine.tick(u64::MAX, &mut self.tables, &mut self.records) {
+            self.report()?;
+        }
+        let mut more = true;
+        while more {
+            more = self.read_open_flows()?;
+            self.engine.shut_down(&self.open, &mut self.tables, &mut self.records);
+            self.report()?;
+        }
         self.output.flush()?;
         self.log_counters();
         Ok(())

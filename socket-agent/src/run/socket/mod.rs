@@ -12,7 +12,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::dataset::Context;
+use super::{dataset::Context, memory};
 use crate::config::SocketConfig;
 
 /// How often the ring is emptied, if it does not fill up sooner.
@@ -34,6 +34,7 @@ pub(super) fn run(config: &SocketConfig, context: Context) -> anyhow::Result<()>
 async fn observe(config: &SocketConfig, mut context: Context) -> anyhow::Result<()> {
     let started = Instant::now();
     let mut agent = prepare::agent(config, &context)?;
+    memory::trim();
     log::info!(
         target: "sensor",
         "ready: hooks={} after {} ms",

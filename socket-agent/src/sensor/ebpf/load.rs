@@ -23,7 +23,7 @@ use super::{
     ring,
     sets::{STATE_TWINS, hooks},
     sys,
-    tables::{Plain, Table, Tables},
+    tables::{OpenFlows, Plain, Table, Tables},
 };
 use crate::{
     config::{HookSet, SocketConfig},
@@ -55,6 +55,8 @@ pub struct Sensor {
     missed_before: u64,
     /// The counter of spilled flows when they were last taken.
     spilled: u64,
+    /// Where the look at open flows stands.
+    walk: OpenFlows,
 }
 
 impl Sensor {
@@ -79,16 +81,18 @@ impl Sensor {
             (None, HookSet::Cgroup) => return Err(SensorError::NoCgroup),
             (None, _) => None,
         };
-        let kernel_btf = Btf::from_sys_fs().ok();
+        // The kernel's own types are large: they are read once where the object is fitted to them.
+        let other_btf = config.btf.as_ref().and_then(|_| Btf::from_sys_fs().ok());
+        let kernel_btf = if config.btf.is_some() { other_btf.as_ref() } else { Some(&target) };
         let places = Places {
             set: options.set.name(),
             cgroup: cgroup.as_ref(),
-            kernel_btf: kernel_btf.as_ref(),
+            kernel_btf,
             prototypes: &prototypes,
             ipv6: options.ipv6,
         };
         let mut degraded = attach::all(&mut ebpf, &hooks(options.set), &places)?;
-        if let Err(reason) = existing_sockets(&mut ebpf, kernel_btf.as_ref()) {
+        if let Err(reason) = existing_sockets(&mut ebpf, kernel_btf) {
             degraded.push(Degraded {
                 hook: "iter_files at task_file".into(),
                 reason,
@@ -103,6 +107,7 @@ impl Sensor {
                 unknown_records: 0,
                 missed_before: 0,
                 spilled: 0,
+                walk: OpenFlows::default(),
             },
             degraded,
         ))
@@ -156,9 +161,13 @@ impl Source for Sensor {
         self.tables.spill.take_all(|_, flow| each(flow))
     }
 
-    fn open_flows(&mut self, each: &mut dyn FnMut(Flow)) -> Result<(), SensorError> {
-        self.tables.flows.each(|_, flow| each(flow))?;
-        self.tables.peers.each(|_, flow| each(flow))
+    fn open_flows(&mut self, each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError> {
+        let mut walk = std::mem::take(&mut self.walk);
+        let more = self.tables.open_flows(&mut walk, each)?;
+        if more {
+            self.walk = walk;
+        }
+        Ok(more)
     }
 
     fn evict(&mut self, flow: &Flow) -> Result<Option<Flow>, SensorError> {

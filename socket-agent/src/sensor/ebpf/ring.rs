@@ -21,7 +21,7 @@ pub(super) fn next(ring: &mut RingBuf<MapData>, unknown: &mut u64) -> Option<Eve
 fn parse(bytes: &[u8]) -> Option<Event> {
     let header: Header = read(bytes)?;
     Some(match header.kind {
-        kind::FLOW => Event::Closed(Box::new(read::<FlowEvent>(bytes)?.flow)),
+        kind::FLOW => Event::Closed(read::<FlowEvent>(bytes)?.flow),
         kind::LATE => Event::Late(read::<LateEvent>(bytes)?.late),
         kind::FORK => Event::Fork(read(bytes)?),
         kind::EXIT => Event::Exit(read(bytes)?),
@@ -69,7 +69,7 @@ mod tests {
         let flow = Flow { id: 7, first: 1, last: 2, ..Flow::default() };
         let event = FlowEvent { header: Header { kind: kind::FLOW, length: 0 }, flow };
         match parse(&bytes_of(&event)) {
-            Some(Event::Closed(read)) => assert_eq!(*read, flow),
+            Some(Event::Closed(read)) => assert_eq!(read, flow),
             _ => panic!("not a flow"),
         }
     }

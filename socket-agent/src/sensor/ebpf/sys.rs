@@ -1,4 +1,4 @@
-//! The few operations of bpf(2) that aya has no interface for: whole-table reads.
+//! The few operations of bpf(2) that aya has no interface for: reads of many elements.
 
 use std::{
     io,
@@ -44,54 +44,74 @@ fn bpf<T>(command: libc::c_long, attributes: &mut T) -> io::Result<()> {
 }
 
 /// Elements asked for in one call.
-const CHUNK: usize = 4096;
+const LOT: usize = 1024;
 
-/// Reads all elements of a hash map (5.6), in calls of some thousand, and removes them if `take`.
+/// A walk over all elements of a hash map (5.6), in lots of some hundred.
 ///
-/// `K` and `V` must be the map's key and value types, which hold plain integers only.
-pub(super) fn batch<K: Copy + Default, V: Copy + Default>(
-    map: BorrowedFd<'_>,
-    take: bool,
-    mut each: impl FnMut(K, V),
-) -> io::Result<()> {
-    let mut keys = vec![K::default(); CHUNK];
-    let mut values = vec![V::default(); CHUNK];
-    let mut cursors = [[0u8; 16]; 2];
-    let mut first = true;
-    loop {
-        let [input, output] = &mut cursors;
-        let mut attributes = Batch {
-            in_batch: if first { 0 } else { input.as_ptr() as u64 },
-            out_batch: output.as_mut_ptr() as u64,
-            keys: keys.as_mut_ptr() as u64,
-            values: values.as_mut_ptr() as u64,
-            count: keys.len() as u32,
-            map_fd: map.as_raw_fd() as u32,
-            ..Batch::default()
-        };
-        let command = if take { BPF_MAP_LOOKUP_AND_DELETE_BATCH } else { BPF_MAP_LOOKUP_BATCH };
-        let result = bpf(command, &mut attributes);
-        let last = match result {
-            Ok(()) => false,
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => true,
-            // One bucket holds more than there is room for.
-            Err(error) if error.raw_os_error() == Some(libc::ENOSPC) && attributes.count == 0 => {
-                let room = keys.len() * 2;
-                keys.resize(room, K::default());
-                values.resize(room, V::default());
-                continue;
+/// Elements may be removed between two lots; each of the others is shown once.
+pub(super) struct Walk<K, V> {
+    keys: Vec<K>,
+    values: Vec<V>,
+    /// Where the next lot begins; `None` before the first.
+    cursor: Option<[u8; 16]>,
+}
+
+impl<K, V> Default for Walk<K, V> {
+    fn default() -> Self {
+        Self { keys: Vec::new(), values: Vec::new(), cursor: None }
+    }
+}
+
+impl<K: Copy + Default, V: Copy + Default> Walk<K, V> {
+    /// Calls `each` for the elements of the next lot, and removes them if `take`; whether there may
+    /// be more.
+    ///
+    /// `K` and `V` must be the map's key and value types, which hold plain integers only.
+    pub(super) fn lot(
+        &mut self,
+        map: BorrowedFd<'_>,
+        take: bool,
+        mut each: impl FnMut(K, V),
+    ) -> io::Result<bool> {
+        if self.keys.is_empty() {
+            self.make_room(LOT);
+        }
+        loop {
+            let mut next = [0u8; 16];
+            let mut attributes = Batch {
+                in_batch: self.cursor.as_ref().map_or(0, |cursor| cursor.as_ptr() as u64),
+                out_batch: next.as_mut_ptr() as u64,
+                keys: self.keys.as_mut_ptr() as u64,
+                values: self.values.as_mut_ptr() as u64,
+                count: self.keys.len() as u32,
+                map_fd: map.as_raw_fd() as u32,
+                ..Batch::default()
+            };
+            let command = if take { BPF_MAP_LOOKUP_AND_DELETE_BATCH } else { BPF_MAP_LOOKUP_BATCH };
+            let more = match bpf(command, &mut attributes) {
+                Ok(()) => true,
+                Err(error) if error.raw_os_error() == Some(libc::ENOENT) => false,
+                // One bucket holds more than there is room for.
+                Err(error)
+                    if error.raw_os_error() == Some(libc::ENOSPC) && attributes.count == 0 =>
+                {
+                    self.make_room(self.keys.len() * 2);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let count = (attributes.count as usize).min(self.keys.len());
+            for (key, value) in self.keys.iter().zip(&self.values).take(count) {
+                each(*key, *value);
             }
-            Err(error) => return Err(error),
-        };
-        let count = (attributes.count as usize).min(keys.len());
-        for (key, value) in keys.iter().zip(&values).take(count) {
-            each(*key, *value);
+            self.cursor = Some(next);
+            return Ok(more);
         }
-        if last {
-            return Ok(());
-        }
-        cursors.swap(0, 1);
-        first = false;
+    }
+
+    fn make_room(&mut self, room: usize) {
+        self.keys.resize(room, K::default());
+        self.values.resize(room, V::default());
     }
 }
 

@@ -8,7 +8,10 @@ use aya::{
 };
 use socket_common::{Counter, Flow, Late, PeerKey, SocketOwner, Tuple};
 
-use super::{error::SensorError, sys};
+use super::{
+    error::SensorError,
+    sys::{self, Walk},
+};
 
 /// A shared type as aya wants it.
 #[repr(transparent)]
@@ -52,9 +55,20 @@ impl<K: Copy + Default + 'static, V: Copy + Default + 'static> Table<K, V> {
 
     /// Calls `each` for every element.
     pub(super) fn each(&mut self, mut each: impl FnMut(K, V)) -> Result<(), SensorError> {
+        let mut walk = Walk::default();
+        while self.lot(&mut walk, &mut each)? {}
+        Ok(())
+    }
+
+    /// Calls `each` for the next lot of elements; whether there may be more.
+    pub(super) fn lot(
+        &mut self,
+        walk: &mut Walk<K, V>,
+        mut each: impl FnMut(K, V),
+    ) -> Result<bool, SensorError> {
         if self.batch {
-            match sys::batch(self.fd(), false, &mut each) {
-                Ok(()) => return Ok(()),
+            match walk.lot(self.fd(), false, &mut each) {
+                Ok(more) => return Ok(more),
                 Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.batch = false,
                 Err(error) => return Err(self.failed(error)),
             }
@@ -63,7 +77,7 @@ impl<K: Copy + Default + 'static, V: Copy + Default + 'static> Table<K, V> {
         for (key, value) in self.map.iter().flatten() {
             each(key.0, value.0);
         }
-        Ok(())
+        Ok(false)
     }
 
     /// One element.
@@ -88,9 +102,11 @@ impl<K: Copy + Default + 'static, V: Copy + Default + 'static> Table<K, V> {
 
     /// Removes and returns all elements.
     pub(super) fn take_all(&mut self, mut each: impl FnMut(K, V)) -> Result<(), SensorError> {
-        if self.batch {
-            match sys::batch(self.fd(), true, &mut each) {
-                Ok(()) => return Ok(()),
+        let mut walk = Walk::default();
+        while self.batch {
+            match walk.lot(self.fd(), true, &mut each) {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
                 Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.batch = false,
                 Err(error) => return Err(self.failed(error)),
             }
@@ -105,6 +121,15 @@ impl<K: Copy + Default + 'static, V: Copy + Default + 'static> Table<K, V> {
     }
 }
 
+/// Where a look at all open flows stands.
+#[derive(Default)]
+pub(super) struct OpenFlows {
+    flows: Walk<u64, Flow>,
+    peers: Walk<PeerKey, Flow>,
+    /// The sockets' first flows have all been shown.
+    at_peers: bool,
+}
+
 /// All tables that the agent reads.
 pub(super) struct Tables {
     pub(super) flows: Table<u64, Flow>,
@@ -116,6 +141,19 @@ pub(super) struct Tables {
 }
 
 impl Tables {
+    /// Shows the next lot of open flows; whether there may be more.
+    pub(super) fn open_flows(
+        &mut self,
+        walk: &mut OpenFlows,
+        each: &mut dyn FnMut(Flow),
+    ) -> Result<bool, SensorError> {
+        if walk.at_peers {
+            return self.peers.lot(&mut walk.peers, |_, flow| each(flow));
+        }
+        walk.at_peers = !self.flows.lot(&mut walk.flows, |_, flow| each(flow))?;
+        Ok(true)
+    }
+
     /// Sum over all CPUs of one counter.
     pub(super) fn count(&self, counter: Counter) -> u64 {
         self.counts.get(&(counter as u32), 0).map_or(0, |values| values.iter().sum())
