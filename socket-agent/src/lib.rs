@@ -8,6 +8,7 @@ pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod dns;
 pub mod event;
 pub mod flow;
 pub mod output;

@@ -1,0 +1,202 @@
+//! Names by address: who asked for which, and until when it holds.
+
+use std::{net::IpAddr, sync::Arc};
+
+use lru::LruCache;
+
+use super::claims::{Answer, Asker, Claim, is_shared};
+
+/// Entries that one address may have.
+const PER_ADDRESS: usize = 64;
+/// No name is kept longer than this, whatever its time to live. Nanoseconds.
+const LONGEST: u64 = 24 * 3600 * 1_000_000_000;
+
+/// How a name was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// Another process of this host asked for it.
+    Host,
+    /// An ancestor asked for it, before the process was forked.
+    Inherited,
+    /// The process itself asked for it.
+    Asked,
+}
+
+/// A name and how it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domain {
+    /// The name that was asked for.
+    pub name: Arc<str>,
+    /// How it was found.
+    pub source: Source,
+}
+
+/// Bounds.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Names that are kept, counted once for each address and process that asked.
+    pub names: usize,
+    /// A name is kept for at least this long, nanoseconds.
+    pub minimum_ttl: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    name: Arc<str>,
+    claim: Claim,
+    /// When the first and the last answer came, and until when they hold.
+    first: u64,
+    last: u64,
+    expires: u64,
+}
+
+/// What one looks up: an address as a process sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'l> {
+    pub(super) address: IpAddr,
+    pub(super) netns: u32,
+    /// The process, then its ancestors, with the time up to which each one's names are known to it.
+    pub(super) line: &'l [(Asker, u64)],
+    /// When the flow began.
+    pub(super) time: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Names {
+    limits: Limits,
+    entries: LruCache<IpAddr, Vec<Entry>>,
+    total: usize,
+    /// Names that gave way to others before they had expired.
+    pub(super) evicted: u64,
+}
+
+impl Names {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, entries: LruCache::unbounded(), total: 0, evicted: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.total == 0
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.total
+    }
+
+    /// Enters the addresses of an answer, and who asked.
+    pub(super) fn insert(&mut self, answer: &Answer, claim: Claim) {
+        for &(address, ttl) in &answer.addresses {
+            let ttl = (u64::from(ttl) * 1_000_000_000).max(self.limits.minimum_ttl).min(LONGEST);
+            let expires = answer.time.saturating_add(ttl);
+            let name = Arc::clone(&answer.name);
+            self.enter(
+                address,
+                Entry { name, claim, first: answer.time, last: answer.time, expires },
+            );
+        }
+        while self.total > self.limits.names.max(1) {
+            let Some((_, entries)) = self.entries.pop_lru() else { break };
+            self.total -= entries.len();
+            self.evicted += entries.len() as u64;
+        }
+    }
+
+    fn enter(&mut self, address: IpAddr, entry: Entry) {
+        let entries = self.entries.get_or_insert_mut(address, Vec::new);
+        let same = |other: &&mut Entry| other.name == entry.name && other.claim == entry.claim;
+        if let Some(known) = entries.iter_mut().find(same) {
+            known.first = known.first.min(entry.first);
+            known.last = known.last.max(entry.last);
+            known.expires = known.expires.max(entry.expires);
+            return;
+        }
+        entries.push(entry);
+        if entries.len() > PER_ADDRESS {
+            let oldest = entries.remove(0);
+            // The name is still found, though as somebody else's.
+            let known = entries.iter().any(|entry| entry.name == oldest.name);
+            self.evicted += u64::from(!known);
+        } else {
+            self.total += 1;
+        }
+    }
+
+    /// The name that a process knows an address by.
+    ///
+    /// What it asked itself comes before what it inherited, and that before what others asked. Of
+    /// several, the last before the flow began; one asked for later only if there is no other.
+    pub(super) fn find(&self, wanted: &Wanted<'_>) -> Option<Domain> {
+        let entries = self.entries.peek(&wanted.address)?;
+        let best = entries
+            .iter()
+            .filter_map(|entry| Some((rank(entry, wanted)?, entry)))
+            .max_by_key(|(rank, _)| *rank);
+        best.map(|(rank, entry)| Domain { name: Arc::clone(&entry.name), source: rank.source })
+    }
+
+    /// Forgets names that hold no longer.
+    pub(super) fn expire(&mut self, now: u64) {
+        let mut empty = Vec::new();
+        for (address, entries) in self.entries.iter_mut() {
+            let before = entries.len();
+            entries.retain(|entry| entry.expires > now);
+            self.total -= before - entries.len();
+            if entries.is_empty() {
+                empty.push(*address);
+            } else if entries.capacity() > 4 * entries.len() {
+                entries.shrink_to_fit();
+            }
+        }
+        let many = empty.len() > self.entries.len() / 2;
+        for address in empty {
+            self.entries.pop(&address);
+        }
+        if many {
+            // Gives back the memory of what is gone.
+            let mut entries = LruCache::unbounded();
+            while let Some((address, known)) = self.entries.pop_lru() {
+                entries.put(address, known);
+            }
+            self.entries = entries;
+        }
+    }
+}
+
+/// The higher, the better.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    source: Source,
+    /// The nearer ancestor.
+    nearness: i32,
+    same_netns: bool,
+    /// The last before the flow began, else the first after.
+    before: bool,
+    time: i128,
+}
+
+fn rank(entry: &Entry, wanted: &Wanted<'_>) -> Option<Rank> {
+    let mine = entry.claim.asker.and_then(|asker| {
+        let at = wanted.line.iter().position(|(process, _)| *process == asker)?;
+        let (_, until) = *wanted.line.get(at)?;
+        (entry.first <= until).then_some(at)
+    });
+    let same_netns = entry.claim.netns == wanted.netns;
+    let before = entry.first <= wanted.time;
+    let time = match (before, entry.last <= wanted.time) {
+        (true, true) => i128::from(entry.last),
+        (true, false) => i128::from(entry.first),
+        (false, _) => -i128::from(entry.first),
+    };
+    let (source, nearness) = match mine {
+        Some(0) => (Source::Asked, 0),
+        Some(at) => (Source::Inherited, -i32::try_from(at).unwrap_or(i32::MAX)),
+        // Of others only what can have been known, and addresses that mean the same to them.
+        None if before && (same_netns || is_shared(wanted.address)) => (Source::Host, 0),
+        None => return None,
+    };
+    Some(Rank { source, nearness, same_netns, before, time })
+}
+
+#[cfg(test)]
+#[path = "names_tests.rs"]
+mod tests;
