@@ -71,6 +71,27 @@ pub struct SocketConfig {
     pub socket_inactive_timeout: Duration,
     /// Table sizes.
     pub tables: Tables,
+    /// `socket.dns.*`.
+    pub dns: DnsConfig,
+}
+
+/// Names from DNS traffic (`socket.dns.*`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsConfig {
+    /// `socket.dns.enabled`.
+    pub enabled: bool,
+    /// `socket.dns.names`.
+    pub names: u32,
+    /// `socket.dns.minimum_ttl`.
+    pub minimum_ttl: Duration,
+    /// `socket.dns.af_packet.interface`: a name, or [`DnsConfig::ANY`].
+    pub interface: String,
+    /// `socket.dns.af_packet.snaplen`: bytes.
+    pub snaplen: u32,
+    /// `socket.dns.af_packet.ring`: bytes.
+    pub ring: u32,
+    /// `socket.dns.af_packet.namespaces`.
+    pub namespaces: u32,
 }
 
 // === impl HookSet ===
@@ -131,6 +152,28 @@ impl Default for SocketConfig {
             flow_termination_timeout: Duration::from_secs(5),
             socket_inactive_timeout: Duration::from_secs(60),
             tables: Tables::default(),
+            dns: DnsConfig::default(),
+        }
+    }
+}
+
+// === impl DnsConfig ===
+
+impl DnsConfig {
+    /// Stands for all interfaces, those to come included.
+    pub const ANY: &str = "any";
+}
+
+impl Default for DnsConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            names: 65_536,
+            minimum_ttl: Duration::from_secs(300),
+            interface: Self::ANY.to_owned(),
+            snaplen: 1024,
+            ring: 1 << 20,
+            namespaces: 128,
         }
     }
 }

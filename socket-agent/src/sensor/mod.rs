@@ -1,5 +1,6 @@
 //! What the kernel tells.
 
+pub mod dns;
 pub mod ebpf;
 pub mod host;
 mod source;

@@ -92,6 +92,15 @@ mod tests {
         config.flow_termination_timeout = std::time::Duration::ZERO;
         config.socket_inactive_timeout = std::time::Duration::ZERO;
         config.hooks = crate::config::HookSet::Kprobe;
+        config.dns = crate::config::DnsConfig {
+            enabled: false,
+            names: 1,
+            minimum_ttl: std::time::Duration::ZERO,
+            interface: String::new(),
+            snaplen: 1,
+            ring: 1,
+            namespaces: 1,
+        };
         for setting in SOCKET.iter().filter(|setting| !setting.default.is_empty()) {
             let applied = setting.kind.apply(&mut config, setting.default);
             assert!(applied.is_ok(), "{} = {}", setting.key, setting.default);

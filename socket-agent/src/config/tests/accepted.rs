@@ -146,7 +146,6 @@ agent.yml:18:3: datasets: host, login, process, user is not used by this version
 agent.yml:19:3: state is not used by this version
 agent.yml:20:3: user.detect_password_changes is not used by this version
 agent.yml:21:3: login.wtmp_file_pattern is not used by this version
-agent.yml:23:3: socket.dns.enabled is not used by this version
 agent.yml:24:3: socket.perf_queue_size is not used by this version
 agent.yml:26:1: setup is not used by this version
 agent.yml:28:1: name is not used by this version

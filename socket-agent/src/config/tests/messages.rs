@@ -115,7 +115,7 @@ fn wrong_types() {
     );
     says(
         "socket.dns.af_packet: any",
-        "agent.yml:4:25: socket.dns.af_packet is \"any\"; allowed: a mapping with interface, snaplen",
+        "agent.yml:4:25: socket.dns.af_packet is \"any\"; allowed: a mapping with interface, snaplen, ring, namespaces",
     );
     says("enabled: perhaps", "agent.yml:4:12: enabled is \"perhaps\"; allowed: true or false");
 }
@@ -129,7 +129,7 @@ fn options_without_effect_are_checked_too() {
         ("socket.guess_timeout: soon", "is \"soon\"; allowed: a duration above 0"),
         ("socket.dns.type: pcap", "is \"pcap\"; allowed: only af_packet"),
         ("socket.dns.enabled: 5", "is 5; allowed: true or false"),
-        ("socket.dns.af_packet.snaplen: 0", "is 0; allowed: a whole number from 1 to 262144"),
+        ("socket.dns.af_packet.snaplen: 0", "is 0; allowed: a whole number from 128 to 262144"),
     ] {
         let said = wrong(&module_with(line), &[]);
         assert!(said.contains(expected), "{said}");
