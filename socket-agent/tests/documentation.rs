@@ -17,8 +17,11 @@ const OTHERS: &str = concat!(
 );
 
 /// Where the agent adds names of its own to those of the kernel side.
-const LOGGED: [&str; 2] =
-    [include_str!("../src/run/socket/agent.rs"), include_str!("../src/sensor/ebpf/load.rs")];
+const LOGGED: [&str; 3] = [
+    include_str!("../src/run/socket/agent.rs"),
+    include_str!("../src/run/socket/names.rs"),
+    include_str!("../src/sensor/ebpf/load.rs"),
+];
 
 /// Rows of tables whose first column is a single word as code: that word, and the other columns.
 fn rows(text: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
@@ -112,6 +115,7 @@ fn values_of_our_own_are_described() {
     };
     let mut all = values(flow, "fn began_name");
     all.extend(values(flow, "fn rank_name"));
+    all.extend(values(flow, "fn source_name"));
     all.extend(values(ended, "fn state_name"));
     let names = ended.find("fn name").unwrap();
     let names = &ended[names..names + ended[names..].find("\n    }").unwrap()];

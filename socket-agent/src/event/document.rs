@@ -18,10 +18,10 @@ pub(super) struct Document<'a> {
     pub(super) event: Event<'a>,
     pub(super) flow: Flow,
     pub(super) network: Network<'a>,
-    pub(super) source: Endpoint,
-    pub(super) destination: Endpoint,
-    pub(super) client: Endpoint,
-    pub(super) server: Endpoint,
+    pub(super) source: Endpoint<'a>,
+    pub(super) destination: Endpoint<'a>,
+    pub(super) client: Endpoint<'a>,
+    pub(super) server: Endpoint<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) process: Option<Process<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,9 +79,12 @@ pub(super) struct Network<'a> {
 }
 
 #[derive(Clone, Copy, Serialize)]
-pub(super) struct Endpoint {
+pub(super) struct Endpoint<'a> {
     pub(super) ip: IpAddr,
     pub(super) port: u16,
+    /// The name that the address was asked for by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) domain: Option<&'a str>,
     /// Sent by this end.
     pub(super) packets: u64,
     pub(super) bytes: u64,
@@ -135,6 +138,8 @@ pub(super) struct Named<'a> {
 #[derive(Serialize)]
 pub(super) struct Related<'a> {
     pub(super) ip: &'a [IpAddr],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) hosts: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<[&'a str; 1]>,
 }
@@ -174,6 +179,9 @@ pub(super) struct Socket<'a> {
     /// accept), `listener` (owns the listening socket), `creator` (created or bound the socket),
     /// `holder` (had its descriptor at the agent's start) or `unknown`.
     pub(super) owner: &'static str,
+    /// How the domain of each end was found; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) domain: Option<DomainSource>,
     pub(super) netns: Netns,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cgroup: Option<Cgroup<'a>>,
@@ -182,6 +190,16 @@ pub(super) struct Socket<'a> {
     pub(super) args_truncated: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tcp: Option<Tcp>,
+}
+
+/// `asked` (the process asked for it itself), `inherited` (an ancestor did) or `host` (another
+/// process of the host did).
+#[derive(Serialize)]
+pub(super) struct DomainSource {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) local: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) remote: Option<&'static str>,
 }
 
 #[derive(Serialize)]

@@ -7,14 +7,15 @@ use socket_common::{Began, FAMILY_IPV4, Flow, PROTO_TCP, Rank, Tuple};
 use super::{
     Metadata,
     document::{
-        Address, Audit, Cgroup, Container, Document, Endpoint, Event, Flow as FlowObject, Hex,
-        Named, Netns, Network, Parent, Process as ProcessObject, Related, Socket, System, Tcp,
-        Text, Thread,
+        Address, Audit, Cgroup, Container, Document, DomainSource, Endpoint, Event,
+        Flow as FlowObject, Hex, Named, Netns, Network, Parent, Process as ProcessObject, Related,
+        Socket, System, Tcp, Text, Thread,
     },
     ended::{self, Ended},
 };
 use crate::{
     clock::{Clock, Timestamp},
+    dns::{Domain, Domains, Source},
     flow::{
         CommunityId, Direction, FlowRecord,
         role::{self, End},
@@ -37,6 +38,8 @@ pub struct FlowFacts<'a> {
     pub user: Option<&'a str>,
     /// Name of the owner's real group id.
     pub group: Option<&'a str>,
+    /// The names of its ends.
+    pub domains: &'a Domains,
     /// The time of the report.
     pub reported: Timestamp,
 }
@@ -61,12 +64,14 @@ pub fn write_flow(
     let local = Endpoint {
         ip: address(tuple, tuple.local),
         port: tuple.local_port,
+        domain: facts.domains.local.as_ref().map(|domain| &*domain.name),
         packets: traffic.packets_out,
         bytes: traffic.bytes_out,
     };
     let remote = Endpoint {
         ip: address(tuple, tuple.remote),
         port: tuple.remote_port,
+        domain: facts.domains.remote.as_ref().map(|domain| &*domain.name),
         packets: traffic.packets_in,
         bytes: traffic.bytes_in,
     };
@@ -75,6 +80,8 @@ pub fn write_flow(
         End::Remote => (remote, local),
     };
     let ips = [client.ip, server.ip];
+    let mut hosts: Vec<&str> = [client.domain, server.domain].into_iter().flatten().collect();
+    hosts.dedup();
 
     // A flow whose last packet was not timed has the length zero.
     let last = flow.last.max(flow.first);
@@ -128,6 +135,7 @@ pub fn write_flow(
         group: owned.then_some(Named { id: Text(flow.owner.gid), name: facts.group }),
         related: Related {
             ip: if ips[0] == ips[1] { &ips[..1] } else { &ips },
+            hosts,
             user: facts.user.filter(|_| owned).map(|user| [user]),
         },
         system: System { audit: Audit { socket: socket_object(facts) } },
@@ -177,6 +185,7 @@ fn socket_object<'a>(facts: &FlowFacts<'a>) -> Socket<'a> {
         began: began_name(role::began(flow.began)),
         ended: Ended::of(flow, facts.record.cause).name(),
         owner: rank_name(flow.rank),
+        domain: domain_source(facts.domains),
         netns: Netns { inode: flow.tuple.netns },
         cgroup: (cgroup.id.is_some() || cgroup.path.is_some()).then_some(cgroup),
         args_truncated: facts.process.filter(|process| process.image.args_truncated).map(|_| true),
@@ -205,6 +214,20 @@ fn address(tuple: &Tuple, words: [u32; 4]) -> IpAddr {
     match Tuple::address_bytes(words) {
         [a, b, c, d, ..] if tuple.family == FAMILY_IPV4 => Ipv4Addr::new(a, b, c, d).into(),
         bytes => Ipv6Addr::from(bytes).into(),
+    }
+}
+
+fn domain_source(domains: &Domains) -> Option<DomainSource> {
+    let name = |domain: &Option<Domain>| domain.as_ref().map(|domain| source_name(domain.source));
+    let source = DomainSource { local: name(&domains.local), remote: name(&domains.remote) };
+    (source.local.is_some() || source.remote.is_some()).then_some(source)
+}
+
+const fn source_name(source: Source) -> &'static str {
+    match source {
+        Source::Asked => "asked",
+        Source::Inherited => "inherited",
+        Source::Host => "host",
     }
 }
 

@@ -109,13 +109,28 @@ fn http() -> FlowRecord {
     }
 }
 
+/// Names of an owned flow: of both its ends over IPv6, of its peer over IPv4.
+fn domains(flow: &Flow) -> Domains {
+    let domain = |name: &str, source| Some(Domain { name: name.into(), source });
+    match (flow.owner.pid, flow.tuple.family) {
+        (0, _) => Domains::default(),
+        (_, FAMILY_IPV6) => Domains {
+            local: domain("web.example.net", Source::Host),
+            remote: domain("localhost", Source::Inherited),
+        },
+        _ => Domains { local: None, remote: domain("example.net", Source::Asked) },
+    }
+}
+
 fn document(record: &FlowRecord, process: Option<&Process>) -> Value {
     let named = record.flow.owner.pid != 0;
+    let domains = domains(&record.flow);
     let facts = FlowFacts {
         record,
         process,
         user: named.then_some("vagrant"),
         group: named.then_some("users"),
+        domains: &domains,
         reported: clock().wall(5_173 * MILLI),
     };
     let mut buffer = b"before ".to_vec();
@@ -261,6 +276,7 @@ fn this_hosts_metadata_follows_the_schema() {
         process: Some(&process),
         user: None,
         group: None,
+        domains: &Domains::default(),
         reported: Clock::now().wall(Clock::boottime()),
     };
     let mut buffer = Vec::new();

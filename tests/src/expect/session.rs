@@ -22,7 +22,16 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Counters that may be above zero without anything being lost.
-const HARMLESS: [&str; 3] = ["spilled", "midway", "late_unmatched"];
+const HARMLESS: [&str; 8] = [
+    "spilled",
+    "midway",
+    "late_unmatched",
+    "dns_ancestors_evicted",
+    "dns_malformed",
+    "dns_segments_lost",
+    "dns_unasked",
+    "dns_unclaimed",
+];
 /// Counters that have to be there.
 const COUNTERS: [&str; 12] = [
     "flow_table_full",

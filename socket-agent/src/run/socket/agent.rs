@@ -10,7 +10,7 @@ use anyhow::Context;
 use serde_json::Value;
 use socket_common::Flow;
 
-use super::{super::memory::Memory, tables::KernelTables};
+use super::{super::memory::Memory, names::NameService, tables::KernelTables};
 use crate::{
     clock::Clock,
     config::{HookSet, SocketConfig},
@@ -38,6 +38,7 @@ pub(super) struct Agent {
     engine: Engine,
     shared: Arc<Shared>,
     names: Names,
+    dns: Option<NameService>,
     clock: Clock,
     output: Sink,
     records: Vec<FlowRecord>,
@@ -71,6 +72,7 @@ impl Agent {
             }),
             shared,
             names,
+            dns: NameService::start(&socket.dns),
             clock,
             output,
             records: Vec::new(),
@@ -93,10 +95,25 @@ impl Agent {
         descriptor.try_clone_to_owned().context("cannot duplicate the ring's descriptor")
     }
 
+    /// A descriptor that becomes readable when DNS packets have arrived, if they are looked at.
+    pub(super) fn dns_descriptor(&self) -> anyhow::Result<Option<OwnedFd>> {
+        self.dns.as_ref().map(NameService::descriptor).transpose()
+    }
+
+    /// Takes the DNS packets that have arrived.
+    pub(super) fn drain_dns(&mut self) {
+        if let Some(dns) = &mut self.dns {
+            dns.drain();
+        }
+    }
+
     /// Takes what is in the ring, and what found it full.
     pub(super) fn drain(&mut self) -> anyhow::Result<()> {
         let now = Clock::boottime();
         while let Some(event) = self.tables.sensor.next_event() {
+            if let Some(dns) = &mut self.dns {
+                dns.event(&event);
+            }
             match event {
                 Event::Closed(flow) => {
                     self.engine.closed(flow, now, &self.tables, &mut self.records);
@@ -113,6 +130,9 @@ impl Agent {
         let mut spilled = Vec::new();
         self.tables.sensor.take_spilled(&mut |flow| spilled.push(flow))?;
         for flow in spilled {
+            if let Some(dns) = &mut self.dns {
+                dns.closed(&flow);
+            }
             self.engine.closed(flow, now, &self.tables, &mut self.records);
         }
         self.report()
@@ -121,6 +141,9 @@ impl Agent {
     /// What is to be done regularly.
     pub(super) fn tick(&mut self) -> anyhow::Result<()> {
         self.drain()?;
+        if let Some(dns) = &mut self.dns {
+            dns.tick();
+        }
         let now = Clock::boottime();
         while self.engine.tick(now, &mut self.tables, &mut self.records) {
             self.report()?;
@@ -146,6 +169,9 @@ impl Agent {
         let mut more = true;
         while more {
             more = self.read_open_flows()?;
+            if let Some(dns) = &mut self.dns {
+                dns.open_flows(&self.open, more, now);
+            }
             self.engine.scan(&self.open, now, &mut self.tables, &mut self.records);
             self.report()?;
         }
@@ -163,9 +189,12 @@ impl Agent {
 
     /// Writes the records that have gathered.
     fn report(&mut self) -> anyhow::Result<()> {
-        let Self { records, shared, names, clock, output, .. } = self;
+        let Self { tables, records, shared, names, dns, clock, output, .. } = self;
         if records.is_empty() {
             return Ok(());
+        }
+        if let Some(dns) = dns {
+            dns.prepare(records, &mut *tables.sensor)?;
         }
         let reported = clock.wall(Clock::boottime());
         for record in records.drain(..) {
@@ -174,8 +203,10 @@ impl Agent {
             let named = owner.pid != 0;
             let user: Option<Arc<str>> = named.then(|| names.user(owner.uid)).flatten();
             let group: Option<Arc<str>> = named.then(|| names.group(owner.gid)).flatten();
+            let domains = dns.as_mut().map(|dns| dns.domains(&record)).unwrap_or_default();
             let facts = FlowFacts {
                 record: &record,
+                domains: &domains,
                 process: process.as_deref(),
                 user: user.as_deref(),
                 group: group.as_deref(),
@@ -194,9 +225,15 @@ impl Agent {
         while self.engine.tick(u64::MAX, &mut self.tables, &mut self.records) {
             self.report()?;
         }
+        if let Some(dns) = &mut self.dns {
+            dns.look(&mut *self.tables.sensor)?;
+        }
         let mut more = true;
         while more {
             more = self.read_open_flows()?;
+            if let Some(dns) = &mut self.dns {
+                dns.open_flows(&self.open, more, Clock::boottime());
+            }
             self.engine.shut_down(&self.open, &mut self.tables, &mut self.records);
             self.report()?;
         }
@@ -206,17 +243,18 @@ impl Agent {
     }
 
     /// What was done, and every counter of what may be missing, each as one line of JSON.
-    fn log_counters(&self) {
+    fn log_counters(&mut self) {
         let engine = self.engine.counters();
         let processes = self.shared.processes().counters();
         let line = |values: Vec<(&'static str, u64)>| -> Value {
             values.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
         };
-        let totals = vec![
+        let mut totals = vec![
             ("reported", engine.reported),
             ("documents", self.output.documents()),
             ("args_truncated", processes.args_truncated),
         ];
+        totals.extend(self.dns.iter().flat_map(NameService::totals));
         log::info!(target: "sensor", "totals {}", line(totals));
         let mut counters = self.tables.sensor.counters();
         counters.extend([
@@ -225,6 +263,7 @@ impl Agent {
             ("process_unresolved", processes.unresolved),
             ("process_evicted", processes.evicted_running + processes.evicted_exited),
         ]);
+        counters.extend(self.dns.iter_mut().flat_map(NameService::counters));
         log::info!(target: "sensor", "counters {}", line(counters));
     }
 }

@@ -1,10 +1,14 @@
 //! The socket dataset: chooses a hook set, starts the sensor, reports flows.
 
 mod agent;
+mod names;
 mod prepare;
 mod tables;
 
-use std::time::{Duration, Instant};
+use std::{
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use tokio::{
@@ -48,6 +52,10 @@ async fn observe(config: &SocketConfig, mut context: Context) -> anyhow::Result<
     // SAFETY: as above, with a pipe.
     let stop = unsafe { AsyncFd::register(context.stop.descriptor()?) };
     let stop = stop.context("cannot wait for the end")?;
+    let dns = agent.dns_descriptor()?;
+    // SAFETY: as above, with the descriptor that stands for the packet rings.
+    let dns = dns.map(|dns| unsafe { AsyncFd::register(dns) }).transpose();
+    let dns = dns.context("cannot wait for DNS packets")?;
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -61,8 +69,21 @@ async fn observe(config: &SocketConfig, mut context: Context) -> anyhow::Result<
                 ready.context("cannot wait for the ring")?.clear_ready();
                 agent.drain()?;
             }
+            () = arrival(dns.as_ref()) => agent.drain_dns(),
             _ = ticks.tick() => agent.tick()?,
         }
     }
     agent.finish()
+}
+
+/// Waits until the descriptor is readable; for ever without one.
+async fn arrival(descriptor: Option<&AsyncFd<OwnedFd>>) {
+    match descriptor {
+        Some(descriptor) => match descriptor.readable().await {
+            Ok(mut ready) => ready.clear_ready(),
+            // Only when the event loop itself is at its end.
+            Err(_) => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
 }

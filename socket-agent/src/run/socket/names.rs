@@ -1,0 +1,169 @@
+//! Names from DNS traffic, as the socket dataset uses them.
+
+use std::{
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use socket_common::Flow;
+
+use crate::{
+    clock::Clock,
+    config::DnsConfig,
+    dns::{Directory, Domains, Limits},
+    flow::{Cause, FlowRecord},
+    run::memory,
+    sensor::{Event, SensorError, Source, dns::Capture},
+};
+
+/// How often names that hold no longer are forgotten.
+const EXPIRE: Duration = Duration::from_secs(10);
+/// Shortest time between two looks at the open flows for the sake of names.
+const LOOK: Duration = Duration::from_millis(100);
+/// They take at most one part in so many of the time.
+const SHARE: u32 = 20;
+/// Names that free memory worth giving back.
+const MANY: usize = 4096;
+
+/// What is captured, and what it says.
+pub(super) struct NameService {
+    capture: Capture,
+    directory: Directory,
+    expired: Instant,
+    look_next: Instant,
+    /// The flows that are open are being gone through.
+    between_lots: bool,
+}
+
+impl NameService {
+    /// `None` if it is switched off, or cannot be: the log tells why.
+    pub(super) fn start(config: &DnsConfig) -> Option<Self> {
+        if !config.enabled {
+            return None;
+        }
+        let capture = match Capture::start(config) {
+            Ok(capture) => capture,
+            Err(error) => {
+                log::warn!(target: "dns", "documents will have no domains: {error}");
+                return None;
+            }
+        };
+        log::info!(target: "dns", "names from DNS in {} network namespaces", capture.namespaces());
+        let limits = Limits {
+            names: config.names as usize,
+            minimum_ttl: config.minimum_ttl.as_nanos().try_into().unwrap_or(u64::MAX),
+        };
+        let now = Instant::now();
+        let directory = Directory::new(limits);
+        Some(Self { capture, directory, expired: now, look_next: now, between_lots: false })
+    }
+
+    /// A descriptor that becomes readable when packets have arrived.
+    pub(super) fn descriptor(&self) -> anyhow::Result<OwnedFd> {
+        self.capture.descriptor().context("cannot duplicate the descriptor of the packet rings")
+    }
+
+    /// Takes the packets that have arrived.
+    pub(super) fn drain(&mut self) {
+        let Self { capture, directory, .. } = self;
+        capture.read(|packet| directory.packet(packet));
+    }
+
+    /// Something that the kernel told.
+    pub(super) fn event(&mut self, event: &Event) {
+        match event {
+            Event::Closed(flow) => self.directory.closed(flow),
+            Event::Late(_) => {}
+            Event::Exec(exec) => self.capture.executed(exec.pid),
+            Event::Fork(fork) => self.directory.forked(fork),
+            Event::Exit(exit) => {
+                self.directory.exited(exit);
+                self.capture.exited(exit.pid);
+            }
+        }
+    }
+
+    /// A closed flow that took another way.
+    pub(super) fn closed(&mut self, flow: &Flow) {
+        self.directory.closed(flow);
+    }
+
+    /// A lot of the flows that were open at `now`; whether more follow.
+    pub(super) fn open_flows(&mut self, flows: &[Flow], more: bool, now: u64) {
+        self.drain();
+        self.directory.open_flows(flows, now);
+        self.between_lots = more;
+        if !more {
+            self.directory.end_open_flows(now);
+        }
+    }
+
+    /// Prepares for a report: takes in all that may say more of these flows.
+    pub(super) fn prepare(
+        &mut self,
+        records: &[FlowRecord],
+        source: &mut dyn Source,
+    ) -> Result<(), SensorError> {
+        self.drain();
+        let wanted = || records.iter().any(|record| self.directory.wants_look(&record.flow));
+        if self.between_lots || Instant::now() < self.look_next || !wanted() {
+            return Ok(());
+        }
+        self.look(source)
+    }
+
+    /// Looks at the open flows to servers.
+    pub(super) fn look(&mut self, source: &mut dyn Source) -> Result<(), SensorError> {
+        let start = Instant::now();
+        self.drain();
+        let now = Clock::boottime();
+        let mut more = true;
+        while more {
+            more = source.open_flows(&mut |flow| self.directory.server_flow(&flow, now))?;
+        }
+        self.directory.looked();
+        self.look_next = Instant::now() + LOOK.max(start.elapsed() * SHARE);
+        Ok(())
+    }
+
+    /// The names of both ends of a flow.
+    pub(super) fn domains(&mut self, record: &FlowRecord) -> Domains {
+        let last = record.is_final && record.cause != Cause::Idle;
+        self.directory.domains(&record.flow, last)
+    }
+
+    /// What is to be done regularly.
+    pub(super) fn tick(&mut self) {
+        self.capture.tick();
+        if self.expired.elapsed() >= EXPIRE {
+            self.expired = Instant::now();
+            if self.directory.expire(Clock::boottime()) >= MANY {
+                memory::trim();
+            }
+        }
+    }
+
+    /// What was done.
+    pub(super) fn totals(&self) -> [(&'static str, u64); 1] {
+        [("dns_answers", self.directory.counters().answers)]
+    }
+
+    /// What may be missing.
+    pub(super) fn counters(&mut self) -> [(&'static str, u64); 10] {
+        let capture = self.capture.counters();
+        let directory = self.directory.counters();
+        [
+            ("dns_dropped", capture.dropped),
+            ("dns_namespaces_missed", capture.namespaces_missed),
+            ("dns_malformed", directory.malformed),
+            ("dns_unasked", directory.unasked),
+            ("dns_cut", directory.cut),
+            ("dns_segments_lost", directory.segments_lost),
+            ("dns_questions_evicted", directory.questions_evicted),
+            ("dns_names_evicted", directory.names_evicted),
+            ("dns_unclaimed", directory.unclaimed),
+            ("dns_ancestors_evicted", directory.ancestors_evicted),
+        ]
+    }
+}
