@@ -77,6 +77,11 @@ impl Clock {
         Timestamp(self.wall_minus_boot.saturating_add_unsigned(boottime_ns))
     }
 
+    /// The boottime of an instant in UTC, nanoseconds; 0 if it was before the boot.
+    pub fn boottime_of(&self, time: Timestamp) -> u64 {
+        u64::try_from(time.0.saturating_sub(self.wall_minus_boot)).unwrap_or(0)
+    }
+
     /// The wall time of an instant of the monotonic clock, which stands still during suspend.
     pub fn wall_of_monotonic(&self, monotonic_ns: u64) -> Timestamp {
         self.wall(self.boottime_of_monotonic(monotonic_ns))
@@ -164,6 +169,8 @@ mod tests {
         let clock = Clock::tightest(samples);
         assert_eq!(clock.wall(0).as_nanos(), 1_000 * SECOND);
         assert_eq!(clock.wall(5).as_nanos(), 1_000 * SECOND + 5);
+        assert_eq!(clock.boottime_of(clock.wall(5)), 5);
+        assert_eq!(clock.boottime_of(Timestamp::from_nanos(0)), 0);
         assert_eq!(clock.boottime_of_monotonic(7), 60 * SECOND as u64 + 7);
         assert_eq!(clock.wall_of_monotonic(7).as_nanos(), 1_060 * SECOND + 7);
         assert_eq!(clock.uncertainty(), Duration::from_nanos(200));

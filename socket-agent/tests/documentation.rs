@@ -10,6 +10,7 @@ use socket_common::Counter;
 const LOSSES: &str = include_str!("../../docs/losses.md");
 const DOCUMENTS: &str = include_str!("../../docs/documents.md");
 const OTHERS: &str = concat!(
+    include_str!("../../docs/audit.md"),
     include_str!("../../docs/counting.md"),
     include_str!("../../docs/hook-sets.md"),
     include_str!("../../docs/ownership.md"),
@@ -17,7 +18,8 @@ const OTHERS: &str = concat!(
 );
 
 /// Where the agent adds names of its own to those of the kernel side.
-const LOGGED: [&str; 3] = [
+const LOGGED: [&str; 4] = [
+    include_str!("../src/run/audit/report.rs"),
     include_str!("../src/run/socket/agent.rs"),
     include_str!("../src/run/socket/names.rs"),
     include_str!("../src/sensor/ebpf/load.rs"),

@@ -4,11 +4,14 @@
 //! reports goes one way: [`records`] (text to fields) -> [`reassembly`] (records to events) ->
 //! normalise (what happened, to what, by whom) -> [`document`] (ECS, or the form of the
 //! original metricset). [`stream`] is that way, and [`replay`] runs recorded logs through it. [`names`] and [`decode`]
-//! turn numbers into words. Nothing here touches the kernel.
+//! turn numbers into words. Nothing of this touches the kernel: that is [`netlink`], its audit
+//! socket, and [`live`], the agent's part as an audit daemon or beside one.
 
 pub mod decode;
 pub mod document;
+pub mod live;
 pub mod names;
+pub mod netlink;
 pub mod normalise;
 pub mod reassembly;
 pub mod records;

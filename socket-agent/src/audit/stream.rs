@@ -14,6 +14,11 @@ use super::{
 
 /// What the host knows about an event beyond its records.
 pub trait Surroundings {
+    /// Whether there is to be a document about an event at all.
+    fn wants(&mut self, _: &Normal<'_>) -> bool {
+        true
+    }
+
     /// Host, agent, container and process of an event.
     fn context<'a>(&'a mut self, normal: &Normal<'_>) -> Context<'a>;
 }
@@ -145,6 +150,9 @@ impl Stream {
     fn write(&mut self, around: &mut dyn Surroundings, out: &mut Vec<u8>) {
         for event in self.ready.drain(..) {
             let Some(normal) = normalise(&event, &mut *self.names) else { continue };
+            if !around.wants(&normal) {
+                continue;
+            }
             self.warnings += normal.warnings.len() as u64;
             let context = around.context(&normal);
             // Fails only where JSON cannot express a document, and all of it is text.

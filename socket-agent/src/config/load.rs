@@ -67,14 +67,21 @@ pub(super) fn load_from(
         }
     };
     let source = file.as_deref().map_or_else(|| Place::whole("built-in defaults"), place);
-    let (config, warnings) = check(&text, &source, &sources.overrides, environment)?;
+    // Where Auditbeat's files look for others that belong to them.
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let environment = |name: &str| match name {
+        "path.config" if file.is_some() => Some(folder.to_string_lossy().into_owned()),
+        _ => environment(name),
+    };
+    let (config, warnings) = check(&text, &source, folder, &sources.overrides, &environment)?;
     Ok(Loaded { config, warnings, file })
 }
 
-/// Checks the text of a configuration file.
+/// Checks the text of a configuration file. Other files that it names are looked for from `folder`.
 pub(super) fn check(
     text: &str,
     source: &Place,
+    folder: &Path,
     overrides: &[Override],
     environment: Environment<'_>,
 ) -> Result<(Config, Vec<Problem>), ConfigError> {
@@ -87,7 +94,7 @@ pub(super) fn check(
     for change in overrides {
         change.apply(&mut root, &mut problems);
     }
-    let mut reader = Reader::new(environment);
+    let mut reader = Reader::new(environment, text, folder);
     reader.problems = problems;
     let config = reader.root(&root);
     let Reader { problems, mut warnings, .. } = reader;

@@ -9,6 +9,7 @@
 //! Nothing stops at the first mistake: [`load`] returns every problem of a file at once, each with
 //! its place, and a configuration only if there is none.
 
+mod audit;
 mod duration;
 mod expand;
 mod load;
@@ -23,6 +24,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+pub use audit::{AuditConfig, Backpressure, LoadRules, SocketType};
 pub use duration::parse as parse_duration;
 pub use load::{DEFAULT_FILE, Loaded, Sources, load};
 pub use overrides::Override;

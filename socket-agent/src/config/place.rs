@@ -38,6 +38,11 @@ impl Place {
         Self { source: Arc::clone(&self.source), line_and_column: Some((line, column)) }
     }
 
+    /// What it is in: the file, or the argument.
+    pub(super) fn source(&self) -> &str {
+        &self.source
+    }
+
     /// Line and column, both from 1; `None` for a whole file and for an argument.
     pub fn line_and_column(&self) -> Option<(usize, usize)> {
         self.line_and_column
@@ -76,9 +81,18 @@ impl ConfigError {
     }
 }
 
-/// Puts problems into the order in which a reader meets them.
+/// Puts problems into the order in which a reader meets them: file by file, arguments last.
 pub(super) fn sort(problems: &mut [Problem]) {
-    problems.sort_by_key(|problem| problem.place.line_and_column.unwrap_or((usize::MAX, 0)));
+    let mut files: Vec<Arc<str>> = Vec::new();
+    for place in problems.iter().map(|problem| &problem.place) {
+        if place.line_and_column.is_some() && !files.contains(&place.source) {
+            files.push(Arc::clone(&place.source));
+        }
+    }
+    problems.sort_by_key(|Problem { place, .. }| match place.line_and_column {
+        Some(at) => (files.iter().position(|file| *file == place.source).unwrap_or(0), at),
+        None => (usize::MAX, (0, 0)),
+    });
 }
 
 impl fmt::Display for ConfigError {

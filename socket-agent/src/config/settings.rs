@@ -2,11 +2,15 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-/// Everything that can be set.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+use super::audit::AuditConfig;
+
+/// Everything that can be set. The default is what runs without any file.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Settings of the socket dataset.
-    pub socket: SocketConfig,
+    /// Settings of the socket dataset; `None` if it does not run.
+    pub socket: Option<SocketConfig>,
+    /// Settings of the audit dataset; `None` if it does not run.
+    pub audit: Option<AuditConfig>,
     /// Where documents go, `output.console` or `output.file`.
     pub output: OutputTarget,
 }
@@ -92,6 +96,14 @@ pub struct DnsConfig {
     pub ring: u32,
     /// `socket.dns.af_packet.namespaces`.
     pub namespaces: u32,
+}
+
+// === impl Config ===
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { socket: Some(SocketConfig::default()), audit: None, output: OutputTarget::default() }
+    }
 }
 
 // === impl HookSet ===

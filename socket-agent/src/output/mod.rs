@@ -116,6 +116,21 @@ impl Output {
         if self.buffer.len() >= FULL { self.flush() } else { Ok(()) }
     }
 
+    /// Takes documents that are written already, each ending in a line feed; returns how many.
+    ///
+    /// # Errors
+    ///
+    /// The buffer was full and could not be written.
+    pub fn emit_lines(&mut self, lines: &[u8]) -> Result<u64, OutputError> {
+        let count = lines.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.buffer.extend_from_slice(lines);
+        self.documents += count;
+        if self.buffer.len() >= FULL {
+            self.flush()?;
+        }
+        Ok(count)
+    }
+
     /// Writes what has gathered.
     ///
     /// # Errors

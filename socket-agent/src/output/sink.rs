@@ -31,6 +31,16 @@ impl Sink {
         Ok(())
     }
 
+    /// Takes documents that are written already, each ending in a line feed.
+    ///
+    /// # Errors
+    /// As [`Output::emit_lines`].
+    pub fn emit_lines(&mut self, lines: &[u8]) -> Result<(), OutputError> {
+        let taken = self.lock().emit_lines(lines)?;
+        self.documents += taken;
+        Ok(())
+    }
+
     /// As [`Output::flush`]; also writes what others have left.
     ///
     /// # Errors

@@ -41,6 +41,12 @@ impl Proc {
         Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()))
     }
 
+    /// When a process started, in ticks; `None` if it is gone.
+    pub(super) fn start_ticks(&self, pid: u32) -> Option<u64> {
+        let stat = fs::read(self.root.join(pid.to_string()).join("stat")).ok()?;
+        Some(Stat::parse(&String::from_utf8_lossy(&stat))?.start_ticks)
+    }
+
     /// Reads one process; `None` if it is gone. Links that may not be read are left out.
     pub(super) fn read(&self, pid: u32) -> Option<Snapshot> {
         let directory = self.root.join(pid.to_string());

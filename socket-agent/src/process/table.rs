@@ -1,7 +1,7 @@
 //! The processes that are known, and how they come and go.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
@@ -20,6 +20,14 @@ use crate::clock::Clock;
 /// Images of one process that are kept: the current one and those it replaced.
 const IMAGES: usize = 4;
 
+/// How long a process that `/proc` has no more is still meant by its pid.
+const MEMORY: u64 = 1_000_000_000;
+/// Processes that are kept where no record tells that they are gone.
+const UNFED: usize = 1_024;
+/// Times of other sources are this much too early at most: the kernel stamps audit records with the
+/// time of its last tick.
+const SLACK: u64 = 20_000_000;
+
 /// Processes by pid and start time. Records must be given in the order of the ring.
 #[derive(Debug)]
 pub struct ProcessTable {
@@ -31,9 +39,21 @@ pub struct ProcessTable {
     proc: Proc,
     cgroups: Cgroups,
     entries: LruCache<Key, Entry>,
+    /// The process that has each pid, or had it last.
+    newest: HashMap<u32, Newest>,
+    /// Whether records of the kernel come.
+    fed: bool,
     /// Exit times, boottime nanoseconds, in order.
     exits: VecDeque<(u64, Key)>,
     counters: ProcessCounters,
+}
+
+/// The latest process with a pid.
+#[derive(Clone, Copy, Debug)]
+struct Newest {
+    key: Key,
+    /// Time of the latest event of it that was looked up, boottime nanoseconds.
+    seen: u64,
 }
 
 #[derive(Debug)]
@@ -94,6 +114,8 @@ impl ProcessTable {
             proc: Proc::new(proc),
             cgroups: Cgroups::of_this_host(proc),
             entries: LruCache::unbounded(),
+            newest: HashMap::new(),
+            fed: false,
             exits: VecDeque::new(),
             counters: ProcessCounters::default(),
         }
@@ -106,6 +128,7 @@ impl ProcessTable {
             .proc
             .pids()
             .map_err(|source| ScanError { path: self.proc_root.clone(), source })?;
+        self.fed = true;
         let mut found = 0;
         for pid in pids {
             let Some(snapshot) = self.proc.read(pid) else { continue };
@@ -210,6 +233,35 @@ impl ProcessTable {
             self.admit(key, owner);
         }
         self.correct(key, owner);
+        self.entries.get(&key)?.at(time).cloned()
+    }
+
+    /// The process that had this pid at a time, boottime nanoseconds, for sources that tell no start
+    /// time: from the table where the kernel's records feed it, else as `/proc` has it now. `None`
+    /// if it is gone, or if the pid is another's now.
+    pub fn with_pid(&mut self, pid: u32, time: u64) -> Option<Arc<Process>> {
+        let latest = time.saturating_add(SLACK);
+        let started = |key: &Key| self.ticks.to_nanos(key.start_ticks) <= latest;
+        let newest = self.newest.get(&pid).copied().filter(|newest| started(&newest.key));
+        let key = if self.fed
+            && let Some(newest) = newest
+        {
+            newest.key
+        } else if let Some(start_ticks) = self.proc.start_ticks(pid) {
+            Some(Key { pid, start_ticks }).filter(started)?
+        } else {
+            // Gone: it was alive a moment ago, too short for its number to be another's since.
+            newest.filter(|newest| latest.saturating_sub(newest.seen) <= MEMORY)?.key
+        };
+        self.known_or_read(key)?;
+        if let Some(newest) = self.newest.get_mut(&pid).filter(|newest| newest.key == key) {
+            newest.seen = newest.seen.max(time);
+        }
+        while !self.fed && self.entries.len() > UNFED {
+            if let Some((key, _)) = self.entries.pop_lru() {
+                self.forget(key);
+            }
+        }
         self.entries.get(&key)?.at(time).cloned()
     }
 
@@ -336,13 +388,25 @@ impl ProcessTable {
     fn insert(&mut self, key: Key, entry: Entry) {
         while self.entries.len() >= self.options.capacity.max(1) {
             if self.exits.is_empty() {
-                self.entries.pop_lru();
+                if let Some((key, _)) = self.entries.pop_lru() {
+                    self.forget(key);
+                }
                 self.counters.evicted_running += 1;
             } else if self.drop_oldest_exited() {
                 self.counters.evicted_exited += 1;
             }
         }
+        let newest = self.newest.entry(key.pid).or_insert(Newest { key, seen: 0 });
+        if newest.key.start_ticks < key.start_ticks {
+            *newest = Newest { key, seen: 0 };
+        }
         self.entries.put(key, entry);
+    }
+
+    fn forget(&mut self, key: Key) {
+        if self.newest.get(&key.pid).is_some_and(|newest| newest.key == key) {
+            self.newest.remove(&key.pid);
+        }
     }
 
     fn drop_oldest_exited(&mut self) -> bool {
@@ -351,6 +415,7 @@ impl ProcessTable {
         let exited = self.entries.peek(&key).is_some_and(|entry| entry.exited);
         if exited {
             self.entries.pop(&key);
+            self.forget(key);
         }
         exited
     }

@@ -266,3 +266,47 @@ fn a_real_child() {
     drop(child.stdin.take());
     child.wait().unwrap();
 }
+
+#[test]
+fn processes_by_pid_alone() {
+    let proc = FakeProc::new();
+    proc.add(7, 100, "/bin/one", "one");
+    let mut table = table(&proc);
+    let at = |ticks: u64| ticks * TICK;
+    assert_eq!(table.with_pid(8, at(200)), None);
+    let one = table.with_pid(7, at(200)).unwrap();
+    assert_eq!((one.pid, &*one.image.name), (7, "one"));
+    assert_eq!(table.with_pid(7, at(50)), None, "it had not begun");
+    // The kernel's time may be a little early.
+    assert_eq!(table.with_pid(7, at(99)).as_ref(), Some(&one));
+
+    // Gone for a moment, and for longer than its number may stay unused.
+    proc.remove(7);
+    assert_eq!(table.with_pid(7, at(201)).as_ref(), Some(&one));
+    assert_eq!(table.with_pid(7, at(201) + 3 * SECOND), None);
+    // The next with that number.
+    proc.add(7, 300, "/bin/two", "two");
+    let two = table.with_pid(7, at(301)).unwrap();
+    assert_eq!(&*two.image.name, "two");
+    assert_ne!(two.entity_id, one.entity_id);
+    assert_eq!(table.with_pid(7, at(250)), None, "the number is another's now");
+
+    // Where the kernel tells of processes, those that /proc never showed are known as well.
+    proc.remove(7);
+    table.scan_proc().unwrap();
+    table.on_exec(&exec(9, SECOND, "/bin/short", b"short\0"));
+    table.on_exit(&exit(9, SECOND, SECOND + 1));
+    assert_eq!(&*table.with_pid(9, SECOND + 1).unwrap().image.name, "short");
+    assert_eq!(table.with_pid(9, SECOND / 2), None);
+}
+
+#[test]
+fn without_records_few_processes_are_kept() {
+    let proc = FakeProc::new();
+    let mut table = table(&proc);
+    for pid in 1..=UNFED as u32 + 10 {
+        proc.add(pid, 100, "/bin/x", "x");
+        assert!(table.with_pid(pid, SECOND * 2).is_some());
+    }
+    assert_eq!((table.len(), table.newest.len()), (UNFED, UNFED));
+}

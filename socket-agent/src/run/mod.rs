@@ -5,6 +5,7 @@
 //! what describes this host ([`Shared`]), and the order to stop. A further one is a function like
 //! [`socket::run`] and a line in [`datasets`].
 
+mod audit;
 mod dataset;
 mod memory;
 mod shared;
@@ -62,8 +63,12 @@ fn is_closed(error: &anyhow::Error) -> bool {
 /// What the configuration asks for.
 fn datasets(config: &Config) -> Vec<Dataset> {
     let mut datasets = Vec::new();
-    let socket = config.socket.clone();
-    datasets.push(Dataset::new("socket", move |context| socket::run(&socket, context)));
+    if let Some(config) = config.socket.clone() {
+        datasets.push(Dataset::new("socket", move |context| socket::run(&config, context)));
+    }
+    if let Some(config) = config.audit.clone() {
+        datasets.push(Dataset::new("auditd", move |context| audit::run(&config, context)));
+    }
     datasets
 }
 

@@ -2,7 +2,8 @@
 
 use std::{
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -16,12 +17,20 @@ use crate::{
 /// Where the agent keeps what must survive a restart.
 const STATE: &str = "/var/lib/socket-agent";
 
+/// How long an event waits for the process table: a few times what lies between two looks at what
+/// the kernel has told.
+const PATIENCE: Duration = Duration::from_millis(300);
+
 /// Host, agent and processes.
 #[derive(Debug)]
 pub(super) struct Shared {
     /// Parts of every document.
     pub(super) metadata: Metadata,
     processes: Mutex<ProcessTable>,
+    /// Boottime up to which the process table knows what the kernel has told; `None` if nothing
+    /// feeds it.
+    known: Mutex<Option<u64>>,
+    told: Condvar,
 }
 
 impl Shared {
@@ -43,11 +52,38 @@ impl Shared {
         }
         let metadata = Metadata::new(&host, &identity).context("cannot describe this host")?;
         let processes = ProcessTable::new(TableOptions::default(), Clock::now(), &machine_id);
-        Ok(Self { metadata, processes: Mutex::new(processes) })
+        let processes = Mutex::new(processes);
+        Ok(Self { metadata, processes, known: Mutex::new(None), told: Condvar::new() })
     }
 
     /// The processes that are known. Held for a few lookups only: others wait for it.
     pub(super) fn processes(&self) -> MutexGuard<'_, ProcessTable> {
         self.processes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells that the process table knows everything up to a time, boottime nanoseconds.
+    pub(super) fn knows_processes_until(&self, time: u64) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(time);
+        self.told.notify_all();
+    }
+
+    /// Tells that nothing feeds the process table any more.
+    pub(super) fn feeds_no_more(&self) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.told.notify_all();
+    }
+
+    /// Waits until the process table knows everything up to a time, boottime nanoseconds; for
+    /// [`PATIENCE`] at most, and not at all if nothing feeds it.
+    pub(super) fn wait_for_processes(&self, time: u64) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        while known.is_some_and(|known| known < time) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            known = self.told.wait_timeout(known, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 }

@@ -1,10 +1,13 @@
 //! From the tree to settings, by the tables of the schema.
 
+mod auditd;
 mod modules;
 mod output;
 mod table;
 
 pub(super) use modules::{MODULES, has_socket};
+
+use std::path::Path;
 
 use super::{
     expand::{Environment, expand},
@@ -18,37 +21,38 @@ use super::{
 /// Reads a whole tree, and collects what is to be said about it.
 pub(super) struct Reader<'a> {
     environment: Environment<'a>,
+    /// The text of the file.
+    source: &'a str,
+    /// Where other files are looked for.
+    folder: &'a Path,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(environment: Environment<'a>) -> Self {
-        Self { environment, problems: Vec::new(), warnings: Vec::new() }
+    pub(super) fn new(environment: Environment<'a>, source: &'a str, folder: &'a Path) -> Self {
+        Self { environment, source, folder, problems: Vec::new(), warnings: Vec::new() }
     }
 
     /// Reads the tree of a file; what it returns is worth something only without problems.
     pub(super) fn root(&mut self, root: &Node) -> Config {
-        let mut config = Config::default();
-        let mut socket = None;
+        let mut config = Config { socket: None, audit: None, ..Config::default() };
         let Some(entries) = self.mapping("the file", &root.at, root) else { return config };
         for entry in entries {
             match entry.key.as_str() {
-                MODULES => socket = self.modules(&entry.node),
+                MODULES => (config.socket, config.audit) = self.modules(&entry.node),
                 "output" => config.output = self.output(entry),
                 "auditbeat" => self.auditbeat(entry),
                 known if schema::ROOT.contains(&known) => self.not_used(known, &entry.at),
                 _ => self.unknown_root(entry),
             }
         }
-        match socket {
-            Some(socket) => config.socket = socket,
-            None if self.problems.is_empty() => self.problem(
+        if config.socket.is_none() && config.audit.is_none() && self.problems.is_empty() {
+            self.problem(
                 &root.at,
-                "no enabled module has the dataset socket, the only one of this version; write \
-                 modules: [{module: system, datasets: [socket]}]",
-            ),
-            None => {}
+                "no enabled module has a dataset of this version; write modules: [{module: system, \
+                 datasets: [socket]}], or module: auditd",
+            );
         }
         config
     }

@@ -2,6 +2,7 @@
 
 use super::{Reader, table::Allowed};
 use crate::config::{
+    audit::AuditConfig,
     place::Place,
     schema::{self, Kind, Setting},
     settings::SocketConfig,
@@ -12,14 +13,23 @@ use crate::config::{
 /// Key at the top level; `auditbeat.modules` has been moved here.
 pub(in crate::config) const MODULES: &str = "modules";
 
-const MODULE: &str = "module";
-const ENABLED: &str = "enabled";
+pub(super) const MODULE: &str = "module";
+pub(super) const ENABLED: &str = "enabled";
 /// The second is an older name of the first.
-const DATASETS: [&str; 2] = ["datasets", "metricsets"];
+pub(super) const DATASETS: [&str; 2] = ["datasets", "metricsets"];
 const SYSTEM: &str = "system";
 const SOCKET: &str = "socket";
+const AUDITD: &str = "auditd";
+/// How it was first called.
+const AUDIT: &str = "audit";
 
-static ENABLED_ROW: &Setting<bool> = &Setting {
+/// What one module asks for.
+enum Found {
+    Socket(Box<SocketConfig>),
+    Audit(Box<AuditConfig>),
+}
+
+pub(super) static ENABLED_ROW: &Setting<bool> = &Setting {
     key: ENABLED,
     default: "true",
     kind: Kind::Switch(|enabled, value| *enabled = value),
@@ -41,35 +51,49 @@ pub(in crate::config) fn has_socket(module: &Node) -> bool {
 }
 
 impl Reader<'_> {
-    /// Settings of the socket dataset, if an enabled module has it.
-    pub(super) fn modules(&mut self, node: &Node) -> Option<SocketConfig> {
+    /// Settings of the datasets that an enabled module has.
+    pub(super) fn modules(&mut self, node: &Node) -> (Option<SocketConfig>, Option<AuditConfig>) {
         let modules = match &node.value {
-            Value::List(modules) => modules,
-            Value::Null => return None,
+            Value::List(modules) => modules.as_slice(),
+            Value::Null => &[],
             Value::Scalar(_) | Value::Map(_) => {
                 let found = node.describe();
                 self.problem(&node.at, format!("{MODULES} is {found}; allowed: a list of modules"));
-                return None;
+                &[]
             }
         };
-        let mut first: Option<(Place, SocketConfig)> = None;
+        let mut socket: Option<(Place, SocketConfig)> = None;
+        let mut audit: Option<(Place, AuditConfig)> = None;
         for module in modules {
-            let Some(socket) = self.module(module) else { continue };
-            match &first {
-                None => first = Some((module.at.clone(), socket)),
-                Some((at, _)) => {
-                    let reason = format!(
-                        "a second enabled module has the dataset socket, beside the one at {at}; \
-                         keep one of them"
-                    );
-                    self.problem(&module.at, reason);
+            let at = &module.at;
+            match self.module(module) {
+                Some(Found::Socket(config)) => {
+                    self.keep(&mut socket, at, "dataset socket", *config);
                 }
+                Some(Found::Audit(config)) => {
+                    self.keep(&mut audit, at, "dataset auditd", *config);
+                }
+                None => {}
             }
         }
-        first.map(|(_, socket)| socket)
+        (socket.map(|(_, config)| config), audit.map(|(_, config)| config))
     }
 
-    fn module(&mut self, module: &Node) -> Option<SocketConfig> {
+    /// Keeps the first settings of a dataset; others are a problem.
+    fn keep<T>(&mut self, first: &mut Option<(Place, T)>, at: &Place, what: &str, config: T) {
+        match first {
+            None => *first = Some((at.clone(), config)),
+            Some((known, _)) => {
+                let reason = format!(
+                    "a second enabled module has the {what}, beside the one at {known}; keep one \
+                     of them"
+                );
+                self.problem(at, reason);
+            }
+        }
+    }
+
+    fn module(&mut self, module: &Node) -> Option<Found> {
         let Value::Map(entries) = &module.value else {
             let found = module.describe();
             let reason =
@@ -88,14 +112,15 @@ impl Reader<'_> {
         };
         let at = &name.node.at;
         match self.name(MODULE, &name.node)?.as_str() {
-            SYSTEM => self.system(module, entries),
+            SYSTEM => self.system(module, entries).map(|it| Found::Socket(Box::new(it))),
+            AUDITD | AUDIT => self.auditd(module, entries).map(|it| Found::Audit(Box::new(it))),
             other if schema::OTHER_MODULES.contains(&other) => {
                 self.not_used(&format!("module {other}"), at);
                 None
             }
             other => {
                 let known: Vec<&str> =
-                    [SYSTEM].iter().chain(schema::OTHER_MODULES).copied().collect();
+                    [SYSTEM, AUDITD].iter().chain(schema::OTHER_MODULES).copied().collect();
                 let hint = suggest::value_hint(other, known.iter().copied());
                 let known = known.join(", ");
                 self.problem(at, format!("module is {other:?}; allowed: {known}{hint}"));
@@ -178,7 +203,7 @@ impl Reader<'_> {
     }
 
     /// A scalar that is a name.
-    fn name(&mut self, key: &str, node: &Node) -> Option<String> {
+    pub(super) fn name(&mut self, key: &str, node: &Node) -> Option<String> {
         match &node.value {
             Value::Scalar(text) => self.text(key, &node.at, text),
             Value::Null | Value::List(_) | Value::Map(_) => {

@@ -67,5 +67,5 @@ pub(in crate::config) static SYSTEM_KEYS: &[&str] = &[
 pub(in crate::config) static SYSTEM_DATASETS: &[&str] =
     &["host", "login", "package", "process", "user"];
 
-/// Modules beside `system`.
-pub(in crate::config) static OTHER_MODULES: &[&str] = &["auditd", "file_integrity"];
+/// Modules beside `system` and `auditd`.
+pub(in crate::config) static OTHER_MODULES: &[&str] = &["file_integrity"];

@@ -1,10 +1,12 @@
 //! Which options there are. A new option is one row in a table here.
 
+mod auditd;
 mod kind;
 mod known;
 mod output;
 mod socket;
 
+pub(super) use auditd::{AUDITD, RULE_FILES, RULES};
 pub(super) use kind::{Bounds, Kind, Refused};
 pub(super) use known::{
     AUDITBEAT, MODULE_KEYS, OTHER_MODULES, OUTPUTS, ROOT, SYSTEM_DATASETS, SYSTEM_KEYS,
@@ -69,7 +71,11 @@ pub fn options() -> Vec<Described> {
             Described { key, default, allowed: kind.allowed(), used: *used, doc }
         })
     }
-    describe(SOCKET).chain(describe(CONSOLE)).chain(describe(FILE)).collect()
+    describe(SOCKET)
+        .chain(describe(AUDITD))
+        .chain(describe(CONSOLE))
+        .chain(describe(FILE))
+        .collect()
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use super::{super::load::load_from, module_with, right};
-use crate::config::{Config, ConfigError, HookSet, Loaded, OutputTarget, Sources};
+use super::{super::load::load_from, Override, module_with, right};
+use crate::config::{AuditConfig, Config, ConfigError, HookSet, Loaded, OutputTarget, Sources};
 
 #[test]
 fn defaults() {
@@ -61,7 +61,7 @@ output: {file: {path: /var/log, filename: flows.ndjson}}
     let (config, warnings) = right(dotted, &[]);
     assert_eq!(warnings, "");
     assert_eq!(right(nested, &[]), (config.clone(), String::new()));
-    let socket = &config.socket;
+    let socket = config.socket.as_ref().unwrap();
     assert_eq!(socket.hooks, HookSet::Kprobe);
     assert_eq!(socket.btf.as_deref(), Some(Path::new("/boot/btf")));
     assert_eq!(socket.enable_ipv6, Some(false));
@@ -87,7 +87,7 @@ modules:
   datasets: socket
 ";
     let (config, warnings) = right(text, &[]);
-    assert_eq!(config.socket.hooks, HookSet::Cgroup);
+    assert_eq!(config.socket.as_ref().unwrap().hooks, HookSet::Cgroup);
     assert_eq!(warnings, "agent.yml:1:1: fields is not used by this version");
 }
 
@@ -97,7 +97,7 @@ fn an_auditbeat_file_is_read_as_it_is() {
 auditbeat.modules:
 
 - module: auditd
-  audit_rule_files: [ '${path.config}/audit.rules.d/*.conf' ]
+  audit_rule_files: [ '/etc/auditbeat/audit.rules.d/*.conf' ]
   audit_rules: |
     -a always,exit -F arch=b64 -S execve -k exec
 
@@ -135,11 +135,11 @@ processors:
 logging.level: debug
 ";
     let (config, warnings) = right(text, &[]);
-    assert_eq!(config.socket.flow_inactive_timeout, Duration::from_secs(45));
+    assert_eq!(config.socket.as_ref().unwrap().flow_inactive_timeout, Duration::from_secs(45));
     assert_eq!(
         warnings,
         "\
-agent.yml:3:11: module auditd is not used by this version
+agent.yml:4:23: /etc/auditbeat/audit.rules.d/*.conf: no such file; there are no rules from it
 agent.yml:8:11: module file_integrity is not used by this version
 agent.yml:13:3: datasets: package is not used by this version
 agent.yml:18:3: datasets: host, login, process, user is not used by this version
@@ -182,9 +182,16 @@ fn the_sample_file_is_the_defaults_in_writing() {
     assert_eq!(config, Config::default());
     assert_eq!(warnings, "");
     // Every option with an effect is in it, if only behind a #.
-    for setting in crate::config::schema::SOCKET.iter().filter(|setting| setting.used) {
-        assert!(text.contains(&format!("{}:", setting.key)), "{} is missing", setting.key);
+    let modules = [
+        crate::config::schema::SOCKET.iter().map(|it| (it.key, it.used)).collect::<Vec<_>>(),
+        crate::config::schema::AUDITD.iter().map(|it| (it.key, it.used)).collect(),
+    ];
+    for (key, _) in modules.concat().into_iter().filter(|(_, used)| *used) {
+        assert!(text.contains(&format!("{key}:")), "{key} is missing");
     }
+    // The module that is off is as it would be without a line.
+    let (config, warnings) = right(&text, &[Override::from_argument("modules.1.enabled=true")]);
+    assert_eq!((config.audit, warnings.as_str()), (Some(AuditConfig::default()), ""));
 }
 
 fn load(file: Option<&Path>, default_file: &Path) -> Result<Loaded, ConfigError> {
@@ -203,7 +210,7 @@ fn files() {
     fs::write(&default, module_with("socket.hooks: cgroup")).unwrap();
     let loaded = load(None, &default).unwrap();
     assert_eq!(
-        (loaded.file.as_ref(), loaded.config.socket.hooks),
+        (loaded.file.as_ref(), loaded.config.socket.as_ref().unwrap().hooks),
         (Some(&default), HookSet::Cgroup)
     );
 
@@ -225,5 +232,8 @@ fn files() {
     );
 
     fs::write(&named, format!("\u{feff}{}", module_with("socket.hooks: fentry"))).unwrap();
-    assert_eq!(load(Some(&named), &default).unwrap().config.socket.hooks, HookSet::Fentry);
+    assert_eq!(
+        load(Some(&named), &default).unwrap().config.socket.as_ref().unwrap().hooks,
+        HookSet::Fentry
+    );
 }

@@ -201,11 +201,11 @@ fn nothing_to_run() {
         "output.console.enabled: true\n",
         "modules:\n- module: system\n  datasets: [host]\n",
         "modules:\n- module: system\n  datasets: [socket]\n  enabled: false\n",
-        "auditbeat.modules:\n- module: auditd\n",
+        "auditbeat.modules:\n- module: file_integrity\n",
     ] {
         let said = wrong(text, &[]);
         assert!(
-            said.contains("no enabled module has the dataset socket, the only one of this version"),
+            said.contains("no enabled module has a dataset of this version"),
             "{text:?}: {said}"
         );
     }
@@ -316,7 +316,7 @@ modules:
   socket.hooks: kprobe
   socket.tables.flows: 0
   sockets.tables.ring: 5
-- module: audit
+- module: auditt
 ";
     assert_eq!(
         wrong(text, &[]),
@@ -327,6 +327,6 @@ agent.yml:5:17: socket.hooks is \"magic\"; allowed: auto, fentry, kprobe, cgroup
 agent.yml:6:3: socket.hooks is set twice, first at agent.yml:5:3; remove one of them
 agent.yml:7:24: socket.tables.flows is 0; allowed: a whole number from 1 to 16777216
 agent.yml:8:3: unknown key sockets.tables.ring; did you mean socket.tables.ring?
-agent.yml:9:11: module is \"audit\"; allowed: system, auditd, file_integrity; did you mean auditd?"
+agent.yml:9:11: module is \"auditt\"; allowed: system, auditd, file_integrity; did you mean auditd?"
     );
 }

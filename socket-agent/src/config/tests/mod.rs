@@ -1,8 +1,11 @@
 //! Whole configurations: exact messages, overrides, files of Auditbeat.
 
 mod accepted;
+mod auditd;
 mod messages;
 mod overrides;
+
+use std::path::Path;
 
 use super::{Config, ConfigError, Override, Place, Problem, load::check};
 
@@ -13,7 +16,7 @@ fn read(text: &str, overrides: &[Override]) -> Result<(Config, Vec<Problem>), Co
         "BAD" => Some("30 parsecs".to_owned()),
         _ => None,
     };
-    check(text, &Place::whole("agent.yml"), overrides, &environment)
+    check(text, &Place::whole("agent.yml"), Path::new(""), overrides, &environment)
 }
 
 /// Reads a configuration that must be right, and returns it with its warnings as lines.

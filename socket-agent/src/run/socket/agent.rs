@@ -127,6 +127,7 @@ impl Agent {
                 self.report()?;
             }
         }
+        self.shared.knows_processes_until(now);
         let mut spilled = Vec::new();
         self.tables.sensor.take_spilled(&mut |flow| spilled.push(flow))?;
         for flow in spilled {

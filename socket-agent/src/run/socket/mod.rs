@@ -7,6 +7,7 @@ mod tables;
 
 use std::{
     os::fd::OwnedFd,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -32,7 +33,10 @@ pub(super) fn run(config: &SocketConfig, context: Context) -> anyhow::Result<()>
         .enable_all()
         .build()
         .context("cannot start the event loop")?;
-    runtime.block_on(observe(config, context))
+    let shared = Arc::clone(&context.shared);
+    let result = runtime.block_on(observe(config, context));
+    shared.feeds_no_more();
+    result
 }
 
 async fn observe(config: &SocketConfig, mut context: Context) -> anyhow::Result<()> {

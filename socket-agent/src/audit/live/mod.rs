@@ -1,0 +1,21 @@
+//! The agent as an audit daemon, or beside one.
+//!
+//! What it does to the host is decided from what it finds before anything is changed ([`plan`]),
+//! done as a whole or not at all ([`Session`]), and undone at the end as far as that is asked for.
+//! Records then go through a bounded [`Queue`] to whoever makes documents of them, so that the
+//! kernel never waits for an output.
+
+mod counters;
+mod load;
+mod own_rule;
+mod plan;
+mod queue;
+mod reader;
+mod session;
+
+pub use counters::LiveCounters;
+pub use load::LoadError;
+pub use plan::{Daemon, Mode, Plan, PlanError, Situation, decide};
+pub use queue::{Batch, Queue};
+pub use reader::read;
+pub use session::{Session, StartError};

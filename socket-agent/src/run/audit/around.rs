@@ -1,0 +1,64 @@
+//! What the agent knows about an event beyond its records.
+
+use std::{process, sync::Arc};
+
+use crate::{
+    audit::{document::Context, normalise::Normal, records::Kind, stream::Surroundings},
+    clock::Clock,
+    process::Process,
+    run::shared::Shared,
+};
+
+/// Host, processes and containers.
+pub(super) struct Around {
+    shared: Arc<Shared>,
+    clock: Clock,
+    pid: u32,
+    /// The process of the event at hand.
+    process: Option<Arc<Process>>,
+    own: u64,
+}
+
+// === impl Around ===
+
+impl Around {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, clock: Clock::now(), pid: process::id(), process: None, own: 0 }
+    }
+
+    pub(super) fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
+    }
+
+    /// System calls of the agent itself that were left out.
+    pub(super) fn own(&self) -> u64 {
+        self.own
+    }
+
+    /// Waits, for a moment at most, until the process table knows what the kernel has told up to
+    /// now: a process is often gone when its record is read, and only the table still knows it.
+    pub(super) fn wait_for_processes(&self) {
+        self.shared.wait_for_processes(Clock::boottime());
+    }
+}
+
+impl Surroundings for Around {
+    /// What the agent does itself is left out: each document written would make another.
+    fn wants(&mut self, normal: &Normal<'_>) -> bool {
+        let own = normal.kind == Kind::SYSCALL && normal.process.pid == Some(self.pid);
+        self.own += u64::from(own);
+        !own
+    }
+
+    fn context<'a>(&'a mut self, normal: &Normal<'_>) -> Context<'a> {
+        let time = self.clock.boottime_of(normal.event.id.stamp.time());
+        self.process =
+            normal.process.pid.and_then(|pid| self.shared.processes().with_pid(pid, time));
+        let process = self.process.as_deref();
+        Context {
+            metadata: Some(&self.shared.metadata),
+            container: process.and_then(|process| process.container.as_deref()),
+            entity_id: process.map(|process| &*process.entity_id),
+        }
+    }
+}

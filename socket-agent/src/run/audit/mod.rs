@@ -1,0 +1,186 @@
+//! The audit dataset: one thread reads records from the kernel, this one makes documents of them.
+
+mod around;
+mod report;
+
+use std::{
+    os::fd::AsFd,
+    path::Path,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, anyhow};
+
+use self::around::Around;
+use super::dataset::Context;
+use crate::{
+    audit::{
+        document,
+        live::{Batch, Mode, Queue, Session, read},
+        normalise::{IdNames, NoNames},
+        reassembly,
+        stream::Stream,
+    },
+    clock::Clock,
+    config::AuditConfig,
+    output::Sink,
+    process::Names,
+};
+
+/// Documents are handed to the output when this many bytes have gathered...
+const FULL: usize = 64 << 10;
+/// ...and written this long after the first of them at the latest.
+const FLUSH: Duration = Duration::from_millis(100);
+/// How often the relation of the clocks is measured anew.
+const CLOCK: Duration = Duration::from_secs(10);
+
+/// Takes events until it is told to stop, then reports what is left.
+///
+/// # Errors
+///
+/// There is no audit framework, the kernel refuses a rule, the output cannot be written, or the
+/// audit socket is of no more use.
+pub(super) fn run(config: &AuditConfig, mut context: Context) -> anyhow::Result<()> {
+    let session = Session::start(config)?;
+    tell_start(&session);
+    let queue = Arc::new(Queue::new(config.queue_size as usize, session.drops()));
+    let reader = {
+        let (queue, stop) = (Arc::clone(&queue), context.stop.descriptor()?);
+        let work = move || read(session, &queue, stop.as_fd());
+        let thread = thread::Builder::new().name("audit-reader".to_owned()).spawn(work);
+        thread.context("cannot start a thread that reads audit records")?
+    };
+    context.ready();
+
+    let mut worker = Worker::new(config, &context);
+    let result = worker.work(&queue);
+    if result.is_err() {
+        // The reader must not wait for room while it puts the host back in order.
+        queue.abandon();
+    }
+    let (counters, read) =
+        reader.join().map_err(|_| anyhow!("the thread that reads audit records has panicked"))?;
+    report::log(&counters, &worker);
+    result?;
+    read.context("audit: reading records failed; restart the agent")
+}
+
+fn tell_start(session: &Session) {
+    let plan = session.plan();
+    for warning in &plan.warnings {
+        log::warn!(target: "audit", "{warning}");
+    }
+    let mode = match plan.mode {
+        Mode::Unicast => "unicast",
+        Mode::Multicast => "multicast",
+    };
+    let rules = if plan.load_rules {
+        format!("{} rules loaded", session.loaded())
+    } else {
+        "the kernel's rules stay".to_owned()
+    };
+    log::info!(target: "audit", "ready: {mode} ({}), {rules}", plan.reason);
+}
+
+/// Makes documents of records.
+struct Worker {
+    stream: Stream,
+    around: Around,
+    sink: Sink,
+    documents: Vec<u8>,
+    /// Fixed moment that times of arrival count from.
+    start: Instant,
+    /// When documents were first handed to the output since it was last flushed.
+    unwritten: Option<Instant>,
+    measured: Instant,
+}
+
+// === impl Worker ===
+
+impl Worker {
+    fn new(config: &AuditConfig, context: &Context) -> Self {
+        let limits = reassembly::Options {
+            max_in_flight: config.max_in_flight as usize,
+            timeout: config.timeout,
+        };
+        let form = document::Options {
+            schema: config.schema,
+            include_raw_message: config.include_raw_message,
+            include_warnings: config.include_warnings,
+        };
+        let names: Box<dyn IdNames + Send> = if config.resolve_ids {
+            Box::new(Names::new(Path::new("/")))
+        } else {
+            Box::new(NoNames)
+        };
+        let now = Instant::now();
+        Self {
+            stream: Stream::new(limits, form, names),
+            around: Around::new(Arc::clone(&context.shared)),
+            sink: context.sink.clone(),
+            documents: Vec::with_capacity(2 * FULL),
+            start: now,
+            unwritten: None,
+            measured: now,
+        }
+    }
+
+    /// Until the queue is closed and empty.
+    fn work(&mut self, queue: &Queue) -> anyhow::Result<()> {
+        let mut batch = Batch::default();
+        while queue.take(&mut batch, self.deadline()) {
+            if !batch.is_empty() {
+                self.around.wait_for_processes();
+            }
+            let now = self.start.elapsed();
+            for (kind, text) in batch.iter() {
+                let Self { stream, around, documents, .. } = self;
+                if let Err(error) = stream.push(kind, text, now, around, documents) {
+                    log::debug!(target: "audit", "a record that is none: {error}");
+                }
+                if self.documents.len() >= FULL {
+                    self.hand_over()?;
+                }
+            }
+            let Self { stream, around, documents, .. } = self;
+            stream.tick(now, around, documents);
+            self.hand_over()?;
+            self.flush_if_due()?;
+            if self.measured.elapsed() >= CLOCK {
+                self.measured = Instant::now();
+                self.around.set_clock(Clock::now());
+            }
+        }
+        let Self { stream, around, documents, .. } = self;
+        stream.finish(around, documents);
+        self.hand_over()?;
+        self.sink.flush()?;
+        Ok(())
+    }
+
+    /// When there is something to do without another record.
+    fn deadline(&self) -> Option<Instant> {
+        let events = self.stream.deadline().and_then(|after| self.start.checked_add(after));
+        let flush = self.unwritten.map(|since| since + FLUSH);
+        events.into_iter().chain(flush).min()
+    }
+
+    fn hand_over(&mut self) -> anyhow::Result<()> {
+        if !self.documents.is_empty() {
+            self.sink.emit_lines(&self.documents)?;
+            self.documents.clear();
+            self.unwritten.get_or_insert_with(Instant::now);
+        }
+        Ok(())
+    }
+
+    fn flush_if_due(&mut self) -> anyhow::Result<()> {
+        if self.unwritten.is_some_and(|since| since.elapsed() >= FLUSH) {
+            self.sink.flush()?;
+            self.unwritten = None;
+        }
+        Ok(())
+    }
+}
