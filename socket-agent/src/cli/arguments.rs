@@ -42,6 +42,9 @@ pub(super) enum Command {
     /// Work with records of the Linux audit framework.
     #[command(subcommand)]
     Audit(super::audit::Audit),
+    /// Show what the kernel has.
+    #[command(subcommand)]
+    Show(super::show::Show),
     /// Check things without running.
     #[command(subcommand)]
     Test(Test),

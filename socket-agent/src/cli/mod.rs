@@ -6,6 +6,7 @@ mod doctor;
 mod logging;
 mod report;
 mod run;
+mod show;
 mod test;
 
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ pub fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Run(options) => run::run(options),
         Command::Audit(command) => audit::run(command),
+        Command::Show(command) => show::run(command),
         Command::Test(Test::Config(source)) => test::config(source),
         Command::Doctor => doctor::doctor(),
     };

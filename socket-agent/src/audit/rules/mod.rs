@@ -43,3 +43,4 @@ pub use problem::{Located, Place, Problem, Severity};
 pub use rule::{Condition, Rule, RuleError, Value};
 pub use set::{RuleErrors, RuleSet};
 pub use system::System;
+pub use text::Numbers;

@@ -20,10 +20,26 @@ use super::{
 };
 use crate::audit::names::{Arch, errno, file_type, fs_type, io_uring, message_type, syscall};
 
+/// Which numbers become words.
+#[derive(Clone, Copy)]
+pub enum Numbers<'a> {
+    /// Those that auditctl names.
+    Auditctl,
+    /// None of users, groups and file types.
+    Bare,
+    /// Those that auditctl names, and users and groups: the first function names users.
+    Named(&'a dyn Fn(u32) -> Option<String>, &'a dyn Fn(u32) -> Option<String>),
+}
+
 impl Rule {
     /// As one line of a rule file, for a host of this architecture. Bytes that are no UTF-8 and
     /// line feeds, which no rule file can hold, are replaced.
     pub fn to_text(&self, host: Option<Arch>) -> String {
+        self.to_text_with(host, Numbers::Auditctl)
+    }
+
+    /// As [`to_text`](Self::to_text), with a choice of words.
+    pub fn to_text_with(&self, host: Option<Arch>, numbers: Numbers<'_>) -> String {
         let mut line = String::new();
         if self.is_watch() {
             for condition in &self.conditions {
@@ -43,7 +59,7 @@ impl Rule {
         };
         calls_part(&mut line, self.list, &self.calls, arch);
         for condition in self.conditions.iter().filter(|condition| condition.field != Field::ARCH) {
-            condition_part(&mut line, condition);
+            condition_part(&mut line, condition, numbers);
         }
         line
     }
@@ -113,7 +129,7 @@ fn calls_part(line: &mut String, list: List, calls: &Mask, arch: Option<Arch>) {
     }
 }
 
-fn condition_part(line: &mut String, condition: &Condition) {
+fn condition_part(line: &mut String, condition: &Condition, numbers: Numbers<'_>) {
     let Condition { field, operator, value } = condition;
     let symbol = operator.symbol();
     let name = field.name().map_or_else(|| format!("f{}", field.number()), str::to_owned);
@@ -130,15 +146,16 @@ fn condition_part(line: &mut String, condition: &Condition) {
                 let name = |field: Field| field.name().unwrap_or("unknown");
                 write!(line, " -C {}{symbol}{}", name(left), name(right))
             }
-            _ => write!(line, " -F {name}{symbol}{}", number_text(*field, *number)),
+            _ => write!(line, " -F {name}{symbol}{}", number_text(*field, *number, numbers)),
         },
     };
 }
 
-fn number_text(field: Field, number: u32) -> String {
+fn number_text(field: Field, number: u32, numbers: Numbers<'_>) -> String {
     let signed = number.cast_signed();
     let known = match field.kind() {
         Some(Kind::MessageType) => message_type::name(number).map(str::to_owned),
+        Some(Kind::FileType) if matches!(numbers, Numbers::Bare) => None,
         Some(Kind::FileType) => file_type::name(number).map(str::to_owned),
         Some(Kind::FsType) => fs_type::name(number).map(str::to_owned).or(Some(number.to_string())),
         Some(Kind::Perm) => Some(Perm::from_bits(number).to_string()),
@@ -147,6 +164,8 @@ fn number_text(field: Field, number: u32) -> String {
         }
         Some(Kind::Signed) => Some(format!("0x{number:X}")),
         Some(Kind::Number) => Some(number.to_string()),
+        Some(Kind::User) if let Numbers::Named(user, _) = numbers => user(number),
+        Some(Kind::Group) if let Numbers::Named(_, group) = numbers => group(number),
         _ => None,
     };
     known.unwrap_or_else(|| signed.to_string())
