@@ -9,6 +9,7 @@
 
 pub mod decode;
 pub mod document;
+pub mod ids;
 pub mod live;
 pub mod names;
 pub mod netlink;

@@ -75,27 +75,48 @@ impl<W: Write> Replay<W> {
         mut input: impl BufRead,
         mut bad: impl FnMut(BadLine),
     ) -> io::Result<()> {
-        let mut line = Vec::new();
-        for number in 1.. {
-            line.clear();
-            if input.read_until(b'\n', &mut line)? == 0 {
+        let mut number = 0;
+        // A line of which the reader's buffer held only the beginning.
+        let mut begun = Vec::new();
+        loop {
+            let chunk = input.fill_buf()?;
+            if chunk.is_empty() {
                 break;
             }
-            let text = line.trim_ascii();
-            // ausearch writes lines of dashes and times between events.
-            if text.is_empty() || text.starts_with(b"----") || text.starts_with(b"time->") {
-                continue;
+            let end = memchr::memchr(b'\n', chunk);
+            let (line, used) = end.map_or((chunk, chunk.len()), |end| (&chunk[..end], end + 1));
+            if end.is_some() && begun.is_empty() {
+                number += 1;
+                self.line(line, number, &mut bad);
+            } else {
+                begun.extend_from_slice(line);
             }
-            let pushed =
-                self.stream.push_line(text, Duration::ZERO, &mut Nowhere, &mut self.buffer);
-            if let Err(error) = pushed {
-                bad(BadLine { number, error });
+            if end.is_some() && !begun.is_empty() {
+                number += 1;
+                self.line(&begun, number, &mut bad);
+                begun.clear();
             }
+            input.consume(used);
             if self.buffer.len() >= PIECE {
                 self.write_out()?;
             }
         }
+        if !begun.is_empty() {
+            self.line(&begun, number + 1, &mut bad);
+        }
         self.write_out()
+    }
+
+    fn line(&mut self, line: &[u8], number: u64, bad: &mut impl FnMut(BadLine)) {
+        let text = line.trim_ascii();
+        // ausearch writes lines of dashes and times between events.
+        if text.is_empty() || text.starts_with(b"----") || text.starts_with(b"time->") {
+            return;
+        }
+        let pushed = self.stream.push_line(text, Duration::ZERO, &mut Nowhere, &mut self.buffer);
+        if let Err(error) = pushed {
+            bad(BadLine { number, error });
+        }
     }
 
     /// Gives out what waits, and says what it all came to.

@@ -9,7 +9,7 @@ use super::{
     document::{self, Context},
     normalise::{IdNames, Normal, normalise},
     reassembly::{self, Counters, Event, Reassembler},
-    records::{Kind, ParseError, Record, parse_kernel, parse_line},
+    records::{Kind, ParseError, Record},
 };
 
 /// What the host knows about an event beyond its records.
@@ -86,7 +86,9 @@ impl Stream {
         around: &mut dyn Surroundings,
         out: &mut Vec<u8>,
     ) -> Result<(), ParseError> {
-        self.take(parse_kernel(kind, text), now, around, out)
+        let mut record = self.reassembler.blank();
+        let read = record.read_kernel(kind, text);
+        self.take(record, read, now, around, out)
     }
 
     /// Takes a record in the form of auditd's log.
@@ -100,7 +102,9 @@ impl Stream {
         around: &mut dyn Surroundings,
         out: &mut Vec<u8>,
     ) -> Result<(), ParseError> {
-        self.take(parse_line(line), now, around, out)
+        let mut record = self.reassembler.blank();
+        let read = record.read_line(line);
+        self.take(record, read, now, around, out)
     }
 
     /// Gives out the events that have waited for too long. To be called at [`deadline`].
@@ -135,12 +139,17 @@ impl Stream {
 
     fn take(
         &mut self,
-        record: Result<Record, ParseError>,
+        record: Record,
+        read: Result<(), ParseError>,
         now: Duration,
         around: &mut dyn Surroundings,
         out: &mut Vec<u8>,
     ) -> Result<(), ParseError> {
-        let record = record.inspect_err(|_| self.unparsed += 1)?;
+        if let Err(error) = read {
+            self.unparsed += 1;
+            self.reassembler.recycle_record(record);
+            return Err(error);
+        }
         let Self { reassembler, ready, .. } = self;
         reassembler.push(record, now, |event| ready.push(event));
         self.write(around, out);
@@ -149,16 +158,16 @@ impl Stream {
 
     fn write(&mut self, around: &mut dyn Surroundings, out: &mut Vec<u8>) {
         for event in self.ready.drain(..) {
-            let Some(normal) = normalise(&event, &mut *self.names) else { continue };
-            if !around.wants(&normal) {
-                continue;
-            }
-            self.warnings += normal.warnings.len() as u64;
-            let context = around.context(&normal);
-            // Fails only where JSON cannot express a document, and all of it is text.
-            if document::write(&normal, &context, self.document, out).is_ok() {
+            self.names.tick();
+            if let Some(normal) = normalise(&event, &mut *self.names)
+                && around.wants(&normal)
+            {
+                self.warnings += normal.warnings.len() as u64;
+                let context = around.context(&normal);
+                document::write(&normal, &context, self.document, out);
                 out.push(b'\n');
             }
+            self.reassembler.recycle(event);
         }
     }
 }

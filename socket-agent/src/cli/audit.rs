@@ -10,14 +10,12 @@ use std::{
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::{
-    audit::{
-        document::{self, Schema},
-        normalise::{IdNames, NoNames},
-        reassembly,
-        replay::{Options, Replay, Summary},
-    },
-    process::Names,
+use crate::audit::{
+    document::{self, Schema},
+    ids::HostNames,
+    normalise::{IdNames, NoNames},
+    reassembly,
+    replay::{Options, Replay, Summary},
 };
 
 #[derive(Debug, Subcommand)]
@@ -85,11 +83,8 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<Summary> {
             include_warnings: arguments.include_warnings,
         },
     };
-    let names: Box<dyn IdNames + Send> = if arguments.no_resolve_ids {
-        Box::new(NoNames)
-    } else {
-        Box::new(Names::new(Path::new("/")))
-    };
+    let names: Box<dyn IdNames + Send> =
+        if arguments.no_resolve_ids { Box::new(NoNames) } else { Box::new(HostNames::new()) };
     let mut replay = Replay::new(options, names, io::stdout().lock());
     for path in &arguments.files {
         let bad = |line: crate::audit::replay::BadLine| {

@@ -8,7 +8,7 @@ use std::fs;
 use serde_json::Value;
 use socket_agent::audit::{
     decode,
-    records::{Kind, Record, SecurityContext, SocketAddress, arguments, parse_line},
+    records::{Key, Kind, Record, SecurityContext, SocketAddress, Text, arguments, parse_line},
 };
 
 use crate::shared::{files, folder};
@@ -46,7 +46,7 @@ fn compare(name: &str, record: &Record, golden: &Value) {
 
 /// The value that a field would have in a document.
 fn read(record: &Record, key: &str) -> Option<String> {
-    let text = |key: &str| record.text(key).map(|text| text.into_owned());
+    let text = |key: &str| record.find(key).map(|field| field.text().into_owned());
     let unset = |text: String| if text == "4294967295" { "unset".to_owned() } else { text };
     let label = |field: &str, part: &str| {
         let label = text(field)?;
@@ -55,18 +55,18 @@ fn read(record: &Record, key: &str) -> Option<String> {
             .find(|(name, _)| *name == part)
             .map(|(_, value)| value.to_owned())
     };
-    let arch = || record.hex("arch").and_then(|arch| u32::try_from(arch).ok());
+    let arch = || record.hex(Key::ARCH).and_then(|arch| u32::try_from(arch).ok());
     match (record.kind(), key) {
         (Kind::SOCKADDR, "saddr") => text("saddr"),
         (Kind::SOCKADDR, key) => socket(&record.socket_address()?, key),
         (Kind::EXECVE, key) if key.starts_with('a') && key != "argc" => {
             let index: usize = key.strip_prefix('a')?.parse().ok()?;
             let arguments = arguments(std::slice::from_ref(record));
-            arguments.get(index).map(|text| String::from_utf8_lossy(text).into_owned())
+            arguments.into_iter().nth(index).map(Text::into_owned)
         }
         (_, "arch") => decode::arch_name(arch()?).map(str::to_owned),
         (_, "syscall") => {
-            let number = u32::try_from(record.number("syscall")?).ok()?;
+            let number = u32::try_from(record.number(Key::SYSCALL)?).ok()?;
             decode::syscall_name(arch()?, number).map(str::to_owned)
         }
         (_, "exit") => {

@@ -1,11 +1,13 @@
 //! Arguments of system calls.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
 
 use super::{mode, values};
 use crate::audit::table::rows;
 
-static ARGUMENTS: LazyLock<HashMap<&'static str, Vec<Argument>>> = LazyLock::new(|| {
+static ARGUMENTS: LazyLock<FxHashMap<&'static str, Vec<Argument>>> = LazyLock::new(|| {
     rows(include_str!("arguments.tsv"))
         .map(|[call, arguments]| (call, arguments.split(',').filter_map(Argument::parse).collect()))
         .collect()

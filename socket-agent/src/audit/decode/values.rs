@@ -1,10 +1,12 @@
 //! Sets of values with names.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
 
 use crate::audit::table::{number, rows};
 
-static SETS: LazyLock<HashMap<&'static str, Set>> = LazyLock::new(|| {
+static SETS: LazyLock<FxHashMap<&'static str, Set>> = LazyLock::new(|| {
     rows(include_str!("values.tsv"))
         .map(|[name, kind, values]| {
             let values = values.split(' ').filter_map(Value::parse).collect();

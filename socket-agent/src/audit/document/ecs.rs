@@ -1,315 +1,158 @@
 //! The form of today. Names and meaning are those of ECS, except `auditd.*` and where noted.
 
-use std::net::IpAddr;
-
-use serde::Serialize;
-use serde_json::value::RawValue;
-
 use super::{
     Context, Options,
-    parts::{DataPart, Label, ObjectPart, PairPart, PathPart, Text},
-    raw_messages, to_json,
-    user::{self, Named, UserPart},
+    json::{Json, key},
+    parts::{data, label, pair, path},
+    raw_messages, user,
 };
 use crate::{
-    audit::normalise::{self, Normal},
+    audit::normalise::{Endpoint, File, Normal},
     event::ECS_VERSION,
 };
-
-#[derive(Serialize)]
-struct Document<'a> {
-    #[serde(rename = "@timestamp")]
-    timestamp: Text<&'a dyn std::fmt::Display>,
-    #[serde(rename = "@metadata", skip_serializing_if = "Option::is_none")]
-    metadata: Option<&'a RawValue>,
-    event: Event<'a>,
-    auditd: Auditd<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<UserPart<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group: Option<Named<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    process: Option<Process<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<File<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<Endpoint<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    destination: Option<Endpoint<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    network: Option<Network>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    container: Option<Container<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    related: Option<Related<'a>>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    tags: &'a [std::borrow::Cow<'a, str>],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<ErrorPart>,
-    service: Service,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    host: Option<Host<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agent: Option<&'a RawValue>,
-    ecs: Ecs,
-}
-
-#[derive(Serialize)]
-struct Event<'a> {
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    action: Option<&'static str>,
-    category: &'a [&'static str],
-    #[serde(rename = "type")]
-    types: &'a [&'static str],
-    outcome: &'static str,
-    module: &'static str,
-    dataset: &'static str,
-    sequence: u32,
-    /// The records, one a line.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    original: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Auditd<'a> {
-    message_type: &'a str,
-    sequence: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<&'a str>,
-    result: &'static str,
-    summary: Summary<'a>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    paths: Vec<PathPart<'a>>,
-    data: DataPart<'a, 'a>,
-}
-
-#[derive(Serialize)]
-struct Summary<'a> {
-    #[serde(skip_serializing_if = "PairPart::is_empty")]
-    actor: PairPart<'a>,
-    #[serde(skip_serializing_if = "ObjectPart::is_empty")]
-    object: ObjectPart<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    how: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Process<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pid: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parent: Option<Parent>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    entity_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    executable: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    title: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    working_directory: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    args: &'a [std::borrow::Cow<'a, str>],
-}
-
-#[derive(Serialize)]
-struct Parent {
-    pid: u32,
-}
-
-#[derive(Serialize)]
-struct File<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<&'a str>,
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    kind: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    device: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    inode: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mode: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uid: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gid: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    owner: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group: Option<&'a str>,
-    /// Not in ECS.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    selinux: Option<Label<'a>>,
-}
-
-#[derive(Serialize)]
-struct Endpoint<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ip: Option<IpAddr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    port: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    domain: Option<&'a str>,
-    /// Of a unix socket; not in ECS.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Network {
-    direction: &'static str,
-}
-
-#[derive(Serialize)]
-struct Container<'a> {
-    id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    runtime: Option<&'static str>,
-}
-
-#[derive(Serialize)]
-struct Related<'a> {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    user: Vec<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    ip: Vec<IpAddr>,
-}
-
-#[derive(Serialize)]
-struct ErrorPart {
-    message: String,
-}
-
-#[derive(Serialize)]
-struct Service {
-    #[serde(rename = "type")]
-    kind: &'static str,
-}
-
-/// This host, or the one that a log names.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub(super) enum Host<'a> {
-    This(&'a RawValue),
-    Named { name: std::borrow::Cow<'a, str> },
-}
-
-#[derive(Serialize)]
-struct Ecs {
-    version: &'static str,
-}
 
 pub(super) fn write(
     normal: &Normal<'_>,
     context: &Context<'_>,
     options: Options,
     buffer: &mut Vec<u8>,
-) -> serde_json::Result<()> {
-    let timestamp = normal.event.id.stamp.time().millis();
-    let kind = normal.kind.lower();
-    let with_raw = options.include_raw_message || options.include_warnings;
-    let with_warnings = options.include_warnings && !normal.warnings.is_empty();
-    let document = Document {
-        timestamp: Text(&timestamp),
-        metadata: context.metadata.map(|metadata| &*metadata.metadata),
-        event: Event {
-            kind: if normal.is_alert { "alert" } else { "event" },
-            action: normal.action,
-            category: &normal.categories,
-            types: &normal.types,
-            outcome: normal.outcome.outcome(),
-            module: "auditd",
-            dataset: "auditd",
-            sequence: normal.event.id.sequence,
-            original: with_raw.then(|| raw_messages(normal.event).join("\n")),
-        },
-        auditd: Auditd {
-            message_type: &kind,
-            sequence: normal.event.id.sequence,
-            session: normal.session.as_deref(),
-            result: normal.outcome.result(),
-            summary: Summary {
-                actor: PairPart::of(&normal.actor),
-                object: ObjectPart::of(&normal.object),
-                how: normal.how.as_deref(),
-            },
-            paths: normal.paths.iter().copied().map(PathPart).collect(),
-            data: DataPart(&normal.data),
-        },
-        user: UserPart::of(normal),
-        group: user::group(normal),
-        process: process(normal, context),
-        file: normal.file.as_ref().map(file),
-        source: normal.source.as_ref().map(endpoint),
-        destination: normal.destination.as_ref().map(endpoint),
-        network: normal.direction.map(|direction| Network { direction }),
-        container: context
-            .container
-            .map(|container| Container { id: &container.id, runtime: container.runtime }),
-        related: related(normal),
-        tags: &normal.tags,
-        error: with_warnings.then(|| ErrorPart { message: normal.warnings.join("; ") }),
-        service: Service { kind: "auditd" },
-        host: host(normal, context),
-        agent: context.metadata.map(|metadata| &*metadata.agent),
-        ecs: Ecs { version: ECS_VERSION },
-    };
-    to_json(&document, buffer)
+) {
+    Json::object(buffer, |json| {
+        json.display(key!("@timestamp"), normal.event.id.stamp.time().millis());
+        if let Some(metadata) = context.metadata {
+            json.raw(key!("@metadata"), metadata.metadata.get());
+        }
+        json.group(key!("event"), |json| event(json, normal, options));
+        json.group(key!("auditd"), |json| auditd(json, normal));
+        json.group(key!("user"), |json| user::user(json, normal));
+        json.group(key!("group"), |json| user::group(json, normal));
+        json.group(key!("process"), |json| process(json, normal, context));
+        if let Some(of) = &normal.file {
+            json.group(key!("file"), |json| file(json, of));
+        }
+        for (key, end) in
+            [(key!("source"), &normal.source), (key!("destination"), &normal.destination)]
+        {
+            if let Some(end) = end {
+                json.group(key, |json| endpoint(json, end));
+            }
+        }
+        if let Some(direction) = normal.direction {
+            json.group(key!("network"), |json| json.text(key!("direction"), direction));
+        }
+        if let Some(container) = context.container {
+            json.group(key!("container"), |json| {
+                json.text(key!("id"), &container.id);
+                json.maybe(key!("runtime"), container.runtime);
+            });
+        }
+        json.group(key!("related"), |json| related(json, normal));
+        json.list_if_any(key!("tags"), &normal.tags);
+        if options.include_warnings && !normal.warnings.is_empty() {
+            json.group(key!("error"), |json| {
+                json.text(key!("message"), &normal.warnings.join("; "));
+            });
+        }
+        json.group(key!("service"), |json| json.text(key!("type"), "auditd"));
+        host(json, normal, context);
+        if let Some(metadata) = context.metadata {
+            json.raw(key!("agent"), metadata.agent.get());
+        }
+        json.group(key!("ecs"), |json| json.text(key!("version"), ECS_VERSION));
+    });
 }
 
-pub(super) fn host<'a>(normal: &'a Normal<'_>, context: &Context<'a>) -> Option<Host<'a>> {
-    let node = || {
-        let name = normal.event.records.iter().find_map(|record| record.node())?;
-        Some(Host::Named { name: String::from_utf8_lossy(name) })
-    };
-    context.metadata.map(|metadata| Host::This(&metadata.host)).or_else(node)
+fn event(json: &mut Json<'_>, normal: &Normal<'_>, options: Options) {
+    json.text(key!("kind"), if normal.is_alert { "alert" } else { "event" });
+    json.maybe(key!("action"), normal.action);
+    json.list(key!("category"), &normal.categories);
+    json.list(key!("type"), &normal.types);
+    json.text(key!("outcome"), normal.outcome.outcome());
+    json.text(key!("module"), "auditd");
+    json.text(key!("dataset"), "auditd");
+    json.number(key!("sequence"), normal.event.id.sequence.into());
+    if options.include_raw_message || options.include_warnings {
+        // The records, one a line.
+        json.text(key!("original"), &raw_messages(normal.event).join("\n"));
+    }
 }
 
-fn process<'a>(normal: &'a Normal<'_>, context: &Context<'a>) -> Option<Process<'a>> {
+fn auditd(json: &mut Json<'_>, normal: &Normal<'_>) {
+    json.text(key!("message_type"), &normal.kind.lower());
+    json.number(key!("sequence"), normal.event.id.sequence.into());
+    json.maybe(key!("session"), normal.session.as_deref());
+    json.text(key!("result"), normal.outcome.result());
+    json.always(key!("summary"), |json| {
+        json.group(key!("actor"), |json| pair(json, &normal.actor));
+        json.group(key!("object"), |json| {
+            json.maybe(key!("type"), normal.object.what);
+            pair(json, &normal.object.name);
+        });
+        json.maybe(key!("how"), normal.how.as_deref());
+    });
+    json.objects(key!("paths"), normal.paths.iter().copied(), path);
+    json.always(key!("data"), |json| data(json, &normal.data));
+}
+
+fn process(json: &mut Json<'_>, normal: &Normal<'_>, context: &Context<'_>) {
     let process = &normal.process;
-    let part = Process {
-        pid: process.pid,
-        parent: process.parent_pid.map(|pid| Parent { pid }),
-        entity_id: context.entity_id,
-        name: process.name.as_deref(),
-        executable: process.executable.as_deref(),
-        title: process.title.as_deref(),
-        working_directory: process.working_directory.as_deref(),
-        args: &process.args,
-    };
-    (*process != normalise::Process::default()).then_some(part)
+    if let Some(pid) = process.pid {
+        json.number(key!("pid"), pid.into());
+    }
+    if let Some(pid) = process.parent_pid {
+        json.group(key!("parent"), |json| json.number(key!("pid"), pid.into()));
+    }
+    json.maybe(key!("entity_id"), context.entity_id);
+    json.maybe(key!("name"), process.name.as_deref());
+    json.maybe(key!("executable"), process.executable.as_deref());
+    json.maybe(key!("title"), process.title.as_deref());
+    json.maybe(key!("working_directory"), process.working_directory.as_deref());
+    json.list_if_any(key!("args"), &process.args);
 }
 
-fn file<'a>(file: &'a normalise::File<'_>) -> File<'a> {
+fn file(json: &mut Json<'_>, file: &File<'_>) {
+    json.maybe(key!("path"), file.path.as_deref());
     let kind = file.mode.and_then(|mode| mode.file_type());
-    File {
-        path: file.path.as_deref(),
-        kind: kind.map(|kind| if kind == "directory" { "dir" } else { kind }),
-        device: file.device.as_deref(),
-        inode: file.inode.as_deref(),
-        mode: file.mode.map(|mode| mode.permissions()),
-        uid: file.owner.id.as_deref(),
-        gid: file.group.id.as_deref(),
-        owner: file.owner.name.as_deref(),
-        group: file.group.name.as_deref(),
-        selinux: file.label.as_deref().map(Label::of),
+    json.maybe(key!("type"), kind.map(|kind| if kind == "directory" { "dir" } else { kind }));
+    json.maybe(key!("device"), file.device.as_deref());
+    json.maybe(key!("inode"), file.inode.as_deref());
+    if let Some(mode) = file.mode {
+        json.display(key!("mode"), mode.permissions());
+    }
+    json.maybe(key!("uid"), file.owner.id.as_deref());
+    json.maybe(key!("gid"), file.group.id.as_deref());
+    json.maybe(key!("owner"), file.owner.name.as_deref());
+    json.maybe(key!("group"), file.group.name.as_deref());
+    if let Some(text) = &file.label {
+        // Not in ECS.
+        json.group(key!("selinux"), |json| label(json, text));
     }
 }
 
-fn endpoint<'a>(end: &'a normalise::Endpoint<'_>) -> Endpoint<'a> {
-    Endpoint {
-        ip: end.ip,
-        port: end.port,
-        domain: end.domain.as_deref(),
-        path: end.path.as_deref(),
+fn endpoint(json: &mut Json<'_>, end: &Endpoint<'_>) {
+    if let Some(ip) = end.ip {
+        json.display(key!("ip"), ip);
     }
+    if let Some(port) = end.port {
+        json.number(key!("port"), port.into());
+    }
+    json.maybe(key!("domain"), end.domain.as_deref());
+    // Of a unix socket; not in ECS.
+    json.maybe(key!("path"), end.path.as_deref());
 }
 
-fn related<'a>(normal: &'a Normal<'_>) -> Option<Related<'a>> {
-    let user = user::related(normal);
-    let ends = [&normal.source, &normal.destination];
-    let ip: Vec<_> = ends.into_iter().flatten().filter_map(|end| end.ip).collect();
-    (!user.is_empty() || !ip.is_empty()).then_some(Related { user, ip })
+fn related(json: &mut Json<'_>, normal: &Normal<'_>) {
+    user::related(json, normal);
+    let ends = [&normal.source, &normal.destination].into_iter().flatten();
+    let ips: Vec<_> = ends.filter_map(|end| end.ip).map(|ip| ip.to_string()).collect();
+    json.list_if_any(key!("ip"), &ips);
+}
+
+/// This host, or the one that a log names.
+pub(super) fn host(json: &mut Json<'_>, normal: &Normal<'_>, context: &Context<'_>) {
+    if let Some(metadata) = context.metadata {
+        json.raw(key!("host"), metadata.host.get());
+    } else if let Some(node) = normal.event.records.iter().find_map(|record| record.node()) {
+        json.group(key!("host"), |json| json.text(key!("name"), &String::from_utf8_lossy(node)));
+    }
 }

@@ -1,210 +1,108 @@
 //! The form of the metricset that this dataset began as: `audit.kernel.*`.
 
-use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::value::RawValue;
-
 use super::{
     Context, Options,
-    ecs::{Host, host},
-    parts::{PairPart, PathPart, Text, write_value},
-    raw_messages, to_json,
+    ecs::host,
+    json::{Json, key},
+    parts::{data, pair, path},
+    raw_messages,
 };
 use crate::{
-    audit::normalise::{Entity, Normal},
+    audit::{normalise::Normal, records::Key},
     event::ECS_VERSION,
 };
-
-#[derive(Serialize)]
-struct Document<'a> {
-    #[serde(rename = "@timestamp")]
-    timestamp: Text<&'a dyn std::fmt::Display>,
-    audit: Audit<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    beat: Option<Beat<'a>>,
-    metricset: Metricset,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    host: Option<Host<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agent: Option<&'a RawValue>,
-    ecs: Ecs,
-}
-
-#[derive(Serialize)]
-struct Audit<'a> {
-    kernel: Kernel<'a>,
-}
-
-#[derive(Serialize)]
-struct Kernel<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    action: Option<&'static str>,
-    actor: Actor<'a>,
-    category: &'static str,
-    data: Data<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    how: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    paths: Vec<PathPart<'a>>,
-    record_type: &'a str,
-    result: &'static str,
-    sequence: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<&'a str>,
-    #[serde(skip_serializing_if = "Socket::is_empty")]
-    socket: Socket<'a>,
-    thing: Thing<'a>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    messages: Vec<String>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    warnings: &'a [std::borrow::Cow<'a, str>],
-}
-
-#[derive(Serialize)]
-struct Actor<'a> {
-    attrs: Attributes<'a>,
-    #[serde(flatten)]
-    name: PairPart<'a>,
-}
-
-#[derive(Serialize)]
-struct Thing<'a> {
-    #[serde(flatten)]
-    name: PairPart<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    what: Option<&'static str>,
-}
-
-#[derive(Serialize)]
-struct Socket<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    family: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    addr: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    port: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<&'a str>,
-}
-
-impl Socket<'_> {
-    fn is_empty(&self) -> bool {
-        self.family.is_none()
-    }
-}
-
-#[derive(Serialize)]
-struct Beat<'a> {
-    hostname: &'a str,
-    name: &'a str,
-}
-
-#[derive(Serialize)]
-struct Metricset {
-    module: &'static str,
-    name: &'static str,
-}
-
-#[derive(Serialize)]
-struct Ecs {
-    version: &'static str,
-}
-
-/// Users and groups by their names, else their numbers.
-struct Attributes<'a>(&'a Normal<'a>);
-
-impl Serialize for Attributes<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (key, entity) in self.0.ids.iter() {
-            if let Some(label) = Entity::label(entity) {
-                map.serialize_entry(key, &label)?;
-            }
-        }
-        map.end()
-    }
-}
-
-/// All other fields: here also those of the process.
-struct Data<'a>(&'a Normal<'a>);
-
-impl Serialize for Data<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        let process = &self.0.process;
-        for (key, number) in [("pid", process.pid), ("ppid", process.parent_pid)] {
-            if let Some(number) = number {
-                map.serialize_entry(key, &Text(number))?;
-            }
-        }
-        for (key, text) in [
-            ("comm", &process.name),
-            ("exe", &process.executable),
-            ("cwd", &process.working_directory),
-            ("proctitle", &process.title),
-        ] {
-            if let Some(text) = text {
-                map.serialize_entry(key, text)?;
-            }
-        }
-        for (index, argument) in process.args.iter().enumerate() {
-            // Of a start, these are the program's and not the call's.
-            map.serialize_entry(&Text(format_args!("arg{index}")), argument)?;
-        }
-        for (key, value) in self.0.data.iter() {
-            write_value(&mut map, key, value)?;
-        }
-        map.end()
-    }
-}
 
 pub(super) fn write(
     normal: &Normal<'_>,
     context: &Context<'_>,
     options: Options,
     buffer: &mut Vec<u8>,
-) -> serde_json::Result<()> {
-    let timestamp = normal.event.id.stamp.time().millis();
-    let kind = normal.kind.lower();
-    let with_raw = options.include_raw_message || options.include_warnings;
-    let warnings = if options.include_warnings { &normal.warnings[..] } else { &[] };
-    let hostname = context.metadata.map(|metadata| &*metadata.hostname);
-    let data = &normal.data;
-    let document = Document {
-        timestamp: Text(&timestamp),
-        audit: Audit {
-            kernel: Kernel {
-                action: normal.action,
-                actor: Actor { attrs: Attributes(normal), name: PairPart::of(&normal.actor) },
-                category: normal.kind.category(),
-                data: Data(normal),
-                how: normal.how.as_deref(),
-                key: (!normal.tags.is_empty()).then(|| normal.tags.join(",")),
-                paths: normal.paths.iter().copied().map(PathPart).collect(),
-                record_type: &kind,
-                result: normal.outcome.result(),
-                sequence: normal.event.id.sequence,
-                session: normal.session.as_deref(),
-                socket: Socket {
-                    family: data.get("socket_family"),
-                    addr: data.get("socket_addr"),
-                    port: data.get("socket_port"),
-                    path: data.get("socket_path"),
-                },
-                thing: Thing { name: PairPart::of(&normal.object.name), what: normal.object.what },
-                messages: if with_raw { raw_messages(normal.event) } else { Vec::new() },
-                warnings,
-            },
-        },
-        beat: hostname.map(|name| Beat { hostname: name, name }),
-        metricset: Metricset { module: "audit", name: "kernel" },
-        kind: "metricsets",
-        host: host(normal, context),
-        agent: context.metadata.map(|metadata| &*metadata.agent),
-        ecs: Ecs { version: ECS_VERSION },
-    };
-    to_json(&document, buffer)
+) {
+    Json::object(buffer, |json| {
+        json.display(key!("@timestamp"), normal.event.id.stamp.time().millis());
+        json.group(key!("audit"), |json| {
+            json.group(key!("kernel"), |json| kernel(json, normal, options));
+        });
+        if let Some(metadata) = context.metadata {
+            json.group(key!("beat"), |json| {
+                json.text(key!("hostname"), &metadata.hostname);
+                json.text(key!("name"), &metadata.hostname);
+            });
+        }
+        json.group(key!("metricset"), |json| {
+            json.text(key!("module"), "audit");
+            json.text(key!("name"), "kernel");
+        });
+        json.text(key!("type"), "metricsets");
+        host(json, normal, context);
+        if let Some(metadata) = context.metadata {
+            json.raw(key!("agent"), metadata.agent.get());
+        }
+        json.group(key!("ecs"), |json| json.text(key!("version"), ECS_VERSION));
+    });
+}
+
+fn kernel(json: &mut Json<'_>, normal: &Normal<'_>, options: Options) {
+    json.maybe(key!("action"), normal.action);
+    json.always(key!("actor"), |json| {
+        // Users and groups by their names, else their numbers.
+        json.always(key!("attrs"), |json| {
+            for (key, entity) in normal.ids.iter() {
+                if let Some(label) = entity.name.as_deref().or(entity.id.as_deref()) {
+                    json.field(key, b"", label.as_bytes());
+                }
+            }
+        });
+        pair(json, &normal.actor);
+    });
+    json.text(key!("category"), normal.kind.category());
+    json.always(key!("data"), |json| {
+        process(json, normal);
+        data(json, &normal.data);
+    });
+    json.maybe(key!("how"), normal.how.as_deref());
+    if !normal.tags.is_empty() {
+        let tags: Vec<&str> = normal.tags.iter().map(AsRef::as_ref).collect();
+        json.text(key!("key"), &tags.join(","));
+    }
+    json.objects(key!("paths"), normal.paths.iter().copied(), path);
+    json.text(key!("record_type"), &normal.kind.lower());
+    json.text(key!("result"), normal.outcome.result());
+    json.number(key!("sequence"), normal.event.id.sequence.into());
+    json.maybe(key!("session"), normal.session.as_deref());
+    json.group(key!("socket"), |json| {
+        let data = &normal.data;
+        json.maybe(key!("family"), data.get("socket_family"));
+        json.maybe(key!("addr"), data.get("socket_addr"));
+        json.maybe(key!("port"), data.get("socket_port"));
+        json.maybe(key!("path"), data.get("socket_path"));
+    });
+    json.always(key!("thing"), |json| {
+        pair(json, &normal.object.name);
+        json.maybe(key!("what"), normal.object.what);
+    });
+    if options.include_raw_message || options.include_warnings {
+        json.list_if_any(key!("messages"), &raw_messages(normal.event));
+    }
+    if options.include_warnings {
+        json.list_if_any(key!("warnings"), &normal.warnings);
+    }
+}
+
+/// Here these are among all other fields.
+fn process(json: &mut Json<'_>, normal: &Normal<'_>) {
+    let process = &normal.process;
+    for (key, number) in [(key!("pid"), process.pid), (key!("ppid"), process.parent_pid)] {
+        if let Some(number) = number {
+            json.display(key, number);
+        }
+    }
+    json.maybe(key!("comm"), process.name.as_deref());
+    json.maybe(key!("exe"), process.executable.as_deref());
+    json.maybe(key!("cwd"), process.working_directory.as_deref());
+    json.maybe(key!("proctitle"), process.title.as_deref());
+    for (index, argument) in process.args.iter().enumerate() {
+        // Of a start, these are the program's and not the call's.
+        json.field(Key::OTHER, format!("arg{index}").as_bytes(), argument.as_bytes());
+    }
 }

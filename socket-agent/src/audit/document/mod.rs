@@ -4,11 +4,10 @@
 //! [`Schema::Kernel`] is the form of the metricset that it began as: `audit.kernel.*`.
 
 mod ecs;
+mod json;
 mod kernel;
 mod parts;
 mod user;
-
-use serde::Serialize;
 
 use super::{normalise::Normal, reassembly::Event};
 use crate::{event::Metadata, process::Container};
@@ -46,23 +45,11 @@ pub struct Context<'a> {
 }
 
 /// Appends a document, one line of JSON without its line feed, to a buffer.
-///
-/// # Errors
-/// None in practice: documents have nothing that JSON cannot express and the buffer grows.
-pub fn write(
-    normal: &Normal<'_>,
-    context: &Context<'_>,
-    options: Options,
-    buffer: &mut Vec<u8>,
-) -> serde_json::Result<()> {
+pub fn write(normal: &Normal<'_>, context: &Context<'_>, options: Options, buffer: &mut Vec<u8>) {
     match options.schema {
         Schema::Ecs => ecs::write(normal, context, options, buffer),
         Schema::Kernel => kernel::write(normal, context, options, buffer),
     }
-}
-
-fn to_json(document: &impl Serialize, buffer: &mut Vec<u8>) -> serde_json::Result<()> {
-    serde_json::to_writer(buffer, document)
 }
 
 /// The records as auditd would write them.

@@ -1,119 +1,46 @@
 //! Parts that both forms have.
 
-use serde::{Serialize, Serializer, ser::SerializeMap};
-
+use super::json::{Json, key};
 use crate::audit::{
-    normalise::{Data, Object, Pair, PathRecord, Value},
-    records::SecurityContext,
+    normalise::{Data, Pair, PathRecord, Value},
+    records::{Key, SecurityContext},
 };
 
-/// Writes a value's display form as a JSON string.
-pub(super) struct Text<T>(pub(super) T);
-
-impl<T: std::fmt::Display> Serialize for Text<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-#[derive(Serialize)]
-pub(super) struct PairPart<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) primary: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) secondary: Option<&'a str>,
-}
-
-impl<'a> PairPart<'a> {
-    pub(super) fn of(pair: &'a Pair<'_>) -> Self {
-        Self { primary: pair.primary.as_deref(), secondary: pair.secondary.as_deref() }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.primary.is_none() && self.secondary.is_none()
-    }
-}
-
-#[derive(Serialize)]
-pub(super) struct ObjectPart<'a> {
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    what: Option<&'static str>,
-    #[serde(flatten)]
-    name: PairPart<'a>,
-}
-
-impl<'a> ObjectPart<'a> {
-    pub(super) fn of(object: &'a Object<'_>) -> Self {
-        Self { what: object.what, name: PairPart::of(&object.name) }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.what.is_none() && self.name.is_empty()
-    }
+/// Two names.
+pub(super) fn pair(json: &mut Json<'_>, pair: &Pair<'_>) {
+    json.maybe(key!("primary"), pair.primary.as_deref());
+    json.maybe(key!("secondary"), pair.secondary.as_deref());
 }
 
 /// A security label in its parts.
-#[derive(Serialize)]
-pub(super) struct Label<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    domain: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    level: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    category: Option<&'a str>,
-}
-
-impl<'a> Label<'a> {
-    pub(super) fn of(text: &'a str) -> Self {
-        let SecurityContext { user, role, domain, level, category } = SecurityContext::parse(text);
-        Self { user, role, domain, level, category }
+pub(super) fn label(json: &mut Json<'_>, text: &str) {
+    for (part, value) in SecurityContext::parse(text).parts() {
+        json.field(Key::OTHER, part.as_bytes(), value.as_bytes());
     }
 }
 
 /// Fields by name.
-pub(super) struct DataPart<'a, 'b>(pub(super) &'a Data<'b>);
-
-impl Serialize for DataPart<'_, '_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.iter().len()))?;
-        for (key, value) in self.0.iter() {
-            write_value(&mut map, key, value)?;
+pub(super) fn data(json: &mut Json<'_>, data: &Data<'_>) {
+    for (key, name, value) in data.iter() {
+        match value {
+            Value::One(text) => json.field_text(key, name.as_bytes(), text),
+            Value::Many(texts) => json.field_list(key, name.as_bytes(), texts),
         }
-        map.end()
-    }
-}
-
-pub(super) fn write_value<M: SerializeMap>(
-    map: &mut M,
-    key: &str,
-    value: &Value<'_>,
-) -> Result<(), M::Error> {
-    match value {
-        Value::One(text) => map.serialize_entry(key, text.as_ref()),
-        Value::Many(texts) => map.serialize_entry(key, texts),
     }
 }
 
 /// A PATH record as it is.
-pub(super) struct PathPart<'a>(pub(super) PathRecord<'a>);
-
-impl Serialize for PathPart<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for field in self.0.0.fields().filter(|field| !field.is_absent()) {
-            let text = field.text();
-            if field.key == b"obj" {
-                for (part, value) in SecurityContext::parse(&text).parts() {
-                    map.serialize_entry(&Text(format_args!("obj_{part}")), value)?;
-                }
-            } else {
-                map.serialize_entry(&field.name(), &text)?;
+pub(super) fn path(json: &mut Json<'_>, record: PathRecord<'_>) {
+    for field in record.0.fields().filter(|field| !field.is_absent()) {
+        if field.id == Key::OBJ {
+            for (part, value) in SecurityContext::parse(&field.text()).parts() {
+                json.field(Key::OTHER, format!("obj_{part}").as_bytes(), value.as_bytes());
+            }
+        } else {
+            match field.known_text() {
+                Some(text) => json.field_text(field.id, field.key, text),
+                None => json.field(field.id, field.key, field.value),
             }
         }
-        map.end()
     }
 }

@@ -6,7 +6,7 @@ use super::{
     syscall::Syscall,
     text::{Text, first},
 };
-use crate::audit::records::Record;
+use crate::audit::records::{Key, Record};
 
 /// The login user and the user it was done as; `account` is the one that a record names.
 pub(super) fn actor<'a>(
@@ -19,15 +19,15 @@ pub(super) fn actor<'a>(
     let label = |key| ids.get(key).and_then(Entity::label);
     match roles {
         Roles::Mac => {
-            if let Some(context) = record.text("scontext") {
-                return Pair { primary: Some(context), secondary: label("uid") };
+            if let Some(context) = record.text(Key::SCONTEXT) {
+                return Pair { primary: Some(context), secondary: label(Key::UID) };
             }
-            Pair { primary: label("auid"), secondary: label("uid") }
+            Pair { primary: label(Key::AUID), secondary: label(Key::UID) }
         }
-        Roles::Login => Pair { primary: label("old-auid"), secondary: label("uid") },
+        Roles::Login => Pair { primary: label(Key::OLD_AUID), secondary: label(Key::UID) },
         _ => Pair {
-            primary: label("auid"),
-            secondary: account.and_then(Entity::label).or_else(|| label("uid")),
+            primary: label(Key::AUID),
+            secondary: account.and_then(Entity::label).or_else(|| label(Key::UID)),
         },
     }
 }
@@ -57,8 +57,8 @@ pub(super) fn means<'a>(
     if let Some(row) = row
         && let Some(field) = first(record, &row.means)
     {
-        return match field.key {
-            b"sig" => Some(signal(field.text())),
+        return match field.id {
+            Key::SIG => Some(signal(field.text())),
             _ => Some(field.text()),
         };
     }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::audit::{
     decode,
-    records::{Field, Kind, Record, SecurityContext, SocketAddress},
+    records::{Field, Key, Kind, Record, SecurityContext, SocketAddress, hexadecimal},
 };
 
 /// The value of a field: more than one where several records have it.
@@ -21,18 +21,26 @@ pub enum Value<'a> {
 
 /// Fields by name, in the order in which they came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Data<'a>(Vec<(Text<'a>, Value<'a>, Kind)>);
+pub struct Data<'a>(Vec<Entry<'a>>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry<'a> {
+    key: Key,
+    name: Text<'a>,
+    value: Value<'a>,
+    /// Of the record that it is from.
+    kind: Kind,
+}
 
 impl<'a> Data<'a> {
-    /// Name and value of each.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value<'a>)> {
-        self.0.iter().map(|(key, value, _)| (key.as_ref(), value))
+    /// Key, name and value of each.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (Key, &str, &Value<'a>)> {
+        self.0.iter().map(|entry| (entry.key, &*entry.name, &entry.value))
     }
 
     /// A value by its name; the first if there are several.
     pub fn get(&self, key: &str) -> Option<&str> {
-        let (_, value, _) = self.0.iter().find(|(known, ..)| known == key)?;
-        match value {
+        match &self.0.iter().find(|entry| entry.name == *key)?.value {
             Value::One(text) => Some(text),
             Value::Many(texts) => texts.first().map(AsRef::as_ref),
         }
@@ -45,10 +53,15 @@ impl<'a> Data<'a> {
 
     /// Records of different kinds that say the same say it once; those of one kind are told apart
     /// by their place.
-    fn add(&mut self, kind: Kind, key: impl Into<Text<'a>>, text: impl Into<Text<'a>>) {
-        let (key, text) = (key.into(), text.into());
-        let Some((_, value, from)) = self.0.iter_mut().find(|(known, ..)| *known == key) else {
-            self.0.push((key, Value::One(text), kind));
+    fn add(&mut self, kind: Kind, name: impl Into<Text<'a>>, text: impl Into<Text<'a>>) {
+        self.place(kind, Key::OTHER, name.into(), text.into());
+    }
+
+    fn place(&mut self, kind: Kind, key: Key, name: Text<'a>, text: Text<'a>) {
+        let is_same =
+            |entry: &&mut Entry<'_>| entry.key == key && (key != Key::OTHER || entry.name == name);
+        let Some(Entry { value, kind: from, .. }) = self.0.iter_mut().find(is_same) else {
+            self.0.push(Entry { key, name, value: Value::One(text), kind });
             return;
         };
         match value {
@@ -69,17 +82,18 @@ impl<'a> Data<'a> {
             match record.kind() {
                 Kind::PATH | Kind::CWD | Kind::PROCTITLE | Kind::SOCKADDR => continue,
                 Kind::EXECVE => {
-                    data.0.extend(
-                        record
-                            .text("argc")
-                            .map(|argc| ("argc".into(), Value::One(argc), Kind::EXECVE)),
-                    );
+                    data.0.extend(record.text(Key::ARGC).map(|argc| Entry {
+                        key: Key::ARGC,
+                        name: "argc".into(),
+                        value: Value::One(argc),
+                        kind: Kind::EXECVE,
+                    }));
                     continue;
                 }
                 _ => {}
             }
             for field in record.fields() {
-                let is_count = field.key == b"items" && has_paths;
+                let is_count = field.id == Key::ITEMS && has_paths;
                 if !field.is_absent() && !is_count && !has_own_place(record, &field) {
                     data.field(record, &field);
                 }
@@ -97,37 +111,41 @@ impl<'a> Data<'a> {
     /// Adds an id that would have no place otherwise.
     pub(super) fn keep(&mut self, key: &'static str, id: Option<&Entity<'a>>) {
         if let Some(id) = id.and_then(|entity| entity.id.clone()) {
-            self.0.push((key.into(), Value::One(id), Kind(0)));
+            let (name, value) = (key.into(), Value::One(id));
+            self.0.push(Entry { key: Key::of(key.as_bytes()), name, value, kind: Kind(0) });
         }
     }
 
     fn field(&mut self, record: &'a Record, field: &Field<'a>) {
         let kind = record.kind();
-        let key = field.name();
         let text = field.text();
-        match field.key {
-            b"arch" => {
-                let name = hex(&text).and_then(|arch| decode::arch_name(u32::try_from(arch).ok()?));
-                self.add(kind, key, name.map_or(text, Text::from));
+        let mut words = None;
+        let value = match field.id {
+            Key::ARCH => {
+                let arch = hexadecimal(field.value).and_then(|arch| u32::try_from(arch).ok());
+                arch.and_then(decode::arch_name).map_or(text, Text::from)
             }
-            b"syscall" => self.add(kind, key, syscall::name(record).unwrap_or(text)),
-            b"exit" => self.add(kind, key, exit(text)),
-            b"obj" => {
+            Key::SYSCALL => syscall::name(record).unwrap_or(text),
+            Key::EXIT => exit(text),
+            Key::OBJ => {
                 for (part, value) in SecurityContext::parse(&text).parts() {
                     self.add(kind, format!("obj_{part}"), value.to_owned());
                 }
+                return;
             }
-            _ if field.key.ends_with(b"auid") || field.key.ends_with(b"ses") => {
-                let text = if is_unset(field.value) { "unset".into() } else { text };
-                self.add(kind, key, text);
+            _ if is_unset(field.value)
+                && (field.key.ends_with(b"auid") || field.key.ends_with(b"ses")) =>
+            {
+                "unset".into()
             }
             _ => {
-                let words = in_words(kind, field, &text);
-                self.add(kind, key.clone(), text);
-                if let Some((suffix, words)) = words {
-                    self.add(kind, format!("{key}_{suffix}"), words);
-                }
+                words = in_words(kind, field, &text);
+                text
             }
+        };
+        self.place(kind, field.id, field.name(), value);
+        if let Some((suffix, words)) = words {
+            self.add(kind, format!("{}_{suffix}", field.name()), words);
         }
     }
 
@@ -177,23 +195,19 @@ impl<'a> Data<'a> {
 /// Whether a document has another place for a field.
 fn has_own_place(record: &Record, field: &Field<'_>) -> bool {
     matches!(
-        field.key,
-        b"pid"
-            | b"ppid"
-            | b"comm"
-            | b"exe"
-            | b"cwd"
-            | b"ses"
-            | b"subj"
-            | b"key"
-            | b"success"
-            | b"res"
-            | b"result"
-    ) || Ids::index(record, field.key).is_some()
-}
-
-fn hex(text: &str) -> Option<u64> {
-    u64::from_str_radix(text.strip_prefix("0x").unwrap_or(text), 16).ok()
+        field.id,
+        Key::PID
+            | Key::PPID
+            | Key::COMM
+            | Key::EXE
+            | Key::CWD
+            | Key::SES
+            | Key::SUBJ
+            | Key::KEY
+            | Key::SUCCESS
+            | Key::RES
+            | Key::RESULT
+    ) || Ids::index(record, field.id).is_some()
 }
 
 /// The name of an error; other results are numbers.
@@ -205,31 +219,43 @@ fn exit(text: Text<'_>) -> Text<'_> {
 /// What a value stands for, and what to add to the field's name for it.
 fn in_words(kind: Kind, field: &Field<'_>, text: &str) -> Option<(&'static str, Text<'static>)> {
     let decimal = || text.parse::<u64>().ok();
+    let hex = |text: &str| hexadecimal(text.as_bytes());
     let one = |set, number: Option<u64>| Some(("name", decode::one(set, number?)?.into()));
-    match (kind.0, field.key) {
-        (_, b"sig") => decimal()
-            .filter(|signal| *signal > 0)?
-            .checked_add(0)
+    match (kind.0, field.id) {
+        (_, Key::SIG) => decimal()
+            .filter(|signal| *signal > 0)
             .map(|_| ("name", actor::signal(text.to_owned().into()).into_owned().into())),
-        (1326, b"code") => one("seccomp_action", hex(text).map(|code| code & 0xffff_0000))
+        (1326, Key::CODE) => one("seccomp_action", hex(text).map(|code| code & 0xffff_0000))
             .map(|(_, name)| ("action", name)),
-        (1305, b"list") => one("filter_list", decimal()),
-        (1325, b"family") => one("netfilter_family", decimal()),
-        (1323, b"flags") => decode::bits("map", hex(text)?).map(|text| ("text", text.into())),
-        (1337, b"oflag") => {
+        (1305, Key::LIST) => one("filter_list", decimal()),
+        (1325, Key::FAMILY) => one("netfilter_family", decimal()),
+        (1323, Key::FLAGS) => decode::bits("map", hex(text)?).map(|text| ("text", text.into())),
+        (1337, Key::OFLAG) => {
             let flags = u64::from_str_radix(text, 8).ok()?;
             decode::bits("open", flags).map(|text| ("text", text.into()))
         }
-        (1400, b"capability") => {
+        (1400, Key::CAPABILITY) => {
             let number = decimal().filter(|number| *number < 64)?;
             Some(("name", decode::capabilities(1 << number).into()))
         }
         (
             1321,
-            b"fp" | b"fi" | b"old_pp" | b"old_pi" | b"old_pe" | b"old_pa" | b"new_pp" | b"new_pi"
-            | b"new_pe" | b"new_pa" | b"pp" | b"pi" | b"pe" | b"pa",
+            Key::FP
+            | Key::FI
+            | Key::OLD_PP
+            | Key::OLD_PI
+            | Key::OLD_PE
+            | Key::OLD_PA
+            | Key::NEW_PP
+            | Key::NEW_PI
+            | Key::NEW_PE
+            | Key::NEW_PA
+            | Key::PP
+            | Key::PI
+            | Key::PE
+            | Key::PA,
         )
-        | (1322, b"cap_pi" | b"cap_pp" | b"cap_pe" | b"cap_pa") => {
+        | (1322, Key::CAP_PI | Key::CAP_PP | Key::CAP_PE | Key::CAP_PA) => {
             Some(("names", decode::capabilities(hex(text)?).into()))
         }
         _ => None,

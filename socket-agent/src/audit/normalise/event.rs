@@ -10,7 +10,7 @@ use super::{
 };
 use crate::audit::{
     reassembly::Event,
-    records::{Kind, Record},
+    records::{Key, Kind, Record},
 };
 
 /// Says what an event means. `None` for an event without records, which reassembly never gives.
@@ -67,7 +67,7 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
     let mut data = Data::read(records, syscall.as_ref(), address.as_ref());
     if !matches!(roles, Roles::Process | Roles::Mac) {
         // The user of the process that reports has no place among those it reports about.
-        data.keep("uid", ids.get("uid"));
+        data.keep("uid", ids.get(Key::UID));
     }
     let (categories, types) = classes(main, row, syscall.as_ref(), call_row);
     Some(Normal {
@@ -85,7 +85,7 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
         how,
         users,
         ids,
-        label: records.iter().find_map(|record| record.text("subj")),
+        label: records.iter().find_map(|record| record.text(Key::SUBJ)),
         process,
         file,
         paths,
@@ -110,7 +110,7 @@ fn main_record(records: &[Record]) -> Option<&Record> {
 /// AppArmor's records come under SELinux's type.
 fn record_row(record: &Record) -> Option<&'static RecordRow> {
     let name = match record.kind() {
-        Kind::AVC | Kind::USER_AVC => match record.value("apparmor") {
+        Kind::AVC | Kind::USER_AVC => match record.value(Key::APPARMOR) {
             Some(b"DENIED") => "APPARMOR_DENIED",
             Some(b"ALLOWED") => "APPARMOR_ALLOWED",
             Some(b"STATUS") => "APPARMOR_STATUS",
@@ -135,7 +135,7 @@ fn classes(
     let mut categories = row.map(|row| row.categories.clone()).unwrap_or_default();
     let mut types = row.map(|row| row.types.clone()).unwrap_or_default();
     if matches!(main.kind(), Kind::AVC | Kind::USER_AVC) {
-        match main.value("seresult") {
+        match main.value(Key::SERESULT) {
             Some(b"denied") => types = vec!["denied"],
             Some(b"granted") => types = vec!["allowed"],
             _ => {}
@@ -161,13 +161,13 @@ fn add_new(known: &mut Vec<&'static str>, more: &[&'static str]) {
 
 fn outcome(main: &Record, syscall: Option<&Syscall<'_>>) -> Outcome {
     let told = |record: &Record| {
-        ["res", "result", "success"].iter().find_map(|key| match record.value(key)? {
+        [Key::RES, Key::RESULT, Key::SUCCESS].iter().find_map(|key| match record.value(*key)? {
             b"1" | b"yes" | b"success" => Some(Outcome::Success),
             b"0" | b"no" | b"failed" | b"fail" => Some(Outcome::Failure),
             _ => None,
         })
     };
-    let decided = || match main.value("seresult").or_else(|| main.value("apparmor"))? {
+    let decided = || match main.value(Key::SERESULT).or_else(|| main.value(Key::APPARMOR))? {
         b"denied" | b"DENIED" | b"KILLED" => Some(Outcome::Failure),
         b"granted" | b"ALLOWED" => Some(Outcome::Success),
         _ => None,
@@ -179,17 +179,17 @@ fn outcome(main: &Record, syscall: Option<&Syscall<'_>>) -> Outcome {
 }
 
 fn session(records: &[Record]) -> Option<Text<'_>> {
-    let record = records.iter().find(|record| record.get("ses").is_some())?;
-    let field = record.get("ses")?;
+    let record = records.iter().find(|record| record.get(Key::SES).is_some())?;
+    let field = record.get(Key::SES)?;
     Some(if is_unset(field.value) { "unset".into() } else { field.text() })
 }
 
 /// Several keys of a rule come with a control character between.
 fn tags(records: &[Record]) -> Vec<Text<'_>> {
     let mut tags: Vec<Text<'_>> = Vec::new();
-    for key in records.iter().filter_map(|record| record.value("key")) {
+    for key in records.iter().filter_map(|record| record.value(Key::KEY)) {
         for tag in key.split(|byte| *byte == 1).filter(|tag| !tag.is_empty()) {
-            let tag = String::from_utf8_lossy(tag);
+            let tag = Text::lossy(tag);
             if !tags.contains(&tag) {
                 tags.push(tag);
             }
@@ -214,7 +214,7 @@ fn warnings(event: &Event) -> Vec<std::borrow::Cow<'static, str>> {
     if !event.complete && syscall.is_some() {
         warnings.push("no end was seen: records may be missing".into());
     }
-    if let Some(items) = syscall.and_then(|record| record.number("items")) {
+    if let Some(items) = syscall.and_then(|record| record.number(Key::ITEMS)) {
         let paths = event.records.iter().filter(|record| record.kind() == Kind::PATH).count();
         if items > paths as u64 {
             warnings.push(format!("{paths} of {items} paths are there").into());

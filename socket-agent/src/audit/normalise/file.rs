@@ -3,7 +3,7 @@
 use super::{Entity, IdNames, rows::SyscallRow, syscall::Syscall, text::Text};
 use crate::audit::{
     decode::Mode,
-    records::{Kind, Record},
+    records::{Key, Kind, Record},
 };
 
 /// A PATH record.
@@ -38,13 +38,13 @@ impl<'a> PathRecord<'a> {
 
     /// `PARENT`, `CREATE`, ...; old kernels have it under another name.
     fn role(&self) -> &'a [u8] {
-        self.0.value("nametype").or_else(|| self.0.value("objtype")).unwrap_or_default()
+        self.0.value(Key::NAMETYPE).or_else(|| self.0.value(Key::OBJTYPE)).unwrap_or_default()
     }
 }
 
 /// The path that an event is about.
 fn choose<'a>(paths: &[PathRecord<'a>], row: Option<&SyscallRow>) -> Option<PathRecord<'a>> {
-    let item = |path: &PathRecord<'a>| path.0.number("item");
+    let item = |path: &PathRecord<'a>| path.0.number(Key::ITEM);
     let named = row.and_then(|row| row.path).and_then(|index| {
         paths.iter().find(|path| item(path) == Some(index as u64) && path.role() != b"PARENT")
     });
@@ -77,14 +77,14 @@ impl<'a> File<'a> {
             Some(Entity::of_id(record, &field, is_group, names))
         };
         Some(Self {
-            path: record.text("name").map(full),
-            target: target.and_then(|path| path.0.text("name")).map(full),
-            device: record.text("dev"),
-            inode: record.text("inode"),
-            mode: record.text("mode").and_then(|mode| Mode::parse(&mode)),
-            owner: owner("ouid", false).unwrap_or_default(),
-            group: owner("ogid", true).unwrap_or_default(),
-            label: record.text("obj"),
+            path: record.text(Key::NAME).map(full),
+            target: target.and_then(|path| path.0.text(Key::NAME)).map(full),
+            device: record.text(Key::DEV),
+            inode: record.text(Key::INODE),
+            mode: record.text(Key::MODE).and_then(|mode| Mode::parse(&mode)),
+            owner: owner(Key::OUID, false).unwrap_or_default(),
+            group: owner(Key::OGID, true).unwrap_or_default(),
+            label: record.text(Key::OBJ),
         })
     }
 

@@ -1,15 +1,12 @@
 //! Users and groups.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     rows::Roles,
     text::{Text, is_unset},
 };
-use crate::{
-    audit::records::{Field, Record},
-    process::Names,
-};
+use crate::audit::records::{Field, Key, Kind, Record, decimal};
 
 /// Gives the names of users and groups.
 pub trait IdNames {
@@ -17,6 +14,8 @@ pub trait IdNames {
     fn user(&mut self, uid: u32) -> Option<Arc<str>>;
     /// Name of a group id.
     fn group(&mut self, gid: u32) -> Option<Arc<str>>;
+    /// Called before each event: the only place to look at a clock.
+    fn tick(&mut self) {}
 }
 
 /// Gives none.
@@ -30,16 +29,6 @@ impl IdNames for NoNames {
 
     fn group(&mut self, _: u32) -> Option<Arc<str>> {
         None
-    }
-}
-
-impl IdNames for Names {
-    fn user(&mut self, uid: u32) -> Option<Arc<str>> {
-        Self::user(self, uid)
-    }
-
-    fn group(&mut self, gid: u32) -> Option<Arc<str>> {
-        Self::group(self, gid)
     }
 }
 
@@ -97,18 +86,18 @@ impl<'a> Entity<'a> {
         if is_unset(field.value) {
             return Self { id: Some("unset".into()), name: None };
         }
-        let added = field.key.to_ascii_uppercase();
-        let added = record
+        let added = field
+            .id
             .added()
-            .find(|name| name.key == added && !name.is_absent())
+            .and_then(|key| record.get_added(key))
             .map(|name| name.text())
             // auditd's words for a number without a name.
             .filter(|name| name != "unset" && !name.starts_with("unknown("));
         let id = field.text();
         let name = added.or_else(|| {
-            let number = id.parse().ok()?;
+            let number = u32::try_from(decimal(field.value)?).ok()?;
             let name = if is_group { names.group(number) } else { names.user(number) };
-            name.map(|name| Cow::Owned(name.as_ref().to_owned()))
+            name.map(Text::Shared)
         });
         Self { id: Some(id), name }
     }
@@ -120,7 +109,7 @@ impl<'a> Entity<'a> {
         is_group: bool,
         names: &mut dyn IdNames,
     ) -> Self {
-        if field.key == b"acct" || field.key == b"grp" {
+        if matches!(field.id, Key::ACCT | Key::GRP) {
             return Self { id: None, name: Some(field.text()) };
         }
         Self::of_id(record, field, is_group, names)
@@ -131,15 +120,25 @@ impl<'a> Entity<'a> {
 
 impl<'a> Ids<'a> {
     /// Names of the fields.
-    pub const KEYS: [&'static str; 10] =
-        ["auid", "uid", "gid", "euid", "egid", "suid", "sgid", "fsuid", "fsgid", "old-auid"];
+    pub const KEYS: [Key; 10] = [
+        Key::AUID,
+        Key::UID,
+        Key::GID,
+        Key::EUID,
+        Key::EGID,
+        Key::SUID,
+        Key::SGID,
+        Key::FSUID,
+        Key::FSGID,
+        Key::OLD_AUID,
+    ];
 
     /// From the first record that has each.
     pub(super) fn read(records: &'a [Record], names: &mut dyn IdNames) -> Self {
         let mut ids = Self::default();
-        for record in records {
+        for record in records.iter().filter(|record| record.kind() != Kind::PATH) {
             for field in record.fields() {
-                let Some(index) = Self::index(record, field.key) else { continue };
+                let Some(index) = Self::index(record, field.id) else { continue };
                 if ids.0[index].is_none() && !field.is_absent() {
                     let is_group = field.key.ends_with(b"gid");
                     ids.0[index] = Some(Entity::of_id(record, &field, is_group, names));
@@ -150,33 +149,39 @@ impl<'a> Ids<'a> {
     }
 
     /// Which id a field of a record holds, if it is about the process itself.
-    pub(super) fn index(record: &Record, key: &[u8]) -> Option<usize> {
-        let name = match key {
-            b"old_auid" => b"old-auid",
+    #[inline]
+    pub(super) fn index(record: &Record, key: Key) -> Option<usize> {
+        Some(match key {
             // In LOGIN records of old kernels.
-            b"new_auid" | b"new-auid" => &b"auid"[..],
-            key => key,
-        };
-        // In records of cryptography, suid is of another process.
-        if name == b"suid" && record.kind().is_user() {
-            return None;
-        }
-        Self::KEYS.iter().position(|known| known.as_bytes() == name)
+            Key::AUID | Key::NEW_AUID_OF_OLD | Key::NEW_AUID => 0,
+            Key::UID => 1,
+            Key::GID => 2,
+            Key::EUID => 3,
+            Key::EGID => 4,
+            // In records of cryptography, suid is of another process.
+            Key::SUID if record.kind().is_user() => return None,
+            Key::SUID => 5,
+            Key::SGID => 6,
+            Key::FSUID => 7,
+            Key::FSGID => 8,
+            Key::OLD_AUID | Key::OLD_AUID_OF_OLD => 9,
+            _ => return None,
+        })
     }
 
     /// One of them, by its key.
-    pub fn get(&self, key: &str) -> Option<&Entity<'a>> {
+    pub fn get(&self, key: Key) -> Option<&Entity<'a>> {
         let index = Self::KEYS.iter().position(|known| *known == key)?;
         self.0.get(index)?.as_ref()
     }
 
     /// Those that are there, with their keys.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Entity<'a>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (Key, &Entity<'a>)> {
         Self::KEYS.into_iter().zip(&self.0).filter_map(|(key, id)| Some((key, id.as_ref()?)))
     }
 
     /// One that is set.
-    fn set(&self, key: &str) -> Option<Entity<'a>> {
+    fn set(&self, key: Key) -> Option<Entity<'a>> {
         self.get(key).filter(|id| !id.is_unset()).cloned()
     }
 }
@@ -191,11 +196,11 @@ impl<'a> Users<'a> {
         account: Option<Entity<'a>>,
         object: Option<Entity<'a>>,
     ) -> Self {
-        let login = || ids.set("auid").or_else(|| ids.set("uid"));
-        let uid = || ids.set("uid");
+        let login = || ids.set(Key::AUID).or_else(|| ids.set(Key::UID));
+        let uid = || ids.set(Key::UID);
         match roles {
             Roles::Process | Roles::Mac => {
-                Self { user: uid(), effective: ids.set("euid"), ..Self::default() }
+                Self { user: uid(), effective: ids.set(Key::EUID), ..Self::default() }
             }
             Roles::Session => Self { user: login(), effective: account, ..Self::default() },
             Roles::User => Self { user: login(), effective: uid(), target: object, group: None },
@@ -203,8 +208,8 @@ impl<'a> Users<'a> {
             Roles::Target => Self { user: login(), effective: uid(), target: account, group: None },
             Roles::Member => Self { user: login(), effective: uid(), target: None, group: account },
             Roles::Login => Self {
-                user: ids.set("old-auid").or_else(uid),
-                effective: ids.set("auid"),
+                user: ids.set(Key::OLD_AUID).or_else(uid),
+                effective: ids.set(Key::AUID),
                 ..Self::default()
             },
         }

@@ -6,7 +6,7 @@ use super::{
     syscall::{self, Syscall},
     text::{Text, first, or_unset},
 };
-use crate::audit::records::{Kind, Record};
+use crate::audit::records::{Key, Kind, Record};
 
 /// What there is to choose from.
 pub(super) struct Candidates<'b, 'a> {
@@ -46,15 +46,15 @@ fn of_file<'a>(call: &Syscall<'a>, from: &Candidates<'_, 'a>) -> Pair<'a> {
     }
     // A module that the kernel was given as a descriptor.
     let module = from.records.iter().find(|record| record.kind().0 == 1330);
-    let named = module.and_then(|record| record.text("name"));
-    let message_queue = || call.record.text("name");
+    let named = module.and_then(|record| record.text(Key::NAME));
+    let message_queue = || call.record.text(Key::NAME);
     Pair { primary: named.or_else(message_queue), secondary: None }
 }
 
 /// The process that a signal or a trace goes to, else the one that the call is about: itself.
 fn of_process<'a>(call: &Syscall<'a>, from: &Candidates<'_, 'a>) -> Pair<'a> {
     if let Some(record) = super::text::of_kind(from.records, Kind::OBJ_PID) {
-        return Pair { primary: record.text("opid"), secondary: record.text("ocomm") };
+        return Pair { primary: record.text(Key::OPID), secondary: record.text(Key::OCOMM) };
     }
     let by_argument = match &*call.meaning {
         "kill" | "tkill" | "rt_sigqueueinfo" | "pidfd_open" | "process_vm_readv"
@@ -89,7 +89,7 @@ pub(super) fn of_record<'a>(
         account.map(|field| Entity::of_account(record, field, row.roles == Roles::Group, names));
     let primary = match (&entity, field) {
         (Some(entity), _) => entity.label(),
-        (None, Some(field)) if field.key == b"syscall" => syscall::name(record),
+        (None, Some(field)) if field.id == Key::SYSCALL => syscall::name(record),
         (None, Some(field)) => Some(or_unset(&field)),
         (None, None) => None,
     };

@@ -1,7 +1,7 @@
 //! The process of an event.
 
 use super::text::Text;
-use crate::audit::records::{Kind, Record, arguments};
+use crate::audit::records::{Key, Kind, Record, arguments};
 
 /// A process, as far as the records tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,32 +27,24 @@ impl<'a> Process<'a> {
         let mut process = Self::default();
         for record in records {
             match record.kind() {
-                Kind::PROCTITLE => process.title = record.text("proctitle"),
-                Kind::CWD => process.working_directory = record.text("cwd"),
+                Kind::PROCTITLE => process.title = record.text(Key::PROCTITLE),
+                Kind::CWD => process.working_directory = record.text(Key::CWD),
                 Kind::PATH | Kind::SOCKADDR | Kind::EXECVE | Kind::OBJ_PID => {}
                 _ => process.add(record),
             }
         }
-        process.args = arguments(records)
-            .into_iter()
-            .map(|argument| match argument {
-                std::borrow::Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
-                std::borrow::Cow::Owned(bytes) => {
-                    String::from_utf8_lossy(&bytes).into_owned().into()
-                }
-            })
-            .collect();
+        process.args = arguments(records);
         process
     }
 
     /// What another record has told already stays.
     fn add(&mut self, record: &'a Record) {
-        let number = |key| record.number(key).and_then(|number| u32::try_from(number).ok());
-        self.pid = self.pid.or_else(|| number("pid"));
-        self.parent_pid = self.parent_pid.or_else(|| number("ppid"));
-        self.name = self.name.take().or_else(|| record.text("comm"));
-        self.executable = self.executable.take().or_else(|| record.text("exe"));
-        self.working_directory = self.working_directory.take().or_else(|| record.text("cwd"));
+        let number = |key: Key| record.number(key).and_then(|number| u32::try_from(number).ok());
+        self.pid = self.pid.or_else(|| number(Key::PID));
+        self.parent_pid = self.parent_pid.or_else(|| number(Key::PPID));
+        self.name = self.name.take().or_else(|| record.text(Key::COMM));
+        self.executable = self.executable.take().or_else(|| record.text(Key::EXE));
+        self.working_directory = self.working_directory.take().or_else(|| record.text(Key::CWD));
     }
 
     /// The program, or what an interpreter runs.

@@ -1,11 +1,16 @@
 //! The tables.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::sync::LazyLock;
 
-use crate::audit::table::{list, rows};
+use rustc_hash::FxHashMap;
 
-static SYSCALLS: LazyLock<HashMap<&'static str, SyscallRow>> = LazyLock::new(|| {
-    let mut table = HashMap::new();
+use crate::audit::{
+    records::Key,
+    table::{list, rows},
+};
+
+static SYSCALLS: LazyLock<FxHashMap<&'static str, SyscallRow>> = LazyLock::new(|| {
+    let mut table = FxHashMap::default();
     for [action, object, category, types, options, calls] in rows(include_str!("syscalls.tsv")) {
         for call in calls.split(' ') {
             table.insert(call, SyscallRow::new(action, object, category, types, options));
@@ -14,7 +19,7 @@ static SYSCALLS: LazyLock<HashMap<&'static str, SyscallRow>> = LazyLock::new(|| 
     table
 });
 
-static RECORDS: LazyLock<HashMap<&'static str, RecordRow>> = LazyLock::new(|| {
+static RECORDS: LazyLock<FxHashMap<&'static str, RecordRow>> = LazyLock::new(|| {
     rows(include_str!("records.tsv")).map(|row: [_; 12]| (row[0], RecordRow::new(row))).collect()
 });
 
@@ -60,10 +65,10 @@ pub(super) enum Roles {
 pub(super) struct RecordRow {
     pub(super) action: &'static str,
     pub(super) object: &'static str,
-    pub(super) primary: Vec<&'static str>,
-    pub(super) secondary: Vec<&'static str>,
-    pub(super) means: Vec<&'static str>,
-    pub(super) actor: Vec<&'static str>,
+    pub(super) primary: Vec<Key>,
+    pub(super) secondary: Vec<Key>,
+    pub(super) means: Vec<Key>,
+    pub(super) actor: Vec<Key>,
     pub(super) categories: Vec<&'static str>,
     pub(super) types: Vec<&'static str>,
     pub(super) is_alert: bool,
@@ -80,6 +85,11 @@ pub(super) fn syscall(name: &str) -> Option<&'static SyscallRow> {
 /// What that type of record means, if the table says.
 pub(super) fn record(name: &str) -> Option<&'static RecordRow> {
     RECORDS.get(name)
+}
+
+/// Names of fields, all of which are interned.
+fn keys(cell: &'static str) -> Vec<Key> {
+    list(cell).into_iter().map(|name| Key::of(name.as_bytes())).collect()
 }
 
 // === impl SyscallRow ===
@@ -120,10 +130,10 @@ impl RecordRow {
         Self {
             action,
             object,
-            primary: list(primary),
-            secondary: list(secondary),
-            means: list(means),
-            actor: list(actor),
+            primary: keys(primary),
+            secondary: keys(secondary),
+            means: keys(means),
+            actor: keys(actor),
             categories: list(categories),
             types: list(types),
             is_alert: kind == "alert",
@@ -160,13 +170,16 @@ mod tests {
 
     #[test]
     fn every_record_of_the_table_exists() {
-        for [name, action] in rows(include_str!("records.tsv")) {
+        for [name, action, _, fields @ ..] in rows::<7>(include_str!("records.tsv")) {
             assert!(Kind::of_name(name).is_some(), "{name}");
             assert!(!action.is_empty(), "{name}");
+            for field in fields.into_iter().flat_map(list) {
+                assert_ne!(Key::of(field.as_bytes()), Key::OTHER, "{name}: {field}");
+            }
         }
         let row = record("USER_LOGIN").unwrap();
         assert_eq!((row.roles, row.is_remote), (Roles::Session, true));
-        assert_eq!(row.actor, ["acct", "id", "uid"]);
+        assert_eq!(row.actor, [Key::ACCT, Key::ID, Key::UID]);
         assert!(record("ANOM_ABEND").unwrap().is_alert);
     }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::text::Text;
-use crate::audit::records::{Kind, Record, SocketAddress};
+use crate::audit::records::{Key, Kind, Record, SocketAddress};
 
 /// One end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,9 +35,9 @@ impl<'a> Endpoint<'a> {
 
     /// From `addr` and `hostname` of a record.
     pub(super) fn of_record(record: &'a Record) -> Option<Self> {
-        let address = record.text("addr")?;
-        let domain = record.text("hostname").filter(|name| name.parse::<IpAddr>().is_err());
-        let port = record.number("rport").or_else(|| record.number("port"));
+        let address = record.text(Key::ADDR)?;
+        let domain = record.text(Key::HOSTNAME).filter(|name| name.parse::<IpAddr>().is_err());
+        let port = record.number(Key::RPORT).or_else(|| record.number(Key::PORT));
         match address.parse() {
             Ok(ip) => Some(Self {
                 ip: Some(ip),

@@ -4,7 +4,7 @@ use super::text::Text;
 use crate::audit::{
     decode,
     names::io_uring,
-    records::{Kind, Record},
+    records::{Key, Kind, Record},
 };
 
 /// A system call, or an operation of io_uring that does the same.
@@ -24,27 +24,27 @@ impl<'a> Syscall<'a> {
             records.iter().find(|record| matches!(record.kind(), Kind::SYSCALL | Kind::URINGOP))?;
         if record.kind() == Kind::URINGOP {
             let name = record
-                .number("uring_op")
+                .number(Key::URING_OP)
                 .and_then(|number| io_uring::name(u32::try_from(number).ok()?))
-                .map_or_else(|| record.text("uring_op").unwrap_or_default(), Text::from);
+                .map_or_else(|| record.text(Key::URING_OP).unwrap_or_default(), Text::from);
             return Some(Self { record, meaning: name.clone(), name, arch: "" });
         }
         let name = name(record)?;
         let meaning = match &*name {
             "socketcall" => record
-                .hex("a0")
+                .hex(Key::A0)
                 .and_then(|call| decode::one("socketcall", call))
                 .map_or(name.clone(), Text::from),
             _ => name.clone(),
         };
-        let arch = record.hex("arch").and_then(|arch| u32::try_from(arch).ok());
+        let arch = record.hex(Key::ARCH).and_then(|arch| u32::try_from(arch).ok());
         let arch = arch.and_then(decode::arch_name).unwrap_or_default();
         Some(Self { record, name, meaning, arch })
     }
 
     /// An argument, 0 to 3.
     pub(super) fn argument(&self, index: u8) -> Option<u64> {
-        self.record.hex(["a0", "a1", "a2", "a3"].get(usize::from(index))?)
+        self.record.hex(*[Key::A0, Key::A1, Key::A2, Key::A3].get(usize::from(index))?)
     }
 
     /// Whether relative paths are relative to the working directory.
@@ -60,8 +60,8 @@ impl<'a> Syscall<'a> {
 
 /// The name of the system call in a SYSCALL or SECCOMP record; the number if it has none.
 pub(super) fn name(record: &Record) -> Option<Text<'_>> {
-    let number = record.text("syscall")?;
-    let arch = record.hex("arch").and_then(|arch| u32::try_from(arch).ok());
+    let number = record.text(Key::SYSCALL)?;
+    let arch = record.hex(Key::ARCH).and_then(|arch| u32::try_from(arch).ok());
     let known =
         arch.zip(number.parse().ok()).and_then(|(arch, call)| decode::syscall_name(arch, call));
     Some(known.map_or(number, Text::from))

@@ -1,10 +1,8 @@
 //! Values of records as text.
 
-use std::borrow::Cow;
+use crate::audit::records::{Field, Key, Kind, Record};
 
-use crate::audit::records::{Field, Kind, Record};
-
-pub(super) type Text<'a> = Cow<'a, str>;
+pub(super) use crate::audit::records::Text;
 
 /// What the kernel writes for an id or a session that was never set.
 pub(super) fn is_unset(value: &[u8]) -> bool {
@@ -17,8 +15,8 @@ pub(super) fn or_unset<'a>(field: &Field<'a>) -> Text<'a> {
 }
 
 /// The first of those keys that says something, in the order of the keys.
-pub(super) fn first<'a>(record: &'a Record, keys: &[&'static str]) -> Option<Field<'a>> {
-    keys.iter().find_map(|key| record.get(key))
+pub(super) fn first<'a>(record: &'a Record, keys: &[Key]) -> Option<Field<'a>> {
+    keys.iter().find_map(|key| record.get(*key))
 }
 
 /// The first record of a kind.

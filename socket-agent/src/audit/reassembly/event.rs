@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::audit::records::{Id, Kind, Record};
+use crate::audit::records::{self, Id, Kind, Record};
 
 /// The records of an event.
 #[derive(Clone, Debug)]
@@ -59,8 +59,9 @@ impl Key {
 // === impl Pending ===
 
 impl Pending {
-    pub(super) fn new(key: Key, since: Duration) -> Self {
-        Self { key, since, records: Vec::with_capacity(8) }
+    /// `records` is empty: memory to use.
+    pub(super) fn new(key: Key, since: Duration, records: Vec<Record>) -> Self {
+        Self { key, since, records }
     }
 
     pub(super) fn add(&mut self, record: Record) -> Progress {
@@ -89,7 +90,9 @@ impl Pending {
             || self.records.iter().any(|r| matches!(r.kind(), Kind::SYSCALL | Kind::URINGOP));
         let contexts_follow = || {
             record.kind().is_user()
-                && record.fields().any(|field| field.key == b"subj" && field.value == b"?")
+                && record
+                    .fields()
+                    .any(|field| field.id == records::Key::SUBJ && field.value == b"?")
         };
         match record.kind() {
             Kind::PROCTITLE => has_syscall(),

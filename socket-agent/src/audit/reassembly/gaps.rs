@@ -3,10 +3,9 @@
 //! The kernel numbers events one by one, so a number that never comes is an event that was lost.
 //! Events come out of order, so a gap counts only after it has stayed open for a while.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
+
+use rustc_hash::FxHashMap;
 
 use super::{counters::Counters, event::Key};
 use crate::audit::records::Stamp;
@@ -24,7 +23,7 @@ const NODES_MAX: usize = 256;
 /// Gaps of each host.
 #[derive(Debug, Default)]
 pub(super) struct GapTable {
-    nodes: HashMap<u64, Gaps>,
+    nodes: FxHashMap<u64, Gaps>,
 }
 
 #[derive(Debug)]

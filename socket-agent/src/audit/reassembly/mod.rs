@@ -9,6 +9,7 @@ mod event;
 mod gaps;
 mod options;
 mod recent;
+mod spare;
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use options::Options;
 use event::{Key, Pending, Progress};
 use gaps::GapTable;
 use recent::{Recent, Seen};
+use spare::Spare;
 
 use super::records::{Kind, Record};
 
@@ -34,6 +36,7 @@ pub struct Reassembler {
     recent: Recent,
     gaps: GapTable,
     counters: Counters,
+    spare: Spare,
 }
 
 impl Reassembler {
@@ -45,7 +48,23 @@ impl Reassembler {
             recent: Recent::default(),
             gaps: GapTable::default(),
             counters: Counters::default(),
+            spare: Spare::default(),
         }
+    }
+
+    /// A record to be read anew, in memory that was used before.
+    pub fn blank(&mut self) -> Record {
+        self.spare.record()
+    }
+
+    /// Takes back an event, or a record, that is done with: its memory will be used again.
+    pub fn recycle(&mut self, event: Event) {
+        self.spare.keep(event);
+    }
+
+    /// As [`recycle`](Self::recycle), for a [`blank`](Self::blank) that did not become a record.
+    pub fn recycle_record(&mut self, record: Record) {
+        self.spare.keep_record(record);
     }
 
     /// Takes a record that arrived at `now`, the time since any fixed moment, and gives out the
@@ -140,7 +159,8 @@ impl Reassembler {
             // Nothing but an end: its event was lost or excluded, but its number was not.
             return false;
         }
-        self.pending.push_back(Pending::new(key, now));
+        let records = self.spare.list();
+        self.pending.push_back(Pending::new(key, now, records));
         true
     }
 

@@ -1,6 +1,8 @@
 //! Events that have left.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
 
 use super::event::Key;
 
@@ -18,7 +20,7 @@ pub(super) enum Seen {
 
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    seen: HashMap<Key, Seen>,
+    seen: FxHashMap<Key, Seen>,
     order: VecDeque<Key>,
 }
 

@@ -6,61 +6,64 @@
 //!
 //! Source: `audit_log_n_untrustedstring` in kernel/audit.c; `audit_encode_value` in libaudit.
 
-use super::Kind;
+use super::{Key, Kind};
 
-/// Fields with strings from outside, in any record but those of system calls, in order.
-const KEYS: [&str; 29] = [
-    "acct",
-    "cgroup",
-    "cmd",
-    "comm",
-    "cwd",
-    "data",
-    "device",
-    "dir",
-    "exe",
-    "file",
-    "grp",
-    "invalid_context",
-    "key",
-    "name",
-    "new-disk",
-    "new-fs",
-    "ocomm",
-    "old-disk",
-    "old-fs",
-    "path",
-    "peer_profile",
-    "proctitle",
-    "profile",
-    "root_dir",
-    "srcname",
-    "sw",
-    "vm",
-    "watch",
-    "xattr",
-];
+/// What a digit stands for; 16 for all but capital digits.
+static DIGITS: [u8; 256] = digits();
+
+const fn digits() -> [u8; 256] {
+    let mut table = [16; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789ABCDEF"[value as usize] as usize] = value;
+        value += 1;
+    }
+    table
+}
 
 /// Whether a field of that record holds a string from outside.
-pub(super) fn is_encoded(kind: Kind, key: &[u8]) -> bool {
+#[inline]
+pub(super) fn is_encoded(kind: Kind, key: Key, name: &[u8]) -> bool {
     if kind == Kind::EXECVE {
-        return key.first() == Some(&b'a')
-            && key.get(1).is_some_and(u8::is_ascii_digit)
-            && !key.ends_with(b"_len");
+        return name.first() == Some(&b'a')
+            && name.get(1).is_some_and(u8::is_ascii_digit)
+            && !name.ends_with(b"_len");
     }
-    KEYS.binary_search_by(|known| known.as_bytes().cmp(key)).is_ok()
+    key.is_encoded()
+}
+
+/// Appends what a value in capital digits stands for. `false`, and nothing is appended, if it does
+/// not have that form.
+#[inline]
+pub(super) fn decode(value: &[u8], out: &mut Vec<u8>) -> bool {
+    if value.is_empty() || !value.len().is_multiple_of(2) {
+        return false;
+    }
+    let start = out.len();
+    let (mut pairs, mut strange) = (value.chunks_exact(2), 0);
+    out.extend(pairs.by_ref().map(|pair| {
+        let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
+        strange |= high | low;
+        high << 4 | low
+    }));
+    if strange >= 16 {
+        out.truncate(start);
+    }
+    strange < 16
 }
 
 /// Whether a value has the form of an encoded string.
-pub(super) fn is_hex(value: &[u8]) -> bool {
-    !value.is_empty()
-        && value.len().is_multiple_of(2)
-        && value.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
+#[cfg(test)]
+fn is_hex(value: &[u8]) -> bool {
+    decode(value, &mut Vec::new())
 }
 
-/// Appends the bytes that digits stand for; stops at what is not a pair of digits.
-pub(super) fn decode_into(digits: &[u8], out: &mut Vec<u8>) {
-    let digit = |byte: u8| (byte as char).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+/// Appends the bytes that digits, small or capital, stand for; stops at what is not a pair of them.
+pub(super) fn decode_any_case(digits: &[u8], out: &mut Vec<u8>) {
+    let digit = |byte: u8| match DIGITS[usize::from(byte.to_ascii_uppercase())] {
+        16 => None,
+        digit => Some(digit),
+    };
     out.extend(
         digits.chunks_exact(2).map_while(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)),
     );
@@ -71,20 +74,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_is_in_order() {
-        assert!(KEYS.is_sorted());
-        assert!(is_encoded(Kind::PATH, b"name"));
-        assert!(!is_encoded(Kind::PATH, b"inode"));
-        assert!(is_encoded(Kind::EXECVE, b"a0") && is_encoded(Kind::EXECVE, b"a12[3]"));
-        assert!(!is_encoded(Kind::EXECVE, b"a1_len") && !is_encoded(Kind::EXECVE, b"argc"));
-        assert!(!is_encoded(Kind::SYSCALL, b"a0"));
+    fn fields_with_strings_from_outside() {
+        let is = |kind, name: &[u8]| is_encoded(kind, Key::of(name), name);
+        assert!(is(Kind::PATH, b"name"));
+        assert!(!is(Kind::PATH, b"inode"));
+        assert!(is(Kind::EXECVE, b"a0") && is(Kind::EXECVE, b"a12[3]"));
+        assert!(!is(Kind::EXECVE, b"a1_len") && !is(Kind::EXECVE, b"argc"));
+        assert!(!is(Kind::SYSCALL, b"a0"));
     }
 
     #[test]
     fn digits_are_capitals_in_pairs() {
         assert!(is_hex(b"2F62") && !is_hex(b"2f62") && !is_hex(b"2F6") && !is_hex(b""));
-        let mut out = Vec::new();
-        decode_into(b"2F62696E", &mut out);
-        assert_eq!(out, b"/bin");
+        let mut out = b"x".to_vec();
+        assert!(decode(b"2F62696E", &mut out) && !decode(b"2F6G", &mut out));
+        assert_eq!(out, b"x/bin");
+        decode_any_case(b"2f62zz61", &mut out);
+        assert_eq!(out, b"x/bin/b");
     }
 }

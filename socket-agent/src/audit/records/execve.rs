@@ -1,8 +1,6 @@
 //! Arguments of a program, from EXECVE records.
 
-use std::borrow::Cow;
-
-use super::{Kind, Record};
+use super::{Kind, Record, Text};
 
 /// The arguments of the program that an event starts, in order.
 ///
@@ -10,8 +8,10 @@ use super::{Kind, Record};
 /// `a1_len=9000 a1[0]=... a1[1]=...`. An argument that is missing in between is empty here.
 ///
 /// Source: `audit_log_execve_info` in kernel/auditsc.c.
-pub fn arguments(records: &[Record]) -> Vec<Cow<'_, [u8]>> {
-    let mut arguments: Vec<Cow<'_, [u8]>> = Vec::new();
+pub fn arguments(records: &[Record]) -> Vec<Text<'_>> {
+    let mut arguments: Vec<Text<'_>> = Vec::new();
+    // The bytes of an argument in pieces, and which it is: a character may be cut in two.
+    let mut pieces: Option<(usize, Vec<u8>)> = None;
     for record in records.iter().filter(|record| record.kind() == Kind::EXECVE) {
         for field in record.fields() {
             let Some((index, is_piece)) = index(field.key) else { continue };
@@ -19,18 +19,33 @@ pub fn arguments(records: &[Record]) -> Vec<Cow<'_, [u8]>> {
             if index > arguments.len() + GAP_MAX {
                 continue;
             }
-            while arguments.len() <= index {
-                arguments.push(Cow::Borrowed(b""));
+            if arguments.len() <= index {
+                arguments.resize(index + 1, Text::default());
             }
-            let argument = &mut arguments[index];
-            if is_piece && !argument.is_empty() {
-                argument.to_mut().extend_from_slice(field.value);
-            } else {
-                *argument = Cow::Borrowed(field.value);
+            if !is_piece {
+                arguments[index] = field.text();
+                continue;
+            }
+            match &mut pieces {
+                Some((of, bytes)) if *of == index => bytes.extend_from_slice(field.value),
+                _ => {
+                    join(pieces.take(), &mut arguments);
+                    pieces = Some((index, field.value.to_vec()));
+                }
             }
         }
     }
+    join(pieces, &mut arguments);
     arguments
+}
+
+/// Puts an argument in pieces at its place.
+fn join(pieces: Option<(usize, Vec<u8>)>, arguments: &mut [Text<'_>]) {
+    if let Some((index, bytes)) = pieces
+        && let Some(argument) = arguments.get_mut(index)
+    {
+        *argument = Text::lossy(&bytes).into_owned().into();
+    }
 }
 
 /// Arguments that may be missing between two that came.
@@ -63,7 +78,7 @@ mod tests {
             })
             .collect();
         let arguments = arguments(&records);
-        arguments.iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect()
+        arguments.into_iter().map(Text::into_owned).collect()
     }
 
     #[test]

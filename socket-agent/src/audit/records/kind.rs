@@ -1,6 +1,8 @@
 //! Types of records.
 
-use std::{collections::HashMap, fmt, sync::LazyLock};
+use std::{fmt, sync::LazyLock};
+
+use rustc_hash::FxHashMap;
 
 use crate::audit::table::{number, rows};
 
@@ -10,13 +12,13 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| Table::parse(include_str!("kind
 /// The type of a record: a number from 1000 to 2999.
 ///
 /// Source: include/uapi/linux/audit.h, and libaudit.h for those that only user space sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Kind(pub u16);
 
 #[derive(Default)]
 struct Table {
-    by_number: HashMap<u16, (&'static str, &'static str, &'static str)>,
-    by_name: HashMap<&'static str, u16>,
+    by_number: FxHashMap<u16, (&'static str, &'static str, &'static str)>,
+    by_name: FxHashMap<&'static str, u16>,
 }
 
 // === impl Kind ===

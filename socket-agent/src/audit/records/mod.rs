@@ -8,11 +8,14 @@ mod contexts;
 mod encoded;
 mod execve;
 mod field;
+mod key;
 mod kind;
 mod parse;
 mod record;
+mod scan;
 mod sockaddr;
 mod stamp;
+mod text;
 
 #[cfg(test)]
 mod parse_tests;
@@ -22,8 +25,12 @@ mod random_tests;
 pub use contexts::SecurityContext;
 pub use execve::arguments;
 pub use field::{Field, Fields};
+pub use key::Key;
 pub use kind::Kind;
 pub use parse::{ParseError, parse_kernel, parse_line};
 pub use record::Record;
+pub(crate) use record::hexadecimal;
 pub use sockaddr::SocketAddress;
+pub(crate) use stamp::decimal;
 pub use stamp::{Id, Stamp};
+pub use text::Text;

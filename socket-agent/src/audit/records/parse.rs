@@ -3,8 +3,10 @@
 use thiserror::Error;
 
 use super::{
-    Id, Kind, Record, encoded,
-    field::{Form, Slot, Span},
+    Id, Key, Kind, Record, encoded,
+    field::{Buffer, Form, Slot, Span},
+    key::pack,
+    scan,
 };
 
 /// The longest line that is read. The kernel's records have up to 8,970 bytes; auditd adds names.
@@ -32,7 +34,8 @@ pub enum ParseError {
 /// # Errors
 /// The text has no time and sequence number, or is too long.
 pub fn parse_kernel(kind: Kind, text: &[u8]) -> Result<Record, ParseError> {
-    parse(kind, Vec::from(trimmed(text)), Span::default(), 0)
+    let mut record = Record::default();
+    record.read_kernel(kind, text).map(|()| record)
 }
 
 /// Parses a line of auditd's log: `type=NAME msg=audit(TIME:SEQUENCE): key=value ...`, with
@@ -41,72 +44,96 @@ pub fn parse_kernel(kind: Kind, text: &[u8]) -> Result<Record, ParseError> {
 /// # Errors
 /// The line has no known type, no time and sequence number, or is too long.
 pub fn parse_line(line: &[u8]) -> Result<Record, ParseError> {
-    let line = trimmed(line);
-    let mut at = 0;
-    let mut node = Span::default();
-    let mut kind = None;
-    // At most two words come before msg=.
-    for _ in 0..2 {
-        let end = line[at..].iter().position(|byte| *byte == b' ').map(|length| at + length);
-        let Some(end) = end else { break };
-        let word = &line[at..end];
-        if let Some(name) = word.strip_prefix(b"node=") {
-            node = Span::new(end - name.len(), end);
-        } else if let Some(name) = word.strip_prefix(b"type=") {
-            let unknown = || ParseError::UnknownType(String::from_utf8_lossy(name).into_owned());
-            let known = std::str::from_utf8(name).ok().and_then(Kind::of_name);
-            kind = Some(known.ok_or_else(unknown)?);
-        } else {
-            break;
+    let mut record = Record::default();
+    record.read_line(line).map(|()| record)
+}
+
+impl Record {
+    /// Becomes the record that [`parse_kernel`] gives, in the memory that it has.
+    ///
+    /// # Errors
+    /// As there; the record is then to be read anew.
+    pub fn read_kernel(&mut self, kind: Kind, text: &[u8]) -> Result<(), ParseError> {
+        self.read(kind, trimmed(text), Span::default(), 0)
+    }
+
+    /// Becomes the record that [`parse_line`] gives, in the memory that it has.
+    ///
+    /// # Errors
+    /// As there; the record is then to be read anew.
+    pub fn read_line(&mut self, line: &[u8]) -> Result<(), ParseError> {
+        let line = trimmed(line);
+        let mut at = 0;
+        let mut node = Span::default();
+        let mut kind = None;
+        // At most two words come before msg=.
+        for _ in 0..2 {
+            let end = scan::find(line, at, b' ');
+            if end == line.len() {
+                break;
+            }
+            let word = &line[at..end];
+            if let Some(name) = word.strip_prefix(b"node=") {
+                node = Span::new(end - name.len(), end);
+            } else if let Some(name) = word.strip_prefix(b"type=") {
+                let unknown =
+                    || ParseError::UnknownType(String::from_utf8_lossy(name).into_owned());
+                let known = std::str::from_utf8(name).ok().and_then(Kind::of_name);
+                kind = Some(known.ok_or_else(unknown)?);
+            } else {
+                break;
+            }
+            at = end + 1;
         }
-        at = end + 1;
+        let kind = kind.ok_or_else(|| ParseError::UnknownType(String::new()))?;
+        if line[at..].starts_with(b"msg=") {
+            at += b"msg=".len();
+        }
+        self.read(kind, line, node, at)
     }
-    let kind = kind.ok_or_else(|| ParseError::UnknownType(String::new()))?;
-    if line[at..].starts_with(b"msg=") {
-        at += b"msg=".len();
+
+    fn read(&mut self, kind: Kind, text: &[u8], node: Span, at: usize) -> Result<(), ParseError> {
+        let length = text.len();
+        if length > LINE_MAX {
+            return Err(ParseError::TooLong(length));
+        }
+        let body = text.get(at..).and_then(|text| text.strip_prefix(b"audit("));
+        let body = body.ok_or(ParseError::NoId)?;
+        let (id, close) = Id::parse_closed(body).ok_or(ParseError::NoId)?;
+        let start = length - body.len() + close + 1;
+        // A colon follows, except in what old versions of auditd wrote of themselves.
+        let start = start + usize::from(text.get(start) == Some(&b':'));
+        let text_end = memchr::memchr(ADDED, &text[start..]).map_or(length, |at| start + at);
+
+        (self.kind, self.id, self.node, self.raw) = (kind, id, node, Span::new(at, length));
+        let mut buffer = self.buffer.take();
+        buffer.clear();
+        buffer.extend_from_slice(text);
+        self.slots.clear();
+        let Self { slots, .. } = self;
+        let mut parser =
+            Parser { kind, text, buffer, slots, nested: false, avc: false, prefix: None };
+        parser.fields(start, text_end);
+        self.enriched = parser.slots.len();
+        if text_end < length {
+            parser.fields(text_end + 1, length);
+        }
+        self.buffer = Buffer::new(parser.buffer);
+        Ok(())
     }
-    parse(kind, line.to_vec(), node, at)
 }
 
 fn trimmed(line: &[u8]) -> &[u8] {
-    line.trim_ascii_end().strip_suffix(b"\0").unwrap_or(line.trim_ascii_end())
+    let line = line.trim_ascii_end();
+    line.strip_suffix(b"\0").unwrap_or(line)
 }
 
-fn parse(kind: Kind, buffer: Vec<u8>, node: Span, at: usize) -> Result<Record, ParseError> {
-    let length = buffer.len();
-    if length > LINE_MAX {
-        return Err(ParseError::TooLong(length));
-    }
-    let body = buffer.get(at..).and_then(|text| text.strip_prefix(b"audit("));
-    let body = body.ok_or(ParseError::NoId)?;
-    let close = body.iter().position(|byte| *byte == b')').ok_or(ParseError::NoId)?;
-    let id = Id::parse(&body[..close]).ok_or(ParseError::NoId)?;
-    let start = length - body.len() + close + 1;
-    // A colon follows, except in what old versions of auditd wrote of themselves.
-    let start = start + usize::from(buffer.get(start) == Some(&b':'));
-    let text_end =
-        buffer[start..].iter().position(|byte| *byte == ADDED).map_or(length, |at| start + at);
-
-    let record = Record {
-        kind,
-        id,
-        node,
-        buffer,
-        raw: Span::new(at, length),
-        slots: Vec::with_capacity(if kind == Kind::SYSCALL { 32 } else { 16 }),
-        enriched: 0,
-    };
-    let mut parser = Parser { record, nested: false, avc: false, prefix: None };
-    parser.fields(start, text_end);
-    parser.record.enriched = parser.record.slots.len();
-    if text_end < length {
-        parser.fields(text_end + 1, length);
-    }
-    Ok(parser.record)
-}
-
-struct Parser {
-    record: Record,
+struct Parser<'t, 'r> {
+    kind: Kind,
+    /// The text, which is also the beginning of the buffer.
+    text: &'t [u8],
+    buffer: Vec<u8>,
+    slots: &'r mut Vec<Slot>,
     /// Within `msg='...'`.
     nested: bool,
     /// Behind `avc:`, before the permissions.
@@ -115,137 +142,132 @@ struct Parser {
     prefix: Option<&'static [u8]>,
 }
 
-impl Parser {
-    fn at(&self, at: usize) -> u8 {
-        self.record.buffer.get(at).copied().unwrap_or(b' ')
-    }
-
-    /// The first place from `at` on with a byte that is one of those, or `end`.
-    fn find(&self, at: usize, end: usize, stop: impl Fn(u8) -> bool) -> usize {
-        let rest = self.record.buffer.get(at..end).unwrap_or_default();
-        rest.iter().position(|byte| stop(*byte)).map_or(end, |offset| at + offset)
-    }
-
+impl Parser<'_, '_> {
     fn fields(&mut self, start: usize, end: usize) {
+        // From here on nothing is read behind the end.
+        let text = self.text.get(..end).unwrap_or_default();
         let mut at = start;
-        while at < end {
-            at = self.find(at, end, |byte| !matches!(byte, b' ' | b',' | b'('));
-            let word = at;
-            at = self.find(word, end, |byte| matches!(byte, b' ' | b'='));
-            if at < end && self.at(at) == b'=' && at > word {
-                at = self.value(Span::new(word, at), at + 1, end);
-            } else {
-                // Also a lone equals sign.
-                at = at.max(word + 1).min(end);
-                at = self.bare_word(word, at, end);
+        while let Some(byte) = text.get(at) {
+            if matches!(byte, b' ' | b',' | b'(') {
+                at += 1;
+                continue;
             }
+            let (stop, packed) = name(text, at);
+            at = match text.get(at..stop) {
+                Some(word) if !word.is_empty() && text.get(stop) == Some(&b'=') => {
+                    let id = Key::of_packed(packed, word);
+                    self.value(text, id, Span::new(at, stop), stop + 1)
+                }
+                // Also a lone equals sign.
+                _ => self.bare_word(text, at, stop.max(at + 1)),
+            };
         }
     }
 
     /// Reads the value that begins at `at` and returns where it ends.
-    fn value(&mut self, key: Span, mut at: usize, end: usize) -> usize {
+    #[inline]
+    fn value(&mut self, text: &[u8], id: Key, key: Span, mut at: usize) -> usize {
         // Some versions of AppArmor write subj==.
-        if self.at(at) == b'=' && at < end {
+        if text.get(at) == Some(&b'=') {
             at += 1;
         }
-        let (from, to, next, form) = match self.at(at) {
-            b'"' if at < end => {
-                let close = self.find(at + 1, end, |byte| byte == b'"');
-                (at + 1, close, (close + 1).min(end), Form::Quoted)
+        match text.get(at) {
+            Some(b'"') => {
+                let close = scan::find(text, at + 1, b'"');
+                self.push(id, key, Span::new(at + 1, close), Form::Quoted);
+                (close + 1).min(text.len())
             }
-            b'\'' if at < end => return self.apostrophes(key, at + 1, end),
-            b'{' if at < end => {
-                let close = (self.find(at, end, |byte| byte == b'}') + 1).min(end);
-                (at, close, close, Form::Plain)
+            Some(b'\'') => self.apostrophes(text, id, key, at + 1),
+            Some(b'{') => {
+                let close = (scan::find(text, at, b'}') + 1).min(text.len());
+                self.push(id, key, Span::new(at, close), Form::Plain);
+                close
             }
             _ => {
-                let space = self.find(at, end, |byte| byte == b' ');
-                let space = self.with_mode(key, space, end);
-                (at, self.without_punctuation(at, space), space, Form::Plain)
+                let mut space = scan::find(text, at, b' ');
+                if matches!(id, Key::SUBJ | Key::OBJ | Key::LABEL) {
+                    space = with_mode(text, space);
+                }
+                let value = text.get(at..space).unwrap_or_default();
+                let value = match value.last() {
+                    Some(b',' | b')') => without_punctuation(value),
+                    _ => value,
+                };
+                self.push(id, key, Span::new(at, at + value.len()), Form::Plain);
+                space
             }
-        };
-        self.push(key, Span::new(from, to), form);
-        next
+        }
     }
 
     /// `msg='...'` holds fields, and may hold apostrophes; anything else is a string.
-    fn apostrophes(&mut self, key: Span, at: usize, end: usize) -> usize {
-        let text = self.record.buffer.get(at..end).unwrap_or_default();
-        if key.of(&self.record.buffer) == b"msg" && !self.nested {
-            let close = text.iter().rposition(|byte| *byte == b'\'').map_or(end, |o| at + o);
+    fn apostrophes(&mut self, text: &[u8], id: Key, key: Span, at: usize) -> usize {
+        if id == Key::MSG && !self.nested {
+            let inner = text.get(at..).unwrap_or_default();
+            let close = memchr::memrchr(b'\'', inner).map_or(text.len(), |place| at + place);
             self.nested = true;
             self.fields(at, close);
             self.nested = false;
-            return (close + 1).min(end);
+            return (close + 1).min(text.len());
         }
-        let close = self.find(at, end, |byte| byte == b'\'');
-        self.push(key, Span::new(at, close), Form::Quoted);
-        (close + 1).min(end)
+        let close = scan::find(text, at, b'\'');
+        self.push(id, key, Span::new(at, close), Form::Quoted);
+        (close + 1).min(text.len())
     }
 
-    /// AppArmor's labels have their mode behind a space: `subj=/usr/sbin/cupsd (enforce)`.
-    fn with_mode(&self, key: Span, space: usize, end: usize) -> usize {
-        let is_label = matches!(key.of(&self.record.buffer), b"subj" | b"obj" | b"label");
-        let rest = self.record.buffer.get(space..end).unwrap_or_default();
-        if !is_label || !rest.starts_with(b" (") {
-            return space;
+    #[inline]
+    fn push(&mut self, id: Key, key: Span, value: Span, form: Form) {
+        let mut slot = Slot { id, form, absent: false, key, value };
+        slot.absent = match self.text.get(value.range()) {
+            Some(b"" | b"?") => true,
+            Some(text) => form == Form::Plain && text == b"(null)",
+            // Made of several parts, behind the text.
+            None => false,
+        };
+        if self.prefix.is_some() {
+            self.lengthen_name(&mut slot);
         }
-        (self.find(space, end, |byte| byte == b')') + 1).min(end)
+        if form == Form::Plain && encoded::is_encoded(self.kind, slot.id, key.of(self.text)) {
+            self.decode(&mut slot);
+        }
+        self.slots.push(slot);
     }
 
-    /// Programs of old wrote `(hostname=?, addr=?, terminal=cron res=success)`.
-    fn without_punctuation(&self, start: usize, end: usize) -> usize {
-        let mut text = self.record.buffer.get(start..end).unwrap_or_default();
-        if let Some(rest) = text.strip_suffix(b",") {
-            text = rest;
-        }
-        if let Some(rest) = text.strip_suffix(b")").filter(|rest| !rest.contains(&b'(')) {
-            text = rest;
-        }
-        start + text.len()
+    /// `old auid=1` becomes `old_auid=1`.
+    #[cold]
+    fn lengthen_name(&mut self, slot: &mut Slot) {
+        let name = [self.prefix.take().unwrap_or_default(), slot.key.of(self.text)].concat();
+        (slot.id, slot.key) = (Key::of(&name), append(&mut self.buffer, &name));
     }
 
-    fn push(&mut self, key: Span, value: Span, form: Form) {
-        let Record { kind, buffer, slots, .. } = &mut self.record;
-        let mut slot = Slot { key, value, form };
-        if let Some(prefix) = self.prefix.take() {
-            let name = [prefix, key.of(buffer)].concat();
-            slot.key = append(buffer, &name);
+    /// Appends what an encoded value stands for to the buffer.
+    fn decode(&mut self, slot: &mut Slot) {
+        let start = self.buffer.len();
+        if !encoded::decode(slot.value.of(self.text), &mut self.buffer) {
+            return;
         }
-        if form == Form::Plain
-            // Cheaper than looking the key up, and seldom so.
-            && encoded::is_hex(value.of(buffer))
-            && encoded::is_encoded(*kind, key.of(buffer))
-        {
-            let start = buffer.len();
-            let digits = value.start as usize..value.end as usize;
-            let mut decoded = Vec::with_capacity(digits.len() / 2);
-            encoded::decode_into(buffer.get(digits).unwrap_or_default(), &mut decoded);
-            if *kind == Kind::PROCTITLE {
-                spaces_for_zeros(&mut decoded);
-            }
-            buffer.extend_from_slice(&decoded);
-            slot.value = Span::new(start, buffer.len());
-            slot.form = Form::Decoded;
+        if self.kind == Kind::PROCTITLE {
+            spaces_for_zeros(&mut self.buffer, start);
         }
-        slots.push(slot);
+        slot.value = Span::new(start, self.buffer.len());
+        slot.form = Form::Decoded;
+        slot.absent = self.buffer.len() == start;
     }
 
     /// A word that is no field; returns where to go on.
-    fn bare_word(&mut self, start: usize, word_end: usize, end: usize) -> usize {
-        let word = self.record.buffer.get(start..word_end).unwrap_or_default();
+    fn bare_word(&mut self, text: &[u8], start: usize, word_end: usize) -> usize {
+        let word = text.get(start..word_end).unwrap_or_default();
         match word {
             b"avc:" => self.avc = true,
             b"denied" | b"granted" if self.avc => {
-                let key = append(&mut self.record.buffer, b"seresult");
-                self.push(key, Span::new(start, word_end), Form::Plain);
+                let key = append(&mut self.buffer, b"seresult");
+                self.push(Key::SERESULT, key, Span::new(start, word_end), Form::Plain);
             }
             b"{" if self.avc => {
                 self.avc = false;
-                return self.permissions(word_end, end);
+                return self.permissions(text, word_end);
             }
-            b"old" if self.record.kind == Kind::LOGIN => self.prefix = Some(b"old_"),
-            b"new" if self.record.kind == Kind::LOGIN => self.prefix = Some(b"new_"),
+            b"old" if self.kind == Kind::LOGIN => self.prefix = Some(b"old_"),
+            b"new" if self.kind == Kind::LOGIN => self.prefix = Some(b"new_"),
             b":" => {}
             _ => self.lengthen_operation(start, word_end),
         }
@@ -253,29 +275,66 @@ impl Parser {
     }
 
     /// `{ read write } for`: what was asked for, with commas between.
-    fn permissions(&mut self, start: usize, end: usize) -> usize {
-        let close = self.find(start, end, |byte| byte == b'}');
-        let words = self.record.buffer.get(start..close).unwrap_or_default();
+    fn permissions(&mut self, text: &[u8], start: usize) -> usize {
+        let close = scan::find(text, start, b'}');
+        let words = text.get(start..close).unwrap_or_default();
         let words: Vec<_> =
             words.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect();
         let joined = words.join(&b","[..]);
-        let key = append(&mut self.record.buffer, b"seperms");
-        let value = append(&mut self.record.buffer, &joined);
-        self.push(key, value, Form::Plain);
-        (close + 1).min(end)
+        let key = append(&mut self.buffer, b"seperms");
+        let value = append(&mut self.buffer, &joined);
+        self.push(Key::SEPERMS, key, value, Form::Plain);
+        (close + 1).min(text.len())
     }
 
     /// `op=adding group to /etc/group id=1001`: the words up to the next field belong to `op`.
     fn lengthen_operation(&mut self, start: usize, end: usize) {
-        let Record { buffer, slots, .. } = &mut self.record;
-        let Some(last) = slots.last_mut() else { return };
-        if last.form == Form::Plain
-            && last.key.of(buffer) == b"op"
-            && last.value.end as usize + 1 == start
-        {
+        let Some(last) = self.slots.last_mut() else { return };
+        if last.form == Form::Plain && last.id == Key::OP && last.value.end as usize + 1 == start {
             last.value = Span::new(last.value.start as usize, end);
         }
     }
+}
+
+/// Where the name that begins at `at` ends, and its first eight bytes packed.
+#[inline]
+fn name(text: &[u8], at: usize) -> (usize, u64) {
+    let rest = text.get(at..).unwrap_or_default();
+    let find = |from: usize| {
+        let rest = rest.get(from..).unwrap_or_default();
+        let place = rest.iter().position(|byte| matches!(byte, b' ' | b'='));
+        from + place.unwrap_or(rest.len())
+    };
+    let Some(chunk) = rest.first_chunk::<8>() else {
+        let length = find(0);
+        return (at + length, pack(&rest[..length]));
+    };
+    let word = u64::from_le_bytes(*chunk);
+    let marks = scan::marks(word, b'=') | scan::marks(word, b' ');
+    if marks == 0 {
+        return (at + find(8), word);
+    }
+    let bits = marks.trailing_zeros() & !7;
+    (at + bits as usize / 8, word & ((1 << bits) - 1))
+}
+
+/// AppArmor's labels have their mode behind a space: `subj=/usr/sbin/cupsd (enforce)`.
+fn with_mode(text: &[u8], space: usize) -> usize {
+    if !text.get(space..).unwrap_or_default().starts_with(b" (") {
+        return space;
+    }
+    (scan::find(text, space, b')') + 1).min(text.len())
+}
+
+/// Programs of old wrote `(hostname=?, addr=?, terminal=cron res=success)`.
+fn without_punctuation(mut text: &[u8]) -> &[u8] {
+    if let Some(rest) = text.strip_suffix(b",") {
+        text = rest;
+    }
+    if let Some(rest) = text.strip_suffix(b")").filter(|rest| !rest.contains(&b'(')) {
+        text = rest;
+    }
+    text
 }
 
 fn append(buffer: &mut Vec<u8>, text: &[u8]) -> Span {
@@ -284,12 +343,12 @@ fn append(buffer: &mut Vec<u8>, text: &[u8]) -> Span {
     Span::new(start, buffer.len())
 }
 
-/// Arguments in a process title have zeros between and at the end.
-fn spaces_for_zeros(title: &mut Vec<u8>) {
-    while title.last() == Some(&0) {
-        title.pop();
+/// Arguments in a process title, from `start` on, have zeros between and at the end.
+fn spaces_for_zeros(buffer: &mut Vec<u8>, start: usize) {
+    while buffer.len() > start && buffer.last() == Some(&0) {
+        buffer.pop();
     }
-    for byte in title {
+    for byte in buffer.get_mut(start..).unwrap_or_default() {
         if *byte == 0 {
             *byte = b' ';
         }

@@ -31,9 +31,9 @@ fn a_system_call_from_the_kernel() {
             "exe=/tmp/a b c"
         ]
     );
-    assert_eq!((record.number("syscall"), record.hex("a0")), (Some(59), Some(0x7f)));
-    assert_eq!(record.get("key"), None);
-    assert!(record.get("exe").unwrap().is_string() && !record.get("a0").unwrap().is_string());
+    assert_eq!((record.number(Key::SYSCALL), record.hex(Key::A0)), (Some(59), Some(0x7f)));
+    assert_eq!(record.get(Key::KEY), None);
+    assert!(record.get(Key::EXE).unwrap().is_string() && !record.get(Key::A0).unwrap().is_string());
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn exercise(record: &Record) {
     for field in record.fields().chain(record.added()) {
         let _ = (field.name(), field.text(), field.is_absent(), field.is_string());
     }
-    let _ = (record.raw(), record.node(), record.socket_address(), record.hex("a0"));
+    let _ = (record.raw(), record.node(), record.socket_address(), record.hex(Key::A0));
     let _ = arguments(std::slice::from_ref(record)).len();
 }
 

@@ -3,18 +3,18 @@
 use std::borrow::Cow;
 
 use super::{
-    Field, Fields, Id, Kind, SocketAddress,
-    field::{Slot, Span},
+    Field, Fields, Id, Key, Kind, SocketAddress, Text,
+    field::{Buffer, Slot, Span},
 };
 
-/// One record.
-#[derive(Clone, Debug)]
+/// One record. Its memory can be used again for another: see [`Record::read_line`].
+#[derive(Clone, Debug, Default)]
 pub struct Record {
     pub(super) kind: Kind,
     pub(super) id: Id,
     pub(super) node: Span,
     /// The text, and behind it what was decoded.
-    pub(super) buffer: Vec<u8>,
+    pub(super) buffer: Buffer,
     /// From `audit(` to the end of the line.
     pub(super) raw: Span,
     pub(super) slots: Vec<Slot>,
@@ -35,16 +35,21 @@ impl Record {
 
     /// The host it is from, if its line names one: in logs that auditd has gathered.
     pub fn node(&self) -> Option<&[u8]> {
-        (self.node != Span::default()).then(|| self.node.of(&self.buffer))
+        (self.node != Span::default()).then(|| self.node.of(self.buffer.bytes()))
     }
 
     /// The text from `audit(` on, as it came.
     pub fn raw(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.raw.of(&self.buffer))
+        String::from_utf8_lossy(self.raw.of(self.buffer.bytes()))
+    }
+
+    /// Bytes of memory that its text takes.
+    pub(crate) fn capacity(&self) -> usize {
+        self.buffer.capacity()
     }
 
     pub(crate) fn raw_bytes(&self) -> &[u8] {
-        self.raw.of(&self.buffer)
+        self.raw.of(self.buffer.bytes())
     }
 
     /// All fields, without those of auditd's own making.
@@ -60,33 +65,72 @@ impl Record {
     }
 
     /// The first field of that name, if it says something.
-    pub fn get(&self, key: &str) -> Option<Field<'_>> {
-        self.fields().find(|field| field.key == key.as_bytes() && !field.is_absent())
+    #[inline]
+    pub fn get(&self, key: Key) -> Option<Field<'_>> {
+        let slots = self.slots.get(..self.enriched).unwrap_or_default();
+        first(slots, key, &self.buffer)
+    }
+
+    /// The first field of that name that auditd has added, if it says something.
+    #[inline]
+    pub fn get_added(&self, key: Key) -> Option<Field<'_>> {
+        first(self.slots.get(self.enriched..).unwrap_or_default(), key, &self.buffer)
+    }
+
+    /// The first field of any name, if it says something.
+    pub fn find(&self, name: &str) -> Option<Field<'_>> {
+        match Key::of(name.as_bytes()) {
+            Key::OTHER => {
+                self.fields().find(|field| field.key == name.as_bytes() && !field.is_absent())
+            }
+            key => self.get(key),
+        }
     }
 
     /// A value as bytes.
-    pub fn value(&self, key: &str) -> Option<&[u8]> {
+    pub fn value(&self, key: Key) -> Option<&[u8]> {
         self.get(key).map(|field| field.value)
     }
 
     /// A value as text.
-    pub fn text(&self, key: &str) -> Option<Cow<'_, str>> {
+    pub fn text(&self, key: Key) -> Option<Text<'_>> {
         self.get(key).map(|field| field.text())
     }
 
     /// A value that is a decimal number.
-    pub fn number(&self, key: &str) -> Option<u64> {
+    pub fn number(&self, key: Key) -> Option<u64> {
         super::stamp::decimal(self.value(key)?)
     }
 
     /// A value that is a hexadecimal number, as arguments of system calls are.
-    pub fn hex(&self, key: &str) -> Option<u64> {
-        let text = std::str::from_utf8(self.value(key)?).ok()?;
-        u64::from_str_radix(text.strip_prefix("0x").unwrap_or(text), 16).ok()
+    pub fn hex(&self, key: Key) -> Option<u64> {
+        hexadecimal(self.value(key)?)
     }
 
     /// The address in a SOCKADDR record.
     pub fn socket_address(&self) -> Option<SocketAddress> {
-        SocketAddress::parse_hex(self.value("saddr")?)
+        SocketAddress::parse_hex(self.value(Key::SADDR)?)
     }
+}
+
+#[inline]
+fn first<'a>(slots: &[Slot], key: Key, buffer: &'a Buffer) -> Option<Field<'a>> {
+    slots.iter().find(|slot| slot.id == key && !slot.absent).map(|slot| slot.field(buffer))
+}
+
+/// A number in hexadecimal, with or without `0x`.
+pub(crate) fn hexadecimal(text: &[u8]) -> Option<u64> {
+    let digits = text.strip_prefix(b"0x").unwrap_or(text);
+    if digits.is_empty() || digits.len() > 16 {
+        return None;
+    }
+    digits.iter().try_fold(0, |number, byte| {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u64::from(digit))
+    })
 }

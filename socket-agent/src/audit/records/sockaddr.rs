@@ -63,7 +63,7 @@ impl SocketAddress {
             return None;
         }
         let mut bytes = Vec::with_capacity(digits.len() / 2);
-        encoded::decode_into(digits, &mut bytes);
+        encoded::decode_any_case(digits, &mut bytes);
         (bytes.len() == digits.len() / 2).then(|| Self::parse(&bytes)).flatten()
     }
 

@@ -32,6 +32,27 @@ impl Stamp {
 // === impl Id ===
 
 impl Id {
+    /// Reads `1170021493.977:293` up to the parenthesis behind it, whose place it gives too.
+    #[inline]
+    pub(super) fn parse_closed(text: &[u8]) -> Option<(Self, usize)> {
+        // The form of every kernel; anything else takes the long way.
+        let (seconds, dot) = digits(text, 0);
+        let (millis, colon) = digits(text, dot + 1);
+        let (sequence, close) = digits(text, colon + 1);
+        let marks = (text.get(dot), text.get(colon), text.get(close));
+        if marks == (Some(&b'.'), Some(&b':'), Some(&b')'))
+            && (1..=18).contains(&dot)
+            && colon - dot == 4
+            && (2..=11).contains(&(close - colon))
+            && let Ok(sequence) = u32::try_from(sequence)
+            && let Some(time) = seconds.checked_mul(1_000).and_then(|time| time.checked_add(millis))
+        {
+            return Some((Self { stamp: Stamp(time), sequence }, close));
+        }
+        let close = memchr::memchr(b')', text)?;
+        Some((Self::parse(&text[..close])?, close))
+    }
+
     /// Reads `1170021493.977:293`.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let colon = text.iter().position(|byte| *byte == b':')?;
@@ -41,10 +62,11 @@ impl Id {
         // Three digits by the kernel; fewer or more are taken for what they are worth.
         let mut millis = 0;
         for index in 1..=3 {
-            let digit = time
-                .get(dot + index)
-                .map_or(Some(0), |byte| byte.is_ascii_digit().then(|| u64::from(byte - b'0')))?;
-            millis = millis * 10 + digit;
+            let digit = time.get(dot + index).map_or(0, |byte| byte.wrapping_sub(b'0'));
+            if digit > 9 {
+                return None;
+            }
+            millis = millis * 10 + u64::from(digit);
         }
         let stamp = Stamp(seconds.checked_mul(1_000)?.checked_add(millis)?);
         let sequence = u32::try_from(decimal(sequence)?).ok()?;
@@ -59,10 +81,34 @@ impl fmt::Display for Id {
     }
 }
 
+/// The number that the digits from `at` on are, if they are few, and where they end.
+#[inline]
+fn digits(text: &[u8], at: usize) -> (u64, usize) {
+    let mut number = 0_u64;
+    for (offset, byte) in text.get(at..).unwrap_or_default().iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return (number, at + offset);
+        }
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+    }
+    (number, text.len().max(at))
+}
+
 /// A decimal number without a sign.
-pub(super) fn decimal(text: &[u8]) -> Option<u64> {
+pub(crate) fn decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;
+    }
+    // So many digits cannot overflow.
+    if text.len() < 20 {
+        let mut strange = false;
+        let number = text.iter().fold(0_u64, |number, byte| {
+            let digit = byte.wrapping_sub(b'0');
+            strange |= digit > 9;
+            number.wrapping_mul(10).wrapping_add(u64::from(digit))
+        });
+        return (!strange).then_some(number);
     }
     text.iter().try_fold(0_u64, |number, byte| {
         let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
@@ -92,5 +138,35 @@ mod tests {
             assert_eq!(Id::parse(text.as_bytes()), None, "{text}");
         }
         assert_eq!(Id::parse(b"18446744073709551615.000:1"), None);
+    }
+
+    #[test]
+    fn both_ways_to_read_agree() {
+        for text in [
+            "1.000:1",
+            "1170021493.977:293",
+            "4294967296.001:4294967295",
+            "5:1",
+            "5.1:1",
+            "5.1239:1",
+            "",
+            ":",
+            "1.000",
+            "1.0x0:1",
+            "1.000:4294967296",
+            "99999999999999999999.000:1",
+            "999999999999999999.000:1",
+            "18446744073709551.615:1",
+            "18446744073709551.616:1",
+            "18446744073709552.000:1",
+            ".000:1",
+            "1.000:",
+            "1.000:00000000001",
+        ] {
+            let closed = format!("{text}): a=1");
+            let expected = Id::parse(text.as_bytes()).map(|id| (id, text.len()));
+            assert_eq!(Id::parse_closed(closed.as_bytes()), expected, "{text}");
+        }
+        assert_eq!(Id::parse_closed(b"1.000:1"), None);
     }
 }

@@ -5,7 +5,6 @@ mod report;
 
 use std::{
     os::fd::AsFd,
-    path::Path,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -18,6 +17,7 @@ use super::dataset::Context;
 use crate::{
     audit::{
         document,
+        ids::HostNames,
         live::{Batch, Mode, Queue, Session, read},
         normalise::{IdNames, NoNames},
         reassembly,
@@ -26,7 +26,6 @@ use crate::{
     clock::Clock,
     config::AuditConfig,
     output::Sink,
-    process::Names,
 };
 
 /// Documents are handed to the output when this many bytes have gathered...
@@ -110,11 +109,8 @@ impl Worker {
             include_raw_message: config.include_raw_message,
             include_warnings: config.include_warnings,
         };
-        let names: Box<dyn IdNames + Send> = if config.resolve_ids {
-            Box::new(Names::new(Path::new("/")))
-        } else {
-            Box::new(NoNames)
-        };
+        let names: Box<dyn IdNames + Send> =
+            if config.resolve_ids { Box::new(HostNames::new()) } else { Box::new(NoNames) };
         let now = Instant::now();
         Self {
             stream: Stream::new(limits, form, names),
