@@ -48,6 +48,16 @@ impl Lab<'_> {
         Session::start(&Options { timeouts, log: self.log(), ..self.options.clone() })
     }
 
+    /// An agent of the scenario's own, with these settings.
+    pub fn agent_with(
+        &self,
+        timeouts: Timeouts,
+        settings: &'static [&'static str],
+    ) -> Result<Session> {
+        let options = Options { timeouts, settings, log: self.log(), ..self.options.clone() };
+        Session::start(&options)
+    }
+
     /// A server and a client, both in `place`.
     pub fn couple(&self, place: &Place) -> Result<(Puppet, Puppet)> {
         Ok((Puppet::spawn(&place.netns, "server")?, Puppet::spawn(&place.netns, "client")?))

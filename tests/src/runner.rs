@@ -95,6 +95,7 @@ pub fn run(plan: &Plan) -> Result<Totals> {
         program: plan.agent.clone(),
         hooks: plan.hooks.clone(),
         timeouts: Default::default(),
+        settings: &[],
         log: plan.logs.as_ref().map(|logs| logs.join("shared.log")),
     };
     let (with_shared, with_own): (Vec<_>, Vec<_>) =

@@ -35,6 +35,8 @@ pub struct Options {
     pub hooks: String,
     /// Timeouts.
     pub timeouts: Timeouts,
+    /// Further settings of the socket dataset, each a line as YAML writes it.
+    pub settings: &'static [&'static str],
     /// Where its log is kept, if it is.
     pub log: Option<PathBuf>,
 }
@@ -61,13 +63,17 @@ impl Options {
 
     fn configuration(&self) -> String {
         let Timeouts { flow_inactive, flow_termination, socket_inactive } = self.timeouts;
-        format!(
+        let mut text = format!(
             "modules:\n\
              - module: system\n  \
                datasets: [socket]\n  \
                socket.flow_inactive_timeout: {flow_inactive}\n  \
                socket.flow_termination_timeout: {flow_termination}\n  \
                socket.socket_inactive_timeout: {socket_inactive}\n"
-        )
+        );
+        for setting in self.settings {
+            text += &format!("  {setting}\n");
+        }
+        text
     }
 }

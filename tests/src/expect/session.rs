@@ -87,6 +87,11 @@ impl Session {
         Ok(doc)
     }
 
+    /// A document of this end has to be there, once; what it says is not compared.
+    pub fn admit(&self, scenario: &str, side: &Side) {
+        self.ledger.enter(scenario, side);
+    }
+
     /// As [`Session::expect`], for many at once.
     ///
     /// # Errors
@@ -139,6 +144,11 @@ impl Session {
         )
     }
 
+    /// Ends the agent, and tells its counters, whatever they are.
+    pub fn counters(self) -> Result<BTreeMap<String, u64>> {
+        Ok(self.agent.stop()?.counters)
+    }
+
     /// Ends the agent, and compares documents that come only because of that.
     pub fn stop_and_expect(self, scenario: &str, sides: &[(Side, Seen)]) -> Result<Vec<Doc>> {
         for (side, _) in sides {
@@ -159,6 +169,11 @@ impl Session {
     /// Does not hold against the agent what a scenario could not finish: it has failed already.
     pub fn forgive(&self, scenario: &str) {
         self.ledger.forgive(scenario);
+    }
+
+    /// Waits until `find` finds what it looks for in the documents that came so far.
+    pub fn wait_for<T>(&self, find: impl FnMut(&[Doc]) -> Option<T>) -> Option<T> {
+        self.agent.wait_for(PATIENCE, find)
     }
 
     /// The documents that came so far.

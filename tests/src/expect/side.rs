@@ -96,6 +96,12 @@ impl Side {
         }
     }
 
+    /// Of a process that is no puppet.
+    #[must_use]
+    pub fn of_process(self, pid: u32) -> Self {
+        Self { pid, ..self }
+    }
+
     /// Of another user than root.
     #[must_use]
     pub fn user(self, uid: u32, gid: u32) -> Self {

@@ -161,6 +161,12 @@ impl Puppet {
         self.step(&Command::Send { fd: sock.fd, bytes, to: Some(to) }).map(drop)
     }
 
+    /// Sends these bytes: all of them (TCP) or as one datagram, to `to` if it is not connected.
+    pub fn send_bytes(&self, sock: Sock, payload: &[u8], to: Option<SocketAddr>) -> Result<()> {
+        let payload = payload.to_vec();
+        self.step(&Command::SendBytes { fd: sock.fd, payload, to }).map(drop)
+    }
+
     /// Receives exactly `bytes` (TCP), or one datagram that has to be of that length (UDP); returns
     /// the datagram's sender.
     pub fn receive(&self, sock: Sock, bytes: u64) -> Result<Option<SocketAddr>> {

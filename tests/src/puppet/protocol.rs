@@ -70,6 +70,26 @@ pub enum Command {
         /// For unconnected UDP.
         to: Option<SocketAddr>,
     },
+    /// Send these bytes: all of them (TCP) or as one datagram (UDP).
+    SendBytes {
+        /// The socket.
+        fd: i32,
+        /// What.
+        payload: Vec<u8>,
+        /// For unconnected UDP.
+        to: Option<SocketAddr>,
+    },
+    /// Set a socket option.
+    SetOption {
+        /// The socket.
+        fd: i32,
+        /// Such as `IPPROTO_IPV6`.
+        level: i32,
+        /// Such as `IPV6_DSTOPTS`.
+        name: i32,
+        /// As the kernel reads it.
+        value: Vec<u8>,
+    },
     /// Receive exactly so much (TCP) or one datagram (UDP).
     Receive {
         /// The socket.

@@ -107,6 +107,13 @@ impl Stage {
                 Reply::Socket(describe(self.socket(fd)?)?)
             }
             Command::Send { fd, bytes, to } => steps::send(self.socket(fd)?, bytes, to)?,
+            Command::SendBytes { fd, payload, to } => {
+                steps::send_bytes(self.socket(fd)?, &payload, to)?
+            }
+            Command::SetOption { fd, level, name, value } => {
+                steps::set_option(self.socket(fd)?, level, name, &value)?;
+                Reply::Done
+            }
             Command::Receive { fd, bytes } => steps::receive(self.socket(fd)?, bytes)?,
             Command::Peek { fd } => steps::peek(self.socket(fd)?)?,
             Command::Drain { fd } => steps::drain(self.socket(fd)?)?,

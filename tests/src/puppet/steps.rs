@@ -93,6 +93,36 @@ pub(super) fn send(mut socket: &Socket, bytes: u64, to: Option<SocketAddr>) -> R
     Ok(Reply::Done)
 }
 
+pub(super) fn send_bytes(
+    mut socket: &Socket,
+    payload: &[u8],
+    to: Option<SocketAddr>,
+) -> Result<Reply> {
+    match to {
+        Some(to) => {
+            let sent = socket.send_to(payload, &SockAddr::from(to))?;
+            ensure!(sent == payload.len(), "only {sent} of {} bytes were sent", payload.len());
+        }
+        None => socket.write_all(payload)?,
+    }
+    Ok(Reply::Done)
+}
+
+/// setsockopt(2).
+pub(super) fn set_option(socket: &Socket, level: i32, name: i32, value: &[u8]) -> io::Result<()> {
+    // SAFETY: the value is valid for the length given.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            value.as_ptr().cast(),
+            value.len() as libc::socklen_t,
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 pub(super) fn receive(mut socket: &Socket, bytes: u64) -> Result<Reply> {
     let mut buffer = vec![0; 128 << 10];
     if socket.r#type()? == Type::DGRAM {

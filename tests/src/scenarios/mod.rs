@@ -2,6 +2,7 @@
 
 mod before;
 mod crowd;
+mod dns;
 mod failing;
 mod input;
 mod owner;
@@ -63,6 +64,8 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         wire::OWN,
         before::SCENARIOS,
         timeout::SCENARIOS,
+        dns::SHARED,
+        dns::OWN,
         input::SCENARIOS,
     ]
     .into_iter()

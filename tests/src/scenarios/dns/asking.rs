@@ -1,0 +1,200 @@
+//! Who asked for what.
+
+use std::net::IpAddr;
+
+use anyhow::Result;
+
+use super::{
+    message::{self, A, AAAA, HTTPS},
+    site::{Site, check},
+};
+use crate::{
+    expect::Side,
+    lab::Lab,
+    place::{Family, Place},
+};
+
+/// The scenario's own name, so that none of another can be taken for it.
+pub(super) fn name_of(lab: &Lab<'_>, host: &str) -> String {
+    format!("{host}.s{}.test", lab.number)
+}
+
+pub(super) fn ip(place: &Place, family: Family) -> Result<IpAddr> {
+    Ok(place.any_port(family)?.ip())
+}
+
+/// A name, then a connection: both ends know it, each in its way.
+pub(super) fn a_then_tcp(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let site = Site::open(lab, lab.shared()?, &place, Family::V4)?;
+    let client = site.client()?;
+    let name = name_of(lab, "Web");
+    let records = [message::address(&name, ip(&place, Family::V4)?)];
+    site.ask_and_close(&client, &name, A, &records)?;
+    let (one, two) = site.visit(&client)?;
+    let name = name.to_ascii_lowercase();
+    check(&one, "destination", &name, "asked")?;
+    check(&two, "own", &name, "host")?;
+    site.end()
+}
+
+pub(super) fn aaaa_then_one_way_udp(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let site = Site::open(lab, lab.shared()?, &place, Family::V6)?;
+    let client = site.client()?;
+    let name = name_of(lab, "six");
+    let records = [message::address(&name, ip(&place, Family::V6)?)];
+    site.ask_and_close(&client, &name, AAAA, &records)?;
+    let to = site.server.udp(place.any_port(Family::V6)?)?;
+    let from = client.udp(place.any_port(Family::V6)?)?;
+    client.send_to(from, 500, to.local)?;
+    site.server.receive(to, 500)?;
+    client.close(from)?;
+    site.server.close(to)?;
+    let one = lab.expect(&Side::sender(&client, from.local, to.local), &place.capture)?;
+    lab.expect(&Side::receiver(&site.server, to.local, from.local), &place.capture)?;
+    check(&one, "destination", &name, "asked")?;
+    anyhow::ensure!(one.number("destination.packets") == Some(0), "{:?}", one.json());
+    site.end()
+}
+
+/// The name that was asked for, not those that it stands for.
+pub(super) fn chain_of_aliases(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let site = Site::open(lab, lab.shared()?, &place, Family::V4)?;
+    let client = site.client()?;
+    let [name, cdn, pool] = ["www", "cdn", "pool"].map(|host| name_of(lab, host));
+    let records = [
+        message::alias(&name, &cdn),
+        message::alias(&cdn, &pool),
+        message::address(&pool, ip(&place, Family::V4)?),
+    ];
+    site.ask_and_close(&client, &name, A, &records)?;
+    check(&site.visit(&client)?.0, "destination", &name, "asked")?;
+    site.end()
+}
+
+pub(super) fn several_answers(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let site = Site::open(lab, lab.shared()?, &place, Family::V4)?;
+    let client = site.client()?;
+    let name = name_of(lab, "many");
+    let mut records: Vec<_> =
+        (1..20).map(|last| message::address(&name, [192, 0, 2, last].into())).collect();
+    records.push(message::address(&name, ip(&place, Family::V4)?));
+    site.ask_and_close(&client, &name, A, &records)?;
+    check(&site.visit(&client)?.0, "destination", &name, "asked")?;
+    site.end()
+}
+
+pub(super) fn https_hints(lab: &Lab<'_>) -> Result<()> {
+    for family in [Family::V4, Family::V6] {
+        let place = lab.loopback()?;
+        let site = Site::open(lab, lab.shared()?, &place, family)?;
+        let client = site.client()?;
+        let name = name_of(lab, "service");
+        let records = [message::service(&name, ip(&place, family)?)];
+        site.ask_and_close(&client, &name, HTTPS, &records)?;
+        check(&site.visit(&client)?.0, "destination", &name, "asked")?;
+        site.end()?;
+    }
+    Ok(())
+}
+
+/// The flow of the question is not reported when that of the connection is.
+pub(super) fn socket_stays_open(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let site = Site::open(lab, lab.shared()?, &place, Family::V4)?;
+    let client = site.client()?;
+    let name = name_of(lab, "open");
+    let records = [message::address(&name, ip(&place, Family::V4)?)];
+    let sock = site.ask(&client, &name, A, &records)?;
+    check(&site.visit(&client)?.0, "destination", &name, "asked")?;
+    site.close(&client, sock)?;
+    site.end()
+}
+
+pub(super) fn each_process_its_own_name(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let site = Site::open(lab, lab.shared()?, &place, Family::V4)?;
+    let clients = [site.client()?, site.client()?, site.client()?];
+    let names = ["one", "two", "three"].map(|host| name_of(lab, host));
+    for (client, name) in clients.iter().zip(&names) {
+        let records = [message::address(name, ip(&place, Family::V4)?)];
+        site.ask_and_close(client, name, A, &records)?;
+    }
+    for (client, name) in clients.iter().zip(&names) {
+        check(&site.visit(client)?.0, "destination", name, "asked")?;
+    }
+    // One that never asked gets the name that was asked for last.
+    let other = site.client()?;
+    check(&site.visit(&other)?.0, "destination", &names[2], "host")?;
+    site.end()
+}
+
+pub(super) fn children_inherit(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let site = Site::open(lab, lab.shared()?, &place, Family::V4)?;
+    let (parent, other) = (site.client()?, site.client()?);
+    let [before, elsewhere, after] =
+        ["before", "elsewhere", "after"].map(|host| name_of(lab, host));
+    let address = ip(&place, Family::V4)?;
+    site.ask_and_close(&parent, &before, A, &[message::address(&before, address)])?;
+    let child = parent.fork()?;
+    let grandchild = child.fork()?;
+    site.ask_and_close(&other, &elsewhere, A, &[message::address(&elsewhere, address)])?;
+    site.ask_and_close(&parent, &after, A, &[message::address(&after, address)])?;
+    check(&site.visit(&child)?.0, "destination", &before, "inherited")?;
+    check(&site.visit(&grandchild)?.0, "destination", &before, "inherited")?;
+    check(&site.visit(&parent)?.0, "destination", &after, "asked")?;
+    check(&site.visit(&other)?.0, "destination", &elsewhere, "asked")?;
+    site.end()
+}
+
+/// The flow begins before its answer is there.
+pub(super) fn answered_while_connected(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let site = Site::open(lab, lab.shared()?, &place, Family::V4)?;
+    let client = site.client()?;
+    let name = name_of(lab, "late");
+    let listener = site.server.listen(place.any_port(Family::V4)?)?;
+    let at_client = client.connect(listener.local)?;
+    let at_server = site.server.accept(listener)?;
+    let records = [message::address(&name, ip(&place, Family::V4)?)];
+    site.ask_and_close(&client, &name, A, &records)?;
+    client.close(at_client)?;
+    site.server.drain(at_server, 0)?;
+    site.server.close(at_server)?;
+    let one = lab.expect(&Side::connected(&client, at_client)?, &place.capture)?;
+    lab.expect(&Side::accepted(&site.server, at_server)?, &place.capture)?;
+    check(&one, "destination", &name, "asked")?;
+    site.end()
+}
+
+/// A name from another namespace serves only where there is no nearer one.
+pub(super) fn other_namespace(lab: &Lab<'_>) -> Result<()> {
+    let (here, there) = lab.wire(true)?;
+    let site = Site::open(lab, lab.shared()?, &there, Family::V4)?;
+    let client = crate::puppet::Puppet::spawn(&here.netns, "client")?;
+    super::site::wait_for_ring(client.pid(), true)?;
+    let name = name_of(lab, "apart");
+    let sock = client.udp(here.any_port(Family::V4)?)?;
+    let records = [message::address(&name, ip(&there, Family::V4)?)];
+    let (query, answer) = (message::query(9, &name, A), message::answer(9, &name, A, &records));
+    site.exchange(&client, sock, &query, &[&answer])?;
+    client.close(sock)?;
+    let (near, far) = (sock.local, site.at_server.local);
+    lab.expect(&Side::sender(&client, near, far), &here.capture)?;
+    let listener = site.server.listen(there.any_port(Family::V4)?)?;
+    let at_client = client.connect(listener.local)?;
+    let at_server = site.server.accept(listener)?;
+    client.close(at_client)?;
+    site.server.drain(at_server, 0)?;
+    site.server.close(at_server)?;
+    let one = lab.expect(&Side::connected(&client, at_client)?, &here.capture)?;
+    let two = lab.expect(&Side::accepted(&site.server, at_server)?, &there.capture)?;
+    check(&one, "destination", &name, "asked")?;
+    check(&two, "own", &name, "host")?;
+    site.server.close(site.at_server)?;
+    lab.expect(&Side::receiver(&site.server, far, near), &there.capture).map(drop)
+}

@@ -1,0 +1,155 @@
+//! Agents that are set up otherwise.
+
+use std::{thread, time::Duration};
+
+use anyhow::{Result, ensure};
+
+use super::{
+    asking::{ip, name_of},
+    message::{self, A},
+    site::{PORT, Site, check, wait_for_ring},
+};
+use crate::{
+    agent::Timeouts,
+    expect::Side,
+    lab::Lab,
+    net::{
+        Netns, link,
+        watch::{Usable, Watch},
+    },
+    place::Family,
+    puppet::Puppet,
+};
+
+pub(super) fn disabled(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let session = lab.agent_with(Timeouts::default(), &["socket.dns.enabled: false"])?;
+    let site = Site::unseen(lab, &session, &place, Family::V4)?;
+    let client = site.client()?;
+    let name = name_of(lab, "off");
+    let records = [message::address(&name, ip(&place, Family::V4)?)];
+    site.ask_and_close(&client, &name, A, &records)?;
+    let (one, two) = site.visit(&client)?;
+    for (doc, end) in [(&one, "destination"), (&one, "source"), (&two, "own")] {
+        check(doc, end, "", "")?;
+    }
+    ensure!(one.field("related.hosts").is_none(), "{}", one.json());
+    site.end()?;
+    session.stop().map(drop)
+}
+
+/// The name outlives the flow of its question and its own time to live of one second.
+pub(super) fn pause(lab: &Lab<'_>) -> Result<()> {
+    let timeouts = Timeouts { flow_inactive: "2s", flow_termination: "1s", socket_inactive: "2s" };
+    let place = lab.loopback()?;
+    let session = lab.agent_with(timeouts, &[])?;
+    let site = Site::open(lab, &session, &place, Family::V4)?;
+    let client = site.client()?;
+    let name = name_of(lab, "pause");
+    let records = [message::address(&name, ip(&place, Family::V4)?)];
+    site.ask_and_close(&client, &name, A, &records)?;
+    site.end()?;
+    // The pause itself is what is tested.
+    thread::sleep(Duration::from_secs(10));
+    let site = Site::unseen(lab, &session, &place, Family::V4)?;
+    check(&site.visit(&client)?.0, "destination", &name, "asked")?;
+    site.end()?;
+    session.stop().map(drop)
+}
+
+const LATE: &str = "late0";
+
+/// The interface does not exist when the agent begins to look at the namespace.
+pub(super) fn interface(lab: &Lab<'_>) -> Result<()> {
+    const HERE: [u8; 4] = [10, 214, 0, 1];
+    const THERE: [u8; 4] = [10, 214, 0, 2];
+    let setting = &["socket.dns.af_packet.interface: late0"];
+    let session = lab.agent_with(Timeouts::default(), setting)?;
+    let (here, there) = (Netns::create()?, Netns::create()?);
+    let client = Puppet::spawn(&here, "client")?;
+    let server = Puppet::spawn(&there, "names")?;
+    wait_for_ring(client.pid(), false)?;
+    link::veth(LATE, &here, &there)?;
+    let watches = [(&here, HERE), (&there, THERE)].map(|(netns, address)| {
+        netns.run(|| {
+            let watch = Watch::open()?;
+            link::up(LATE)?;
+            link::add_address(LATE, address.into(), 24)?;
+            Ok((watch, link::index(LATE)?))
+        })
+    });
+    for watch in watches {
+        let (watch, index) = watch?;
+        watch.wait([Usable::Interface(index)])?;
+    }
+    wait_for_ring(client.pid(), true)?;
+
+    let name = name_of(lab, "late");
+    let at_server = server.udp((THERE, PORT).into())?;
+    let sock = client.udp((HERE, 0).into())?;
+    let query = message::query(6, &name, A);
+    let answer = message::answer(6, &name, A, &[message::address(&name, THERE.into())]);
+    client.send_bytes(sock, &query, Some(at_server.local))?;
+    server.receive(at_server, query.len() as u64)?;
+    server.send_bytes(at_server, &answer, Some(sock.local))?;
+    client.receive(sock, answer.len() as u64)?;
+    let listener = server.listen((THERE, 0).into())?;
+    let at_client = client.connect(listener.local)?;
+    client.close(at_client)?;
+    let at_listener = server.accept(listener)?;
+    server.drain(at_listener, 0)?;
+    server.close(at_listener)?;
+    let pid = u64::from(client.pid());
+    let doc = session.wait_for(|docs| {
+        let is = |doc: &&crate::agent::Doc| {
+            doc.number("process.pid") == Some(pid) && doc.text("network.transport") == "tcp"
+        };
+        docs.iter().find(is).cloned()
+    });
+    let Some(doc) = doc else { anyhow::bail!("no document of the client's connection") };
+    check(&doc, "destination", &name, "asked")?;
+    let lost = session.counters()?;
+    ensure!(lost.get("dns_dropped") == Some(&0), "{lost:?}");
+    Ok(())
+}
+
+/// Limits that are too low: what is lost is counted.
+pub(super) fn losses(lab: &Lab<'_>) -> Result<()> {
+    let session = lab.agent_with(
+        Timeouts::default(),
+        &[
+            "socket.dns.af_packet.snaplen: 128",
+            "socket.dns.af_packet.namespaces: 2",
+            "socket.dns.names: 4",
+        ],
+    )?;
+    let place = lab.loopback()?;
+    let site = Site::open(lab, &session, &place, Family::V4)?;
+    let client = site.client()?;
+    for host in 0..6 {
+        let name = name_of(lab, &format!("host{host}"));
+        let records = [message::address(&name, [192, 0, 2, host].into())];
+        let sock = site.ask(&client, &name, A, &records)?;
+        client.close(sock)?;
+    }
+    // The address stands behind what is captured.
+    let name = name_of(lab, "long");
+    let mut records: Vec<_> =
+        (0..9).map(|last| message::address(&name, [198, 51, 100, last].into())).collect();
+    records.push(message::address(&name, ip(&place, Family::V4)?));
+    site.ask_and_close(&client, &name, A, &records)?;
+    check(&site.visit(&client)?.0, "destination", "", "")?;
+    // A namespace beyond the limit, seen by the agent as soon as its process runs.
+    let third = lab.loopback()?;
+    let beyond = Puppet::spawn(&third.netns, "beyond")?;
+    let at_beyond = beyond.udp(third.any_port(Family::V4)?)?;
+    beyond.send_to(at_beyond, 9, third.closed_port(Family::V4)?)?;
+    beyond.close(at_beyond)?;
+    let side = Side::sender(&beyond, at_beyond.local, third.closed_port(Family::V4)?);
+    session.expect(lab.name, &side, &third.capture)?;
+    let counters = session.counters()?;
+    for name in ["dns_cut", "dns_names_evicted", "dns_namespaces_missed"] {
+        ensure!(counters.get(name).is_some_and(|count| *count > 0), "{name}: {counters:?}");
+    }
+    Ok(())
+}
