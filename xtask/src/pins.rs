@@ -42,6 +42,7 @@ pub(crate) struct Debian {
     pub(crate) llvm: Vec<String>,
     pub(crate) libc: Vec<String>,
     pub(crate) qemu: Vec<String>,
+    pub(crate) tests: Vec<String>,
 }
 
 // === impl Pins ===

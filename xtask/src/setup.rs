@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{build, deny, kernel, linker, paths::Paths, pins::Pins, toolchain, vm};
+use crate::{apt, build, deny, kernel, linker, paths::Paths, pins::Pins, toolchain, vm};
 
 /// Installs what is missing and says so; silent when nothing is.
 pub(crate) fn all(paths: &Paths, pins: &Pins) -> Result<()> {
@@ -11,6 +11,7 @@ pub(crate) fn all(paths: &Paths, pins: &Pins) -> Result<()> {
     linker::ensure(paths, pins)?;
     build::ensure_libc(paths, pins)?;
     deny::ensure(paths, pins)?;
+    apt::install(paths, &pins.debian.tests, "tests run them against the agent")?;
     vm::ensure_emulator(paths, pins)?;
     let list = kernel::List::read(paths)?;
     for entry in list.entries() {

@@ -12,7 +12,7 @@ use std::{process::ExitCode, time::Instant};
 use anyhow::Result;
 
 use self::report::Report;
-use crate::{build, cli::TestOptions, kernel::List, paths::Paths, pins::Pins, ui};
+use crate::{apt, build, cli::TestOptions, kernel::List, paths::Paths, pins::Pins, ui};
 
 /// Runs everything that can run, whatever failed before, and reports it at the end.
 pub(crate) fn run(paths: &Paths, pins: &Pins, options: &TestOptions) -> Result<ExitCode> {
@@ -25,6 +25,7 @@ pub(crate) fn run(paths: &Paths, pins: &Pins, options: &TestOptions) -> Result<E
     if filter.is_none() {
         checks::run(&mut report, paths, pins);
     }
+    install_programs(paths, pins);
     if object {
         ui::section("unit tests");
         unit::run(&mut report, paths, filter);
@@ -40,6 +41,14 @@ pub(crate) fn run(paths: &Paths, pins: &Pins, options: &TestOptions) -> Result<E
     }
     print!("{}", report.render());
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Programs that tests run against the agent. Tests that miss one are skipped by name.
+fn install_programs(paths: &Paths, pins: &Pins) {
+    let why = "tests run them against the agent";
+    if let Err(error) = apt::install(paths, &pins.debian.tests, why) {
+        ui::note(&format!("{error:#}"));
+    }
 }
 
 /// Does one part of the whole and keeps how it ended.
