@@ -1,6 +1,10 @@
 //! What a scenario is given to work with.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
 
 use anyhow::{Context, Result};
 
@@ -19,12 +23,24 @@ pub struct Lab<'r> {
     pub name: &'static str,
     /// Its number, for addresses of its own.
     pub number: u16,
-    /// The agent that most scenarios share.
+    /// The agent that watches, if it runs and is shared.
     pub shared: Option<&'r Session>,
-    /// How that agent was started.
+    /// How that agent is started.
     pub options: &'r Options,
+    /// What has to be there until it has ended.
+    pub kept: &'r Kept,
     /// Where logs are kept.
     pub logs: Option<&'r Path>,
+}
+
+/// What lasts until an agent has ended.
+#[derive(Default)]
+pub struct Kept(Mutex<Vec<Box<dyn Send>>>);
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Kept")
+    }
 }
 
 impl Lab<'_> {
@@ -63,6 +79,11 @@ impl Lab<'_> {
         Ok((Puppet::spawn(&place.netns, "server")?, Puppet::spawn(&place.netns, "client")?))
     }
 
+    /// Lets something last until the shared agent has ended.
+    pub fn keep(&self, thing: impl Send + 'static) {
+        self.kept.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(thing));
+    }
+
     /// Checks one end of a conversation with the shared agent.
     pub fn expect(&self, side: &Side, capture: &Capture) -> Result<Doc> {
         self.shared()?.expect(self.name, side, capture)
@@ -76,9 +97,9 @@ impl Lab<'_> {
         same_conversation(&one, &two)
     }
 
-    /// The agent that most scenarios share.
+    /// The agent that watches.
     pub fn shared(&self) -> Result<&Session> {
-        self.shared.context("this scenario is listed as one that needs no shared agent")
+        self.shared.context("no shared agent runs: this scenario is listed as another kind")
     }
 
     fn log(&self) -> Option<PathBuf> {

@@ -28,6 +28,12 @@ enum Command {
         /// Only scenarios whose name contains this.
         #[arg(long, default_value = "")]
         filter: String,
+        /// Leave out scenarios that come out the same on every kernel.
+        #[arg(long)]
+        kernel_only: bool,
+        /// Type information for the agent, in place of the kernel's own.
+        #[arg(long)]
+        btf: Option<PathBuf>,
         /// How many scenarios run at a time.
         #[arg(long, default_value_t = 4)]
         jobs: usize,
@@ -49,8 +55,8 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Role { name: _ } => puppet::main(),
-        Command::Run { agent, hooks, filter, jobs, list, keep_logs } => {
-            let plan = Plan { agent, hooks, filter, jobs, logs: keep_logs };
+        Command::Run { agent, hooks, filter, kernel_only, btf, jobs, list, keep_logs: logs } => {
+            let plan = Plan { agent, hooks, filter, kernel_only, btf, jobs, logs };
             if list {
                 runner::list(&plan).iter().for_each(|name| println!("{name}"));
                 return ExitCode::SUCCESS;

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
     sync::{Mutex, PoisonError},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -14,8 +14,8 @@ use anyhow::{Context, Result, ensure};
 use crate::{
     agent::{Doc, Options},
     expect::Session,
-    lab::Lab,
-    scenarios::{self, Needs, Scenario},
+    lab::{Kept, Lab},
+    scenarios::{self, Act, Rest, Scenario, Watcher},
     schema::Schema,
     skip::Skip,
 };
@@ -29,6 +29,10 @@ pub struct Plan {
     pub hooks: String,
     /// Only scenarios whose name contains this.
     pub filter: String,
+    /// Leave out what comes out the same on every kernel.
+    pub kernel_only: bool,
+    /// Type information that the agents are given.
+    pub btf: Option<PathBuf>,
     /// How many scenarios run at a time; those that start an agent run one by one.
     pub jobs: usize,
     /// Where the agents' logs are kept.
@@ -58,9 +62,9 @@ impl fmt::Display for Totals {
 struct Report(Mutex<Totals>);
 
 impl Report {
-    fn add(&self, name: &str, start: Instant, result: &Result<()>) {
+    fn add(&self, name: &str, took: Duration, result: &Result<()>) {
         let mut totals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let seconds = start.elapsed().as_secs_f64();
+        let seconds = took.as_secs_f64();
         match result {
             Ok(()) => {
                 totals.passed += 1;
@@ -89,83 +93,170 @@ fn one_line(error: &anyhow::Error) -> String {
 /// Runs what the plan says and prints a line for each scenario.
 ///
 /// # Errors
-/// If the agent that most scenarios share does not start.
+/// If an agent that scenarios share does not start.
 pub fn run(plan: &Plan) -> Result<Totals> {
-    let options = Options {
-        program: plan.agent.clone(),
-        hooks: plan.hooks.clone(),
-        timeouts: Default::default(),
-        settings: &[],
-        log: plan.logs.as_ref().map(|logs| logs.join("shared.log")),
+    let chosen = chosen(plan);
+    let of = |watcher| -> Vec<Task> {
+        let tasks = chosen.iter().filter(|task| task.scenario.watcher == watcher);
+        tasks.copied().collect()
     };
-    let (with_shared, with_own): (Vec<_>, Vec<_>) =
-        chosen(plan).into_iter().partition(|(_, scenario)| scenario.needs == Needs::Shared);
     let report = Report::default();
-    if !with_shared.is_empty() {
-        let session = Session::start(&options);
-        let session = session.with_context(|| format!("starting {}", plan.agent.display()))?;
-        perform(plan, &options, Some(&session), &with_shared, plan.jobs, &report);
-
-        let start = Instant::now();
-        let documents = session.documents();
-        let ended = session.stop().map(drop);
-        report.add("all/ends_well_and_says_each_flow_once", start, &ended);
-        let start = Instant::now();
-        let fit = check_form(&documents);
-        report.add("all/documents_fit_the_schema", start, &fit);
+    // One group after the other: an agent sees the flows of all that runs, and knows only its own.
+    for watcher in Watcher::SHARED {
+        let tasks = of(watcher);
+        if !tasks.is_empty() {
+            watch(plan, watcher, tasks, &report)?;
+        }
     }
-    // One after the other, and without the shared agent: an agent sees the flows of all that runs, and
-    // a scenario knows only its own.
-    perform(plan, &options, None, &with_own, 1, &report);
+    let (options, kept) = (options(plan, Watcher::Own), Kept::default());
+    for task in of(Watcher::Own) {
+        let start = Instant::now();
+        let lab = lab(plan, &options, &kept, None, task);
+        let result = match task.scenario.act {
+            Act::Whole(run) => run(&lab),
+            Act::Before(run) => run(&lab).and_then(|rest| rest(&lab)),
+        };
+        report.add(task.scenario.name, start.elapsed(), &result);
+    }
     Ok(report.totals())
 }
 
-/// Runs scenarios, `jobs` at a time.
-fn perform(
-    plan: &Plan,
-    options: &Options,
-    shared: Option<&Session>,
-    scenarios: &[(u16, &'static Scenario)],
-    jobs: usize,
-    report: &Report,
-) {
-    let queue = Mutex::new(scenarios.iter());
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || {
-        while let Some((number, scenario)) = next() {
-            let lab = Lab {
-                name: scenario.name,
-                number: *number,
-                shared,
-                options,
-                logs: plan.logs.as_deref(),
-            };
-            let start = Instant::now();
-            let result = (scenario.run)(&lab);
-            if let (Some(session), Err(_)) = (shared, &result) {
-                session.forgive(scenario.name);
+/// A scenario with its number.
+#[derive(Clone, Copy)]
+struct Task {
+    number: u16,
+    scenario: &'static Scenario,
+}
+
+/// Runs the scenarios that share an agent.
+fn watch(plan: &Plan, watcher: Watcher, tasks: Vec<Task>, report: &Report) -> Result<()> {
+    let (options, kept) = (options(plan, watcher), Kept::default());
+    let failed = |task: Task, start: Instant, error| {
+        report.add(task.scenario.name, start.elapsed(), &Err(error));
+    };
+    let begun = in_parallel(plan.jobs, tasks, |task: Task| {
+        let start = Instant::now();
+        let rest: Rest = match task.scenario.act {
+            Act::Whole(run) => Box::new(run),
+            Act::Before(run) => match run(&lab(plan, &options, &kept, None, task)) {
+                Ok(rest) => rest,
+                Err(error) => {
+                    failed(task, start, error);
+                    return None;
+                }
+            },
+        };
+        Some((task, rest))
+    });
+
+    let session = Session::start(&options);
+    let session = session.with_context(|| format!("starting {}", plan.agent.display()))?;
+    let open = in_parallel(plan.jobs, begun, |(task, rest): (Task, Rest)| {
+        let (start, name) = (Instant::now(), task.scenario.name);
+        match rest(&lab(plan, &options, &kept, Some(&session), task)) {
+            Ok(()) if session.decides_at_end(name) => return Some((name, start.elapsed())),
+            Ok(()) => report.add(name, start.elapsed(), &Ok(())),
+            Err(error) => {
+                session.forgive(name);
+                failed(task, start, error);
             }
-            report.add(scenario.name, start, &result);
+        }
+        None
+    });
+
+    let (start, documents) = (Instant::now(), session.documents());
+    let ended = session.end();
+    let took = start.elapsed();
+    let ended = match ended {
+        Ok(ended) => {
+            for (name, took) in open {
+                report.add(name, took, &ended.of(name));
+            }
+            ended.whole()
+        }
+        Err(error) => {
+            for (name, took) in open {
+                report.add(name, took, &Err(anyhow::anyhow!("the agent did not end well")));
+            }
+            Err(error)
+        }
+    };
+    drop(kept);
+    let name = watcher.name();
+    report.add(&format!("{name}/ends_well_and_says_each_flow_once"), took, &ended);
+    if watcher == Watcher::Prompt {
+        let start = Instant::now();
+        let fit = check_form(&documents);
+        report.add(&format!("{name}/documents_fit_the_schema"), start.elapsed(), &fit);
+    }
+    Ok(())
+}
+
+fn options(plan: &Plan, watcher: Watcher) -> Options {
+    Options {
+        program: plan.agent.clone(),
+        hooks: plan.hooks.clone(),
+        timeouts: watcher.timeouts(),
+        settings: &[],
+        btf: plan.btf.clone(),
+        log: plan.logs.as_ref().map(|logs| logs.join(format!("{}.log", watcher.name()))),
+    }
+}
+
+fn lab<'r>(
+    plan: &'r Plan,
+    options: &'r Options,
+    kept: &'r Kept,
+    session: Option<&'r Session>,
+    task: Task,
+) -> Lab<'r> {
+    Lab {
+        name: task.scenario.name,
+        number: task.number,
+        shared: session,
+        options,
+        kept,
+        logs: plan.logs.as_deref(),
+    }
+}
+
+/// Does the same with everything, `jobs` at a time; returns what came out, as it came out.
+fn in_parallel<T: Send, R: Send>(
+    jobs: usize,
+    items: Vec<T>,
+    work: impl Fn(T) -> Option<R> + Sync,
+) -> Vec<R> {
+    let queue = Mutex::new(items.into_iter());
+    let done = Mutex::new(Vec::new());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let one_after_the_other = || {
+        while let Some(item) = next() {
+            if let Some(result) = work(item) {
+                done.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+            }
         }
     };
     thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
-            scope.spawn(work);
+            scope.spawn(one_after_the_other);
         }
     });
+    done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The names of the scenarios that a plan runs.
 pub fn list(plan: &Plan) -> Vec<&'static str> {
-    chosen(plan).into_iter().map(|(_, scenario)| scenario.name).collect()
+    chosen(plan).into_iter().map(|task| task.scenario.name).collect()
 }
 
 /// Numbers stay the same whatever is filtered.
-fn chosen(plan: &Plan) -> Vec<(u16, &'static Scenario)> {
+fn chosen(plan: &Plan) -> Vec<Task> {
     (0..)
         .zip(scenarios::all())
-        .filter(|(_, scenario)| scenario.name.contains(&plan.filter))
-        .filter(|(_, scenario)| scenario.hooks.is_none_or(|hooks| hooks == plan.hooks))
+        .map(|(number, scenario)| Task { number, scenario })
+        .filter(|Task { scenario, .. }| scenario.name.contains(&plan.filter))
+        .filter(|Task { scenario, .. }| scenario.hooks.is_none_or(|hooks| hooks == plan.hooks))
+        .filter(|Task { scenario, .. }| !(plan.kernel_only && scenario.portable))
         .collect()
 }
 

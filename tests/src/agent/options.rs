@@ -37,6 +37,8 @@ pub struct Options {
     pub timeouts: Timeouts,
     /// Further settings of the socket dataset, each a line as YAML writes it.
     pub settings: &'static [&'static str],
+    /// `--btf`.
+    pub btf: Option<PathBuf>,
     /// Where its log is kept, if it is.
     pub log: Option<PathBuf>,
 }
@@ -49,6 +51,9 @@ impl Options {
             .with_context(|| format!("writing {}", file.display()))?;
         let mut command = Command::new(&self.program);
         command.args(["run", "--hooks", &self.hooks, "-c"]).arg(file);
+        if let Some(btf) = &self.btf {
+            command.arg("--btf").arg(btf);
+        }
         Ok(command)
     }
 

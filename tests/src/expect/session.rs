@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -53,7 +54,49 @@ const COUNTERS: [&str; 12] = [
 pub struct Session {
     agent: Agent,
     ledger: Ledger,
+    at_end: Mutex<Vec<Expected>>,
     since: SystemTime,
+}
+
+/// A document that comes only because the agent ends.
+#[derive(Debug)]
+struct Expected {
+    scenario: &'static str,
+    side: Side,
+    seen: Seen,
+}
+
+/// What came of an agent.
+#[derive(Debug)]
+pub struct Ended {
+    documents: Vec<Doc>,
+    /// What was wrong with the whole.
+    wrong: Vec<String>,
+    /// What was wrong with documents that came at the end, by scenario.
+    by_scenario: BTreeMap<&'static str, Vec<String>>,
+}
+
+impl Ended {
+    /// How the documents of one scenario came out, those that came at the end.
+    pub fn of(&self, scenario: &str) -> Result<()> {
+        complain(self.by_scenario.get(scenario).map(Vec::as_slice).unwrap_or_default())
+    }
+
+    /// How the whole came out.
+    pub fn whole(&self) -> Result<()> {
+        complain(&self.wrong)
+    }
+}
+
+/// Fails with the first few things that are wrong.
+fn complain(wrong: &[String]) -> Result<()> {
+    let first = wrong.iter().take(10).map(String::as_str).collect::<Vec<_>>().join("; ");
+    let more = wrong.len().saturating_sub(10);
+    match more {
+        _ if wrong.is_empty() => Ok(()),
+        0 => bail!("{first}"),
+        _ => bail!("{first}; {more} more"),
+    }
 }
 
 impl Session {
@@ -61,7 +104,8 @@ impl Session {
     pub fn start(options: &Options) -> Result<Self> {
         let since = SystemTime::now();
         let agent = Agent::start(options, &Netns::current()?)?;
-        Ok(Self { agent, ledger: Ledger::default(), since })
+        let (ledger, at_end) = Default::default();
+        Ok(Self { agent, ledger, at_end, since })
     }
 
     /// Waits for the document of one end of a conversation and compares it with the truth; what the
@@ -120,28 +164,47 @@ impl Session {
         Ok(())
     }
 
-    /// Ends the agent and checks that it ended well, lost nothing and said everything exactly once.
+    /// One more document has to be there when the agent has ended.
+    pub fn expect_at_end(&self, scenario: &'static str, side: Side, seen: Seen) {
+        self.ledger.enter(scenario, &side);
+        let mut at_end = self.at_end.lock().unwrap_or_else(PoisonError::into_inner);
+        at_end.push(Expected { scenario, side, seen });
+    }
+
+    /// Whether a scenario is decided only when the agent has ended.
+    pub fn decides_at_end(&self, scenario: &str) -> bool {
+        let at_end = self.at_end.lock().unwrap_or_else(PoisonError::into_inner);
+        at_end.iter().any(|expected| expected.scenario == scenario)
+    }
+
+    /// Ends the agent and looks whether it ended well, lost nothing and said everything exactly once.
     ///
     /// # Errors
-    /// With everything that was wrong.
-    pub fn stop(self) -> Result<Vec<Doc>> {
-        let Self { agent, ledger, since: _ } = self;
+    /// If it does not end.
+    pub fn end(self) -> Result<Ended> {
+        let Self { agent, ledger, at_end, since } = self;
         let stopped = agent.stop()?;
         let mut wrong = ended_well(&stopped);
         let program = executable()?.to_string_lossy().into_owned();
         wrong.extend(
             ledger.settle(&stopped.documents, |doc| doc.text("process.executable") == program),
         );
-        if wrong.is_empty() {
-            return Ok(stopped.documents);
+        let documents = stopped.documents;
+        let mut by_scenario = BTreeMap::<_, Vec<_>>::new();
+        for Expected { scenario, side, seen } in
+            at_end.into_inner().unwrap_or_else(PoisonError::into_inner)
+        {
+            let found = by_scenario.entry(scenario).or_default();
+            let Some(doc) = documents.iter().find(|doc| is_of(doc, &side)) else {
+                found.push(format!("no document of {side:?}"));
+                continue;
+            };
+            let differences = compare::differences(doc, &side, &seen, since);
+            if !differences.is_empty() {
+                found.push(format!("{}: {}", brief(doc), differences.join("; ")));
+            }
         }
-        let more = wrong.len().saturating_sub(10);
-        wrong.truncate(10);
-        bail!(
-            "{}{}",
-            wrong.join("; "),
-            if more > 0 { format!("; {more} more") } else { String::new() }
-        )
+        Ok(Ended { documents, wrong, by_scenario })
     }
 
     /// Ends the agent, and tells its counters, whatever they are.
@@ -149,21 +212,17 @@ impl Session {
         Ok(self.agent.stop()?.counters)
     }
 
-    /// Ends the agent, and compares documents that come only because of that.
-    pub fn stop_and_expect(self, scenario: &str, sides: &[(Side, Seen)]) -> Result<Vec<Doc>> {
-        for (side, _) in sides {
-            self.ledger.enter(scenario, side);
+    /// Ends the agent and checks all there is to check.
+    ///
+    /// # Errors
+    /// With everything that was wrong.
+    pub fn stop(self) -> Result<Vec<Doc>> {
+        let ended = self.end()?;
+        ended.whole()?;
+        for wrong in ended.by_scenario.values() {
+            complain(wrong)?;
         }
-        let since = self.since;
-        let documents = self.stop()?;
-        for (side, seen) in sides {
-            let Some(doc) = documents.iter().find(|doc| is_of(doc, side)) else {
-                bail!("no document of {side:?}")
-            };
-            let wrong = compare::differences(doc, side, seen, since);
-            ensure!(wrong.is_empty(), "{}: {}", brief(doc), wrong.join("; "));
-        }
-        Ok(documents)
+        Ok(ended.documents)
     }
 
     /// Does not hold against the agent what a scenario could not finish: it has failed already.

@@ -1,8 +1,10 @@
 //! Sockets that were there before the agent.
 
-use anyhow::Result;
+use std::thread;
 
-use super::{Scenario, pair::Pair};
+use anyhow::{Result, anyhow};
+
+use super::{Rest, Scenario, pair::Pair};
 use crate::{
     agent::Timeouts,
     capture::Transport,
@@ -12,79 +14,86 @@ use crate::{
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario::own("before/connection_v4", |lab| connection(lab, &lab.host()?, Family::V4)),
-    Scenario::own("before/connection_v6", |lab| connection(lab, &lab.host()?, Family::V6)),
-    Scenario::own("before/connection_mapped", |lab| connection(lab, &lab.host()?, Family::Mapped)),
-    Scenario::own("before/connection_elsewhere", |lab| {
-        connection(lab, &lab.loopback()?, Family::V4)
+    Scenario::before("before/connection_v4", |lab| connection(lab, lab.host()?, Family::V4)),
+    Scenario::before("before/connection_v6", |lab| connection(lab, lab.host()?, Family::V6)),
+    Scenario::before("before/connection_mapped", |lab| {
+        connection(lab, lab.host()?, Family::Mapped)
     }),
-    Scenario::own("before/listener", listener),
-    Scenario::own("before/udp_server", udp_server),
+    Scenario::before("before/connection_elsewhere", |lab| {
+        connection(lab, lab.loopback()?, Family::V4)
+    }),
+    Scenario::before("before/listener", listener),
+    Scenario::before("before/udp_server", udp_server),
     Scenario::own("before/another_agent", another_agent),
 ];
 
 /// Owner and direction of a connection are known though its beginning was not seen; what crossed it
 /// before does not count.
-fn connection(lab: &Lab<'_>, place: &Place, family: Family) -> Result<()> {
-    let pair = Pair::meet(lab, place, family)?;
+fn connection(lab: &Lab<'_>, place: Place, family: Family) -> Result<Rest> {
+    let pair = Pair::meet(lab, &place, family)?;
     pair.echo(500)?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     let [client, server] = [client, server].map(|side| side.began("existing").complete(false));
-    let seen = |side: &Side| {
-        let (transport, local, remote) = side.key();
-        place.capture.seen(transport, local, remote)
-    };
-
-    let session = lab.agent(Timeouts::default())?;
-    let before = [seen(&client)?, seen(&server)?];
-    pair.echo(700)?;
-    pair.close_client_first()?;
-    let one = session.expect_nth(lab.name, &client, 0, || Ok(seen(&client)?.since(before[0])))?;
-    let two = session.expect_nth(lab.name, &server, 0, || Ok(seen(&server)?.since(before[1])))?;
-    same_conversation(&one, &two)?;
-    session.stop().map(drop)
+    Ok(Box::new(move |lab| {
+        let seen = |side: &Side| {
+            let (transport, local, remote) = side.key();
+            place.capture.seen(transport, local, remote)
+        };
+        let session = lab.shared()?;
+        let before = [seen(&client)?, seen(&server)?];
+        pair.echo(700)?;
+        pair.close_client_first()?;
+        let one =
+            session.expect_nth(lab.name, &client, 0, || Ok(seen(&client)?.since(before[0])))?;
+        let two =
+            session.expect_nth(lab.name, &server, 0, || Ok(seen(&server)?.since(before[1])))?;
+        same_conversation(&one, &two)
+    }))
 }
 
 /// A connection through a listener that was there before is seen from its beginning.
-fn listener(lab: &Lab<'_>) -> Result<()> {
+fn listener(lab: &Lab<'_>) -> Result<Rest> {
     let place = lab.host()?;
     let (server, client) = lab.couple(&place)?;
     let listener = server.listen(place.any_port(Family::V4)?)?;
-    let session = lab.agent(Timeouts::default())?;
-    let at_client = client.connect(listener.local)?;
-    let at_server = server.accept(listener)?;
-    let pair = Pair { server, client, at_server, at_client };
-    pair.echo(500)?;
-    pair.close_client_first()?;
-    let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    session.expect(lab.name, &client, &place.capture)?;
-    session.expect(lab.name, &server, &place.capture)?;
-    session.stop().map(drop)
+    Ok(Box::new(move |lab| {
+        let at_client = client.connect(listener.local)?;
+        let at_server = server.accept(listener)?;
+        let pair = Pair { server, client, at_server, at_client };
+        pair.echo(500)?;
+        pair.close_client_first()?;
+        let (client, server) = pair.sides("fin_local", "fin_remote")?;
+        lab.expect_both(&client, &server, &place)
+    }))
 }
 
 /// A UDP server that only ever receives is known by its bound socket.
-fn udp_server(lab: &Lab<'_>) -> Result<()> {
+fn udp_server(lab: &Lab<'_>) -> Result<Rest> {
     let place = lab.host()?;
     let (server, client) = lab.couple(&place)?;
     let at_server = server.udp(place.any_port(Family::V4)?)?;
-    let session = lab.agent(Timeouts::default())?;
-    let at_client = client.udp(place.any_port(Family::V4)?)?;
-    client.send_to(at_client, 100, at_server.local)?;
-    server.receive(at_server, 100)?;
-    client.close(at_client)?;
-    server.close(at_server)?;
-    let one = Side::sender(&client, at_client.local, at_server.local);
-    let (local, remote) = (at_server.local, at_client.local);
-    let two = Side::of(&server, Transport::Udp, local, remote, Direction::Ingress);
-    session.expect(lab.name, &one, &place.capture)?;
-    session.expect(lab.name, &two, &place.capture)?;
-    session.stop().map(drop)
+    Ok(Box::new(move |lab| {
+        let at_client = client.udp(place.any_port(Family::V4)?)?;
+        client.send_to(at_client, 100, at_server.local)?;
+        server.receive(at_server, 100)?;
+        client.close(at_client)?;
+        server.close(at_server)?;
+        let one = Side::sender(&client, at_client.local, at_server.local);
+        let (local, remote) = (at_server.local, at_client.local);
+        let two = Side::of(&server, Transport::Udp, local, remote, Direction::Ingress);
+        lab.expect_both(&one, &two, &place)
+    }))
 }
 
 /// Two agents do not disturb each other.
 fn another_agent(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
-    let agents = [lab.agent(Timeouts::default())?, lab.agent(Timeouts::default())?];
+    let agents = thread::scope(|scope| {
+        let other = scope.spawn(|| lab.agent(Timeouts::default()));
+        let one = lab.agent(Timeouts::default());
+        let other = other.join().map_err(|_| anyhow!("the thread of an agent panicked"))?;
+        anyhow::Ok([one?, other?])
+    })?;
     let pair = Pair::meet(lab, &place, Family::V4)?;
     pair.echo(500)?;
     pair.close_client_first()?;

@@ -25,18 +25,22 @@ use crate::{agent::Options, lab::Lab, skip::skip};
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::own("input/btf_missing", |lab| {
         refuses(lab, |command| arguments(command, &["--btf", "/nowhere/btf"]), &["/nowhere/btf"])
-    }),
-    Scenario::own("input/btf_garbage", |lab| foreign(lab, b"this is no type information")),
-    Scenario::own("input/btf_empty", |lab| foreign(lab, &EMPTY_BTF)),
+    })
+    .portable(),
+    Scenario::own("input/btf_garbage", |lab| foreign(lab, b"this is no type information"))
+        .portable(),
+    Scenario::own("input/btf_empty", |lab| foreign(lab, &EMPTY_BTF)).portable(),
     Scenario::own("input/table_size_zero", |lab| {
         let zero = ["-E", "socket.tables.flows=0"];
         refuses(lab, |command| arguments(command, &zero), &["socket.tables.flows", "0"])
-    }),
+    })
+    .portable(),
     Scenario::own("input/hooks_unknown", |lab| {
         let options = Options { hooks: "telepathy".to_owned(), ..lab.options.clone() };
         refuses(&Lab { options: &options, ..*lab }, |_| (), &["telepathy", "cgroup"])
-    }),
-    Scenario::own("input/output_read_only", output_read_only),
+    })
+    .portable(),
+    Scenario::own("input/output_read_only", output_read_only).portable(),
     Scenario::own("input/not_root", not_root),
     Scenario::own("input/cgroup2_hidden", cgroup2_hidden).only("cgroup"),
 ];

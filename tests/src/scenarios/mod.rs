@@ -14,15 +14,31 @@ mod wire;
 
 use anyhow::Result;
 
-use crate::lab::Lab;
+use crate::{agent::Timeouts, lab::Lab};
 
-/// What a scenario needs.
+/// The agent that watches a scenario. One agent is started for all scenarios that name the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Needs {
-    /// The agent that is shared.
-    Shared,
-    /// It starts an agent itself.
+pub enum Watcher {
+    /// Reports what is closed soon, and what is open not at all.
+    Prompt,
+    /// Reports what is idle for some seconds.
+    Idle,
+    /// Reports nothing before its end.
+    AtEnd,
+    /// The scenario starts what it needs itself, and runs alone.
     Own,
+}
+
+/// What follows the start of the agent.
+pub type Rest = Box<dyn FnOnce(&Lab<'_>) -> Result<()> + Send>;
+
+/// What a scenario does.
+#[derive(Clone, Copy, Debug)]
+pub enum Act {
+    /// All of it with the agent running.
+    Whole(fn(&Lab<'_>) -> Result<()>),
+    /// Something that is there before the agent, and what follows when it runs.
+    Before(fn(&Lab<'_>) -> Result<Rest>),
 }
 
 /// A scenario.
@@ -30,25 +46,74 @@ pub enum Needs {
 pub struct Scenario {
     /// `topic/name`.
     pub name: &'static str,
-    /// What it needs.
-    pub needs: Needs,
+    /// The agent that watches it.
+    pub watcher: Watcher,
     /// The hook set it is about; `None` if about all.
     pub hooks: Option<&'static str>,
+    /// Whether it comes out the same on every kernel: nothing is loaded into it.
+    pub portable: bool,
     /// Does it.
-    pub run: fn(&Lab<'_>) -> Result<()>,
+    pub act: Act,
+}
+
+impl Watcher {
+    /// Those that are shared, in the order they run.
+    pub const SHARED: [Self; 3] = [Self::Prompt, Self::Idle, Self::AtEnd];
+
+    /// What its scenarios are called together.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Prompt => "all",
+            Self::Idle => "idle",
+            Self::AtEnd => "at_end",
+            Self::Own => "own",
+        }
+    }
+
+    /// How it is configured.
+    pub fn timeouts(self) -> Timeouts {
+        let patient = Timeouts::default();
+        match self {
+            Self::Prompt | Self::Own => patient,
+            // Long enough that no pause between two steps is taken for the end, on an emulated
+            // machine too.
+            Self::Idle => Timeouts { flow_inactive: "6s", ..patient },
+            Self::AtEnd => Timeouts { flow_termination: "30m", ..patient },
+        }
+    }
 }
 
 impl Scenario {
+    const fn new(name: &'static str, watcher: Watcher, act: Act) -> Self {
+        Self { name, watcher, hooks: None, portable: false, act }
+    }
+
     const fn shared(name: &'static str, run: fn(&Lab<'_>) -> Result<()>) -> Self {
-        Self { name, needs: Needs::Shared, hooks: None, run }
+        Self::new(name, Watcher::Prompt, Act::Whole(run))
+    }
+
+    const fn before(name: &'static str, run: fn(&Lab<'_>) -> Result<Rest>) -> Self {
+        Self::new(name, Watcher::Prompt, Act::Before(run))
+    }
+
+    const fn watched(
+        name: &'static str,
+        watcher: Watcher,
+        run: fn(&Lab<'_>) -> Result<()>,
+    ) -> Self {
+        Self::new(name, watcher, Act::Whole(run))
     }
 
     const fn own(name: &'static str, run: fn(&Lab<'_>) -> Result<()>) -> Self {
-        Self { name, needs: Needs::Own, hooks: None, run }
+        Self::new(name, Watcher::Own, Act::Whole(run))
     }
 
     const fn only(self, hooks: &'static str) -> Self {
         Self { hooks: Some(hooks), ..self }
+    }
+
+    const fn portable(self) -> Self {
+        Self { portable: true, ..self }
     }
 }
 
@@ -61,7 +126,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         owner::SCENARIOS,
         crowd::SCENARIOS,
         wire::SCENARIOS,
-        wire::OWN,
+        wire::AT_END,
         before::SCENARIOS,
         timeout::SCENARIOS,
         dns::SHARED,

@@ -2,9 +2,8 @@
 
 use anyhow::Result;
 
-use super::{Scenario, pair::Pair};
+use super::{Scenario, Watcher, pair::Pair};
 use crate::{
-    agent::Timeouts,
     capture::Seen,
     expect::Side,
     lab::Lab,
@@ -13,14 +12,10 @@ use crate::{
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario::own("timeout/idle_tcp", idle_tcp),
-    Scenario::own("timeout/idle_udp", idle_udp),
-    Scenario::own("timeout/sigterm", sigterm),
+    Scenario::watched("timeout/idle_tcp", Watcher::Idle, idle_tcp),
+    Scenario::watched("timeout/idle_udp", Watcher::Idle, idle_udp),
+    Scenario::watched("timeout/sigterm", Watcher::AtEnd, sigterm),
 ];
-
-/// Long enough that no pause between two steps is taken for the end, on an emulated machine too.
-const IDLE: Timeouts =
-    Timeouts { flow_inactive: "4s", flow_termination: "1s", socket_inactive: "30m" };
 
 fn seen(place: &Place, side: &Side) -> Result<Seen> {
     let (transport, local, remote) = side.key();
@@ -30,7 +25,7 @@ fn seen(place: &Place, side: &Side) -> Result<Seen> {
 /// A flow that was idle is reported; when traffic resumes, it is a new record that counts from zero.
 fn idle_tcp(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
-    let session = lab.agent(IDLE)?;
+    let session = lab.shared()?;
     let pair = Pair::meet(lab, &place, Family::V4)?;
     pair.echo(300)?;
     let (client, server) = pair.sides("idle", "idle")?;
@@ -44,12 +39,12 @@ fn idle_tcp(lab: &Lab<'_>) -> Result<()> {
         [client.ended("fin_local"), server.ended("fin_remote")].map(|side| side.complete(false));
     session.expect_nth(lab.name, &client, 1, || Ok(seen(&place, &client)?.since(then[0])))?;
     session.expect_nth(lab.name, &server, 1, || Ok(seen(&place, &server)?.since(then[1])))?;
-    session.stop().map(drop)
+    Ok(())
 }
 
 fn idle_udp(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
-    let session = lab.agent(IDLE)?;
+    let session = lab.shared()?;
     let (server, client) = lab.couple(&place)?;
     let at_server = server.udp(place.any_port(Family::V4)?)?;
     let at_client = client.udp(place.any_port(Family::V4)?)?;
@@ -71,15 +66,12 @@ fn idle_udp(lab: &Lab<'_>) -> Result<()> {
     let [one, two] = [one, two].map(|side| side.ended("closed"));
     session.expect_nth(lab.name, &one, 1, || Ok(seen(&place, &one)?.since(then[0])))?;
     session.expect_nth(lab.name, &two, 1, || Ok(seen(&place, &two)?.since(then[1])))?;
-    session.stop().map(drop)
+    Ok(())
 }
 
 /// What is open, and what was closed a moment ago, is reported at the end.
 fn sigterm(lab: &Lab<'_>) -> Result<()> {
-    // Nothing is reported before the end.
-    let patient = Timeouts { flow_termination: "10m", ..Timeouts::default() };
     let place = lab.loopback()?;
-    let session = lab.agent(patient)?;
     let open = Pair::meet(lab, &place, Family::V4)?;
     open.echo(300)?;
     let closed = Pair::meet(lab, &place, Family::V6)?;
@@ -107,9 +99,11 @@ fn sigterm(lab: &Lab<'_>) -> Result<()> {
         Side::receiver(receiver, there, here).ended("open"),
     ];
     sides.extend([closed_client, closed_server]);
-    let truth = sides
-        .into_iter()
-        .map(|side| seen(&place, &side).map(|seen| (side, seen)))
-        .collect::<Result<Vec<_>>>()?;
-    session.stop_and_expect(lab.name, &truth).map(drop)
+    for side in sides {
+        let seen = seen(&place, &side)?;
+        lab.shared()?.expect_at_end(lab.name, side, seen);
+    }
+    // What is open stays so until the agent has ended.
+    lab.keep((place, open, at_receiver, at_sender));
+    Ok(())
 }

@@ -3,9 +3,8 @@
 
 use anyhow::{Result, ensure};
 
-use super::{Scenario, failing::connect_refused, pair::Pair};
+use super::{Scenario, Watcher, failing::connect_refused, pair::Pair};
 use crate::{
-    agent::Timeouts,
     capture::Count,
     expect::{Session, Side},
     lab::{Lab, same_conversation},
@@ -39,7 +38,8 @@ pub(super) const SCENARIOS: &[Scenario] = matrix! {
     "udp_fragmented" => udp_fragmented,
 };
 
-pub(super) const OWN: &[Scenario] = &[Scenario::own("wire/last_ack_lost", last_ack_lost)];
+pub(super) const AT_END: &[Scenario] =
+    &[Scenario::watched("wire/last_ack_lost", Watcher::AtEnd, last_ack_lost)];
 
 /// Checks both ends, each against the capture on its side.
 fn expect_across(
@@ -172,7 +172,6 @@ fn handshake_lost(lab: &Lab<'_>, family: Family, offloads: bool, syn: bool) -> R
 /// The last acknowledgement is lost, so the last FIN comes again and is answered from TIME_WAIT.
 fn last_ack_lost(lab: &Lab<'_>) -> Result<()> {
     let (here, there) = lab.wire(false)?;
-    let session = lab.agent(Timeouts { flow_termination: "6s", ..Timeouts::default() })?;
     let pair = Pair::across(&here, &there, Family::V4)?;
     pair.echo(100)?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
@@ -188,8 +187,13 @@ fn last_ack_lost(lab: &Lab<'_>) -> Result<()> {
     there.capture.wait(server.key(), PATIENCE, what, |seen| {
         seen.received.packets > before.received.packets
     })?;
-    expect_across(&session, lab, (&here, &client), (&there, &server))?;
-    session.stop().map(drop)
+    let session = lab.shared()?;
+    for (place, side) in [(&here, client), (&there, server)] {
+        let (transport, local, remote) = side.key();
+        let seen = place.capture.seen(transport, local, remote)?;
+        session.expect_at_end(lab.name, side, seen);
+    }
+    Ok(())
 }
 
 fn bulk(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
