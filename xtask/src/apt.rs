@@ -1,8 +1,8 @@
 //! Debian packages, through the machine's own apt configuration.
 
-use std::{path::Path, process::Command};
+use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::{command, paths::Paths, ui};
 
@@ -38,7 +38,7 @@ pub(crate) fn install(paths: &Paths, packages: &[String], why: &str) -> Result<(
 }
 
 /// Fetches the package lists.
-pub(crate) fn update(paths: &Paths) -> Result<()> {
+fn update(paths: &Paths) -> Result<()> {
     if !command::is_root() {
         bail!("the package lists are missing or old: run `sudo apt-get update`");
     }
@@ -46,34 +46,16 @@ pub(crate) fn update(paths: &Paths) -> Result<()> {
     command::run_logged(Command::new("apt-get").arg("update"), &paths.log("apt-update"))
 }
 
-/// Downloads one package into `dir`.
-pub(crate) fn download(package: &str, dir: &Path, log: &Path) -> Result<()> {
-    // The sandbox user may not write here; it is apt's own fallback, without the warning.
-    let mut apt = Command::new("apt-get");
-    apt.args(["-o", "APT::Sandbox::User=root", "download", package]).current_dir(dir);
-    command::run_logged(&mut apt, log).with_context(|| format!("download {package}"))
-}
-
-/// Packages whose name begins with `prefix` and that can be downloaded.
-pub(crate) fn known(prefix: &str) -> Result<Vec<String>> {
-    let names = command::output(Command::new("apt-cache").args(["pkgnames", prefix]))?;
-    Ok(names.lines().map(str::to_owned).collect())
-}
-
-/// Names of the packages that the newest version of this one depends on.
-pub(crate) fn dependencies(package: &str) -> Result<Vec<String>> {
-    let mut apt = Command::new("apt-cache");
-    apt.args(["depends", "--important", package]);
-    Ok(parse_depends(&command::output(&mut apt)?))
-}
-
 /// Whether some source offers the package.
-pub(crate) fn has_candidate(package: &str) -> bool {
+fn has_candidate(package: &str) -> bool {
     let policy = command::output(Command::new("apt-cache").args(["policy", package]));
-    policy.is_ok_and(|text| {
-        text.lines().any(|line| {
-            line.trim().strip_prefix("Candidate: ").is_some_and(|version| version != "(none)")
-        })
+    policy.is_ok_and(|text| names_candidate(&text))
+}
+
+/// Whether what `apt-cache policy` says of one package names a version to install.
+pub(crate) fn names_candidate(policy: &str) -> bool {
+    policy.lines().any(|line| {
+        line.trim().strip_prefix("Candidate: ").is_some_and(|version| version != "(none)")
     })
 }
 
@@ -83,21 +65,14 @@ fn is_installed(package: &str) -> bool {
     command::output(&mut query).is_ok_and(|status| status == "installed")
 }
 
-fn parse_depends(text: &str) -> Vec<String> {
-    let names = text.lines().filter_map(|line| {
-        line.trim().trim_start_matches('|').strip_prefix("Depends: ").map(str::trim)
-    });
-    names.filter(|name| !name.starts_with('<')).map(str::to_owned).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_a_package_depends_on() {
-        let text = "linux-image-1\n  PreDepends: dpkg\n |Depends: kmod\n  Depends: <virtual>\n    \
-                    provider\n  Depends: linux-binary-1\n";
-        assert_eq!(parse_depends(text), ["kmod", "linux-binary-1"]);
+    fn a_package_without_a_version_cannot_be_installed() {
+        assert!(names_candidate("x:\n  Installed: (none)\n  Candidate: 1-2\n"));
+        assert!(!names_candidate("x:\n  Installed: 1\n  Candidate: (none)\n"));
+        assert!(!names_candidate(""));
     }
 }

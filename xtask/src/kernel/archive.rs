@@ -9,59 +9,53 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::Entry;
-use crate::{apt, command, paths::Paths, ui};
+use super::{Entry, List, suite::Suite};
+use crate::{command, paths::Paths, ui};
+
+/// How many versions are tried: a suite that moves may name one that is half there.
+const VERSIONS: usize = 4;
 
 /// The cached image of a kernel; it is downloaded when there is none.
-pub(super) fn ensure(paths: &Paths, entry: &Entry) -> Result<PathBuf> {
-    let cache = paths.target().join("kernels").join(format!("{}-{}", entry.name, entry.arch));
+pub(super) fn ensure(paths: &Paths, list: &List, entry: &Entry) -> Result<PathBuf> {
+    let kernels = paths.target().join("kernels");
+    let cache = kernels.join(format!("{}-{}", entry.name, entry.arch));
     if let Some(image) = image(&cache) {
         return Ok(image);
     }
-    for needed in ["apt-get", "apt-cache", "dpkg-deb"] {
-        if command::find(needed).is_none() {
-            bail!("no {needed} to fetch kernel {} with; --kernel-image boots a file", entry.name);
-        }
-    }
-    let kernels = paths.target().join("kernels");
     fs::create_dir_all(&kernels).with_context(|| format!("create {}", kernels.display()))?;
     let work = tempfile::tempdir_in(&kernels).context("create a folder for the kernel")?;
-    for package in candidates(paths, entry)? {
-        if let Some(unpacked) = unpack(paths, &package, work.path())? {
-            // A name appears only with all of its content.
-            fs::rename(&unpacked, &cache).with_context(|| format!("fill {}", cache.display()))?;
-            return image(&cache).with_context(|| format!("no image in {}", cache.display()));
-        }
-    }
-    bail!("no package {} that this machine's apt can download holds an image", entry.package)
-}
-
-/// Packages that may hold the image, the likeliest first.
-fn candidates(paths: &Paths, entry: &Entry) -> Result<Vec<String>> {
+    let (suite, sources) = list.suite(entry)?;
+    let suite = Suite::open(paths, suite, &entry.arch, sources)?;
     let (prefix, suffix) = entry
         .package
         .split_once('*')
         .with_context(|| format!("ci/kernels.toml: package {} has no `*`", entry.package))?;
-    let mut names = matching(apt::known(prefix)?, prefix, suffix);
-    if names.is_empty() {
-        apt::update(paths)?;
-        names = matching(apt::known(prefix)?, prefix, suffix);
+    let names = matching(suite.known(prefix)?, prefix, suffix);
+    for package in names.iter().filter(|name| suite.offers(name)).take(VERSIONS) {
+        for packages in [parts(&suite, package, suffix)?, vec![format!("{package}-unsigned")]] {
+            if !packages.iter().all(|package| suite.offers(package)) {
+                continue;
+            }
+            let unpacked = unpack(paths, &suite, &packages, work.path())?;
+            if image(&unpacked).is_some() {
+                // A name appears only with all of its content.
+                fs::rename(&unpacked, &cache)
+                    .with_context(|| format!("fill {}", cache.display()))?;
+                return image(&cache).with_context(|| format!("no image in {}", cache.display()));
+            }
+        }
     }
-    let Some(newest) = names.into_iter().find(|name| apt::has_candidate(name)) else {
-        bail!(
-            "no package {}: the apt sources of this machine lack kernel {}; --kernel-image boots a \
-             file",
-            entry.package,
-            entry.name
-        );
-    };
-    // In some releases a package of another name, on which this one depends, holds the files.
-    let mut candidates = vec![newest.clone()];
-    candidates.extend(apt::dependencies(&newest)?.into_iter().filter(|name| {
-        name.starts_with("linux-") && name.ends_with(suffix) || name.starts_with("linux-binary")
+    bail!("no package {} of {} holds a kernel image", entry.package, suite.name())
+}
+
+/// The package and those, on which it depends, that may hold image and modules in its place.
+fn parts(suite: &Suite, package: &str, suffix: &str) -> Result<Vec<String>> {
+    let mut parts = vec![package.to_owned()];
+    parts.extend(suite.dependencies(package)?.into_iter().filter(|name| {
+        let held = ["linux-binary-", "linux-modules-", "linux-base-", "linux-image-"];
+        held.iter().any(|prefix| name.starts_with(prefix)) && name.ends_with(suffix)
     }));
-    candidates.push(format!("{newest}-unsigned"));
-    Ok(candidates)
+    Ok(parts)
 }
 
 /// Real images among package names, the newest first.
@@ -89,31 +83,33 @@ fn by_version(a: &str, b: &str) -> Ordering {
     key(a).cmp(&key(b))
 }
 
-/// Downloads a package and unpacks it; `None` if it is not there or holds no image.
-fn unpack(paths: &Paths, package: &str, work: &Path) -> Result<Option<PathBuf>> {
-    if !apt::has_candidate(package) {
-        return Ok(None);
-    }
-    ui::install(package, "a kernel for virtual machines");
-    let dir = work.join(package);
-    fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
-    apt::download(package, &dir, &paths.log("kernel"))?;
-    let deb = fs::read_dir(&dir)?.filter_map(Result::ok).map(|file| file.path()).next();
-    let deb = deb.with_context(|| format!("apt-get downloaded no file for {package}"))?;
-    let unpacked = work.join("unpacked").join(package);
+/// Downloads packages and unpacks them into one folder.
+fn unpack(paths: &Paths, suite: &Suite, packages: &[String], work: &Path) -> Result<PathBuf> {
+    ui::install(&packages.join(" "), "a kernel for virtual machines");
+    let dir = tempfile::tempdir_in(work).context("create a folder for packages")?;
+    suite.download(packages, dir.path())?;
+    let unpacked = work.join(&packages[0]);
     fs::create_dir_all(&unpacked).with_context(|| format!("create {}", unpacked.display()))?;
-    command::run_logged(
-        Command::new("dpkg-deb").arg("--extract").arg(&deb).arg(&unpacked),
-        &paths.log("kernel"),
-    )?;
-    Ok(image(&unpacked).map(|_| unpacked))
+    for file in fs::read_dir(dir.path()).context("list the downloaded packages")? {
+        let file = file.context("list the downloaded packages")?.path();
+        let mut extract = Command::new("dpkg-deb");
+        command::run_logged(
+            extract.arg("--extract").arg(file).arg(&unpacked),
+            &paths.log("kernel"),
+        )?;
+    }
+    Ok(unpacked)
 }
 
-/// The image in an unpacked package.
+/// The image in unpacked packages: beside the boot loader's files, or from 6.19 on beside its modules.
 fn image(root: &Path) -> Option<PathBuf> {
-    let files = fs::read_dir(root.join("boot")).ok()?.filter_map(Result::ok);
-    files.map(|file| file.path()).find(|path| {
+    let files = |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
+    let boot = files(root.join("boot")).map(|file| file.path()).find(|path| {
         path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz-"))
+    });
+    boot.or_else(|| {
+        let mut folders = files(root.join("usr/lib/modules")).map(|folder| folder.path());
+        folders.find_map(|folder| Some(folder.join("vmlinuz")).filter(|path| path.is_file()))
     })
 }
 

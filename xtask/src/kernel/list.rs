@@ -1,6 +1,6 @@
 //! ci/kernels.toml.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use anyhow::{Context as _, Result, anyhow};
 use serde::Deserialize;
@@ -14,6 +14,8 @@ pub(crate) struct List {
     /// Modules that the tests need.
     pub(crate) modules: Vec<String>,
     pub(crate) native: Native,
+    /// Lines of apt's sources, by suite.
+    suites: BTreeMap<String, Vec<String>>,
     kernel: Vec<Entry>,
 }
 
@@ -30,6 +32,8 @@ pub(crate) struct Native {
 pub(crate) struct Entry {
     pub(crate) name: String,
     pub(crate) arch: String,
+    /// Where it comes from.
+    suite: String,
     /// Package name with one `*` for what changes with every release.
     pub(crate) package: String,
     /// Hook sets it is tested with.
@@ -47,6 +51,15 @@ impl List {
 
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.kernel
+    }
+
+    /// The suite that a kernel comes from, with its sources.
+    pub(super) fn suite<'a>(&'a self, entry: &'a Entry) -> Result<(&'a str, &'a [String])> {
+        let sources = self.suites.get(&entry.suite).with_context(|| {
+            let Entry { name, suite, .. } = entry;
+            format!("ci/kernels.toml: kernel {name} comes from {suite}, which is not in [suites]")
+        })?;
+        Ok((&entry.suite, sources))
     }
 
     /// Finds a kernel by name and architecture.
@@ -70,6 +83,14 @@ impl List {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_kernel_has_a_suite() {
+        let list = List::read(&Paths::find().unwrap()).unwrap();
+        for entry in list.entries() {
+            assert!(!list.suite(entry).unwrap().1.is_empty(), "{}", entry.name);
+        }
+    }
 
     #[test]
     fn the_error_names_what_there_is() {

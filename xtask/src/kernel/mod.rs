@@ -4,6 +4,7 @@ mod archive;
 mod elf;
 mod list;
 mod modules;
+mod suite;
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,7 @@ pub(crate) struct Kernel {
 
 /// Takes a listed kernel from the cache, or downloads it.
 pub(crate) fn ensure(paths: &Paths, list: &List, entry: &Entry) -> Result<Kernel> {
-    let image = archive::ensure(paths, entry)?;
+    let image = archive::ensure(paths, list, entry)?;
     Kernel::new(entry.name.clone(), image, list)
 }
 

@@ -19,6 +19,10 @@ pub(crate) struct Module {
 
 /// The module folder that belongs to a kernel image, if it is where distributions put it.
 pub(super) fn folder(image: &Path) -> Option<PathBuf> {
+    if image.file_name()? == "vmlinuz" {
+        // Newer packages keep the image among its modules.
+        return image.parent().filter(|folder| folder.join("kernel").is_dir()).map(Into::into);
+    }
     let release = image.file_name()?.to_str()?.strip_prefix("vmlinuz-")?;
     let root = image.parent()?.parent()?;
     let folders = ["lib/modules", "usr/lib/modules"].map(|dir| root.join(dir).join(release));
@@ -142,8 +146,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let modules = dir.path().join("usr/lib/modules/6.1.0-1");
         fs::create_dir_all(&modules).unwrap();
-        assert_eq!(folder(&dir.path().join("boot/vmlinuz-6.1.0-1")), Some(modules));
+        assert_eq!(folder(&dir.path().join("boot/vmlinuz-6.1.0-1")), Some(modules.clone()));
         assert_eq!(folder(&dir.path().join("boot/vmlinuz-6.1.0-2")), None);
         assert_eq!(folder(Path::new("bzImage")), None);
+        assert_eq!(folder(&modules.join("vmlinuz")), None);
+        fs::create_dir(modules.join("kernel")).unwrap();
+        assert_eq!(folder(&modules.join("vmlinuz")), Some(modules));
     }
 }
