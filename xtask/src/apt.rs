@@ -1,8 +1,8 @@
 //! Debian packages, through the machine's own apt configuration.
 
-use std::process::Command;
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::{command, paths::Paths, ui};
 
@@ -35,6 +35,33 @@ pub(crate) fn install(paths: &Paths, packages: &[String], why: &str) -> Result<(
         .args(&missing)
         .env("DEBIAN_FRONTEND", "noninteractive");
     command::run_logged(&mut apt, &paths.log("apt-install"))
+}
+
+/// What Debian's packages ask before they start a service.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// As [`install`], for packages with a service that is not to run on this machine, now or after the
+/// next boot.
+pub(crate) fn install_stopped(paths: &Paths, packages: &[String], why: &str) -> Result<()> {
+    let missing: Vec<&String> = packages.iter().filter(|package| !is_installed(package)).collect();
+    if missing.is_empty() || !command::is_root() || Path::new(POLICY).exists() {
+        return install(paths, packages, why);
+    }
+    let forbid = fs::write(POLICY, "#!/bin/sh\nexit 101\n")
+        .and_then(|()| fs::set_permissions(POLICY, fs::Permissions::from_mode(0o755)));
+    let installed = match forbid {
+        Ok(()) => install(paths, packages, why),
+        Err(error) => Err(error).with_context(|| format!("write {POLICY}")),
+    };
+    fs::remove_file(POLICY).with_context(|| format!("remove {POLICY}"))?;
+    installed?;
+    if command::find("systemctl").is_some() {
+        for package in missing {
+            // A package whose service has another name has none to be stopped.
+            let _ = command::output(Command::new("systemctl").args(["disable", package]));
+        }
+    }
+    Ok(())
 }
 
 /// Fetches the package lists.

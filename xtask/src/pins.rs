@@ -41,6 +41,7 @@ pub(crate) struct Debian {
     pub(crate) clippy: Vec<String>,
     pub(crate) llvm: Vec<String>,
     pub(crate) libc: Vec<String>,
+    pub(crate) audit: Vec<String>,
     pub(crate) qemu: Vec<String>,
     pub(crate) tests: Vec<String>,
 }

@@ -12,6 +12,11 @@ pub(crate) fn all(paths: &Paths, pins: &Pins) -> Result<()> {
     build::ensure_libc(paths, pins)?;
     deny::ensure(paths, pins)?;
     apt::install(paths, &pins.debian.tests, "tests run them against the agent")?;
+    apt::install_stopped(
+        paths,
+        &pins.debian.audit,
+        "tests compare audit rules and events with theirs",
+    )?;
     vm::ensure_emulator(paths, pins)?;
     let list = kernel::List::read(paths)?;
     for entry in list.entries() {

@@ -9,6 +9,8 @@ use socket_agent::audit::{
     rules::{Command, PermCalls, Position, Rule, RuleSet, Source, System},
 };
 
+use scenarios::machine::AuditLock;
+
 use crate::netlink::Audit;
 
 const FILES: [(&str, &str); 5] = [
@@ -26,10 +28,13 @@ static MACHINE: Mutex<()> = Mutex::new(());
 struct Restore {
     audit: Audit,
     before: Vec<Vec<u8>>,
+    /// Other programs test with rules too.
+    _lock: AuditLock,
 }
 
 impl Restore {
     fn new() -> Result<Self, String> {
+        let lock = AuditLock::take().map_err(|error| format!("no lock can be had: {error}"))?;
         let mut audit = Audit::open().map_err(|error| format!("no audit socket: {error}"))?;
         match audit.is_locked() {
             Ok(false) => {}
@@ -37,7 +42,7 @@ impl Restore {
             Err(error) => return Err(format!("the kernel tells no audit status: {error}")),
         }
         let before = audit.list().map_err(|error| format!("cannot list audit rules: {error}"))?;
-        Ok(Self { audit, before })
+        Ok(Self { audit, before, _lock: lock })
     }
 
     /// Rules that were not there.

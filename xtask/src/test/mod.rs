@@ -46,8 +46,14 @@ pub(crate) fn run(paths: &Paths, pins: &Pins, options: &TestOptions) -> Result<E
 /// Programs that tests run against the agent. Tests that miss one are skipped by name.
 fn install_programs(paths: &Paths, pins: &Pins) {
     let why = "tests run them against the agent";
-    if let Err(error) = apt::install(paths, &pins.debian.tests, why) {
-        ui::note(&format!("{error:#}"));
+    let audit = "tests compare audit rules and events with theirs";
+    for result in [
+        apt::install(paths, &pins.debian.tests, why),
+        apt::install_stopped(paths, &pins.debian.audit, audit),
+    ] {
+        if let Err(error) = result {
+            ui::note(&format!("{error:#}"));
+        }
     }
 }
 
