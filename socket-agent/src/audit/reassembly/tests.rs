@@ -78,9 +78,19 @@ fn an_end_ends_what_has_no_title() {
 fn single_records_do_not_wait() {
     let mut bench = Bench::new(50);
     bench.records(1, 5, &["USER_LOGIN"]).records(1, 6, &["DAEMON_START"]);
-    bench.records(1, 6, &["EVENT_LISTENER"]).records(1, 7, &["ANOM_LOGIN_TIME"]);
-    assert_eq!(bench.out.len(), 4);
+    bench.records(1, 7, &["ANOM_LOGIN_TIME"]);
+    assert_eq!(bench.out.len(), 3);
     assert_eq!(bench.reassembler.in_flight(), 0);
+}
+
+/// As the kernel tells of a program that listens beside the daemon, where there are rules.
+#[test]
+fn a_system_call_may_follow_what_it_did() {
+    let mut bench = Bench::new(50);
+    let records = ["EVENT_LISTENER", "SYSCALL", "SOCKADDR", "PROCTITLE"];
+    bench.records(1, 5, &records).records(1, 5, &["EOE"]);
+    assert_eq!(bench.out, [(5, records.to_vec(), true)]);
+    assert_eq!(bench.reassembler.counters().late, 0);
 }
 
 #[test]

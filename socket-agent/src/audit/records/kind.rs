@@ -87,9 +87,7 @@ impl Kind {
 
     /// Always the only record of its event (apart from security contexts).
     pub const fn is_single(self) -> bool {
-        self.is_user()
-            || self.is_daemon()
-            || matches!(self, Self::REPLACE | Self::EVENT_LISTENER | Self::KERNEL)
+        self.is_user() || self.is_daemon() || matches!(self, Self::REPLACE | Self::KERNEL)
     }
 
     /// Every type with its number, in ascending order.
