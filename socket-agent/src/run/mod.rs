@@ -126,6 +126,8 @@ async fn supervise(
     while let Some(event) = news.recv().await {
         group.take(event);
     }
+    // Also those that were still about to start when the order to stop came.
+    group.judge_start()?;
     group.judge_end()
 }
 

@@ -1,0 +1,108 @@
+//! Beside the socket dataset.
+
+use std::{net::TcpListener, process::Command, time::Duration};
+
+use crate::{
+    agent::{Agent, module, text},
+    auditd::Auditd,
+    host::{Host, run},
+};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn both(rules: &str, options: &str) -> String {
+    module(rules, options) + "- {module: system, datasets: [socket]}\n"
+}
+
+/// Whether the socket dataset can run here: it needs more of a kernel than audit does.
+fn has_sockets() -> Result<(), String> {
+    let doctor = Command::new(env!("CARGO_BIN_EXE_socket-agent")).arg("doctor").output().unwrap();
+    if doctor.status.success() {
+        Ok(())
+    } else {
+        Err("no hook set can be attached here".to_owned())
+    }
+}
+
+fn agent() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_socket-agent"))
+}
+
+#[test]
+fn a_process_has_the_same_id_in_both_and_one_that_is_gone_too() {
+    let host = or_skip!(Host::take());
+    or_skip!(has_sockets());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let rules = "-a always,exit -F arch=b64 -S connect -k net\n\
+                 -a always,exit -F arch=b64 -S execve -k exec";
+    let agent = Agent::start_as(agent(), &both(rules, ""), 2);
+    run("bash", &["-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{port}")]);
+    for _ in 0..50 {
+        run("true", &["gone at once"]);
+    }
+    let stopped = agent.stop();
+    stopped.assert_nothing_lost();
+
+    let connect = stopped.one("the call", |it| {
+        text(it, "/event/module") == "auditd" && it["destination"]["port"] == port
+    });
+    let flow = stopped.one("the flow", |it| {
+        text(it, "/event/dataset") == "socket"
+            && it["destination"]["port"] == port
+            && text(it, "/process/name") == "bash"
+    });
+    assert_eq!(connect["process"]["pid"], flow["process"]["pid"]);
+    assert_eq!(text(connect, "/process/entity_id"), text(flow, "/process/entity_id"));
+    assert!(!text(connect, "/process/entity_id").is_empty());
+
+    let gone =
+        stopped.find(|it| it["process"]["args"] == serde_json::json!(["true", "gone at once"]));
+    assert_eq!(gone.len(), 50);
+    let known = gone.iter().filter(|it| !text(it, "/process/entity_id").is_empty()).count();
+    assert_eq!(known, 50, "the kernel has told of every one");
+    drop(host);
+}
+
+#[test]
+fn one_that_cannot_start_does_not_end_the_other() {
+    let mut host = or_skip!(Host::take());
+    or_skip!(has_sockets());
+    let daemon = or_skip!(Auditd::start(&mut host));
+    let mut running = Agent::start_as(agent(), &both("", "socket_type: unicast"), 1);
+    running.wait_for_line(LIMIT, "cannot start");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    run("bash", &["-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{port}")]);
+    running.terminate();
+    let stopped = running.wait();
+    assert!(stopped.status.success());
+    let told = |line: &String| {
+        line.contains("ERROR agent: the dataset auditd cannot start, the others go on: ")
+    };
+    assert!(stopped.log.iter().any(told), "{:#?}", stopped.log);
+    assert!(!stopped.find(|it| it["destination"]["port"] == port).is_empty());
+    drop(daemon);
+
+    // The other way round: hooks that no kernel has without the means for them.
+    let hooks = both("-a always,exit -S acct", "") + "  socket.btf: /nonexistent/btf\n";
+    let hooks = hooks.replace(
+        "- {module: system, datasets: [socket]}\n",
+        "- module: system\n  datasets: [socket]\n",
+    );
+    let mut running = Agent::start_as(agent(), &hooks, 1);
+    running.wait_for_line(LIMIT, "cannot start");
+    let stopped = running.stop();
+    let told = |line: &String| {
+        line.contains("ERROR agent: the dataset socket cannot start, the others go on: ")
+    };
+    assert!(stopped.log.iter().any(told), "{:#?}", stopped.log);
+
+    // Neither can.
+    let neither = hooks.replace("- module: auditd\n", "- module: auditd\n  socket_type: unicast\n");
+    let daemon = or_skip!(Auditd::start(&mut host));
+    let said = Agent::refused(agent(), &neither);
+    assert!(said.contains("error: no dataset can start: "), "{said}");
+    assert!(said.contains("socket: ") && said.contains("auditd: "), "{said}");
+    drop(daemon);
+}

@@ -1,0 +1,34 @@
+//! The audit dataset on the running kernel, held against auditctl, auditd and ausearch.
+//!
+//! Needs root. Every test has the machine's audit framework to itself and leaves it as it was.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "these are tests, also where they are no test functions"
+)]
+
+/// Ends a test that cannot be made on this machine, and says why.
+macro_rules! or_skip {
+    ($result:expr) => {
+        match $result {
+            Ok(value) => value,
+            Err(reason) => {
+                println!("skipped: {reason}");
+                return;
+            }
+        }
+    };
+}
+
+mod agent;
+mod auditd;
+mod beside;
+mod daemon;
+mod events;
+mod host;
+mod pressure;
+mod restore;
+mod rights;
+mod rules;
+mod show;

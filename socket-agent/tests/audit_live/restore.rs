@@ -1,0 +1,65 @@
+//! What the agent leaves behind.
+
+use socket_agent::audit::{
+    netlink::Setting,
+    rules::{Enabled, FailureMode},
+};
+
+use crate::{
+    agent::{Agent, module},
+    host::{Host, needs, run},
+};
+
+#[test]
+fn rules_and_settings_come_back_when_that_is_asked_for() {
+    let mut host = or_skip!(Host::take());
+    or_skip!(needs("auditctl", "install auditd"));
+    run("auditctl", &["-w", "/etc/hosts", "-p", "wa", "-k", "one"]);
+    run("auditctl", &["-w", "/etc", "-p", "wa", "-k", "two"]);
+    run("auditctl", &["-a", "never,exclude", "-F", "msgtype=CWD"]);
+    for setting in [
+        Setting::BacklogLimit(99),
+        Setting::Failure(FailureMode::Log),
+        Setting::RateLimit(1000),
+        Setting::BacklogWaitTime(123),
+        Setting::Enabled(Enabled::Off),
+    ] {
+        host.control.set(setting).unwrap();
+    }
+    let (rules, settings) = (host.rules(), host.settings());
+    let agent = Agent::start(&module("-w /etc/passwd -p wa", "audit.restore_rules: true"));
+    let own = format!("-a never,exit -S all -F pid={}", agent.pid());
+    assert_eq!(host.rule_texts(), [own.as_str(), "-w /etc/passwd -p wa"]);
+    let now = host.settings();
+    assert_eq!((now.enabled, now.failure, now.rate_limit, now.backlog_limit), (1, 0, 0, 8192));
+    assert_eq!((now.backlog_wait_time, now.pid), (Some(0), agent.pid()));
+    agent.stop().assert_nothing_lost();
+    assert_eq!(host.rules(), rules);
+    assert_eq!(host.settings(), settings);
+}
+
+#[test]
+fn without_rules_those_of_the_kernel_stay() {
+    let mut host = or_skip!(Host::take());
+    or_skip!(needs("auditctl", "install auditd"));
+    run("auditctl", &["-w", "/etc/passwd", "-p", "r", "-k", "before"]);
+    let rules = host.rules();
+    let mut agent = Agent::start(&module("", ""));
+    assert_eq!(host.settings().pid, 0, "multicast owns nothing");
+    run("cat", &["/etc/passwd"]);
+    assert_eq!(host.rules(), rules);
+    // Another starts as the daemon meanwhile; multicast goes on.
+    let other = Agent::start(&module("", "socket_type: unicast"));
+    assert_eq!(host.settings().pid, other.pid());
+    run("cat", &["/etc/passwd"]);
+    agent.terminate();
+    agent.wait_for_line(std::time::Duration::from_secs(20), "stopping");
+    let (one, two) = (agent.wait(), other.stop());
+    assert!(one.status.success());
+    let reads = |it: &&serde_json::Value| {
+        it["file"]["path"] == "/etc/passwd" && it["process"]["name"] == "cat"
+    };
+    assert_eq!(one.documents.iter().filter(reads).count(), 2);
+    assert_eq!(two.documents.iter().filter(reads).count(), 1);
+    assert_eq!(host.rules(), rules);
+}
