@@ -1,7 +1,11 @@
 //! What `docs/` says, held against the code.
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use serde_json::Value;
 use socket_agent::config;
@@ -51,6 +55,46 @@ fn losses_describes_every_counter_and_no_other() {
     let logged: BTreeSet<&str> = kernel.chain(LOGGED.into_iter().flat_map(named)).collect();
     assert!(logged.contains("process_evicted") && logged.contains("programs_missed"), "{logged:?}");
     assert_eq!(documented, logged);
+}
+
+/// All Rust sources below a directory, one after the other.
+fn sources(directory: &Path, into: &mut String) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+/// Counters of the socket dataset: every one has a test that makes it count, which is there, or a
+/// reason why none can.
+#[test]
+fn each_counter_is_made_to_count() {
+    let (before, provoked) = LOSSES.split_once("## Which test makes it count").unwrap();
+    let (counters, _) = before.split_once("## Totals").unwrap();
+    let provoked: BTreeMap<&str, Vec<&str>> = rows(provoked).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut code = String::new();
+    for directory in ["socket-agent/src", "tests/src"] {
+        sources(&root.join(directory), &mut code);
+    }
+    // Those of audit and DNS are told by datasets of their own.
+    let told = |name: &&str| !name.starts_with("audit_") && !name.starts_with("dns_");
+    for name in rows(counters).map(|(name, _)| name).filter(told) {
+        let how = provoked.get(name).unwrap_or_else(|| panic!("no test makes {name} count"))[0];
+        let known = match how.strip_prefix("none: ") {
+            Some(reason) => !reason.is_empty(),
+            None => {
+                let test = how.trim_matches('`');
+                let (as_scenario, as_test) = (format!("\"{test}\""), format!("fn {test}()"));
+                code.contains(if test.contains('/') { &as_scenario } else { &as_test })
+            }
+        };
+        assert!(known, "{name}: there is no test {how}");
+    }
 }
 
 #[test]

@@ -4,9 +4,9 @@
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counter {
-    /// Flows not tracked because the flow table was full. Their packets are not counted.
+    /// Packets that belong to no flow because the flow table was full.
     FlowTableFull = 0,
-    /// UDP flows not tracked because the peer table was full.
+    /// UDP packets that belong to no flow because the peer table was full.
     PeerTableFull = 1,
     /// Closed flows lost: the ring and the spill table were both full.
     ClosedLost = 2,
@@ -29,10 +29,14 @@ pub enum Counter {
     Midway = 10,
     /// Late packets that could not be handed over when their place was taken.
     LateLost = 11,
+    /// Packets of the flows in `ClosedLost`.
+    ClosedLostPackets = 12,
+    /// Connects, and connections found at the start, that found the flow table full.
+    OpenTableFull = 13,
 }
 
 /// Length of the counter array.
-pub const COUNTERS: u32 = 12;
+pub const COUNTERS: u32 = 14;
 
 #[cfg(feature = "user")]
 impl Counter {
@@ -50,6 +54,8 @@ impl Counter {
         (Self::Unparsed, "unparsed"),
         (Self::Midway, "midway"),
         (Self::LateLost, "late_lost"),
+        (Self::ClosedLostPackets, "closed_lost_packets"),
+        (Self::OpenTableFull, "open_table_full"),
     ];
 
     /// Whether a value above zero means that traffic or a flow went unreported.

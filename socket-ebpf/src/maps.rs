@@ -66,10 +66,16 @@ pub static EXEC: PerCpuArray<ExecEvent> = PerCpuArray::with_max_entries(1, 0);
 /// Adds one to a counter of this CPU.
 #[inline(always)]
 pub fn count(counter: Counter) {
+    count_many(counter, 1);
+}
+
+/// Adds to a counter of this CPU.
+#[inline(always)]
+pub fn count_many(counter: Counter, many: u64) {
     if let Some(value) = COUNTS.get_ptr_mut(counter as u32) {
         // SAFETY: a valid element of this CPU; programs on one CPU that interrupt each other may
         // lose an increment, never corrupt the value.
-        unsafe { *value += 1 }
+        unsafe { *value += many }
     }
 }
 

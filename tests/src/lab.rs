@@ -102,7 +102,7 @@ impl Lab<'_> {
         self.shared.context("no shared agent runs: this scenario is listed as another kind")
     }
 
-    fn log(&self) -> Option<PathBuf> {
+    pub(crate) fn log(&self) -> Option<PathBuf> {
         Some(self.logs?.join(format!("{}.log", self.name.replace('/', "-"))))
     }
 }

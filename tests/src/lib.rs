@@ -8,6 +8,7 @@ pub mod agent;
 pub mod capture;
 pub mod expect;
 pub mod lab;
+pub mod load;
 pub mod machine;
 pub mod net;
 pub mod place;

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use scenarios::{
-    puppet,
+    load, puppet,
     runner::{self, Plan},
 };
 
@@ -44,6 +44,33 @@ enum Command {
         #[arg(long)]
         keep_logs: Option<PathBuf>,
     },
+    /// Put an agent under load and check its books; needs root.
+    Load {
+        /// The agent's executable.
+        #[arg(long, default_value = "/bin/socket-agent")]
+        agent: PathBuf,
+        /// The hook set it uses.
+        #[arg(long)]
+        hooks: String,
+        /// Only loads whose name contains this.
+        #[arg(long, default_value = "")]
+        filter: String,
+        /// A fraction of the load: 1 is all of it.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        divisor: u32,
+        /// Only tell the loads' names.
+        #[arg(long)]
+        list: bool,
+        /// Keep the agents' logs in this directory.
+        #[arg(long)]
+        keep_logs: Option<PathBuf>,
+    },
+    /// A process of a load.
+    #[command(hide = true)]
+    LoadWorker {
+        /// What it does.
+        job: String,
+    },
     /// A process that a scenario moves.
     #[command(hide = true)]
     Role {
@@ -55,6 +82,15 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Role { name: _ } => puppet::main(),
+        Command::LoadWorker { job } => load::worker(&job),
+        Command::Load { agent, hooks, filter, divisor, list, keep_logs } => {
+            let plan = load::Plan { agent, hooks, filter, divisor, logs: keep_logs };
+            if list {
+                load::list(&plan).for_each(|name| println!("{name}"));
+                return ExitCode::SUCCESS;
+            }
+            summary(&plan.hooks, Ok(load::run(&plan)))
+        }
         Command::Run { agent, hooks, filter, kernel_only, btf, jobs, list, keep_logs: logs } => {
             let plan = Plan { agent, hooks, filter, kernel_only, btf, jobs, logs };
             if list {
@@ -67,16 +103,20 @@ fn main() -> ExitCode {
 }
 
 fn run(plan: &Plan) -> ExitCode {
+    summary(&plan.hooks, runner::run(plan))
+}
+
+fn summary(hooks: &str, result: anyhow::Result<runner::Totals>) -> ExitCode {
     let kernel = nix::sys::utsname::uname()
         .map(|names| names.release().to_string_lossy().into_owned())
         .unwrap_or_default();
-    match runner::run(plan) {
+    match result {
         Ok(totals) => {
-            println!("scenarios: hooks={} kernel={kernel} {totals}", plan.hooks);
+            println!("scenarios: hooks={hooks} kernel={kernel} {totals}");
             if totals.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
-            println!("scenarios: hooks={} kernel={kernel} could not run: {error:#}", plan.hooks);
+            println!("scenarios: hooks={hooks} kernel={kernel} could not run: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -198,6 +198,7 @@ fn options(plan: &Plan, watcher: Watcher) -> Options {
         hooks: plan.hooks.clone(),
         timeouts: watcher.timeouts(),
         settings: &[],
+        output: None,
         btf: plan.btf.clone(),
         log: plan.logs.as_ref().map(|logs| logs.join(format!("{}.log", watcher.name()))),
     }

@@ -30,6 +30,9 @@ pub(crate) enum Task {
     /// once a second, on TCP port 7, so that there is a flow to see. The command's output and exit
     /// status become this command's; 124 means that time ran out, 125 that the machine failed.
     Vm(VmOptions),
+    /// Build, then put the agent under load on this machine and check its books: docs/load.md. Needs
+    /// root, some minutes and some gigabytes of memory.
+    Load(LoadOptions),
     /// Check, build and test everything; the last line counts what passed, failed and was skipped.
     Test(TestOptions),
 }
@@ -70,6 +73,16 @@ pub(crate) struct VmOptions {
     /// The command; `socket-agent`, `scenarios` and what `--file` puts in /bin can be run.
     #[arg(last = true, required = true)]
     pub(crate) command: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct LoadOptions {
+    /// A fraction of the load: 1 is all of it.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) divisor: u32,
+    /// Only loads whose name contains this.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
 }
 
 #[derive(Args)]

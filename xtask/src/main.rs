@@ -45,6 +45,7 @@ fn dispatch(task: Task) -> anyhow::Result<ExitCode> {
         }
         Task::Run { arguments } => run::run(&paths, &pins, &arguments),
         Task::Vm(options) => vm::command(&paths, &pins, &options),
+        Task::Load(options) => test::load(&paths, &pins, &options),
         Task::Test(options) => test::run(&paths, &pins, &options),
     }
 }

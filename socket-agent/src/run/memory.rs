@@ -3,23 +3,26 @@
 //! The C library keeps what is freed below the last block in use, and the agent's needs come in
 //! peaks: the kernel's type information at the start, many closed connections at a time later.
 
-/// Held flows below which a peak is not worth the work.
-const PEAK: usize = 4096;
+/// Reports between two looks that make a peak.
+const PEAK: u64 = 1000;
 
 /// Knows when much was freed.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    peak: usize,
+    reported: u64,
+    after_peak: bool,
 }
 
 impl Memory {
-    /// That many flows are held now.
-    pub(super) fn holds(&mut self, flows: usize) {
-        self.peak = self.peak.max(flows);
-        if self.peak > PEAK && flows < self.peak / 4 {
-            self.peak = flows;
+    /// To be called every few seconds, with the number of reports so far. What a peak has left is
+    /// given back while it lasts and once after it.
+    pub(super) fn settle(&mut self, reported: u64) {
+        let peak = reported.saturating_sub(self.reported) > PEAK;
+        self.reported = reported;
+        if peak || self.after_peak {
             trim();
         }
+        self.after_peak = peak;
     }
 }
 

@@ -32,12 +32,13 @@ pub trait Source {
     /// Stops observing. What was seen until now can still be read.
     fn detach(&mut self);
 
-    /// Takes the closed flows that found no room among the records.
+    /// Takes a lot of the closed flows that found no room among the records; whether there may be
+    /// more.
     ///
     /// # Errors
     ///
     /// The kernel refuses the read.
-    fn take_spilled(&mut self, each: &mut dyn FnMut(Flow)) -> Result<(), SensorError>;
+    fn take_spilled(&mut self, each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError>;
 
     /// The next lot of the flows that are open: by socket, then further UDP peers; whether there may
     /// be more. After the last lot it begins anew. Flows may be evicted between two lots.

@@ -63,7 +63,7 @@ fn tcp(sock: Sock, task: Task) {
                 &tuple,
                 Began::Existing,
                 now(),
-                Counter::FlowTableFull,
+                Counter::OpenTableFull,
             );
             if let Some(flow) = flow {
                 flow.owner = task.owner();

@@ -1,11 +1,11 @@
 //! Handing closed flows to the agent: by the ring, or, when that is full, by the spill table.
 
 use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_ringbuf_query};
-use socket_common::{Counter, Flow, FlowEvent, Header, Late, LateEvent, kind};
+use socket_common::{Counter, Flow, FlowEvent, Header, Late, LateEvent, Traffic, kind};
 
 use crate::{
     kernel::copy,
-    maps::{EVENTS, SPILL, count},
+    maps::{EVENTS, SPILL, count, count_many},
 };
 
 /// `BPF_RB_NO_WAKEUP`.
@@ -42,14 +42,21 @@ pub fn flow(flow: &Flow) {
         count(Counter::Spilled);
     } else {
         count(Counter::ClosedLost);
+        count_many(Counter::ClosedLostPackets, packets(&flow.traffic));
     }
+}
+
+/// Packets both ways.
+#[inline(always)]
+pub fn packets(traffic: &Traffic) -> u64 {
+    traffic.packets_in.wrapping_add(traffic.packets_out)
 }
 
 /// Hands over late packets whose table entry is needed for a newer flow.
 #[inline(always)]
 pub fn late(late: &Late) {
     let Some(mut slot) = EVENTS.reserve::<LateEvent>(0) else {
-        count(Counter::LateLost);
+        count_many(Counter::LateLost, packets(&late.traffic));
         return;
     };
     let event = slot.as_mut_ptr();

@@ -16,7 +16,7 @@ use crate::{
         },
         task::Task,
     },
-    maps::{FLOWS, OWNERS, PENDING, SYN_ACK_SEEN, count},
+    maps::{FLOWS, OWNERS, PENDING, SYN_ACK_SEEN, count, count_many},
 };
 
 /// Longer than an interrupt takes, shorter than a socket lives, nanoseconds.
@@ -75,32 +75,52 @@ fn without_flow(packet: &Packet, sock: Sock, way: Way, now: u64) {
     let flow = if sock.kind() != STREAM {
         return;
     } else if state == SYN_RECV {
-        accepted(sock, &tuple, now)
+        accepted(sock, &tuple, now, Counter::FlowTableFull)
     } else {
-        count(Counter::Midway);
-        create(&FLOWS, &sock.key(), sock.key(), &tuple, Began::Midway, now, Counter::FlowTableFull)
+        let full = Counter::FlowTableFull;
+        let flow = create(&FLOWS, &sock.key(), sock.key(), &tuple, Began::Midway, now, full);
+        if flow.is_some() {
+            count(Counter::Midway);
+        }
+        flow
     };
     if let Some(flow) = flow {
         on_flow(flow, packet, sock, way, now);
     }
 }
 
-/// Makes the flow of a connection that came in through a listener.
+/// Makes the flow of a connection that came in through a listener. A full table is counted in `full`,
+/// and the packets of the handshake where they are known.
 #[inline(always)]
-fn accepted(sock: Sock, tuple: &Tuple, now: u64) -> Option<&'static mut Flow> {
+fn accepted(
+    sock: Sock,
+    tuple: &Tuple,
+    now: u64,
+    full: Counter,
+) -> Option<&'static mut Flow> {
     let key = sock.key();
     if let Some(flow) = FLOWS.get_ptr_mut(&key) {
         // Another CPU was first, and takes what the handshake counted.
         // SAFETY: entries stay readable for the run of a program.
         return Some(unsafe { &mut *flow });
     }
-    let flow = create(&FLOWS, &key, key, tuple, Began::Accept, now, Counter::FlowTableFull)?;
+    let flow = create(&FLOWS, &key, key, tuple, Began::Accept, now, full);
     let Some(handshake) = PENDING.get_ptr_mut(tuple) else {
-        count(Counter::PendingMissed);
-        return Some(flow);
+        if flow.is_some() {
+            count(Counter::PendingMissed);
+        }
+        return flow;
     };
     // SAFETY: as above.
     let handshake = unsafe { &mut *handshake };
+    let Some(flow) = flow else {
+        if handshake.child == 0 {
+            // No flow will take these.
+            handshake.child = key;
+            count_many(Counter::FlowTableFull, submit::packets(&handshake.traffic));
+        }
+        return None;
+    };
     if handshake.child == 0 {
         // From here on, packets that still reach the listener are counted in the flow.
         handshake.child = key;
@@ -150,7 +170,7 @@ fn opened(sock: Sock) {
         &tuple,
         Began::Connect,
         now,
-        Counter::FlowTableFull,
+        Counter::OpenTableFull,
     );
     if let Some(flow) = flow {
         owner::claim(flow, Rank::Opener);
@@ -176,7 +196,7 @@ fn established(sock: Sock, old: u8) {
     if old == SYN_RECV {
         discard_stale(sock, now);
         let tuple = sock.tcp_tuple(ESTABLISHED);
-        if let Some(flow) = accepted(sock, &tuple, now) {
+        if let Some(flow) = accepted(sock, &tuple, now, Counter::OpenTableFull) {
             flow.tcp.connect_ns = now.wrapping_sub(flow.first);
         }
     }

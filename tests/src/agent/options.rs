@@ -39,6 +39,8 @@ pub struct Options {
     pub settings: &'static [&'static str],
     /// `--btf`.
     pub btf: Option<PathBuf>,
+    /// File for its documents instead of standard output.
+    pub output: Option<PathBuf>,
     /// Where its log is kept, if it is.
     pub log: Option<PathBuf>,
 }
@@ -53,6 +55,9 @@ impl Options {
         command.args(["run", "--hooks", &self.hooks, "-c"]).arg(file);
         if let Some(btf) = &self.btf {
             command.arg("--btf").arg(btf);
+        }
+        if let Some(output) = &self.output {
+            command.arg("--output-file").arg(output);
         }
         Ok(command)
     }

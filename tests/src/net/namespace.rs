@@ -57,6 +57,11 @@ impl Netns {
         })
     }
 
+    /// Another holder of the same namespace.
+    pub fn share(&self) -> Result<Self> {
+        Ok(Self { file: self.file.try_clone().context("sharing a network namespace")? })
+    }
+
     /// The number under which `/proc/<pid>/ns/net` shows it.
     pub fn inode(&self) -> Result<u64> {
         Ok(self.file.metadata().context("reading the namespace's inode")?.ino())

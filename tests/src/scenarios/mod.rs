@@ -5,6 +5,7 @@ mod crowd;
 mod dns;
 mod failing;
 mod input;
+mod losses;
 mod owner;
 mod pair;
 mod tcp;
@@ -132,6 +133,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         dns::SHARED,
         dns::OWN,
         input::SCENARIOS,
+        losses::SCENARIOS,
     ]
     .into_iter()
     .flatten()

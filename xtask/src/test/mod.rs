@@ -12,7 +12,14 @@ use std::{process::ExitCode, time::Instant};
 use anyhow::Result;
 
 use self::report::Report;
-use crate::{apt, build, cli::TestOptions, kernel::List, paths::Paths, pins::Pins, ui};
+use crate::{
+    apt, build,
+    cli::{LoadOptions, TestOptions},
+    kernel::List,
+    paths::Paths,
+    pins::Pins,
+    ui,
+};
 
 /// Runs everything that can run, whatever failed before, and reports it at the end.
 pub(crate) fn run(paths: &Paths, pins: &Pins, options: &TestOptions) -> Result<ExitCode> {
@@ -36,6 +43,7 @@ pub(crate) fn run(paths: &Paths, pins: &Pins, options: &TestOptions) -> Result<E
         });
         if let Some(programs) = programs {
             native::run(&mut report, &programs, &list.native.hooks, filter);
+            native::load(&mut report, &programs, &list.native.hooks, filter, 1);
             machines::run(&mut report, paths, pins, &programs, &list, options);
         }
     }
@@ -55,6 +63,17 @@ fn install_programs(paths: &Paths, pins: &Pins) {
             ui::note(&format!("{error:#}"));
         }
     }
+}
+
+/// Puts the agent under load.
+pub(crate) fn load(paths: &Paths, pins: &Pins, options: &LoadOptions) -> Result<ExitCode> {
+    let list = List::read(paths)?;
+    let programs = build::all(paths, pins, "release")?;
+    let mut report = Report::default();
+    let filter = options.filter.as_deref();
+    native::load(&mut report, &programs, &list.native.hooks, filter, options.divisor);
+    print!("{}", report.render());
+    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Does one part of the whole and keeps how it ended.

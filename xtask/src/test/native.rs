@@ -1,4 +1,4 @@
-//! Scenarios on this machine.
+//! Scenarios and loads on this machine.
 
 use std::{
     io::{Read as _, Write as _},
@@ -15,6 +15,8 @@ use crate::{build::Programs, command, ui};
 
 /// What reports call this machine's kernel until its release is known.
 const KERNEL: &str = "native";
+/// The same under load.
+const LOAD: &str = "native, load";
 
 pub(super) fn run(
     report: &mut Report,
@@ -25,17 +27,42 @@ pub(super) fn run(
     for set in hooks {
         ui::section(&format!("scenarios, {KERNEL}, {set}"));
         let arguments = scenarios::arguments(&programs.agent.to_string_lossy(), set, filter);
-        let Some(mut runner) = as_root(programs) else {
-            report.add(skipped(programs, &arguments, set));
-            continue;
-        };
-        let mut run = Run::default();
-        let (status, ended) = match follow(runner.args(&arguments), &mut run) {
-            Ok(status) => (Some(status), String::new()),
-            Err(error) => (None, format!("{error:#}")),
-        };
-        report.add(run.into_row(KERNEL, set, filter.is_some(), status, &ended));
+        report.add(row(programs, KERNEL, set, filter, &arguments));
     }
+}
+
+/// Loads, with a fraction of their size.
+pub(super) fn load(
+    report: &mut Report,
+    programs: &Programs,
+    hooks: &[String],
+    filter: Option<&str>,
+    divisor: u32,
+) {
+    for set in hooks {
+        ui::section(&format!("load, {KERNEL}, {set}"));
+        let agent = programs.agent.to_string_lossy();
+        let arguments = scenarios::load_arguments(&agent, set, filter, divisor);
+        report.add(row(programs, LOAD, set, filter, &arguments));
+    }
+}
+
+fn row(
+    programs: &Programs,
+    kernel: &str,
+    set: &str,
+    filter: Option<&str>,
+    arguments: &[String],
+) -> Row {
+    let Some(mut runner) = as_root(programs) else {
+        return skipped(programs, kernel, arguments, set);
+    };
+    let mut run = Run::default();
+    let (status, ended) = match follow(runner.args(arguments), &mut run) {
+        Ok(status) => (Some(status), String::new()),
+        Err(error) => (None, format!("{error:#}")),
+    };
+    run.into_row(kernel, set, filter.is_some(), status, &ended)
 }
 
 /// The runner, if it can be root without asking anyone.
@@ -50,8 +77,8 @@ fn as_root(programs: &Programs) -> Option<Command> {
 }
 
 /// Every scenario by name, none of which can run.
-fn skipped(programs: &Programs, arguments: &[String], set: &str) -> Row {
-    let mut row = Row::new(KERNEL, set);
+fn skipped(programs: &Programs, kernel: &str, arguments: &[String], set: &str) -> Row {
+    let mut row = Row::new(kernel, set);
     let names = command::output(Command::new(&programs.scenarios).args(arguments).arg("--list"));
     match names {
         Ok(names) => {

@@ -12,6 +12,19 @@ pub(super) fn arguments(agent: &str, hooks: &str, filter: Option<&str>) -> Vec<S
     arguments.into_iter().map(str::to_owned).collect()
 }
 
+/// Arguments of the runner for a load of one hook set.
+pub(super) fn load_arguments(
+    agent: &str,
+    hooks: &str,
+    filter: Option<&str>,
+    divisor: u32,
+) -> Vec<String> {
+    let mut arguments = arguments(agent, hooks, filter);
+    arguments[0] = "load".to_owned();
+    arguments.extend(["--divisor".to_owned(), divisor.to_string()]);
+    arguments
+}
+
 /// Follows the output of one run.
 #[derive(Debug, Default)]
 pub(super) struct Run {

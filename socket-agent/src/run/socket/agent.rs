@@ -109,8 +109,32 @@ impl Agent {
 
     /// Takes what is in the ring, and what found it full.
     pub(super) fn drain(&mut self) -> anyhow::Result<()> {
+        while self.take_lot() {
+            self.settle()?;
+        }
+        let mut more = true;
+        while more {
+            let (now, mut spilled) = (Clock::boottime(), Vec::new());
+            more = self.tables.sensor.take_spilled(&mut |flow| spilled.push(flow))?;
+            for flow in spilled {
+                if let Some(dns) = &mut self.dns {
+                    dns.closed(&flow);
+                }
+                self.engine.closed(flow, now, &self.tables, &mut self.records);
+            }
+            self.settle()?;
+        }
+        self.report()
+    }
+
+    /// Takes some hundred records of the ring; whether there may be more.
+    fn take_lot(&mut self) -> bool {
         let now = Clock::boottime();
-        while let Some(event) = self.tables.sensor.next_event() {
+        for _ in 0..LOT {
+            let Some(event) = self.tables.sensor.next_event() else {
+                self.shared.knows_processes_until(now);
+                return false;
+            };
             if let Some(dns) = &mut self.dns {
                 dns.event(&event);
             }
@@ -123,18 +147,15 @@ impl Agent {
                 Event::Fork(fork) => self.shared.processes().on_fork(&fork),
                 Event::Exit(exit) => self.shared.processes().on_exit(&exit),
             }
-            if self.records.len() >= LOT {
-                self.report()?;
-            }
         }
-        self.shared.knows_processes_until(now);
-        let mut spilled = Vec::new();
-        self.tables.sensor.take_spilled(&mut |flow| spilled.push(flow))?;
-        for flow in spilled {
-            if let Some(dns) = &mut self.dns {
-                dns.closed(&flow);
-            }
-            self.engine.closed(flow, now, &self.tables, &mut self.records);
+        true
+    }
+
+    /// Reports what is due. A ring that is filled as fast as it is emptied must not keep closed
+    /// connections from being released: the kernel's room for their late packets is limited.
+    fn settle(&mut self) -> anyhow::Result<()> {
+        while self.engine.tick(Clock::boottime(), &mut self.tables, &mut self.records) {
+            self.report()?;
         }
         self.report()
     }
@@ -146,10 +167,7 @@ impl Agent {
             dns.tick();
         }
         let now = Clock::boottime();
-        while self.engine.tick(now, &mut self.tables, &mut self.records) {
-            self.report()?;
-        }
-        self.memory.holds(self.engine.held());
+        self.settle()?;
         if self.scanned.elapsed() >= self.scan_every {
             self.scanned = Instant::now();
             self.scan(now)?;
@@ -160,6 +178,8 @@ impl Agent {
             let mut processes = self.shared.processes();
             processes.set_clock(self.clock);
             processes.expire(now);
+            drop(processes);
+            self.memory.settle(self.engine.counters().reported);
         }
         self.report()?;
         self.output.flush().map_err(Into::into)

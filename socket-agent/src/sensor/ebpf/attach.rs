@@ -1,6 +1,10 @@
 //! Attaching the programs of a set.
 
-use std::fs::File;
+use std::{
+    any::Any,
+    fs::File,
+    os::fd::{AsFd, OwnedFd},
+};
 
 use aya::{
     Btf, Ebpf,
@@ -39,13 +43,25 @@ pub(super) struct Places<'a> {
     pub(super) ipv6: bool,
 }
 
-/// Loads and attaches every wanted program; returns what had to be left out.
+/// What keeps a program at its place.
+type Link = Box<dyn Any>;
+
+/// A program at its place, until this is dropped.
+pub(super) struct Attached {
+    pub(super) name: &'static str,
+    /// Of the program.
+    pub(super) fd: Option<OwnedFd>,
+    _links: Vec<Link>,
+}
+
+/// Loads and attaches every wanted program; returns these and what had to be left out.
 pub(super) fn all(
     ebpf: &mut Ebpf,
     programs: &[Program],
     places: &Places<'_>,
-) -> Result<Vec<Degraded>, SensorError> {
+) -> Result<(Vec<Attached>, Vec<Degraded>), SensorError> {
     let mut degraded = Vec::new();
+    let mut held = Vec::new();
     let mut attached: Vec<&str> = Vec::new();
     let mut wanted_by_arguments: Option<(String, &'static str)> = None;
     for program in programs.iter().filter(|program| places.ipv6 || !program.ipv6) {
@@ -61,8 +77,9 @@ pub(super) fn all(
             _ => {}
         }
         let reason = match one(ebpf, program, places) {
-            Ok(()) => {
+            Ok(program) => {
                 attached.push(program.name);
+                held.push(program);
                 continue;
             }
             Err(reason) => reason,
@@ -94,7 +111,7 @@ pub(super) fn all(
         let reason = "the function has arguments that no program was written for".to_owned();
         degraded.push(Degraded { hook, reason, effect });
     }
-    Ok(degraded)
+    Ok((held, degraded))
 }
 
 fn arguments_match(program: &Program, places: &Places<'_>) -> bool {
@@ -115,32 +132,42 @@ fn describe(program: &Program) -> String {
     format!("{} at {place}", program.name)
 }
 
-fn one(ebpf: &mut Ebpf, wanted: &Program, places: &Places<'_>) -> Result<(), String> {
+fn one(ebpf: &mut Ebpf, wanted: &Program, places: &Places<'_>) -> Result<Attached, String> {
     let program = ebpf
         .program_mut(wanted.name)
         .ok_or_else(|| "the embedded object has no such program".to_owned())?;
-    match wanted.hook {
+    /// The link is taken out of the program, which can be dropped then.
+    macro_rules! link {
+        ($program:ident, $attach:expr) => {{
+            let link = $attach.and_then(|id| $program.take_link(id));
+            Box::new(link.map_err(line)?) as Link
+        }};
+    }
+    let links: Vec<Link> = match wanted.hook {
         Hook::RawTracepoint(name) => {
             let program = typed::<RawTracePoint>(program)?;
-            program.load().and_then(|()| program.attach(name)).map(drop).map_err(line)
+            program.load().map_err(line)?;
+            vec![link!(program, program.attach(name))]
         }
         Hook::Fentry(name) => {
-            let btf = places.kernel_btf.ok_or(NO_BTF)?;
             let program = typed::<FEntry>(program)?;
-            program.load(name, btf).and_then(|()| program.attach()).map(drop).map_err(line)
+            program.load(name, places.kernel_btf.ok_or(NO_BTF)?).map_err(line)?;
+            vec![link!(program, program.attach())]
         }
         Hook::Fexit(name, _) => {
-            let btf = places.kernel_btf.ok_or(NO_BTF)?;
             let program = typed::<FExit>(program)?;
-            program.load(name, btf).and_then(|()| program.attach()).map(drop).map_err(line)
+            program.load(name, places.kernel_btf.ok_or(NO_BTF)?).map_err(line)?;
+            vec![link!(program, program.attach())]
         }
         Hook::Kprobe(function) => {
             let program = typed::<KProbe>(program)?;
-            program.load().and_then(|()| program.attach(function, 0)).map_err(line)?;
-            match wanted.also.filter(|_| places.ipv6) {
-                Some(also) => program.attach(also, 0).map(drop).map_err(line),
-                None => Ok(()),
+            program.load().map_err(line)?;
+            let functions = [Some(function), wanted.also.filter(|_| places.ipv6)];
+            let mut links = Vec::new();
+            for function in functions.into_iter().flatten() {
+                links.push(link!(program, program.attach(function, 0)));
             }
+            links
         }
         Hook::CgroupEgress | Hook::CgroupIngress => {
             let cgroup = places.cgroup.ok_or(NO_CGROUP)?;
@@ -150,25 +177,26 @@ fn one(ebpf: &mut Ebpf, wanted: &Program, places: &Places<'_>) -> Result<(), Str
             };
             let program = typed::<CgroupSkb>(program)?;
             program.load().map_err(line)?;
-            beside_others(|mode| program.attach(cgroup, kind, mode).map(drop))
+            vec![link!(program, beside_others(|mode| program.attach(cgroup, kind, mode)))]
         }
         Hook::CgroupSock => {
             let cgroup = places.cgroup.ok_or(NO_CGROUP)?;
             let program = typed::<CgroupSock>(program)?;
             program.load().map_err(line)?;
-            beside_others(|mode| program.attach(cgroup, mode).map(drop))
+            vec![link!(program, beside_others(|mode| program.attach(cgroup, mode)))]
         }
-    }
+    };
+    let program = ebpf.program(wanted.name).map(aya::programs::Program::fd);
+    let fd = program.and_then(Result::ok).map(|fd| fd.as_fd().try_clone_to_owned());
+    Ok(Attached { name: wanted.name, fd: fd.and_then(Result::ok), _links: links })
 }
 
 /// Attaches to a cgroup so that programs of others stay. A link (5.7) always does and takes no flag
 /// for it; the older way of attaching needs the flag.
-fn beside_others(
-    mut attach: impl FnMut(CgroupAttachMode) -> Result<(), ProgramError>,
-) -> Result<(), String> {
-    attach(CgroupAttachMode::AllowMultiple)
-        .or_else(|_| attach(CgroupAttachMode::Single))
-        .map_err(line)
+fn beside_others<T>(
+    mut attach: impl FnMut(CgroupAttachMode) -> Result<T, ProgramError>,
+) -> Result<T, ProgramError> {
+    attach(CgroupAttachMode::AllowMultiple).or_else(|_| attach(CgroupAttachMode::Single))
 }
 
 fn typed<'a, P>(program: &'a mut aya::programs::Program) -> Result<&'a mut P, String>

@@ -17,7 +17,7 @@ use socket_common::{
 };
 
 use super::{
-    attach::{self, Degraded, Places},
+    attach::{self, Attached, Degraded, Places},
     error::{SensorError, one_line},
     features::{self, KERNEL_BTF, Prototypes},
     ring,
@@ -48,7 +48,8 @@ pub struct Options {
 
 /// Loaded and attached programs with their tables. Dropping it detaches everything.
 pub struct Sensor {
-    ebpf: Option<Ebpf>,
+    /// `None` once detached. What the loader held beside is dropped: it takes megabytes.
+    programs: Option<Vec<Attached>>,
     tables: Tables,
     ring: RingBuf<MapData>,
     unknown_records: u64,
@@ -91,7 +92,7 @@ impl Sensor {
             prototypes: &prototypes,
             ipv6: options.ipv6,
         };
-        let mut degraded = attach::all(&mut ebpf, &hooks(options.set), &places)?;
+        let (programs, mut degraded) = attach::all(&mut ebpf, &hooks(options.set), &places)?;
         if let Err(reason) = existing_sockets(&mut ebpf, kernel_btf) {
             degraded.push(Degraded {
                 hook: "iter_files at task_file".into(),
@@ -101,7 +102,7 @@ impl Sensor {
         }
         Ok((
             Self {
-                ebpf: Some(ebpf),
+                programs: Some(programs),
                 tables,
                 ring,
                 unknown_records: 0,
@@ -115,17 +116,14 @@ impl Sensor {
 
     /// Runs of programs that the kernel skipped because another program was running on that CPU.
     fn missed(&self) -> u64 {
-        let Some(ebpf) = &self.ebpf else { return self.missed_before };
-        let misses = |program: &aya::programs::Program| {
-            let descriptor = program.fd().ok()?;
-            sys::recursion_misses(descriptor.as_fd()).ok()
-        };
+        let Some(programs) = &self.programs else { return self.missed_before };
         let (mut sum, mut twins) = (0, Vec::new());
-        for (name, program) in ebpf.programs() {
-            let Some(count) = misses(program) else { continue };
+        for Attached { name, fd, .. } in programs {
+            let count = fd.as_ref().map(|fd| sys::recursion_misses(fd.as_fd()));
+            let Some(Ok(count)) = count else { continue };
             // Of the two copies of the state hook one sees what the other misses: at most the lower
             // number of changes was seen by neither.
-            if STATE_TWINS.contains(&name) {
+            if STATE_TWINS.contains(name) {
                 twins.push(count);
             } else {
                 sum += count;
@@ -138,7 +136,7 @@ impl Sensor {
 impl Source for Sensor {
     fn detach(&mut self) {
         self.missed_before = self.missed();
-        self.ebpf = None;
+        self.programs = None;
     }
 
     fn next_event(&mut self) -> Option<Event> {
@@ -150,15 +148,18 @@ impl Source for Sensor {
         unsafe { BorrowedFd::borrow_raw(self.ring.as_raw_fd()) }
     }
 
-    fn take_spilled(&mut self, each: &mut dyn FnMut(Flow)) -> Result<(), SensorError> {
+    fn take_spilled(&mut self, each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError> {
         // Walking the table costs far more than reading the counter, and it is nearly always empty.
         // The counter may lose an increment, so the last look does not trust it.
         let spilled = self.tables.count(Counter::Spilled);
-        if spilled == self.spilled && self.ebpf.is_some() {
-            return Ok(());
+        if spilled == self.spilled && self.programs.is_some() {
+            return Ok(false);
         }
-        self.spilled = spilled;
-        self.tables.spill.take_all(|_, flow| each(flow))
+        let more = self.tables.spill.take_lot(|_, flow| each(flow))?;
+        if !more {
+            self.spilled = spilled;
+        }
+        Ok(more)
     }
 
     fn open_flows(&mut self, each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError> {

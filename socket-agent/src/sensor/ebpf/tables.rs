@@ -100,13 +100,11 @@ impl<K: Copy + Default + 'static, V: Copy + Default + 'static> Table<K, V> {
         Ok(Some(value.0))
     }
 
-    /// Removes and returns all elements.
-    pub(super) fn take_all(&mut self, mut each: impl FnMut(K, V)) -> Result<(), SensorError> {
-        let mut walk = Walk::default();
-        while self.batch {
-            match walk.lot(self.fd(), true, &mut each) {
-                Ok(true) => {}
-                Ok(false) => return Ok(()),
+    /// Removes some elements and returns them; whether there may be more.
+    pub(super) fn take_lot(&mut self, mut each: impl FnMut(K, V)) -> Result<bool, SensorError> {
+        if self.batch {
+            match Walk::default().lot(self.fd(), true, &mut each) {
+                Ok(more) => return Ok(more),
                 Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.batch = false,
                 Err(error) => return Err(self.failed(error)),
             }
@@ -117,7 +115,7 @@ impl<K: Copy + Default + 'static, V: Copy + Default + 'static> Table<K, V> {
                 each(key, value);
             }
         }
-        Ok(())
+        Ok(false)
     }
 }
 

@@ -1,0 +1,102 @@
+//! An agent, a namespace of its own to watch, and a reader of what it says.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use super::{books::Reported, reader::Reader, wire::Wire};
+use crate::{
+    agent::{Agent, Options, Stopped},
+    net::{Netns, link},
+};
+
+/// Counters of packets that are in no document.
+const PACKETS: [&str; 5] =
+    ["flow_table_full", "peer_table_full", "closed_lost_packets", "late_lost", "late_after_report"];
+
+/// An agent under test, and where the traffic is that it is judged by.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    /// A namespace with a loopback interface.
+    pub(crate) netns: Netns,
+    pub(crate) agent: Agent,
+    pub(crate) reader: Reader,
+    _directory: tempfile::TempDir,
+}
+
+/// What an agent came to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) stopped: Stopped,
+    pub(crate) reported: Reported,
+    /// What has crossed the namespace, by the kernel's own count.
+    pub(crate) wire: Wire,
+}
+
+impl Bench {
+    /// Starts an agent.
+    pub(crate) fn start(options: &Options) -> Result<Self> {
+        let netns = Netns::create()?;
+        netns.run(|| link::up("lo"))?;
+        Self::watch(options, netns)
+    }
+
+    /// Starts an agent that is judged by what happens in a namespace.
+    pub(crate) fn watch(options: &Options, netns: Netns) -> Result<Self> {
+        let directory = tempfile::tempdir().context("making a directory for documents")?;
+        let output: PathBuf = directory.path().join("documents");
+        let reader = Reader::follow(&output, netns.inode()?)?;
+        let options = Options { output: Some(output), ..options.clone() };
+        let agent = Agent::start(&options, &Netns::current()?)?;
+        Ok(Self { netns, agent, reader, _directory: directory })
+    }
+
+    /// Stops the agent's execution, so that its tables fill up, for as long as `work` takes.
+    pub(crate) fn while_stopped<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let pid = Pid::from_raw(self.agent.pid().cast_signed());
+        kill(pid, Signal::SIGSTOP).context("stopping the agent")?;
+        let result = work();
+        kill(pid, Signal::SIGCONT).context("letting the agent go on")?;
+        result
+    }
+
+    /// Ends the agent, which reports everything.
+    pub(crate) fn finish(self) -> Result<Outcome> {
+        let Self { netns, agent, mut reader, _directory } = self;
+        let stopped = agent.stop()?;
+        reader.end();
+        let reported = reader.take();
+        Ok(Outcome { stopped, reported, wire: Wire::of(&netns)? })
+    }
+}
+
+impl Outcome {
+    /// Holds the packets that crossed the namespace against those in documents, of which `earlier`
+    /// ones were taken before; what is wrong, in words. What is missing is in counters, packet by
+    /// packet. One of them counts packets of the whole host that belong to no connection.
+    pub(crate) fn unbalanced(&self, earlier: Wire) -> Option<String> {
+        let sum = |wire: Wire| wire.packets_out + wire.packets_in;
+        let (passed, said) = (sum(self.wire), sum(earlier) + sum(self.reported.wire));
+        let count = |name: &&str| self.counter(name).unwrap_or(0);
+        let lost: u64 = PACKETS.iter().map(count).sum();
+        let unmatched = count(&"late_unmatched");
+        let missing = passed.checked_sub(said);
+        let right = missing.is_some_and(|missing| (lost..=lost + unmatched).contains(&missing));
+        (!right).then(|| {
+            format!(
+                "{passed} packets passed, {said} are in documents, {lost} were counted lost and \
+                 {unmatched} as nobody's"
+            )
+        })
+    }
+
+    /// A counter of the agent's.
+    pub(crate) fn counter(&self, name: &str) -> Result<u64> {
+        let counter = self.stopped.counters.get(name).copied();
+        counter.with_context(|| format!("the agent does not tell the counter {name}"))
+    }
+}

@@ -1,0 +1,223 @@
+//! What is done to an agent.
+
+use std::{cell::RefCell, thread, time::Duration};
+
+use anyhow::Result;
+
+use super::{
+    books::{End, Transport},
+    crew::Worker,
+    measure::cost,
+    report::{mib, percent},
+    worker::{ANSWER, Job, REQUEST, address, datagram},
+};
+use crate::net::Netns;
+
+/// Where a load happens.
+pub(super) struct Site<'a> {
+    /// The namespace it has for itself.
+    pub(super) netns: &'a Netns,
+    /// The agent's process id.
+    pub(super) agent: u32,
+    /// What else there is to say.
+    pub(super) notes: RefCell<Vec<String>>,
+}
+
+/// One kind of load.
+pub(super) struct Part {
+    pub(super) name: &'static str,
+    /// Settings of the agent beyond the defaults.
+    pub(super) settings: &'static [&'static str],
+    /// `socket.flow_termination_timeout`.
+    pub(super) termination: &'static str,
+    /// How much there is of it in full, and in the warm-up.
+    pub(super) full: u32,
+    pub(super) warm: u32,
+    /// Makes so much load, with addresses from a number on; returns all ends that there were.
+    pub(super) make: fn(&Site<'_>, count: u32, first: u32) -> Result<Vec<End>>,
+}
+
+pub(super) const PARTS: &[Part] = &[
+    Part {
+        name: "load/short_connections",
+        settings: &[],
+        termination: "1s",
+        full: 200_000,
+        warm: 5_000,
+        make: short,
+    },
+    Part {
+        name: "load/processes",
+        settings: &[],
+        termination: "1s",
+        full: 1_000,
+        warm: 100,
+        make: processes,
+    },
+    Part {
+        name: "load/idle_connections",
+        // Both ends are on this host, and all clients close before the servers do.
+        settings: &["socket.tables.flows: 262144", "socket.tables.late: 131072"],
+        termination: "20s",
+        full: 100_000,
+        warm: 2_000,
+        make: idle,
+    },
+    Part {
+        name: "load/udp_peers",
+        settings: &[],
+        termination: "1s",
+        full: 10_000,
+        warm: 500,
+        make: udp,
+    },
+];
+
+/// Request and answer.
+const PAYLOAD: [u64; 2] = [REQUEST as u64, ANSWER as u64];
+/// Connections of a process.
+const FEW: u32 = 5;
+/// Processes at a time.
+const WAVE: u32 = 50;
+/// Descriptors a worker holds at most: fewer than the usual hard limits.
+const HELD: u32 = 15_000;
+/// Datagrams to a peer.
+const EACH: u32 = 20;
+/// How long idle connections are held: the agent looks at open flows every five seconds.
+const HOLD: Duration = Duration::from_secs(11);
+
+/// Short connections, 50 at a time, from five processes to two.
+fn short(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
+    const CLIENTS: u32 = 5;
+    let serve = Job::Serve { address: super::books::SERVER, threads: 40 };
+    let mut servers = Worker::start_all(site.netns, &[serve.clone(), serve])?;
+    let mut jobs = Vec::new();
+    let mut addresses = Vec::new();
+    for server in &mut servers {
+        addresses.push((server.server()?, server.pid()));
+    }
+    let each = count / CLIENTS;
+    for (client, (server, _)) in (0..CLIENTS).zip(addresses.iter().cycle()) {
+        jobs.push(Job::Dial {
+            server: *server,
+            first: first + client * each,
+            count: each,
+            threads: 10,
+        });
+    }
+    let clients = Worker::start_all(site.netns, &jobs)?;
+    let mut ends = Vec::new();
+    for (mut client, (_, server)) in clients.into_iter().zip(addresses.iter().cycle()) {
+        let pid = client.pid();
+        ends.extend(
+            client.made(each)?.into_iter().flat_map(|made| End::both(made, pid, *server, PAYLOAD)),
+        );
+        client.end()?;
+    }
+    for server in servers {
+        server.end()?;
+    }
+    Ok(ends)
+}
+
+/// Processes that live for some milliseconds, with a few connections each.
+fn processes(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
+    let mut server =
+        Worker::start(site.netns, &Job::Serve { address: super::books::SERVER, threads: 60 })?;
+    let address = server.server()?;
+    let mut ends = Vec::new();
+    let numbers: Vec<u32> = (0..count).collect();
+    for wave in numbers.chunks(WAVE as usize) {
+        let jobs: Vec<Job> = wave
+            .iter()
+            .map(|number| Job::Dial {
+                server: address,
+                first: first * FEW + number * FEW,
+                count: FEW,
+                threads: 1,
+            })
+            .collect();
+        for mut client in Worker::start_all(site.netns, &jobs)? {
+            let pid = client.pid();
+            let made = client.made(FEW)?.into_iter();
+            ends.extend(made.flat_map(|made| End::both(made, pid, server.pid(), PAYLOAD)));
+            client.end()?;
+        }
+    }
+    server.end()?;
+    Ok(ends)
+}
+
+/// Connections over which nothing passes, all open at the same time.
+fn idle(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
+    let mut pairs = Vec::new();
+    let mut ends = Vec::new();
+    for start in (0..count).step_by(HELD as usize) {
+        let count = HELD.min(count - start);
+        let keep = Job::Keep { address: super::books::SERVER, count };
+        let mut server = Worker::start(site.netns, &keep)?;
+        let hold = Job::Hold { server: server.server()?, first: first + start, count };
+        pairs.push((Worker::start(site.netns, &hold)?, server, count));
+    }
+    for (client, server, count) in &mut pairs {
+        let (here, there) = (client.pid(), server.pid());
+        ends.extend(
+            client.made(*count)?.into_iter().flat_map(|ends| End::both(ends, here, there, [0; 2])),
+        );
+        client.expect("held")?;
+        server.expect("held")?;
+    }
+    let before = cost(site.agent)?;
+    thread::sleep(HOLD);
+    let held = cost(site.agent)?;
+    site.notes.borrow_mut().push(format!(
+        "with {} flows open: {}, {} of a core",
+        ends.len(),
+        mib(held.resident),
+        percent(held.cpu - before.cpu, HOLD)
+    ));
+    for (client, _, _) in &mut pairs {
+        client.go_on()?;
+    }
+    for (mut client, mut server, _) in pairs {
+        client.expect("closed")?;
+        server.expect("closed")?;
+        client.end()?;
+        server.end()?;
+    }
+    Ok(ends)
+}
+
+/// Datagrams from one socket to many peers.
+fn udp(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
+    let mut sink = Worker::start(site.netns, &Job::Sink)?;
+    let port = sink.server()?.port();
+    let flood = Job::Flood { port, first, peers: count, each: EACH };
+    let mut sender = Worker::start(site.netns, &flood)?;
+    let made = sender.made(count)?;
+    let ends: Vec<End> = (first..)
+        .zip(&made)
+        .map(|(peer, ends)| End {
+            transport: Transport::Udp,
+            ends: *ends,
+            pid: sender.pid(),
+            direction: "egress",
+            payload: [0; 2],
+            // IPv4 and UDP headers.
+            sent: Some((EACH.into(), u64::from(EACH) * (28 + datagram(peer) as u64))),
+        })
+        .collect();
+    // The receiver has one peer; of its own addresses the first counts.
+    let received = made.first().map(|(here, there)| End {
+        transport: Transport::Udp,
+        ends: (*there, *here),
+        pid: sink.pid(),
+        direction: "ingress",
+        payload: [0; 2],
+        sent: Some((0, 0)),
+    });
+    debug_assert!(made.first().is_none_or(|(_, there)| *there.ip() == address(first)));
+    sender.end()?;
+    sink.end()?;
+    Ok(ends.into_iter().chain(received).collect())
+}

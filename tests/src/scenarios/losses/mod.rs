@@ -1,0 +1,93 @@
+//! Every place where something can be missed is made to miss something: what the documents lack is in
+//! the counters, packet by packet.
+
+mod ring;
+mod sockets;
+mod tables;
+
+use anyhow::{Result, ensure};
+
+use super::Scenario;
+use crate::{
+    agent::{Options, Timeouts},
+    lab::Lab,
+    load::{
+        bench::{Bench, Outcome},
+        books::SERVER,
+        crew::Worker,
+        worker::Job,
+    },
+};
+
+/// By the counters they make count.
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario::own("losses/flow_table_full", tables::flows),
+    Scenario::own("losses/peer_table_full", tables::peers),
+    Scenario::own("losses/owner_table_full", tables::owners),
+    Scenario::own("losses/late_table_full", tables::late),
+    Scenario::own("losses/pending_missed", sockets::pending),
+    Scenario::own("losses/closed_lost", ring::closed),
+    Scenario::own("losses/process_lost", ring::processes),
+    Scenario::own("losses/late_lost", ring::late),
+    Scenario::own("losses/late_unmatched", sockets::refused),
+    Scenario::own("losses/midway", sockets::midway),
+    Scenario::own("losses/unparsed", sockets::headers),
+];
+
+/// How often something is tried that packets of others on this host can spoil: the tables and counters
+/// are those of the whole host.
+const TRIES: u32 = 3;
+
+/// The smallest ring.
+const TINY_RING: &str = "socket.tables.ring: 4096";
+
+fn bench(lab: &Lab<'_>, settings: &'static [&'static str]) -> Result<Bench> {
+    bench_with(lab, settings, Timeouts::default())
+}
+
+fn bench_with(
+    lab: &Lab<'_>,
+    settings: &'static [&'static str],
+    timeouts: Timeouts,
+) -> Result<Bench> {
+    Bench::start(&Options { settings, timeouts, log: lab.log(), ..lab.options.clone() })
+}
+
+/// Short connections, some at a time; how many ends there were.
+fn connections(bench: &Bench, count: u32) -> Result<usize> {
+    let serve = Job::Serve { address: SERVER, threads: 10 };
+    let mut server = Worker::start(&bench.netns, &serve)?;
+    let dial = Job::Dial { server: server.server()?, first: 0, count, threads: 10 };
+    let mut client = Worker::start(&bench.netns, &dial)?;
+    let ends = 2 * client.made(count)?.len();
+    client.end()?;
+    server.end()?;
+    Ok(ends)
+}
+
+/// Ends an agent; all packets must be in documents or in counters, and some in each of these.
+fn settle(bench: Bench, counted: &[&str]) -> Result<Outcome> {
+    let outcome = bench.finish()?;
+    ensure!(outcome.stopped.status.success(), "the agent ended with {}", outcome.stopped.status);
+    for name in counted {
+        ensure!(
+            outcome.counter(name)? > 0,
+            "{name} counted nothing: {:?}",
+            outcome.stopped.counters
+        );
+    }
+    if let Some(wrong) = outcome.unbalanced(Default::default()) {
+        anyhow::bail!("{wrong}: {:?}", outcome.stopped.counters);
+    }
+    Ok(outcome)
+}
+
+/// Tries until it is right, see [`TRIES`].
+fn retry(mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
+    for _ in 1..TRIES {
+        if attempt().is_ok() {
+            return Ok(());
+        }
+    }
+    attempt()
+}

@@ -1,0 +1,54 @@
+//! An agent that does not come to empty the ring.
+
+use anyhow::{Result, ensure};
+
+use super::{TINY_RING, bench, connections, retry, settle};
+use crate::{
+    lab::Lab,
+    load::{crew::Worker, worker::Job},
+};
+
+/// Closed flows wait in the spill table; what finds that full too is lost, flow by flow.
+pub(super) fn closed(lab: &Lab<'_>) -> Result<()> {
+    retry(|| {
+        let bench = bench(lab, &[TINY_RING, "socket.tables.spill: 8"])?;
+        let ends = bench.while_stopped(|| connections(&bench, 100))?;
+        let outcome = settle(bench, &["closed_lost", "closed_lost_packets", "spilled"])?;
+        let documents = outcome.reported.ends.len() as u64;
+        let lost = outcome.counter("closed_lost")?;
+        ensure!(
+            documents + lost == ends as u64,
+            "{ends} ends, {documents} in documents, {lost} counted lost"
+        );
+        Ok(())
+    })
+}
+
+/// Of a process whose records are lost only the kernel's short name is known.
+pub(super) fn processes(lab: &Lab<'_>) -> Result<()> {
+    retry(|| {
+        let bench = bench(lab, &[TINY_RING])?;
+        let ends = bench.while_stopped(|| {
+            connections(&bench, 50)?;
+            connections(&bench, 1)
+        })?;
+        let outcome = settle(bench, &["process_lost", "process_unresolved"])?;
+        let last = outcome.reported.ends.len();
+        ensure!(last == 100 + ends, "{last} ends have a document");
+        Ok(())
+    })
+}
+
+/// Late packets of a connection, when a newer one between the same ends needs their place.
+pub(super) fn late(lab: &Lab<'_>) -> Result<()> {
+    retry(|| {
+        let bench = bench(lab, &[TINY_RING])?;
+        bench.while_stopped(|| {
+            connections(&bench, 50)?;
+            let mut client = Worker::start(&bench.netns, &Job::Redial { port: 999 })?;
+            client.made(2)?;
+            client.end()
+        })?;
+        settle(bench, &["late_lost"]).map(drop)
+    })
+}

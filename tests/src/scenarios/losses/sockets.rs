@@ -1,0 +1,122 @@
+//! Sockets and packets that are out of the ordinary.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use anyhow::{Result, bail, ensure};
+
+use super::{bench, bench_with, retry, settle};
+use crate::{
+    agent::{Options, Timeouts},
+    lab::Lab,
+    load::{bench::Bench, books::SERVER, crew::Worker, wire::Wire, worker::Job},
+    place::{Family, Place},
+    puppet::{PATIENCE, Puppet},
+    scenarios::pair::Pair,
+};
+
+fn v4(place: &Place) -> Result<Ipv4Addr> {
+    match place.any_port(Family::V4)?.ip() {
+        IpAddr::V4(ip) => Ok(ip),
+        IpAddr::V6(ip) => bail!("{ip} is not an IPv4 address"),
+    }
+}
+
+fn v6(place: &Place) -> Result<Ipv6Addr> {
+    match place.any_port(Family::V6)?.ip() {
+        IpAddr::V6(ip) => Ok(ip),
+        IpAddr::V4(ip) => bail!("{ip} is not an IPv6 address"),
+    }
+}
+
+/// Handshakes that are pushed out of the table before they are completed: the connections lack them.
+pub(super) fn pending(lab: &Lab<'_>) -> Result<()> {
+    const COUNT: u32 = 300;
+    retry(|| {
+        let (here, there) = lab.wire(true)?;
+        let options = Options {
+            settings: &["socket.tables.pending: 1"],
+            log: lab.log(),
+            ..lab.options.clone()
+        };
+        let lost = here.lose()?;
+        let keep = Job::Keep { address: v4(&there)?, count: COUNT };
+        let bench = Bench::watch(&options, there.netns.share()?)?;
+        let mut server = Worker::start(&there.netns, &keep)?;
+        let mut to = server.server()?;
+        to.set_ip(v4(&there)?);
+        let mut client = Worker::start(&here.netns, &Job::Begin { server: to, count: COUNT })?;
+        client.expect("begun")?;
+        drop(lost);
+        client.go_on()?;
+        client.expect("connected")?;
+        server.expect("held")?;
+        client.end()?;
+        server.expect("closed")?;
+        server.end()?;
+        let outcome = bench.finish()?;
+        let count = |name| outcome.counter(name);
+        let (missed, unmatched) = (count("pending_missed")?, count("late_unmatched")?);
+        ensure!(0 < missed && missed <= COUNT.into(), "{missed} handshakes of {COUNT} were missed");
+        // A SYN, a SYN-ACK and the acknowledgement; what was repeated more often.
+        let sum = |wire: Wire| wire.packets_in + wire.packets_out;
+        let lacking = sum(outcome.wire).saturating_sub(sum(outcome.reported.wire));
+        ensure!(
+            (missed..=8 * missed + unmatched).contains(&lacking),
+            "{lacking} packets are in no document, {missed} handshakes were missed"
+        );
+        let ends = outcome.reported.ends.len();
+        ensure!(ends == COUNT as usize, "{ends} of {COUNT} connections have a document");
+        Ok(())
+    })
+}
+
+/// Packets for a port that nobody listens on, and the replies to them, are nobody's. The refused
+/// connect has its SYN and the reset.
+pub(super) fn refused(lab: &Lab<'_>) -> Result<()> {
+    const COUNT: u64 = 20;
+    let bench = bench(lab, &[])?;
+    let mut client = Worker::start(&bench.netns, &Job::Refused { count: COUNT as u32 })?;
+    client.made(COUNT as u32)?;
+    client.end()?;
+    let outcome = settle(bench, &[])?;
+    let unmatched = outcome.counter("late_unmatched")?;
+    ensure!(unmatched >= 2 * COUNT, "{unmatched} packets of {COUNT} refusals were counted");
+    let documents = outcome.reported.ends.len() as u64;
+    ensure!(documents == COUNT, "{documents} documents of {COUNT} refused connects");
+    Ok(())
+}
+
+/// A connection that was forgotten after a pause begins in its midst.
+pub(super) fn midway(lab: &Lab<'_>) -> Result<()> {
+    let timeouts = Timeouts { flow_inactive: "1s", socket_inactive: "1s", ..Timeouts::default() };
+    let bench = bench_with(lab, &[], timeouts)?;
+    let server = Puppet::spawn(&bench.netns, "server")?;
+    let client = Puppet::spawn(&bench.netns, "client")?;
+    let listener = server.listen((SERVER, 0).into())?;
+    let at_client = client.connect(listener.local)?;
+    let at_server = server.accept(listener)?;
+    let pair = Pair { server, client, at_server, at_client };
+    pair.echo(100)?;
+    let ends = bench.reader.wait(2, PATIENCE);
+    ensure!(ends == 2, "{ends} ends were reported after a pause");
+    pair.echo(100)?;
+    pair.close_client_first()?;
+    let outcome = settle(bench, &[])?;
+    let midway = outcome.counter("midway")?;
+    ensure!(midway >= 2, "two connections went on, {midway} were counted");
+    Ok(())
+}
+
+/// A packet with more IPv6 extension headers than the programs follow.
+pub(super) fn headers(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let address = v6(&place)?;
+    let bench = bench(lab, &[])?;
+    let mut sender = Worker::start(&place.netns, &Job::Extended { address, headers: 5 })?;
+    sender.expect("arrived")?;
+    sender.end()?;
+    let outcome = settle(bench, &["unparsed"])?;
+    let counted = outcome.counter("unparsed")?;
+    ensure!(counted == 2, "a packet sent and received was counted {counted} times");
+    Ok(())
+}
