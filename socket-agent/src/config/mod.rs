@@ -30,4 +30,4 @@ pub use load::{DEFAULT_FILE, Loaded, Sources, load};
 pub use overrides::Override;
 pub use place::{ConfigError, Place, Problem};
 pub use schema::{Described, options};
-pub use settings::{Config, DnsConfig, HookSet, OutputTarget, SocketConfig, Tables};
+pub use settings::{Config, DnsConfig, HookSet, OutputTarget, SocketConfig, Tables, TracefsConfig};

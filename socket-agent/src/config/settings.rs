@@ -37,6 +37,8 @@ pub enum HookSet {
     Kprobe,
     /// Cgroup programs and tracepoints.
     Cgroup,
+    /// Kprobes through tracefs and perf, without eBPF.
+    Tracefs,
 }
 
 /// Entries of the kernel's tables, each at least 1.
@@ -58,6 +60,25 @@ pub struct Tables {
     pub ring: u32,
 }
 
+/// Settings that only the `tracefs` set has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TracefsConfig {
+    /// `socket.tracefs_path`: where tracefs is; `None` looks for it, and mounts it if need be.
+    pub path: Option<PathBuf>,
+    /// `socket.perf_queue_size`: records that may wait for older ones of other CPUs.
+    pub perf_queue_size: u32,
+    /// `socket.lost_queue_size`: notices of lost samples that may be told.
+    pub lost_queue_size: u32,
+    /// `socket.ring_size_exponent`: pages of each CPU's ring, as a power of two.
+    pub ring_size_exponent: u32,
+    /// `socket.clock_max_drift`.
+    pub clock_max_drift: Duration,
+    /// `socket.clock_sync_period`.
+    pub clock_sync_period: Duration,
+    /// `socket.guess_timeout`.
+    pub guess_timeout: Duration,
+}
+
 /// Settings of the socket dataset (`socket.*`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketConfig {
@@ -75,6 +96,8 @@ pub struct SocketConfig {
     pub socket_inactive_timeout: Duration,
     /// Table sizes.
     pub tables: Tables,
+    /// Of the `tracefs` set.
+    pub tracefs: TracefsConfig,
     /// `socket.dns.*`.
     pub dns: DnsConfig,
 }
@@ -110,7 +133,7 @@ impl Default for Config {
 
 impl HookSet {
     /// The names that [`HookSet::from_name`] knows, best set first after `auto`.
-    pub const NAMES: &'static [&'static str] = &["auto", "fentry", "kprobe", "cgroup"];
+    pub const NAMES: &'static [&'static str] = &["auto", "fentry", "kprobe", "cgroup", "tracefs"];
 
     /// The name used in configuration, on the command line and in the log.
     pub const fn name(self) -> &'static str {
@@ -119,12 +142,13 @@ impl HookSet {
             Self::Fentry => "fentry",
             Self::Kprobe => "kprobe",
             Self::Cgroup => "cgroup",
+            Self::Tracefs => "tracefs",
         }
     }
 
     /// The set of this name; `None` for a name that is not in [`HookSet::NAMES`].
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Auto, Self::Fentry, Self::Kprobe, Self::Cgroup]
+        [Self::Auto, Self::Fentry, Self::Kprobe, Self::Cgroup, Self::Tracefs]
             .into_iter()
             .find(|set| set.name() == name)
     }
@@ -152,6 +176,22 @@ impl Default for Tables {
     }
 }
 
+// === impl TracefsConfig ===
+
+impl Default for TracefsConfig {
+    fn default() -> Self {
+        Self {
+            path: None,
+            perf_queue_size: 4096,
+            lost_queue_size: 128,
+            ring_size_exponent: 7,
+            clock_max_drift: Duration::from_millis(100),
+            clock_sync_period: Duration::from_secs(10),
+            guess_timeout: Duration::from_secs(15),
+        }
+    }
+}
+
 // === impl SocketConfig ===
 
 impl Default for SocketConfig {
@@ -164,6 +204,7 @@ impl Default for SocketConfig {
             flow_termination_timeout: Duration::from_secs(5),
             socket_inactive_timeout: Duration::from_secs(60),
             tables: Tables::default(),
+            tracefs: TracefsConfig::default(),
             dns: DnsConfig::default(),
         }
     }

@@ -4,6 +4,7 @@ pub mod dns;
 pub mod ebpf;
 pub mod host;
 mod source;
+pub mod tracefs;
 
 pub use ebpf::SensorError;
 pub use source::{Event, Source};

@@ -5,12 +5,14 @@ use std::{path::Path, sync::Arc};
 use super::{agent::Agent, tables::KernelTables};
 use crate::{
     clock::Clock,
-    config::SocketConfig,
+    config::{HookSet, SocketConfig},
     process::Names,
     run::dataset::Context,
     sensor::{
-        ebpf::{Options, Sensor},
+        Source,
+        ebpf::{Degraded, Options, Sensor},
         host::{self, HostFacts, ksyms},
+        tracefs,
     },
 };
 
@@ -21,13 +23,7 @@ pub(super) fn agent(socket: &SocketConfig, context: &Context) -> anyhow::Result<
     for reason in &choice.reasons {
         log::info!(target: "sensor", "hook set {}: {reason}", choice.set);
     }
-    let options = Options {
-        set: choice.set,
-        cgroup: host::cgroup2_mount(),
-        ipv6: ipv6(socket)?,
-        receive_functions: receive_functions(),
-    };
-    let (sensor, degraded) = Sensor::start(socket, &options)?;
+    let (sensor, degraded) = start(socket, choice.set)?;
     for hook in &degraded {
         log::warn!(target: "sensor", "{} not attached: {}: {}", hook.hook, hook.effect, hook.reason);
     }
@@ -36,10 +32,23 @@ pub(super) fn agent(socket: &SocketConfig, context: &Context) -> anyhow::Result<
     if let Err(error) = shared.processes().scan_proc() {
         log::warn!(target: "process", "{error}");
     }
-    let mut tables = KernelTables::new(Box::new(sensor));
+    let mut tables = KernelTables::new(sensor);
     tables.refresh_listeners();
     let (names, sink) = (Names::new(Path::new("/")), context.sink.clone());
     Ok(Agent::new(choice.set, socket, tables, shared, names, Clock::now(), sink))
+}
+
+/// Starts the sensor of a set; with it come the hooks that it has to do without.
+fn start(socket: &SocketConfig, set: HookSet) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
+    let (ipv6, receive_functions) = (ipv6(socket)?, receive_functions());
+    if set == HookSet::Tracefs {
+        let options = tracefs::Options { ipv6, receive_functions, state: STATE.into() };
+        let (sensor, degraded) = tracefs::Sensor::start(socket, &options)?;
+        return Ok((Box::new(sensor), degraded));
+    }
+    let options = Options { set, cgroup: host::cgroup2_mount(), ipv6, receive_functions };
+    let (sensor, degraded) = Sensor::start(socket, &options)?;
+    Ok((Box::new(sensor), degraded))
 }
 
 /// Whether IPv6 is watched.

@@ -1,6 +1,10 @@
 //! A reader of BTF for two questions: how many arguments a function has, and whether a struct is
 //! described. Source: Documentation/bpf/btf.rst.
 
+mod members;
+
+pub(in crate::sensor) use members::Member;
+
 /// `BTF_MAGIC`.
 const MAGIC: u16 = 0xeb9f;
 /// Bytes of the fixed part of a type.
@@ -22,7 +26,7 @@ mod kind {
 }
 
 /// Type information in the byte order of this machine.
-pub(super) struct Types {
+pub(in crate::sensor) struct Types {
     bytes: Vec<u8>,
     types: std::ops::Range<usize>,
     strings: std::ops::Range<usize>,
@@ -38,9 +42,23 @@ struct Entry<'a> {
     refers_to: u32,
 }
 
+impl Entry<'_> {
+    /// Bytes of its description.
+    fn bytes(&self) -> usize {
+        FIXED
+            + match self.kind {
+                kind::INT | kind::VAR | kind::DECL_TAG => 4,
+                kind::ARRAY => 12,
+                kind::STRUCT | kind::UNION | kind::DATASEC | kind::ENUM64 => 12 * self.length,
+                kind::ENUM | kind::FUNC_PROTO => 8 * self.length,
+                _ => 0,
+            }
+    }
+}
+
 impl Types {
     /// Takes the content of a BTF file; `None` if it is none.
-    pub(super) fn parse(bytes: Vec<u8>) -> Option<Self> {
+    pub(in crate::sensor) fn parse(bytes: Vec<u8>) -> Option<Self> {
         let magic = u16::from_ne_bytes([*bytes.first()?, *bytes.get(1)?]);
         if magic != MAGIC {
             return None;
@@ -62,15 +80,9 @@ impl Types {
             let types = self.bytes.get(at..self.types.end)?;
             let (name, info, refers_to) = (word(types, 0)?, word(types, 4)?, word(types, 8)?);
             let (kind, length) = ((info >> 24) & 0x1f, (info & 0xffff) as usize);
-            at += FIXED
-                + match kind {
-                    kind::INT | kind::VAR | kind::DECL_TAG => 4,
-                    kind::ARRAY => 12,
-                    kind::STRUCT | kind::UNION | kind::DATASEC | kind::ENUM64 => 12 * length,
-                    kind::ENUM | kind::FUNC_PROTO => 8 * length,
-                    _ => 0,
-                };
-            Some(Entry { kind, name: self.name(name), length, refers_to })
+            let entry = Entry { kind, name: self.name(name), length, refers_to };
+            at += entry.bytes();
+            Some(entry)
         })
     }
 
@@ -81,7 +93,7 @@ impl Types {
     }
 
     /// Number of arguments of a function; `None` if it is unknown or described in several ways.
-    pub(super) fn arguments(&self, function: &str) -> Option<usize> {
+    pub(in crate::sensor) fn arguments(&self, function: &str) -> Option<usize> {
         let mut prototypes = Vec::new();
         let mut counts = Vec::new();
         for entry in self.entries() {
@@ -102,7 +114,7 @@ impl Types {
     }
 
     /// Whether a struct of this name is described.
-    pub(super) fn has_struct(&self, name: &str) -> bool {
+    pub(in crate::sensor) fn has_struct(&self, name: &str) -> bool {
         self.entries().any(|entry| entry.kind == kind::STRUCT && entry.name == name.as_bytes())
     }
 }

@@ -35,6 +35,16 @@ pub enum SensorError {
         /// What to do.
         remedy: &'static str,
     },
+    /// The tracing file system cannot be used.
+    #[error("hook set tracefs: {place}: {reason}; {remedy}")]
+    Tracing {
+        /// File or directory.
+        place: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// There is no cgroup v2 hierarchy to attach to.
     #[error(
         "hook set cgroup: no cgroup v2 hierarchy is mounted; mount one with \

@@ -1,7 +1,7 @@
 //! The eBPF sensor: loads the object, attaches one hook set, reads its tables and its ring.
 
 mod attach;
-mod btf;
+pub(in crate::sensor) mod btf;
 mod error;
 mod features;
 mod load;

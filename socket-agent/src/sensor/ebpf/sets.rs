@@ -156,7 +156,7 @@ const KPROBE: [Program; 13] = [
 /// The programs of a set, those that open tables first. `Auto` has none.
 pub fn hooks(set: HookSet) -> Vec<Program> {
     let own: &[Program] = match set {
-        HookSet::Auto => return Vec::new(),
+        HookSet::Auto | HookSet::Tracefs => return Vec::new(),
         HookSet::Fentry => &FENTRY,
         HookSet::Kprobe => &KPROBE,
         HookSet::Cgroup => &CGROUP,

@@ -9,7 +9,7 @@ use super::{
 use crate::config::HookSet;
 
 /// Best first: cheapest to run, then least dependent on names of kernel functions.
-const SETS: [(HookSet, &[Facility]); 3] = [
+const SETS: [(HookSet, &[Facility]); 4] = [
     (HookSet::Fentry, &[Facility::Btf, Facility::Trampolines, Facility::RingBuffer]),
     (HookSet::Kprobe, &[Facility::Btf, Facility::Kprobes, Facility::RingBuffer]),
     (
@@ -22,6 +22,8 @@ const SETS: [(HookSet, &[Facility]); 3] = [
             Facility::RingBuffer,
         ],
     ),
+    // Sends every packet to user space: only where nothing else works.
+    (HookSet::Tracefs, &[Facility::Tracefs]),
 ];
 
 /// What [`choose`] looks at.
@@ -35,6 +37,7 @@ pub(super) const ASKED: &[Facility] = &[
     Facility::CgroupSkb,
     Facility::RawTracepoints,
     Facility::RingBuffer,
+    Facility::Tracefs,
 ];
 
 /// The hook set to use.
@@ -65,20 +68,18 @@ pub struct NoHookSet {
 /// What stands in the way, with the remedies.
 pub fn choose(facts: &HostFacts, requested: HookSet) -> Result<Choice, NoHookSet> {
     let mut failed = NoHookSet::new(requested);
-    // Two things that all sets rest on. Lockdown that could not be read is no obstacle yet.
-    let gate = if !facts.has(Facility::BpfSyscall) {
-        Some(Facility::BpfSyscall)
-    } else if matches!(facts.get(Facility::Lockdown), Some(Probe::Missing { .. })) {
-        Some(Facility::Lockdown)
-    } else {
-        None
-    };
-    if let Some(gate) = gate {
-        failed.add(None, &[obstacle(facts, gate)]);
+    // What all sets rest on. Lockdown that could not be read is no obstacle yet.
+    if matches!(facts.get(Facility::Lockdown), Some(Probe::Missing { .. })) {
+        failed.add(None, &[obstacle(facts, Facility::Lockdown)]);
         return Err(failed);
     }
+    let ebpf = facts.has(Facility::BpfSyscall);
+    if !ebpf && requested != HookSet::Tracefs {
+        failed.add(None, &[obstacle(facts, Facility::BpfSyscall)]);
+    }
+    let wanted = |set: HookSet| matches!(requested, HookSet::Auto) || requested == set;
     let considered =
-        SETS.iter().filter(|(set, _)| matches!(requested, HookSet::Auto) || requested == *set);
+        SETS.iter().filter(|(set, _)| wanted(*set) && (ebpf || *set == HookSet::Tracefs));
     for (set, needs) in considered {
         let obstacles = obstacles(facts, *set, needs);
         if obstacles.is_empty() {
@@ -187,11 +188,14 @@ mod tests {
         assert_eq!(chosen(&[Trampolines, Kprobes]), Some(HookSet::Cgroup));
         assert_eq!(chosen(&[Kprobes, CgroupV2, CgroupSkb, RawTracepoints]), Some(HookSet::Fentry));
         for third in [CgroupV2, CgroupSkb, RawTracepoints] {
-            assert_eq!(chosen(&[Trampolines, Kprobes, third]), None);
+            assert_eq!(chosen(&[Trampolines, Kprobes, third]), Some(HookSet::Tracefs));
+            assert_eq!(chosen(&[Trampolines, Kprobes, third, Tracefs]), None);
         }
-        for common in [BpfSyscall, Lockdown, Btf, RingBuffer] {
-            assert_eq!(chosen(&[common]), None);
+        for common in [BpfSyscall, Btf, RingBuffer] {
+            assert_eq!(chosen(&[common]), Some(HookSet::Tracefs));
+            assert_eq!(chosen(&[common, Tracefs]), None);
         }
+        assert_eq!(chosen(&[Lockdown]), None);
     }
 
     #[test]
@@ -221,7 +225,8 @@ mod tests {
             error.to_string(),
             "hook set kprobe: kprobes: broken; use fentry or auto, or mend it"
         );
-        let error = choose(&host_without(&[Facility::RingBuffer]), HookSet::Kprobe).unwrap_err();
+        let lacking = host_without(&[Facility::RingBuffer, Facility::Tracefs]);
+        let error = choose(&lacking, HookSet::Kprobe).unwrap_err();
         assert_eq!(
             error.to_string(),
             "hook set kprobe cannot be attached here: kprobe: ring buffer: broken; mend it"
@@ -230,11 +235,12 @@ mod tests {
 
     #[test]
     fn no_set_at_all_says_why_for_each_and_every_remedy_once() {
-        let error = choose(&host_without(&[Facility::Btf]), HookSet::Auto).unwrap_err();
+        let lacking = host_without(&[Facility::Btf, Facility::Tracefs]);
+        let error = choose(&lacking, HookSet::Auto).unwrap_err();
         assert_eq!(
             error.to_string(),
             "no hook set can be attached here: fentry: btf: broken; kprobe: btf: broken; cgroup: \
-             btf: broken; mend it"
+             btf: broken; tracefs: tracefs: broken; mend it"
         );
     }
 
@@ -246,22 +252,24 @@ mod tests {
     }
 
     #[test]
-    fn without_the_system_call_nothing_else_matters() {
+    fn without_the_system_call_tracefs_is_left() {
         let denied = Probe::unprobed("creating a map: not permitted", "run as root");
-        let facts = HostFacts::from_answers(Kernel::default(), [(Facility::BpfSyscall, denied)]);
+        let mut facts =
+            HostFacts::from_answers(Kernel::default(), [(Facility::BpfSyscall, denied)]);
         for requested in [HookSet::Auto, HookSet::Cgroup] {
             let text = choose(&facts, requested).unwrap_err().to_string();
-            assert!(
-                text.ends_with(
-                    " cannot be attached here: bpf system call: creating a map: not permitted; run \
-                     as root"
-                ) || text.ends_with(
-                    " can be attached here: bpf system call: creating a map: not permitted; run as \
-                     root"
-                ),
-                "{text}"
-            );
+            let why = "bpf system call: creating a map: not permitted";
+            assert!(text.contains(why) && text.contains("run as root"), "{text}");
         }
+        facts.set(Facility::Tracefs, Probe::available("fine"));
+        let choice = choose(&facts, HookSet::Auto).unwrap();
+        assert_eq!(choice.set, HookSet::Tracefs);
+        assert_eq!(
+            choice.reasons,
+            ["not bpf system call: creating a map: not permitted", "tracefs: has tracefs"]
+        );
+        let error = choose(&facts, HookSet::Cgroup).unwrap_err();
+        assert_eq!(error.instead, Some(HookSet::Tracefs));
     }
 
     #[test]

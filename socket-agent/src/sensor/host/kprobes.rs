@@ -12,8 +12,8 @@ use super::{
 const SWITCH: &str = "/sys/kernel/debug/kprobes/enabled";
 
 pub(super) fn probe() -> Probe {
-    if fs::read_to_string(SWITCH).is_ok_and(|state| state.trim() == "0") {
-        return Probe::missing(format!("{SWITCH} is 0"), format!("echo 1 > {SWITCH}"));
+    if let Some(off) = switched_off() {
+        return off;
     }
     let Some(source) = perf::kprobe_source() else { return through_tracefs() };
     let program = match load(ProgramType::Kprobe, AttachType::None, 0, 0) {
@@ -33,6 +33,12 @@ pub(super) fn probe() -> Probe {
             "use a kernel with CONFIG_KPROBE_EVENTS=y, not locked down to confidentiality",
         ),
     }
+}
+
+/// The answer where kprobes are there but switched off.
+pub(super) fn switched_off() -> Option<Probe> {
+    let off = fs::read_to_string(SWITCH).is_ok_and(|state| state.trim() == "0");
+    off.then(|| Probe::missing(format!("{SWITCH} is 0"), format!("echo 1 > {SWITCH}")))
 }
 
 /// Before 4.17 the only way; it is not tried, because what it writes would outlive a crash.

@@ -5,23 +5,38 @@ use std::{ffi::CString, io, os::unix::ffi::OsStrExt, path::Path};
 use super::{facility::Probe, mounts::tracefs_mount};
 
 pub(super) fn probe() -> Probe {
-    let Some(mount) = tracefs_mount() else {
-        return Probe::missing(
-            "not mounted",
-            "mount -t tracefs nodev /sys/kernel/tracing (before 4.1: mount -t debugfs nodev \
-             /sys/kernel/debug); no hook set of this version needs it",
-        );
-    };
+    if let Some(off) = super::kprobes::switched_off() {
+        return off;
+    }
+    let Some(mount) = tracefs_mount() else { return not_mounted() };
     let events = mount.join("kprobe_events");
     let found = mount.display();
     match writable(&events) {
         Ok(()) => Probe::available(format!("{found}, kprobe_events writable")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Probe::available(format!("{found}, without kprobe_events"))
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Probe::missing(
+            format!("{found} has no kprobe_events"),
+            "use a kernel with CONFIG_KPROBE_EVENTS=y",
+        ),
         Err(error) => Probe::unprobed(
             format!("{found}: kprobe_events: {error}"),
-            "run as root; no hook set of this version needs it",
+            "run as root, with tracefs mounted writable",
+        ),
+    }
+}
+
+/// The agent mounts it, if it can.
+fn not_mounted() -> Probe {
+    let may = caps::has_cap(None, caps::CapSet::Effective, caps::Capability::CAP_SYS_ADMIN);
+    let point =
+        ["/sys/kernel/tracing", "/sys/kernel/debug"].into_iter().find(|p| Path::new(p).is_dir());
+    match (may, point) {
+        (Ok(true), Some(point)) => {
+            Probe::available(format!("not mounted; the agent mounts it at {point} while it runs"))
+        }
+        _ => Probe::missing(
+            "not mounted",
+            "mount -t tracefs nodev /sys/kernel/tracing (before 4.1: mount -t debugfs nodev \
+             /sys/kernel/debug)",
         ),
     }
 }

@@ -1,0 +1,192 @@
+//! What the probes tell, without how they came to know it.
+
+use socket_common::{FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, Rank, Tuple};
+
+/// States of `struct sock` (`include/net/tcp_states.h`).
+pub(in crate::sensor::tracefs) mod state {
+    pub(in crate::sensor::tracefs) const ESTABLISHED: u8 = 1;
+    pub(in crate::sensor::tracefs) const SYN_SENT: u8 = 2;
+    pub(in crate::sensor::tracefs) const SYN_RECV: u8 = 3;
+    pub(in crate::sensor::tracefs) const TIME_WAIT: u8 = 6;
+    pub(in crate::sensor::tracefs) const CLOSE: u8 = 7;
+    pub(in crate::sensor::tracefs) const LAST_ACK: u8 = 9;
+    pub(in crate::sensor::tracefs) const LISTEN: u8 = 10;
+    pub(in crate::sensor::tracefs) const NEW_SYN_RECV: u8 = 12;
+}
+
+/// `SOCK_STREAM`.
+pub(in crate::sensor::tracefs) const STREAM: u16 = 1;
+/// `SOCK_DGRAM`.
+pub(in crate::sensor::tracefs) const DATAGRAM: u16 = 2;
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+
+/// Which way a packet goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sensor::tracefs) enum Way {
+    Out,
+    In,
+}
+
+/// A remote end, as in [`Tuple`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::sensor::tracefs) struct Peer {
+    pub(in crate::sensor::tracefs) address: [u32; 4],
+    pub(in crate::sensor::tracefs) port: u16,
+    pub(in crate::sensor::tracefs) family: u8,
+}
+
+/// A `struct sock` when a probe was hit. Ports in host byte order, addresses as in [`Tuple`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::sensor::tracefs) struct Sock {
+    pub(in crate::sensor::tracefs) address: u64,
+    pub(in crate::sensor::tracefs) state: u8,
+    pub(in crate::sensor::tracefs) family: u16,
+    pub(in crate::sensor::tracefs) protocol: u16,
+    pub(in crate::sensor::tracefs) kind: u16,
+    pub(in crate::sensor::tracefs) num: u16,
+    pub(in crate::sensor::tracefs) sport: u16,
+    pub(in crate::sensor::tracefs) dport: u16,
+    pub(in crate::sensor::tracefs) remote: [u32; 4],
+    pub(in crate::sensor::tracefs) local: [u32; 4],
+    pub(in crate::sensor::tracefs) remote6: [u32; 4],
+    pub(in crate::sensor::tracefs) local6: [u32; 4],
+    pub(in crate::sensor::tracefs) netns: u32,
+    /// A process holds its lock.
+    pub(in crate::sensor::tracefs) owned: bool,
+    /// A file descriptor once named it.
+    pub(in crate::sensor::tracefs) has_file: bool,
+    pub(in crate::sensor::tracefs) error: u32,
+    pub(in crate::sensor::tracefs) retransmits: u32,
+    pub(in crate::sensor::tracefs) srtt: u32,
+}
+
+impl Sock {
+    pub(in crate::sensor::tracefs) fn is_inet(&self) -> bool {
+        self.family == AF_INET || self.family == AF_INET6
+    }
+
+    fn ends(&self, v4: [u32; 4], v6: [u32; 4]) -> ([u32; 4], u8) {
+        if self.family != AF_INET6 {
+            return (v4, FAMILY_IPV4);
+        }
+        if v6[0] == 0 && v6[1] == 0 && v6[2] == 0xffff_u32.to_be() {
+            return ([v6[3], 0, 0, 0], FAMILY_IPV4);
+        }
+        (v6, FAMILY_IPV6)
+    }
+
+    pub(in crate::sensor::tracefs) fn peer(&self) -> Peer {
+        let (address, family) = self.ends(self.remote, self.remote6);
+        Peer { address, port: self.dport, family }
+    }
+
+    /// Addresses and ports of a connected socket; `full` for anything but request and timewait
+    /// sockets. At the end of a connection `num` is already 0, so full sockets answer from `sport`.
+    pub(in crate::sensor::tracefs) fn tuple(&self, protocol: u8, full: bool) -> Tuple {
+        let (local, local_family) = self.ends(self.local, self.local6);
+        let peer = self.peer();
+        // The remote end decides: a mapped connection may still have the wildcard on this side.
+        let fits = local_family == peer.family || local_family == FAMILY_IPV6;
+        Tuple {
+            local: if fits { local } else { [0; 4] },
+            remote: peer.address,
+            local_port: if full { self.sport } else { self.num },
+            remote_port: peer.port,
+            netns: self.netns,
+            family: peer.family,
+            protocol,
+            reserved: 0,
+            reserved2: 0,
+        }
+    }
+
+    /// As `tuple`, for a TCP socket in its state.
+    pub(in crate::sensor::tracefs) fn tcp_tuple(&self) -> Tuple {
+        let full = self.state != state::TIME_WAIT && self.state != state::NEW_SYN_RECV;
+        self.tuple(PROTO_TCP, full)
+    }
+}
+
+/// A buffer that carries TCP or UDP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::sensor::tracefs) struct Packet {
+    pub(in crate::sensor::tracefs) family: u8,
+    pub(in crate::sensor::tracefs) protocol: u8,
+    /// IP packets that the buffer stands for.
+    pub(in crate::sensor::tracefs) packets: u64,
+    /// Their IP total lengths.
+    pub(in crate::sensor::tracefs) bytes: u64,
+    /// TCP flags.
+    pub(in crate::sensor::tracefs) flags: u8,
+    /// Carries data or a FIN: something a process asked for.
+    pub(in crate::sensor::tracefs) payload: bool,
+    pub(in crate::sensor::tracefs) source: [u32; 4],
+    pub(in crate::sensor::tracefs) destination: [u32; 4],
+    pub(in crate::sensor::tracefs) source_port: u16,
+    pub(in crate::sensor::tracefs) destination_port: u16,
+    /// Network namespace of the device or route.
+    pub(in crate::sensor::tracefs) netns: u32,
+}
+
+impl Packet {
+    /// The far end of a packet that goes `way`.
+    pub(in crate::sensor::tracefs) fn peer(&self, way: Way) -> Peer {
+        let (address, port) = match way {
+            Way::Out => (self.destination, self.destination_port),
+            Way::In => (self.source, self.source_port),
+        };
+        Peer { address, port, family: self.family }
+    }
+
+    /// Addresses and ports as seen by the host that the packet leaves or enters.
+    pub(in crate::sensor::tracefs) fn tuple(&self, way: Way, netns: u32) -> Tuple {
+        let (source, destination) =
+            ((self.source, self.source_port), (self.destination, self.destination_port));
+        let (local, remote) = match way {
+            Way::Out => (source, destination),
+            Way::In => (destination, source),
+        };
+        Tuple {
+            local: local.0,
+            remote: remote.0,
+            local_port: local.1,
+            remote_port: remote.1,
+            netns,
+            family: self.family,
+            protocol: self.protocol,
+            reserved: 0,
+            reserved2: 0,
+        }
+    }
+}
+
+/// Where and when something happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::sensor::tracefs) struct Context {
+    /// Boottime nanoseconds.
+    pub(in crate::sensor::tracefs) now: u64,
+    pub(in crate::sensor::tracefs) pid: u32,
+    pub(in crate::sensor::tracefs) tid: u32,
+}
+
+/// Something that happened to a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sensor::tracefs) enum Fact {
+    /// A packet passed between a socket and the wire.
+    Packet { packet: Packet, sock: Sock, way: Way },
+    /// A packet was sent without a socket.
+    Reply { packet: Packet },
+    /// A packet that was received is dropped where no live socket wanted it.
+    Orphan { packet: Packet },
+    /// A TCP socket changes from its state to another.
+    State { sock: Sock, new: u8 },
+    /// A TCP socket begins to listen.
+    Listen { sock: Sock },
+    /// A process accepted, or received data.
+    Touched { sock: u64, rank: Rank },
+    /// A UDP socket took a port.
+    Bound { sock: Sock },
+    /// The last descriptor of a UDP socket was closed.
+    Closed { sock: u64 },
+}

@@ -1,0 +1,66 @@
+//! Whose socket it is.
+
+use socket_common::{Counter, Flow, PROTO_UDP, Rank, SocketOwner};
+
+use super::{Aggregator, Context, Sock, Tasks, has_room};
+
+impl<T: Tasks> Aggregator<T> {
+    /// Makes the current process the owner of the flow of a socket, if it ranks higher than who is
+    /// known.
+    pub(super) fn claim(&mut self, sock: u64, rank: Rank, context: Context) {
+        let Some(flow) = self.flows.get_mut(&sock) else { return };
+        if flow.rank < rank as u8 {
+            flow.owner = self.tasks.owner(context.pid, context.tid);
+            flow.rank = rank as u8;
+        }
+    }
+
+    /// A process did something with the socket that makes it its owner.
+    pub(super) fn touched(&mut self, sock: u64, rank: Rank, context: Context) {
+        self.claim(sock, rank, context);
+    }
+
+    /// Takes over the owner that is known for another socket, or for this one before it had a flow.
+    pub(super) fn inherit(&mut self, sock: u64, from: u64, rank: Rank) {
+        let Some(flow) = self.flows.get_mut(&sock) else { return };
+        if let Some(known) = self.owners.get(&from) {
+            flow.owner = known.owner;
+            flow.rank = known.rank.min(rank as u8);
+        } else {
+            held_before(&mut self.tasks, flow);
+        }
+    }
+
+    /// Remembers the current process as the owner of a socket without traffic.
+    pub(super) fn remember(&mut self, sock: &Sock, protocol: u8, rank: Rank, context: Context) {
+        let mut tuple = sock.tuple(protocol, false);
+        tuple.remote = [0; 4];
+        tuple.remote_port = 0;
+        if !has_room(&self.owners, &sock.address, self.limits.owners) {
+            self.count(Counter::OwnerTableFull);
+            return;
+        }
+        let entry = SocketOwner {
+            tuple,
+            owner: self.tasks.owner(context.pid, context.tid),
+            rank: rank as u8,
+            listening: (protocol != PROTO_UDP).into(),
+            reserved: 0,
+            reserved2: 0,
+        };
+        self.owners.insert(sock.address, entry);
+    }
+}
+
+/// Looks for the holder of a socket that was open when the agent started, at its local end.
+pub(super) fn held_before(tasks: &mut impl Tasks, flow: &mut Flow) {
+    let mut local = flow.tuple;
+    local.remote = [0; 4];
+    local.remote_port = 0;
+    if flow.rank == Rank::Unknown as u8
+        && let Some(owner) = tasks.holder(&local)
+    {
+        flow.owner = owner;
+        flow.rank = Rank::Holder as u8;
+    }
+}

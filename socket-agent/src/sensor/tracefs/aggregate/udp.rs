@@ -1,0 +1,97 @@
+//! UDP: one flow per peer. The first peer of a socket is found by the socket, further ones by the
+//! socket's id and the peer.
+
+use socket_common::{
+    Began, Counter, FLAG_CONNECTED_PEER, FLAG_HAS_PEERS, PROTO_UDP, PeerKey, Rank, Tuple,
+};
+
+use super::{
+    Aggregator, Context, Packet, Peer, Sock, Tasks, Way, account, facts::DATAGRAM, has_room,
+};
+
+impl<T: Tasks> Aggregator<T> {
+    /// A UDP packet that a socket sends or receives.
+    pub(super) fn udp_packet(&mut self, packet: &Packet, sock: &Sock, way: Way, context: Context) {
+        let key = sock.address;
+        let connected = sock.dport != 0;
+        let peer = if connected { sock.peer() } else { packet.peer(way) };
+        let began = if way == Way::Out { Began::Send } else { Began::Receive };
+        if !self.flows.contains_key(&key) {
+            if sock.kind != DATAGRAM
+                || !self.create(key, tuple(packet, sock, way, &peer), began, context.now)
+            {
+                return;
+            }
+            self.inherit(key, key, Rank::Creator);
+            if connected && let Some(flow) = self.flows.get_mut(&key) {
+                flow.flags |= FLAG_CONNECTED_PEER;
+            }
+        }
+        // Sending runs in the system call of the sender.
+        if way == Way::Out && sock.has_file {
+            self.claim(key, Rank::FirstIo, context);
+        }
+        let idle = self.idle_ns;
+        let Some(first) = self.flows.get_mut(&key) else { return };
+        let (packets, bytes) = (packet.packets, packet.bytes);
+        let known = &first.tuple;
+        if known.remote_port == peer.port
+            && known.remote == peer.address
+            && known.family == peer.family
+        {
+            account(first, way, packets, bytes, context.now, idle);
+            return;
+        }
+        let key = PeerKey {
+            socket_id: first.socket_id,
+            remote: peer.address,
+            port: peer.port,
+            family: peer.family,
+            reserved: 0,
+            reserved2: 0,
+        };
+        first.flags |= FLAG_HAS_PEERS;
+        let (owner, rank) = (first.owner, first.rank);
+        if !self.peers.contains_key(&key) {
+            if !has_room(&self.peers, &key, self.limits.peers) {
+                self.count(Counter::PeerTableFull);
+                return;
+            }
+            let tuple = tuple(packet, sock, way, &peer);
+            let mut flow = self.blank(sock.address, tuple, began, context.now);
+            flow.socket_id = key.socket_id;
+            self.peers.insert(key, flow);
+        }
+        if let Some(flow) = self.peers.get_mut(&key) {
+            if flow.rank < rank {
+                (flow.owner, flow.rank) = (owner, rank);
+            }
+            account(flow, way, packets, bytes, context.now, idle);
+        }
+    }
+
+    /// The current process bound the socket to a port.
+    pub(super) fn bound(&mut self, sock: &Sock, context: Context) {
+        self.remember(sock, PROTO_UDP, Rank::Creator, context);
+    }
+
+    /// The last descriptor of the socket was closed.
+    pub(super) fn udp_closed(&mut self, sock: u64, context: Context) {
+        self.owners.remove(&sock);
+        if let Some(flow) = self.flows.get_mut(&sock)
+            && flow.tuple.protocol == PROTO_UDP
+        {
+            flow.ended = context.now;
+            self.submit(sock);
+        }
+    }
+}
+
+fn tuple(packet: &Packet, sock: &Sock, way: Way, peer: &Peer) -> Tuple {
+    Tuple {
+        remote: peer.address,
+        remote_port: peer.port,
+        protocol: PROTO_UDP,
+        ..packet.tuple(way, sock.netns)
+    }
+}

@@ -1,0 +1,302 @@
+//! From raw records to facts.
+
+use socket_common::{Counter, FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, PROTO_UDP, Rank, Tuple};
+
+use super::{
+    aggregate::{Fact, Packet, Sock, Way},
+    format::Layout,
+    probe::{ENDS, Field, HEADER_WORDS, Shapes, Tell},
+};
+
+/// Bytes of headers in a sample.
+const WINDOW: usize = 8 * HEADER_WORDS;
+const IPV6_HEADER: usize = 40;
+const UDP_HEADER: u32 = 8;
+/// TCP FIN.
+const FIN: u8 = 1;
+/// No IPv4 route takes less without fragmenting what it carries into absurdly small parts.
+const SMALLEST_MTU: u32 = 576;
+/// Bytes of an IPv6 fragment header.
+const FRAGMENT_HEADER: u32 = 8;
+
+/// A raw record with what is known of its layout.
+#[derive(Clone, Copy)]
+pub(super) struct Values<'v> {
+    pub(super) layout: &'v Layout,
+    pub(super) raw: &'v [u8],
+    pub(super) shapes: &'v Shapes,
+    /// Address ranges of `tcp_v4_rcv` and `tcp_v6_rcv`.
+    pub(super) receive: &'v [[u64; 2]; 2],
+}
+
+/// What a record says; an error is a counter for what it could not.
+pub(super) fn fact(tell: Tell, values: &Values<'_>) -> Result<Option<Fact>, Counter> {
+    let sock = || values.get(Field::Sock);
+    Ok(match tell {
+        Tell::Sent => {
+            let Some(packet) = values.packet(Way::Out)? else { return Ok(None) };
+            if sock() == 0 {
+                // Forwarded packets have come in through a device.
+                return Ok((values.get(Field::Iif) == 0).then_some(Fact::Reply { packet }));
+            }
+            Some(Fact::Packet { packet, sock: values.sock(), way: Way::Out })
+        }
+        Tell::Received => values.packet(Way::In)?.map(|packet| Fact::Packet {
+            packet,
+            sock: values.sock(),
+            way: Way::In,
+        }),
+        Tell::Dropped => {
+            let location = values.get(Field::Location);
+            if !values.receive.iter().any(|[from, to]| (*from..*to).contains(&location)) {
+                return Ok(None);
+            }
+            values.packet(Way::In)?.map(|packet| Fact::Orphan { packet })
+        }
+        Tell::State => {
+            Some(Fact::State { sock: values.sock(), new: values.get(Field::NewState) as u8 })
+        }
+        Tell::Listen => Some(Fact::Listen { sock: values.sock() }),
+        Tell::Bound => Some(Fact::Bound { sock: values.sock() }),
+        Tell::Accepted => (sock() != 0).then(|| Fact::Touched { sock: sock(), rank: Rank::Opener }),
+        Tell::TcpTaken | Tell::UdpTaken => {
+            Some(Fact::Touched { sock: sock(), rank: Rank::FirstIo })
+        }
+        Tell::UdpClosed => Some(Fact::Closed { sock: sock() }),
+        Tell::Task(_) => None,
+    })
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "values are as wide as their fields")]
+impl Values<'_> {
+    pub(super) fn get(&self, field: Field) -> u64 {
+        self.layout.get(self.raw, field)
+    }
+
+    fn address(&self, high: Field, low: Field) -> [u32; 4] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.get(high).to_ne_bytes());
+        bytes[8..].copy_from_slice(&self.get(low).to_ne_bytes());
+        Tuple::address_words(bytes)
+    }
+
+    fn sock(&self) -> Sock {
+        Sock {
+            address: self.get(Field::Sock),
+            state: self.get(Field::State) as u8,
+            family: self.get(Field::Family) as u16,
+            protocol: self.get(Field::Protocol) as u16,
+            kind: self.get(Field::Kind) as u16,
+            num: self.get(Field::Num) as u16,
+            sport: u16::from_be(self.get(Field::Sport) as u16),
+            dport: u16::from_be(self.get(Field::Dport) as u16),
+            remote: [self.get(Field::Daddr) as u32, 0, 0, 0],
+            local: [self.get(Field::Saddr) as u32, 0, 0, 0],
+            remote6: self.address(Field::Daddr6, Field::Daddr6Low),
+            local6: self.address(Field::Saddr6, Field::Saddr6Low),
+            netns: self.get(Field::Netns) as u32,
+            owned: self.get(Field::Owned) != 0,
+            has_file: self.get(Field::File) != 0,
+            error: self.get(Field::Err) as u32,
+            retransmits: self.get(Field::Retrans) as u32,
+            srtt: self.get(Field::Srtt) as u32,
+        }
+    }
+
+    /// The packet in the buffer; `None` if it is neither TCP nor UDP.
+    fn packet(&self, way: Way) -> Result<Option<Packet>, Counter> {
+        let window = self.layout.bytes(self.raw, Field::Window, WINDOW);
+        let network = self.get(Field::Head).wrapping_add(self.get(Field::Network));
+        let data = self.get(Field::Data);
+        // A sent packet's data begins with its network header, a received one's behind it.
+        let before = if way == Way::Out { 0 } else { 104 };
+        let start = network.wrapping_sub(data).wrapping_add(before);
+        let headers = usize::try_from(start).ok().and_then(|start| window.get(start..));
+        let headers = headers.filter(|headers| headers.len() >= 28).ok_or(Counter::Unparsed)?;
+        let length = (self.get(Field::Len) as u32).wrapping_add(data.wrapping_sub(network) as u32);
+        let Some(header) = Header::parse(headers)? else { return Ok(None) };
+        let (packets, bytes) = self.wire(&header, headers, length, way)?;
+        Ok(Some(Packet {
+            family: header.family,
+            protocol: header.protocol,
+            packets,
+            bytes,
+            flags: if header.protocol == PROTO_TCP { header.flags } else { 0 },
+            payload: length > header.length() || header.flags & FIN != 0,
+            source: header.source,
+            destination: header.destination,
+            source_port: header.ports[0],
+            destination_port: header.ports[1],
+            netns: self.get(Field::PacketNetns) as u32,
+        }))
+    }
+
+    /// Packets and bytes that a buffer is on the wire.
+    fn wire(
+        &self,
+        header: &Header,
+        headers: &[u8],
+        length: u32,
+        way: Way,
+    ) -> Result<(u64, u64), Counter> {
+        match self.segment(length)? {
+            0 if header.protocol == PROTO_UDP => Ok(self.fragments(header, length, way)),
+            0 => Ok((1, length.into())),
+            segment => Ok(segments(header, headers, length, segment)),
+        }
+    }
+
+    /// Segment size of the buffer; 0 if it is one packet.
+    fn segment(&self, length: u32) -> Result<u32, Counter> {
+        let end = self.get(Field::End);
+        // On 32-bit machines `end` is an address.
+        let end = if end > u64::from(u32::MAX) || size_of::<usize>() == 4 {
+            end.wrapping_sub(self.get(Field::Head))
+        } else {
+            end
+        };
+        let place = self.shapes.ends.iter().position(|known| u64::from(*known) == end);
+        let values = self.layout.bytes(self.raw, Field::Segment, 2 * ENDS);
+        match place.and_then(|place| values.get(2 * place..2 * place + 2)) {
+            Some(&[low, high]) => Ok(u16::from_ne_bytes([low, high]).into()),
+            // Its segment size was not fetched; no link but loopback takes more in one packet.
+            _ if length > 9216 => Err(Counter::Unparsed),
+            _ => Ok(0),
+        }
+    }
+
+    /// Counts a datagram as the IP fragments that it leaves in, or has come in.
+    fn fragments(&self, header: &Header, length: u32, way: Way) -> (u64, u64) {
+        let limit = match way {
+            Way::Out if length <= SMALLEST_MTU => 0,
+            Way::Out => self.route_mtu(),
+            Way::In if header.family == FAMILY_IPV4 => self.get(Field::FragMax4) as u32,
+            Way::In => self.get(Field::FragMax6) as u32,
+        };
+        let whole = (1, length.into());
+        // IPv6 fragments have a header more than the whole datagram has.
+        let extra = if header.family == FAMILY_IPV6 { FRAGMENT_HEADER } else { 0 };
+        let fixed = header.transport as u32 + extra;
+        if limit <= fixed + 8 || (way == Way::Out && length <= limit) {
+            return whole;
+        }
+        let payload = length.wrapping_sub(header.transport as u32);
+        let room = (limit - fixed) & !7;
+        if room == 0 || payload > 1 << 16 {
+            return whole;
+        }
+        let fragments = u64::from(payload.div_ceil(room));
+        (fragments, u64::from(payload) + fragments * u64::from(fixed))
+    }
+
+    /// Largest packet that the route takes: its own metric, else what its device takes.
+    fn route_mtu(&self) -> u32 {
+        // The lowest two bits of the pointer to the metrics are flags, and eight bytes were fetched
+        // one behind it; the MTU is the second word.
+        let metrics = self.get(Field::Metrics);
+        let shift = 8 * (3 - (metrics & 3));
+        let set = if metrics & !3 == 0 { 0 } else { (self.get(Field::MetricMtu) >> shift) as u32 };
+        if set != 0 { set } else { self.get(Field::Mtu) as u32 }
+    }
+}
+
+/// Counts a buffer that is to be cut, or was put together, with `segment` bytes of payload each.
+fn segments(header: &Header, headers: &[u8], length: u32, segment: u32) -> (u64, u64) {
+    let mut fixed = header.length();
+    let payload = length.wrapping_sub(fixed);
+    if payload <= segment || payload > 1 << 20 {
+        return (1, length.into());
+    }
+    let mut total = length;
+    if header.family == FAMILY_IPV6 && length > 65_535 && headers[6] == 0 {
+        // The jumbo option of an IPv6 buffer above 64 KiB never reaches the wire.
+        fixed -= 8;
+        total -= 8;
+    }
+    let count = u64::from(payload.div_ceil(segment));
+    (count, u64::from(total) + (count - 1) * u64::from(fixed))
+}
+
+/// Headers of a packet that carries TCP or UDP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Header {
+    family: u8,
+    protocol: u8,
+    /// Bytes before the transport header.
+    transport: usize,
+    /// Bytes of the TCP header.
+    tcp: u32,
+    flags: u8,
+    source: [u32; 4],
+    destination: [u32; 4],
+    ports: [u16; 2],
+}
+
+impl Header {
+    fn parse(bytes: &[u8]) -> Result<Option<Self>, Counter> {
+        let (family, protocol, transport) = match bytes[0] >> 4 {
+            4 => (FAMILY_IPV4, bytes[9], usize::from(bytes[0] & 15) * 4),
+            6 if bytes.len() >= IPV6_HEADER => {
+                let (protocol, transport) = skip_extensions(bytes).ok_or(Counter::Unparsed)?;
+                (FAMILY_IPV6, protocol, transport)
+            }
+            _ => return Err(Counter::Unparsed),
+        };
+        if protocol != PROTO_TCP && protocol != PROTO_UDP {
+            return Ok(None);
+        }
+        let upper = bytes.get(transport..).unwrap_or_default();
+        let needed = if protocol == PROTO_TCP { 14 } else { 4 };
+        if upper.len() < needed {
+            return Err(Counter::Unparsed);
+        }
+        let tcp = protocol == PROTO_TCP;
+        let (source, destination) = if family == FAMILY_IPV4 {
+            (address(&bytes[12..16]), address(&bytes[16..20]))
+        } else {
+            (address(&bytes[8..24]), address(&bytes[24..40]))
+        };
+        Ok(Some(Self {
+            family,
+            protocol,
+            transport,
+            tcp: if tcp { u32::from(upper[12] >> 4) * 4 } else { 0 },
+            flags: if tcp { upper[13] } else { 0 },
+            source,
+            destination,
+            ports: [0, 2].map(|at| u16::from_be_bytes([upper[at], upper[at + 1]])),
+        }))
+    }
+
+    /// Bytes of all headers.
+    fn length(&self) -> u32 {
+        let upper = if self.protocol == PROTO_UDP { UDP_HEADER } else { self.tcp };
+        u32::try_from(self.transport).unwrap_or(0) + upper
+    }
+}
+
+fn address(bytes: &[u8]) -> [u32; 4] {
+    let mut whole = [0; 16];
+    whole[..bytes.len()].copy_from_slice(bytes);
+    Tuple::address_words(whole)
+}
+
+/// Protocol and distance of the transport header of an IPv6 packet, behind at most four extension
+/// headers; `None` if it is farther than what was fetched.
+fn skip_extensions(bytes: &[u8]) -> Option<(u8, usize)> {
+    const FRAGMENT: u8 = 44;
+    let (mut next, mut at) = (bytes[6], IPV6_HEADER);
+    for _ in 0..4 {
+        if !matches!(next, 0 | 43 | FRAGMENT | 60) {
+            break;
+        }
+        let header = bytes.get(at..at + 2)?;
+        at += if next == FRAGMENT { 8 } else { (usize::from(header[1]) + 1) * 8 };
+        next = header[0];
+    }
+    Some((next, at))
+}
+
+#[cfg(test)]
+#[path = "decode_tests.rs"]
+mod tests;

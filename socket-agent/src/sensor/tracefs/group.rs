@@ -1,0 +1,179 @@
+//! The group of probes that belongs to this process.
+//!
+//! Its name holds the process id and start time, so that several agents do not collide, and so that
+//! an agent can tell the groups of those that were killed and clear them.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use super::mount::Tracing;
+
+const PREFIX: &str = "socket_agent_";
+
+/// Probes of this process. Dropping it removes them.
+#[derive(Debug)]
+pub(super) struct Group {
+    events: PathBuf,
+    directory: PathBuf,
+    profile: PathBuf,
+    name: String,
+    probes: Vec<String>,
+}
+
+impl Group {
+    /// A group without probes.
+    pub(super) fn new(tracing: &Tracing) -> Self {
+        let pid = std::process::id();
+        let start = start_ticks(pid).unwrap_or(0);
+        let name = format!("{PREFIX}{pid}_{start}");
+        Self {
+            events: tracing.file("kprobe_events"),
+            directory: tracing.file("events").join(&name),
+            profile: tracing.file("kprobe_profile"),
+            name,
+            probes: Vec::new(),
+        }
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Writes the line of a probe, which has to be of this group.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the line.
+    pub(super) fn add(&mut self, event: &str, line: &str) -> io::Result<()> {
+        append(&self.events, line)?;
+        self.probes.push(event.to_owned());
+        Ok(())
+    }
+
+    /// Removes one probe, whose perf events have to be closed.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses it.
+    pub(super) fn remove(&mut self, event: &str) -> io::Result<()> {
+        append(&self.events, &format!("-:{}/{event}", self.name))?;
+        self.probes.retain(|probe| probe != event);
+        Ok(())
+    }
+
+    /// Where the kernel describes a probe: `id` and `format`.
+    pub(super) fn description(&self, event: &str) -> PathBuf {
+        self.directory.join(event)
+    }
+
+    /// Hits that the kernel did not pass on, because another probe was running on that CPU, or too
+    /// many calls of a function had not returned.
+    pub(super) fn missed(&self) -> u64 {
+        let text = fs::read_to_string(&self.profile).unwrap_or_default();
+        missed(&text, &self.probes)
+    }
+
+    /// Removes all probes.
+    pub(super) fn clear(&mut self) {
+        for probe in std::mem::take(&mut self.probes) {
+            if let Err(error) = append(&self.events, &format!("-:{}/{probe}", self.name)) {
+                log::warn!(target: "sensor", "cannot remove probe {}/{probe}: {error}", self.name);
+            }
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// Removes the groups of agents that are gone. Returns how many probes that were.
+///
+/// # Errors
+///
+/// The list of probes cannot be read.
+pub(super) fn clear_stale(tracing: &Tracing) -> io::Result<usize> {
+    let events = tracing.file("kprobe_events");
+    let text = fs::read_to_string(&events)?;
+    let stale = stale(&text, |pid, start| start_ticks(pid) == Some(start));
+    let mut removed = 0;
+    for probe in stale {
+        match append(&events, &format!("-:{probe}")) {
+            Ok(()) => removed += 1,
+            // Still in use: of an agent in another pid namespace.
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
+            Err(error) => {
+                log::warn!(target: "sensor", "cannot remove stale probe {probe}: {error}");
+            }
+        }
+    }
+    Ok(removed)
+}
+
+/// The probes (`GROUP/EVENT`) in a list of probes whose agent is not alive.
+fn stale(text: &str, alive: impl Fn(u32, u64) -> bool) -> Vec<String> {
+    let probes = text.lines().filter_map(|line| {
+        let (_, rest) = line.split_once(':')?;
+        let probe = rest.split_whitespace().next()?;
+        let (pid, start) = probe.strip_prefix(PREFIX)?.split_once('/')?.0.split_once('_')?;
+        let (pid, start) = (pid.parse().ok()?, start.parse().ok()?);
+        (!alive(pid, start)).then(|| probe.to_owned())
+    });
+    probes.collect()
+}
+
+/// Sum of the misses of some probes in `kprobe_profile`: name, hits, misses.
+fn missed(text: &str, probes: &[String]) -> u64 {
+    let misses = text.lines().filter_map(|line| {
+        let mut fields = line.split_whitespace();
+        let (name, missed) = (fields.next()?, fields.nth(1)?);
+        if probes.iter().any(|probe| probe == name) { missed.parse::<u64>().ok() } else { None }
+    });
+    misses.sum()
+}
+
+fn append(path: &Path, line: &str) -> io::Result<()> {
+    // Without appending, all probes of the host would be removed.
+    let mut file = OpenOptions::new().append(true).open(path)?;
+    file.write_all(format!("{line}\n").as_bytes())
+}
+
+/// When a process began, in clock ticks: field 22 of its `stat`.
+fn start_ticks(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_living_agents_and_of_others_are_left_alone() {
+        let text = "p:kprobes/mine do_exit\n\
+                    p:socket_agent_10_500/output4 ip_output skb=%dx:u64\n\
+                    r4:socket_agent_11_600/accept inet_csk_accept sock=$retval:u64\n\
+                    p:socket_agent_10_499/output4 ip_output\n\
+                    p:socket_agent_x/y z\n";
+        let found = stale(text, |pid, start| (pid, start) == (10, 500));
+        assert_eq!(found, ["socket_agent_11_600/accept", "socket_agent_10_499/output4"]);
+    }
+
+    #[test]
+    fn misses_are_summed_over_own_probes() {
+        let text = "  output4      100      3\n  other     5     7\n  input  1   2\n";
+        assert_eq!(missed(text, &["output4".into(), "input".into()]), 5);
+    }
+
+    #[test]
+    fn this_process_has_a_start() {
+        assert!(start_ticks(std::process::id()).is_some_and(|ticks| ticks > 0));
+        assert_eq!(start_ticks(u32::MAX), None);
+    }
+}

@@ -1,0 +1,192 @@
+//! Writing the probes and opening their events.
+
+use std::{
+    collections::HashMap,
+    ffi::{CStr, CString},
+    fs,
+    path::PathBuf,
+};
+
+use super::{
+    format::{self, Layout},
+    group::Group,
+    mount::Tracing,
+    offsets::Offsets,
+    perf::{Rings, RingsError},
+    probe::{Abi, Field, Line, Missing, PROBES, Probe, Shapes, TRACEPOINTS, Task, Tell, fetch},
+};
+use crate::sensor::{SensorError, ebpf::Degraded};
+
+/// What the sensor needs to know of the host beside its configuration.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whether IPv6 is watched.
+    pub ipv6: bool,
+    /// Address range of `tcp_v4_rcv` and `tcp_v6_rcv`; zeroes if unknown.
+    pub receive_functions: [[u64; 2]; 2],
+    /// Where offsets that were found by trying are kept.
+    pub state: PathBuf,
+}
+
+/// How a record is read.
+#[derive(Debug)]
+pub(super) struct Kind {
+    pub(super) tell: Tell,
+    pub(super) layout: Layout,
+}
+
+/// Writes probes of one group and opens them.
+pub(super) struct Installer<'i> {
+    pub(super) tracing: &'i Tracing,
+    pub(super) group: &'i mut Group,
+    pub(super) rings: &'i mut Rings,
+    pub(super) offsets: &'i Offsets,
+    pub(super) shapes: &'i Shapes,
+    pub(super) options: &'i Options,
+}
+
+const SET: &str = "tracefs";
+
+impl Installer<'_> {
+    /// Installs all probes and tracepoints of the set. Returns how the records of each are read, by
+    /// the number of their kind, and what could not be had.
+    ///
+    /// # Errors
+    ///
+    /// A probe that the set cannot do without is refused.
+    pub(super) fn all(&mut self) -> Result<(HashMap<u16, Kind>, Vec<Degraded>), SensorError> {
+        let (mut kinds, mut degraded) = (HashMap::new(), Vec::new());
+        let abi = Abi::of_this_machine().ok_or_else(|| SensorError::Hook {
+            set: SET,
+            hook: "probes".into(),
+            reason: format!("arguments of functions are not known on {}", std::env::consts::ARCH),
+            remedy: "use another set",
+        })?;
+        for probe in PROBES.iter().filter(|probe| self.options.ipv6 || !probe.ipv6) {
+            match (self.probe(abi, probe), probe.missing) {
+                (Ok((id, kind)), _) => {
+                    kinds.insert(id, kind);
+                }
+                (Err(reason), Missing::Worse(effect)) => {
+                    let hook = format!("{} at {}", probe.event, probe.functions.join(" or "));
+                    degraded.push(Degraded { hook, reason, effect });
+                }
+                (Err(reason), Missing::Fatal) => {
+                    return Err(SensorError::Hook {
+                        set: SET,
+                        hook: format!("{} at {}", probe.event, probe.functions.join(" or ")),
+                        reason,
+                        remedy: "use another set, or a kernel with CONFIG_KPROBE_EVENTS=y that is \
+                                 not locked down",
+                    });
+                }
+            }
+        }
+        for tracepoint in TRACEPOINTS {
+            let directory = self.tracing.file("events").join(tracepoint.path);
+            match self.open(&directory, tracepoint.tell, None) {
+                Ok((id, kind)) => {
+                    kinds.insert(id, kind);
+                }
+                Err(reason) => degraded.push(Degraded {
+                    hook: format!("tracepoint {}", tracepoint.path),
+                    reason,
+                    effect: tracepoint.effect,
+                }),
+            }
+        }
+        Ok((kinds, degraded))
+    }
+
+    /// Puts a probe on the first of its functions that the kernel has.
+    fn probe(&mut self, abi: Abi, probe: &Probe) -> Result<(u16, Kind), String> {
+        let mut reason = String::new();
+        for function in probe.functions {
+            let shapes = match *function {
+                "sk_skb_reason_drop" => Shapes { dropped_buffer: 1, ..self.shapes.clone() },
+                _ => Shapes { dropped_buffer: 0, ..self.shapes.clone() },
+            };
+            let mut line = Line::new(abi, self.offsets);
+            if !fetch(&mut line, probe, &shapes) {
+                return Err("offsets that it needs are not known".into());
+            }
+            // More calls that have not returned can be followed since 4.12.
+            let kinds: &[&str] = if probe.returns { &["r1024", "r"] } else { &["p"] };
+            let written = kinds.iter().find_map(|kind| {
+                let text = line.text(kind, self.group.name(), probe.event, function);
+                match self.group.add(probe.event, &text) {
+                    Ok(()) => Some(()),
+                    Err(error) => {
+                        log::debug!(target: "sensor", "{text}: {error}");
+                        reason = format!("{function}: {error}");
+                        None
+                    }
+                }
+            });
+            if written.is_none() {
+                continue;
+            }
+            let directory = self.group.description(probe.event);
+            let opened = self.open(&directory, probe.tell, self.filter(probe.tell).as_deref());
+            if opened.is_err() {
+                // What cannot be opened is of no use; nothing else can be done if it stays.
+                let _ = self.group.remove(probe.event);
+            }
+            return opened;
+        }
+        Err(reason)
+    }
+
+    /// Opens a trace event on all CPUs.
+    fn open(
+        &mut self,
+        directory: &std::path::Path,
+        tell: Tell,
+        filter: Option<&CStr>,
+    ) -> Result<(u16, Kind), String> {
+        let id =
+            format::id(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+        let file = directory.join("format");
+        let text =
+            fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let layout = Layout::parse(&text, renamed(tell));
+        let opened = self.rings.add(id.into(), filter);
+        let refused = |error: RingsError| error.to_string();
+        // A filter only saves work.
+        match opened {
+            Err(error) if filter.is_some() => {
+                log::debug!(target: "sensor", "{error}");
+                self.rings.add(id.into(), None).map_err(refused)?;
+            }
+            other => other.map_err(refused)?,
+        }
+        Ok((id, Kind { tell, layout }))
+    }
+
+    /// Lets pass only drops of the TCP receive path.
+    fn filter(&self, tell: Tell) -> Option<CString> {
+        if tell != Tell::Dropped {
+            return None;
+        }
+        let location = Field::Location.name();
+        let ranges: Vec<String> = self
+            .options
+            .receive_functions
+            .iter()
+            .filter(|[from, _]| *from != 0)
+            .map(|[from, to]| format!("({location} >= {from:#x} && {location} < {to:#x})"))
+            .collect();
+        CString::new(ranges.join(" || ")).ok().filter(|filter| !filter.is_empty())
+    }
+}
+
+/// Names of the fields of tracepoints.
+fn renamed(tell: Tell) -> &'static [(&'static str, Field)] {
+    match tell {
+        Tell::Task(Task::ExecPath) => &[("filename", Field::Filename)],
+        Tell::Task(Task::Moved) => {
+            &[("dst_root", Field::DstRoot), ("dst_id", Field::DstId), ("pid", Field::Pid)]
+        }
+        _ => &[],
+    }
+}

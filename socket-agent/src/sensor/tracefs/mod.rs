@@ -1,0 +1,28 @@
+//! The `tracefs` set: for kernels without usable eBPF. Kernel 3.10.
+//!
+//! Kprobes are written through tracefs and read through perf rings, one per CPU. Their records are
+//! merged by time, decoded into facts about sockets, and aggregated here by the rules that the eBPF
+//! programs follow in the kernel.
+//!
+//! ```text
+//! group, probe -> perf -> merge -> decode -> aggregate -> Source
+//! ```
+
+mod aggregate;
+mod clock;
+mod decode;
+mod existing;
+mod format;
+mod group;
+mod install;
+mod merge;
+mod mount;
+mod offsets;
+mod perf;
+mod probe;
+mod processes;
+mod sensor;
+mod tasks;
+
+pub use install::Options;
+pub use sensor::Sensor;

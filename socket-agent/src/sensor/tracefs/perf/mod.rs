@@ -1,0 +1,12 @@
+//! Perf events and the rings they are read through. Kernel 3.7 (`PERF_ATTR_SIZE_VER3`).
+
+mod attr;
+mod cpus;
+mod record;
+mod ring;
+mod rings;
+
+pub(super) use attr::{Attr, ClockSource, Event};
+pub(super) use record::{Record, What};
+pub(super) use ring::fault_time;
+pub(super) use rings::{Rings, RingsError};

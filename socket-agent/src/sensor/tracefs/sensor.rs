@@ -1,0 +1,294 @@
+//! The sensor from the first probe to the last record.
+
+use std::{
+    collections::BTreeMap,
+    collections::HashMap,
+    os::fd::BorrowedFd,
+    time::{Duration, Instant},
+};
+
+use socket_common::{Flow, Late, SocketOwner, Tuple};
+
+use super::{
+    aggregate::{Aggregator, Context},
+    clock::SampleClock,
+    decode::{self, Values},
+    existing, format,
+    group::{self, Group},
+    install::{Installer, Kind, Options},
+    merge::Merge,
+    mount::Tracing,
+    offsets,
+    perf::{Record, Rings, What},
+    probe::{Shapes, Tell},
+    processes::Processes,
+    tasks::TaskTable,
+};
+use crate::{
+    clock::Clock,
+    config::SocketConfig,
+    sensor::{Event, SensorError, Source, ebpf::Degraded},
+};
+
+/// How long a record may take from its time stamp until it can be read, nanoseconds. On a machine
+/// whose CPUs are shared with others that is more than the time the kernel takes.
+const SETTLED: u64 = 20_000_000;
+/// Pause between two warnings of lost samples.
+const WARN: Duration = Duration::from_secs(10);
+
+/// Probes, their rings and the flows made of their records. Dropping it removes the probes.
+pub struct Sensor {
+    // Dropped in this order: events before the probes they are of, these before the file system.
+    rings: Rings,
+    group: Group,
+    _tracing: Tracing,
+    kinds: HashMap<u16, Kind>,
+    shapes: Shapes,
+    receive: [[u64; 2]; 2],
+    merge: Merge,
+    clock: SampleClock,
+    aggregator: Aggregator<TaskTable>,
+    processes: Processes,
+    losses: Losses,
+    detached: bool,
+    missed_before: u64,
+}
+
+/// Samples that the kernel had no room for.
+#[derive(Debug)]
+struct Losses {
+    by_cpu: BTreeMap<u32, u64>,
+    notices: u64,
+    notices_most: u64,
+    unreadable: u64,
+    warned: Option<Instant>,
+}
+
+impl Sensor {
+    /// Writes the probes and starts to read them.
+    ///
+    /// # Errors
+    ///
+    /// There is no tracefs, perf events are refused, or a probe that the set cannot do without.
+    /// Probes that only make it less exact are returned instead.
+    pub fn start(
+        config: &SocketConfig,
+        options: &Options,
+    ) -> Result<(Self, Vec<Degraded>), SensorError> {
+        let tracing = Tracing::find(config.tracefs.path.as_deref())?;
+        clear_stale(&tracing)?;
+        let known = offsets::from_btf(config.btf.as_deref())?;
+        let (offsets, shapes) = known.ok_or_else(|| SensorError::Btf {
+            place: "/sys/kernel/btf/vmlinux".into(),
+            reason: "this kernel has no type information".into(),
+            remedy: "give that of the running kernel with --btf FILE",
+        })?;
+        log::debug!(target: "sensor", "members without a known place: {:?}", offsets.missing());
+        let mut group = Group::new(&tracing);
+        let mut rings = Rings::open(config.tracefs.ring_size_exponent).map_err(|error| {
+            SensorError::Hook {
+                set: "tracefs",
+                hook: "perf rings".into(),
+                reason: error.to_string(),
+                remedy: "run as root, or with CAP_SYS_ADMIN; make socket.ring_size_exponent smaller",
+            }
+        })?;
+        if !rings.has_ids() {
+            log::info!(
+                target: "sensor",
+                "this kernel has no PERF_EVENT_IOC_ID; samples are told apart by common_type"
+            );
+        }
+        let mut installer = Installer {
+            tracing: &tracing,
+            group: &mut group,
+            rings: &mut rings,
+            offsets: &offsets,
+            shapes: &shapes,
+            options,
+        };
+        let (kinds, degraded) = installer.all()?;
+        let enabled = rings.enable();
+        enabled.map_err(|error| SensorError::Hook {
+            set: "tracefs",
+            hook: "perf events".into(),
+            reason: error.to_string(),
+            remedy: "run as root, or with CAP_SYS_ADMIN",
+        })?;
+        let mut tasks = TaskTable::new();
+        tasks.read_all();
+        tasks.set_holders(existing::holders());
+        let idle = config.flow_inactive_timeout.as_nanos().try_into().unwrap_or(u64::MAX);
+        let limits = &config.tracefs;
+        let sensor = Self {
+            clock: SampleClock::new(
+                rings.clock(),
+                limits.clock_max_drift,
+                limits.clock_sync_period,
+            ),
+            rings,
+            group,
+            _tracing: tracing,
+            kinds,
+            shapes,
+            receive: options.receive_functions,
+            merge: Merge::new(limits.perf_queue_size as usize),
+            aggregator: Aggregator::new(tasks, config.tables, idle, options.ipv6),
+            processes: Processes::default(),
+            losses: Losses {
+                by_cpu: BTreeMap::new(),
+                notices: 0,
+                notices_most: limits.lost_queue_size.into(),
+                unreadable: 0,
+                warned: None,
+            },
+            detached: false,
+            missed_before: 0,
+        };
+        Ok((sensor, degraded))
+    }
+
+    /// Reads the rings, and takes in what is old enough.
+    fn pump(&mut self) {
+        if !self.detached {
+            self.clock.synchronise();
+        }
+        let until = if self.detached {
+            u64::MAX
+        } else {
+            self.clock.sample(Clock::boottime()).saturating_sub(SETTLED)
+        };
+        let Self { rings, merge, losses, .. } = self;
+        rings.read(&mut |record, _cpu| match record {
+            Some(record) => merge.push(record),
+            None => losses.unreadable += 1,
+        });
+        for record in self.merge.take(until) {
+            self.take(&record);
+        }
+    }
+
+    fn take(&mut self, record: &Record) {
+        let context =
+            Context { now: self.clock.boottime(record.time), pid: record.pid, tid: record.tid };
+        match &record.what {
+            What::Sample(raw) => self.sample(raw, context),
+            What::Lost(count) => self.losses.add(record.cpu, *count),
+            What::Comm { pid, tid, comm } if pid == tid => {
+                self.aggregator.tasks.change(*pid, |owner| *owner = owner.with_comm(*comm));
+            }
+            What::Comm { .. } | What::Fork { .. } | What::Exit { .. } => {}
+        }
+    }
+
+    fn sample(&mut self, raw: &[u8], context: Context) {
+        let kind = format::id_of(raw).and_then(|id| self.kinds.get(&id));
+        let Some(kind) = kind else {
+            self.losses.unreadable += 1;
+            return;
+        };
+        let values =
+            Values { layout: &kind.layout, raw, shapes: &self.shapes, receive: &self.receive };
+        if let Tell::Task(told) = kind.tell {
+            let tasks = &mut self.aggregator.tasks;
+            if let Some(event) = self.processes.take(told, &values, context, tasks) {
+                self.aggregator.push(event);
+            }
+            return;
+        }
+        match decode::fact(kind.tell, &values) {
+            Ok(Some(fact)) => self.aggregator.take(fact, context),
+            Ok(None) => {}
+            Err(counter) => self.aggregator.count(counter),
+        }
+    }
+
+    fn missed(&self) -> u64 {
+        if self.detached { self.missed_before } else { self.group.missed() }
+    }
+}
+
+impl Source for Sensor {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.rings.descriptor()
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        self.aggregator.next_event().or_else(|| {
+            self.pump();
+            self.aggregator.next_event()
+        })
+    }
+
+    fn detach(&mut self) {
+        self.missed_before = self.group.missed();
+        self.rings.close_events();
+        self.detached = true;
+        self.pump();
+        self.group.clear();
+        for (cpu, count) in &self.losses.by_cpu {
+            log::warn!(target: "sensor", "CPU {cpu}: {count} samples lost: {LOST}");
+        }
+    }
+
+    fn take_spilled(&mut self, _each: &mut dyn FnMut(Flow)) -> Result<(), SensorError> {
+        Ok(())
+    }
+
+    fn open_flows(&mut self, each: &mut dyn FnMut(Flow)) -> Result<(), SensorError> {
+        self.aggregator.open_flows().for_each(|flow| each(*flow));
+        Ok(())
+    }
+
+    fn evict(&mut self, flow: &Flow) -> Result<Option<Flow>, SensorError> {
+        Ok(self.aggregator.evict(flow))
+    }
+
+    fn take_late(&mut self, flow: u64, tuple: &Tuple) -> Result<Option<Late>, SensorError> {
+        Ok(self.aggregator.take_late(flow, tuple))
+    }
+
+    fn owners(&mut self, each: &mut dyn FnMut(SocketOwner)) -> Result<(), SensorError> {
+        self.aggregator.owners().for_each(|owner| each(*owner));
+        self.aggregator.tasks.bound_before().for_each(each);
+        Ok(())
+    }
+
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        let mut counters: Vec<_> = self.aggregator.counters().collect();
+        counters.extend([
+            ("unknown_records", self.losses.unreadable),
+            ("programs_missed", self.missed()),
+            ("samples_lost", self.losses.by_cpu.values().sum()),
+            ("samples_disordered", self.merge.disordered()),
+        ]);
+        counters
+    }
+}
+
+/// What to do about lost samples.
+const LOST: &str =
+    "packets are missing; raise socket.ring_size_exponent, or give the agent more CPU";
+
+impl Losses {
+    fn add(&mut self, cpu: u32, count: u64) {
+        *self.by_cpu.entry(cpu).or_default() += count;
+        self.notices += 1;
+        if self.notices <= self.notices_most && self.warned.is_none_or(|at| at.elapsed() > WARN) {
+            self.warned = Some(Instant::now());
+            log::warn!(target: "sensor", "CPU {cpu}: {count} samples lost: {LOST}");
+        }
+    }
+}
+
+fn clear_stale(tracing: &Tracing) -> Result<(), SensorError> {
+    let cleared = group::clear_stale(tracing).map_err(|error| SensorError::Tracing {
+        place: tracing.file("kprobe_events"),
+        reason: error.to_string(),
+        remedy: "run as root",
+    })?;
+    if cleared > 0 {
+        log::info!(target: "sensor", "removed {cleared} probes that an agent left which was killed");
+    }
+    Ok(())
+}
