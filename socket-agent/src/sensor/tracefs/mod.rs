@@ -14,6 +14,7 @@ mod decode;
 mod existing;
 mod format;
 mod group;
+mod guess;
 mod install;
 mod merge;
 mod mount;

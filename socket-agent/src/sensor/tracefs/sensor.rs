@@ -15,10 +15,11 @@ use super::{
     decode::{self, Values},
     existing, format,
     group::{self, Group},
+    guess,
     install::{Installer, Kind, Options},
     merge::Merge,
     mount::Tracing,
-    offsets,
+    offsets::{self, Offsets},
     perf::{Record, Rings, What},
     probe::{Shapes, Tell},
     processes::Processes,
@@ -77,14 +78,12 @@ impl Sensor {
     ) -> Result<(Self, Vec<Degraded>), SensorError> {
         let tracing = Tracing::find(config.tracefs.path.as_deref())?;
         clear_stale(&tracing)?;
-        let known = offsets::from_btf(config.btf.as_deref())?;
-        let (offsets, shapes) = known.ok_or_else(|| SensorError::Btf {
-            place: "/sys/kernel/btf/vmlinux".into(),
-            reason: "this kernel has no type information".into(),
-            remedy: "give that of the running kernel with --btf FILE",
-        })?;
-        log::debug!(target: "sensor", "members without a known place: {:?}", offsets.missing());
         let mut group = Group::new(&tracing);
+        let (offsets, shapes, mut degraded) = match offsets::from_btf(config.btf.as_deref())? {
+            Some((offsets, shapes)) => (offsets, shapes, Vec::new()),
+            None => guessed(&mut group, config, options)?,
+        };
+        log::debug!(target: "sensor", "members without a known place: {:?}", offsets.missing());
         let mut rings = Rings::open(config.tracefs.ring_size_exponent).map_err(|error| {
             SensorError::Hook {
                 set: "tracefs",
@@ -107,7 +106,8 @@ impl Sensor {
             shapes: &shapes,
             options,
         };
-        let (kinds, degraded) = installer.all()?;
+        let (kinds, missing) = installer.all()?;
+        degraded.extend(missing);
         let enabled = rings.enable();
         enabled.map_err(|error| SensorError::Hook {
             set: "tracefs",
@@ -279,6 +279,28 @@ impl Losses {
             log::warn!(target: "sensor", "CPU {cpu}: {count} samples lost: {LOST}");
         }
     }
+}
+
+/// Offsets of a kernel without type information.
+fn guessed(
+    group: &mut Group,
+    config: &SocketConfig,
+    options: &Options,
+) -> Result<(Offsets, Shapes, Vec<Degraded>), SensorError> {
+    let timeout = config.tracefs.guess_timeout;
+    let found =
+        guess::find(group, timeout, &options.state).map_err(|reason| SensorError::Hook {
+            set: "tracefs",
+            hook: "offsets".into(),
+            reason,
+            remedy: "give the type information of the running kernel with --btf FILE",
+        })?;
+    let degraded = found.failed.into_iter().map(|(name, effect, reason)| Degraded {
+        hook: format!("guess {name}"),
+        reason,
+        effect,
+    });
+    Ok((found.offsets, found.shapes, degraded.collect()))
 }
 
 fn clear_stale(tracing: &Tracing) -> Result<(), SensorError> {

@@ -32,6 +32,10 @@ members! {
     SkcNet = "sock_common"."skc_net",
     SkcDaddr6 = "sock_common"."skc_v6_daddr",
     SkcSaddr6 = "sock_common"."skc_v6_rcv_saddr",
+    // Before 3.13 the addresses of an IPv6 socket are in a structure of their own.
+    InetPinet6 = "inet_sock"."pinet6",
+    Np6Saddr = "ipv6_pinfo"."rcv_saddr",
+    Np6Daddr = "ipv6_pinfo"."daddr",
     SkOwned = "sock"."sk_lock.owned",
     SkProtocol = "sock"."sk_protocol",
     SkType = "sock"."sk_type",

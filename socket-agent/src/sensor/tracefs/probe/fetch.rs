@@ -1,5 +1,7 @@
 //! What each probe fetches.
 
+use serde::{Deserialize, Serialize};
+
 use super::{ARGUMENT_WORDS, Base, ENDS, Field, HEADER_WORDS, Line, Probe, Task, Tell};
 use crate::sensor::tracefs::offsets::Member;
 
@@ -8,7 +10,7 @@ use crate::sensor::tracefs::offsets::Member;
 const BEFORE: i64 = 104;
 
 /// What differs between kernels beside offsets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::sensor::tracefs) struct Shapes {
     /// Which argument of `ip_output`, `ip_mc_output` and `ip6_output` is the buffer: 2 since 4.4.
     pub(in crate::sensor::tracefs) output_buffer: usize,
@@ -100,13 +102,17 @@ fn sock(line: &mut Line<'_>, sock: &Base) -> bool {
     line.member(Field::Netns, sock, &[Member::SkcNet, Member::NetInum]);
     line.member(Field::Owned, sock, &[Member::SkOwned]);
     line.member(Field::File, sock, &[Member::SkSocket, Member::SocketFile]);
-    for (high, low, member) in [
-        (Field::Daddr6, Field::Daddr6Low, Member::SkcDaddr6),
-        (Field::Saddr6, Field::Saddr6Low, Member::SkcSaddr6),
+    for (high, low, inline, apart) in [
+        (Field::Daddr6, Field::Daddr6Low, Member::SkcDaddr6, Member::Np6Daddr),
+        (Field::Saddr6, Field::Saddr6Low, Member::SkcSaddr6, Member::Np6Saddr),
     ] {
-        if let Some(place) = line.offset(member) {
-            line.at(&high.name(), sock, place, 8);
-            line.at(&low.name(), sock, place + 8, 8);
+        let found = match line.offset(inline) {
+            Some(place) => Some((sock.clone(), place)),
+            None => line.behind(sock, &[Member::InetPinet6]).zip(line.offset(apart)),
+        };
+        if let Some((base, place)) = found {
+            line.at(&high.name(), &base, place, 8);
+            line.at(&low.name(), &base, place + 8, 8);
         }
     }
     needed

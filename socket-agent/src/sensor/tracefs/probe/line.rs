@@ -62,6 +62,11 @@ impl<'o> Line<'o> {
         self.push(&field.name(), &base.0, self.abi.word)
     }
 
+    /// Fetches what an expression names, `size` bytes of it.
+    pub(in crate::sensor::tracefs) fn raw(&mut self, name: &str, text: &str, size: u8) -> bool {
+        self.push(name, text, size)
+    }
+
     /// Fetches the last member of a chain that begins at `base`.
     pub(in crate::sensor::tracefs) fn member(
         &mut self,

@@ -1,0 +1,98 @@
+//! What was found is kept for the next start of the same kernel.
+
+use std::{collections::BTreeMap, fmt::Write as _, fs, io, path::Path};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::sensor::tracefs::{
+    offsets::{Member, Offsets, Place},
+    probe::Shapes,
+};
+
+const FILE: &str = "tracefs-offsets.json";
+/// Raised when guesses find more, or better.
+const VERSION: u32 = 1;
+
+/// The file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Stored {
+    version: u32,
+    kernel: String,
+    offsets: BTreeMap<String, (u32, u8)>,
+    shapes: Shapes,
+}
+
+/// What tells this kernel from others: its build id and release.
+pub(super) fn key() -> String {
+    let mut hash = Sha256::new();
+    for file in ["/sys/kernel/notes", "/proc/version"] {
+        // Without one of them the other has to do.
+        hash.update(fs::read(file).unwrap_or_default());
+    }
+    hash.finalize().iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// What was found for a kernel, if it is kept in a directory.
+pub(super) fn load(state: &Path, key: &str) -> Option<(Offsets, Shapes)> {
+    let text = fs::read(state.join(FILE)).ok()?;
+    let stored: Stored = serde_json::from_slice(&text).ok()?;
+    if stored.version != VERSION || stored.kernel != key {
+        return None;
+    }
+    let mut offsets = Offsets::default();
+    for member in Member::ALL {
+        if let Some((offset, size)) = stored.offsets.get(&format!("{member:?}")) {
+            offsets.set(*member, Place { offset: *offset, size: *size });
+        }
+    }
+    Some((offsets, stored.shapes))
+}
+
+/// Keeps what was found.
+///
+/// # Errors
+///
+/// The file cannot be written.
+pub(super) fn save(state: &Path, key: &str, offsets: &Offsets, shapes: &Shapes) -> io::Result<()> {
+    let places = Member::ALL.iter().filter_map(|member| {
+        offsets.get(*member).map(|place| (format!("{member:?}"), (place.offset, place.size)))
+    });
+    let stored = Stored {
+        version: VERSION,
+        kernel: key.to_owned(),
+        offsets: places.collect(),
+        shapes: shapes.clone(),
+    };
+    let path = state.join(FILE);
+    let told = |error: io::Error| io::Error::other(format!("{}: {error}", path.display()));
+    fs::create_dir_all(state).map_err(told)?;
+    // Moved into place, so that a start meanwhile does not read half of it.
+    let fresh = path.with_extension("new");
+    fs::write(&fresh, serde_json::to_vec(&stored)?).map_err(told)?;
+    fs::rename(&fresh, &path).map_err(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_kernel_is_served() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state");
+        let mut offsets = Offsets::default();
+        offsets.set(Member::SkcDaddr, Place { offset: 8, size: 4 });
+        let shapes = Shapes { output_buffer: 1, ..Shapes::default() };
+        save(&state, "one", &offsets, &shapes).unwrap();
+        assert_eq!(load(&state, "one"), Some((offsets, shapes)));
+        assert_eq!(load(&state, "two"), None);
+        fs::write(state.join(FILE), "{").unwrap();
+        assert_eq!(load(&state, "one"), None);
+        assert_eq!(key().len(), 64);
+    }
+}

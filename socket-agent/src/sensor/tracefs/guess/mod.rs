@@ -1,0 +1,95 @@
+//! Offsets without type information: found by trying.
+//!
+//! The agent does something whose traces in kernel memory it can predict - it connects to a random
+//! loopback address, sends a datagram of a random length - while probes dump the memory that the
+//! function concerned is given. Where the predicted values stand, the members are. Nothing leaves the
+//! host, and nothing has to be let through: refused connections serve.
+//!
+//! Guesses run in the order of what they need. One that fails takes along those that need it.
+
+mod buffer;
+mod cache;
+mod credentials;
+mod search;
+mod segment;
+mod socket;
+mod trial;
+mod trigger;
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use super::{
+    group::Group,
+    offsets::Offsets,
+    probe::{Abi, Shapes},
+};
+
+/// What guesses work with, and what they have found.
+pub(super) struct Guesses<'g> {
+    group: &'g mut Group,
+    abi: Abi,
+    timeout: Duration,
+    offsets: Offsets,
+    shapes: Shapes,
+}
+
+/// A guess: its name, what is missing if it fails, and the guess itself.
+type Guess = (&'static str, &'static str, fn(&mut Guesses<'_>) -> Result<(), String>);
+
+const GUESSES: [Guess; 8] = [
+    ("sockets", "everything", |guesses| guesses.sockets()),
+    ("ipv6 sockets", "flows over IPv6", |guesses| guesses.sockets6()),
+    ("socket files", "who sends on a UDP socket", |guesses| guesses.files()),
+    ("network namespaces", "the network namespace of flows", |guesses| guesses.namespaces()),
+    ("buffers", "everything", |guesses| guesses.buffers()),
+    ("headers", "everything", |guesses| guesses.headers()),
+    ("segments", "the number of packets in offloaded buffers", |guesses| guesses.segments()),
+    ("credentials", "changes of user and group of running processes", |guesses| {
+        guesses.credentials()
+    }),
+];
+
+/// What was found.
+pub(super) struct Found {
+    pub(super) offsets: Offsets,
+    pub(super) shapes: Shapes,
+    /// Guesses that failed: name, what is missing, reason.
+    pub(super) failed: Vec<(&'static str, &'static str, String)>,
+}
+
+/// Finds offsets by trying, or takes those that were found for this very kernel before.
+pub(super) fn find(group: &mut Group, timeout: Duration, state: &Path) -> Result<Found, String> {
+    let key = cache::key();
+    if let Some((offsets, shapes)) = cache::load(state, &key) {
+        log::info!(target: "sensor", "offsets of this kernel are known from an earlier start");
+        return Ok(Found { offsets, shapes, failed: Vec::new() });
+    }
+    let abi = Abi::of_this_machine().ok_or("arguments of functions are not known")?;
+    let mut guesses =
+        Guesses { group, abi, timeout, offsets: Offsets::default(), shapes: Shapes::default() };
+    let mut failed = Vec::new();
+    let start = Instant::now();
+    for (name, effect, guess) in GUESSES {
+        let began = Instant::now();
+        match guess(&mut guesses) {
+            Ok(()) => log::debug!(target: "sensor", "guess {name}: {:?}", began.elapsed()),
+            Err(reason) => {
+                if effect == "everything" {
+                    return Err(format!("guessing {name}: {reason}"));
+                }
+                failed.push((name, effect, reason));
+            }
+        }
+    }
+    let Guesses { offsets, shapes, .. } = guesses;
+    log::info!(target: "sensor", "offsets of this kernel found by trying in {:?}", start.elapsed());
+    if failed.is_empty()
+        && let Err(error) = cache::save(state, &key, &offsets, &shapes)
+    {
+        log::warn!(target: "sensor", "{error}; they will be looked for again at the next start");
+    }
+    Ok(Found { offsets, shapes, failed })
+}

@@ -1,0 +1,200 @@
+//! Things the agent does so that the kernel does something predictable. All on loopback.
+
+use std::{
+    io::{self, Read, Write},
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket},
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    thread,
+};
+
+/// A random address of the loopback network, no byte of which is 0 or equals another.
+pub(super) fn address() -> Ipv4Addr {
+    let bytes = uuid::Uuid::new_v4().into_bytes();
+    Ipv4Addr::new(127, 1 | bytes[0] & 0x7e, 0x80 | bytes[1] & 0x7f | 2, 2 + (bytes[2] & 0x3f))
+}
+
+/// Ends of a connection that was tried.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tried {
+    pub(super) local: SocketAddrV4,
+    pub(super) remote: SocketAddrV4,
+}
+
+/// Connects from one random address to a port of another where nobody listens, over an IPv4 socket,
+/// or an IPv6 one with mapped addresses. That it is refused, or stopped by a firewall, is of no
+/// concern: it does not wait.
+pub(super) fn connect(ipv6: bool) -> io::Result<Tried> {
+    let family = if ipv6 { libc::AF_INET6 } else { libc::AF_INET };
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: no pointers; the result is checked.
+    let socket = unsafe { libc::socket(family, kind, 0) };
+    if socket < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a descriptor that was just opened.
+    let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+    // A port that was free a moment ago, whose two bytes differ.
+    let remote = loop {
+        let taken = TcpListener::bind((address(), 0))?;
+        let SocketAddr::V4(remote) = taken.local_addr()? else { continue };
+        let [high, low] = remote.port().to_be_bytes();
+        if high != low && low != 0 {
+            break remote;
+        }
+    };
+    let mut local = SocketAddrV4::new(address(), 0);
+    named(&socket, local, ipv6, libc::bind)?;
+    local.set_port(local_port(&socket)?);
+    match named(&socket, remote, ipv6, libc::connect) {
+        Err(error)
+            if !matches!(
+                error.raw_os_error(),
+                Some(libc::EINPROGRESS | libc::ECONNREFUSED | libc::EPERM | libc::EACCES)
+            ) =>
+        {
+            Err(error)
+        }
+        _ => Ok(Tried { local, remote }),
+    }
+}
+
+type Call =
+    unsafe extern "C" fn(libc::c_int, *const libc::sockaddr, libc::socklen_t) -> libc::c_int;
+
+/// Calls `bind` or `connect` with an address.
+fn named(socket: &OwnedFd, end: SocketAddrV4, mapped: bool, call: Call) -> io::Result<()> {
+    let result = if mapped {
+        // SAFETY: all zeroes is a valid address structure.
+        let mut name: libc::sockaddr_in6 = unsafe { std::mem::zeroed() };
+        name.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+        name.sin6_port = end.port().to_be();
+        name.sin6_addr.s6_addr = end.ip().to_ipv6_mapped().octets();
+        // SAFETY: a structure of the length that is given, which outlives the call.
+        unsafe {
+            call(
+                socket.as_raw_fd(),
+                std::ptr::from_ref(&name).cast(),
+                size_of::<libc::sockaddr_in6>() as libc::socklen_t,
+            )
+        }
+    } else {
+        // SAFETY: as above.
+        let mut name: libc::sockaddr_in = unsafe { std::mem::zeroed() };
+        name.sin_family = libc::AF_INET as libc::sa_family_t;
+        name.sin_port = end.port().to_be();
+        name.sin_addr.s_addr = u32::from_ne_bytes(end.ip().octets());
+        // SAFETY: as above.
+        unsafe {
+            call(
+                socket.as_raw_fd(),
+                std::ptr::from_ref(&name).cast(),
+                size_of::<libc::sockaddr_in>() as libc::socklen_t,
+            )
+        }
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn local_port(socket: &OwnedFd) -> io::Result<u16> {
+    // The port is at the same place for both families.
+    let bound = UdpSocket::from(socket.try_clone()?).local_addr()?;
+    Ok(bound.port())
+}
+
+/// A datagram of `length` bytes from one random address to another, where it is received.
+pub(super) fn datagram(length: usize) -> io::Result<(SocketAddr, SocketAddr)> {
+    let (from, to) = (UdpSocket::bind((address(), 0))?, UdpSocket::bind((address(), 0))?);
+    let ends = (from.local_addr()?, to.local_addr()?);
+    // Not waited for: a firewall may stop it.
+    to.set_nonblocking(true)?;
+    let sent = from.send_to(&vec![0x5a; length], ends.1);
+    let _ = to.recv_from(&mut [0; 16]);
+    match sent {
+        Err(error) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),
+        _ => Ok(ends),
+    }
+}
+
+/// A connection over which much is sent at once. Returns the size of its segments.
+pub(super) fn bulk() -> io::Result<u32> {
+    let listener = TcpListener::bind((address(), 0))?;
+    let to = listener.local_addr()?;
+    let reader = thread::spawn(move || -> io::Result<u64> {
+        let (mut stream, _) = listener.accept()?;
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(2)))?;
+        io::copy(&mut Read::by_ref(&mut stream), &mut io::sink())
+    });
+    let mut stream = std::net::TcpStream::connect_timeout(&to, std::time::Duration::from_secs(2))?;
+    for _ in 0..8 {
+        stream.write_all(&[0x5a; 200_000])?;
+    }
+    let size = segment_size(&stream)?;
+    drop(stream);
+    // How much it got does not matter.
+    let _ = reader.join();
+    Ok(size)
+}
+
+fn segment_size(stream: &std::net::TcpStream) -> io::Result<u32> {
+    let mut value: libc::c_int = 0;
+    let mut length = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: pointers to a number and its size, which outlive the call.
+    let result = unsafe {
+        libc::getsockopt(
+            stream.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_MAXSEG,
+            std::ptr::from_mut(&mut value).cast(),
+            &raw mut length,
+        )
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    u32::try_from(value).map_err(io::Error::other)
+}
+
+/// A thread takes other ids: real, effective and saved. Only it has them, and it ends at once.
+pub(super) fn other_ids(groups: [u32; 3], users: [u32; 3]) -> io::Result<()> {
+    let changed = thread::spawn(move || {
+        // The library's functions would change all threads.
+        let calls = [(libc::SYS_setresgid, groups), (libc::SYS_setresuid, users)];
+        calls.into_iter().try_for_each(|(call, [real, effective, saved])| {
+            // SAFETY: system calls with numbers.
+            let result = unsafe { libc::syscall(call, real, effective, saved) };
+            if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        })
+    });
+    changed.join().map_err(|_| io::Error::other("the thread ended early"))?
+}
+
+/// The bytes that an IPv6 socket keeps of an IPv4 address.
+pub(super) fn mapped(end: SocketAddrV4) -> [u8; 16] {
+    end.ip().to_ipv6_mapped().octets()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_loopback_and_differ() {
+        let addresses: std::collections::HashSet<_> = (0..20).map(|_| address()).collect();
+        assert!(addresses.len() > 15);
+        assert!(addresses.iter().all(|address| address.is_loopback()));
+    }
+
+    #[test]
+    fn refused_connects_and_datagrams_have_the_ends_they_tell() {
+        let tried = connect(false).unwrap();
+        assert_ne!(tried.local.port(), 0);
+        assert_ne!(tried.local.ip(), tried.remote.ip());
+        let (from, to) = datagram(33).unwrap();
+        assert!(from != to && from.ip().is_loopback());
+    }
+
+    #[test]
+    fn a_bulk_transfer_has_segments() {
+        assert!(bulk().unwrap() > 500);
+    }
+}
