@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Where the agent keeps what must survive a restart.
-const STATE: &str = "/var/lib/socket-agent";
+pub(super) const STATE: &str = "/var/lib/socket-agent";
 
 /// How long an event waits for the process table: a few times what lies between two looks at what
 /// the kernel has told.

@@ -42,7 +42,8 @@ pub(super) fn agent(socket: &SocketConfig, context: &Context) -> anyhow::Result<
 fn start(socket: &SocketConfig, set: HookSet) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
     let (ipv6, receive_functions) = (ipv6(socket)?, receive_functions());
     if set == HookSet::Tracefs {
-        let options = tracefs::Options { ipv6, receive_functions, state: STATE.into() };
+        let options =
+            tracefs::Options { ipv6, receive_functions, state: crate::run::shared::STATE.into() };
         let (sensor, degraded) = tracefs::Sensor::start(socket, &options)?;
         return Ok((Box::new(sensor), degraded));
     }

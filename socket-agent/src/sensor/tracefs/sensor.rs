@@ -235,9 +235,9 @@ impl Source for Sensor {
         Ok(())
     }
 
-    fn open_flows(&mut self, each: &mut dyn FnMut(Flow)) -> Result<(), SensorError> {
+    fn open_flows(&mut self, each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError> {
         self.aggregator.open_flows().for_each(|flow| each(*flow));
-        Ok(())
+        Ok(false)
     }
 
     fn evict(&mut self, flow: &Flow) -> Result<Option<Flow>, SensorError> {

@@ -198,7 +198,7 @@ impl<T: Tasks> Aggregator<T> {
     /// Hands a closed flow over.
     fn submit(&mut self, sock: u64) {
         if let Some(flow) = self.flows.remove(&sock) {
-            self.events.push_back(Event::Closed(Box::new(flow)));
+            self.events.push_back(Event::Closed(flow));
         }
     }
 }

@@ -80,7 +80,7 @@ fn passes(packet: Packet, sock: Sock, way: Way) -> Fact {
 
 fn closed(aggregator: &mut Aggregator<People>) -> Vec<Flow> {
     std::iter::from_fn(|| aggregator.next_event())
-        .filter_map(|event| if let Event::Closed(flow) = event { Some(*flow) } else { None })
+        .filter_map(|event| if let Event::Closed(flow) = event { Some(flow) } else { None })
         .collect()
 }
 
