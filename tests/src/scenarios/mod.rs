@@ -10,6 +10,7 @@ mod owner;
 mod pair;
 mod tcp;
 mod timeout;
+mod tracefs;
 mod udp;
 mod wire;
 
@@ -132,6 +133,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         timeout::SCENARIOS,
         dns::SHARED,
         dns::OWN,
+        tracefs::SCENARIOS,
         input::SCENARIOS,
         losses::SCENARIOS,
     ]

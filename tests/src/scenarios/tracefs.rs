@@ -1,0 +1,124 @@
+//! What only the `tracefs` set leaves in the kernel, and what only it can lose.
+
+use std::{
+    fs,
+    net::UdpSocket,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Scenario, pair::Pair};
+use crate::{
+    agent::{Agent, Doc, Timeouts},
+    lab::{Lab, same_conversation},
+    net::Netns,
+    place::Family,
+    puppet::{Command, Puppet},
+    skip::skip,
+};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario::own("tracefs/killed", killed).only("tracefs"),
+    Scenario::own("tracefs/udp_burst", udp_burst).only("tracefs"),
+];
+
+const BURST: u64 = 200_000;
+/// What was sent is reported within this time, on an emulated machine too.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Probes of agents in the kernel, as `GROUP/EVENT`.
+fn probes() -> Result<Vec<String>> {
+    let places = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"].map(Path::new);
+    let events: Option<PathBuf> =
+        places.iter().map(|place| place.join("kprobe_events")).find(|file| file.exists());
+    let events = events.ok_or_else(|| skip("tracefs is not mounted where the agent would look"))?;
+    let text = fs::read_to_string(&events).with_context(|| events.display().to_string())?;
+    let names = text.lines().filter_map(|line| line.split_once(':')?.1.split(' ').next());
+    Ok(names.filter(|name| name.starts_with("socket_agent_")).map(str::to_owned).collect())
+}
+
+/// Killed under load, the agent leaves its probes; the next one removes them, and sees all there is.
+fn killed(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let (server, client) = lab.couple(&place)?;
+    let listener = server.listen(place.any_port(Family::V4)?)?;
+    server.begin(&Command::Serve { fd: listener.fd, count: 300, bytes: 64 })?;
+
+    let first = Agent::start(lab.options, &Netns::current()?)?;
+    let group = format!("socket_agent_{}_", first.pid());
+    client.begin(&Command::Burst { address: listener.local, count: 300, bytes: 64 })?;
+    let seen = first.wait_for(PATIENCE, |documents| (!documents.is_empty()).then_some(()));
+    ensure!(seen.is_some(), "the agent reported nothing before it was killed");
+    drop(first);
+    let left = probes()?;
+    ensure!(left.iter().any(|name| name.starts_with(&group)), "no probe was left: {left:?}");
+
+    let session = lab.agent(Timeouts::default())?;
+    let now = probes()?;
+    ensure!(!now.iter().any(|name| name.starts_with(&group)), "stale probes are left: {now:?}");
+    let groups: std::collections::HashSet<_> =
+        now.iter().filter_map(|name| name.split('/').next()).collect();
+    ensure!(groups.len() == 1, "there are several groups: {groups:?}");
+    for puppet in [&client, &server] {
+        finish(puppet)?;
+    }
+    let pair = Pair::meet(lab, &place, Family::V4)?;
+    pair.echo(500)?;
+    pair.close_client_first()?;
+    let (one, two) = pair.sides("fin_local", "fin_remote")?;
+    let one = session.expect(lab.name, &one, &place.capture)?;
+    let two = session.expect(lab.name, &two, &place.capture)?;
+    same_conversation(&one, &two)?;
+    session.stop()?;
+    let left = probes()?;
+    ensure!(left.is_empty(), "the agent that was stopped left {left:?}");
+    Ok(())
+}
+
+fn finish(puppet: &Puppet) -> Result<()> {
+    puppet.finish().map(drop)
+}
+
+/// Of a burst of datagrams each is counted, or missing in the counters.
+fn udp_burst(lab: &Lab<'_>) -> Result<()> {
+    let agent = Agent::start(lab.options, &Netns::current()?)?;
+    let (sender, receiver) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    let (from, to) = (sender.local_addr()?, receiver.local_addr()?);
+    sender.connect(to)?;
+    let start = Instant::now();
+    for _ in 0..BURST {
+        sender.send(&[0x5a; 20]).context("sending a datagram")?;
+    }
+    let took = start.elapsed();
+    drop((sender, receiver));
+    let of = |doc: &Doc, local: u16, remote: u16| {
+        let ends = [doc.number("source.port"), doc.number("destination.port")];
+        let packets = |side: &str| doc.number(&format!("{side}.packets"));
+        // The sender began, at either end.
+        let ours = ends == [Some(from.port().into()), Some(to.port().into())];
+        let local_is_sender = doc.text("network.direction") == "egress";
+        (ours && local_is_sender == (local == from.port()) && remote != local)
+            .then(|| packets("source"))
+            .flatten()
+    };
+    let ports = [(from.port(), to.port()), (to.port(), from.port())];
+    let counted = agent
+        .wait_for(PATIENCE, |documents| {
+            let find = |(local, remote)| documents.iter().find_map(|doc| of(doc, local, remote));
+            Some([find(ports[0])?, find(ports[1])?])
+        })
+        .context("there are no documents of both sockets")?;
+    let stopped = agent.stop()?;
+    let counter = |name: &str| stopped.counters.get(name).copied().unwrap_or(0);
+    let lost = counter("samples_lost") + counter("programs_missed");
+    let missing: u64 = counted.iter().map(|packets| BURST - packets.min(&BURST)).sum();
+    println!(
+        "{}: {BURST} datagrams in {took:?}: {counted:?} counted, {lost} samples lost",
+        lab.name
+    );
+    ensure!(counted.iter().all(|packets| *packets <= BURST), "too many packets: {counted:?}");
+    ensure!(missing <= lost, "{missing} packets are missing, but only {lost} samples were lost");
+    Ok(())
+}
