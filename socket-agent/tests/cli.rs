@@ -71,7 +71,7 @@ fn nothing_starts_with_an_unknown_hook_set() {
     assert_eq!((status, stdout.as_str()), (Some(1), ""));
     assert_eq!(
         stderr,
-        "error: --hooks ebpf: socket.hooks is \"ebpf\"; allowed: auto, fentry, kprobe, cgroup\n"
+        "error: --hooks ebpf: socket.hooks is \"ebpf\"; allowed: auto, fentry, kprobe, cgroup, tracefs\n"
     );
 }
 

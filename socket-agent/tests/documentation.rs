@@ -18,15 +18,17 @@ const OTHERS: &str = concat!(
     include_str!("../../docs/counting.md"),
     include_str!("../../docs/hook-sets.md"),
     include_str!("../../docs/ownership.md"),
+    include_str!("../../docs/tracefs.md"),
     include_str!("../../ci/socket-agent.yml"),
 );
 
 /// Where the agent adds names of its own to those of the kernel side.
-const LOGGED: [&str; 4] = [
+const LOGGED: [&str; 5] = [
     include_str!("../src/run/audit/report.rs"),
     include_str!("../src/run/socket/agent.rs"),
     include_str!("../src/run/socket/names.rs"),
     include_str!("../src/sensor/ebpf/load.rs"),
+    include_str!("../src/sensor/tracefs/sensor.rs"),
 ];
 
 /// Rows of tables whose first column is a single word as code: that word, and the other columns.

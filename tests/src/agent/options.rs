@@ -71,6 +71,15 @@ impl Options {
         Ok(Some(File::create(path).with_context(|| format!("making {}", path.display()))?))
     }
 
+    /// Settings that only one hook set needs. An emulated machine is so slow that the processes of a
+    /// scenario keep the reader of the rings waiting for longer than they last by default.
+    fn of_set(&self) -> &'static str {
+        match &*self.hooks {
+            "tracefs" => "  socket.ring_size_exponent: 12\n  socket.perf_queue_size: 131072\n",
+            _ => "",
+        }
+    }
+
     fn configuration(&self) -> String {
         let Timeouts { flow_inactive, flow_termination, socket_inactive } = self.timeouts;
         let mut text = format!(
@@ -84,6 +93,7 @@ impl Options {
         for setting in self.settings {
             text += &format!("  {setting}\n");
         }
+        text += self.of_set();
         text
     }
 }

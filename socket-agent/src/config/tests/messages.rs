@@ -36,12 +36,12 @@ fn wrong_keys() {
 fn wrong_values() {
     says(
         "socket.hooks: kprob",
-        "agent.yml:4:17: socket.hooks is \"kprob\"; allowed: auto, fentry, kprobe, cgroup; did you \
+        "agent.yml:4:17: socket.hooks is \"kprob\"; allowed: auto, fentry, kprobe, cgroup, tracefs; did you \
          mean kprobe?",
     );
     says(
         "socket.hooks: 7",
-        "agent.yml:4:17: socket.hooks is 7; allowed: auto, fentry, kprobe, cgroup",
+        "agent.yml:4:17: socket.hooks is 7; allowed: auto, fentry, kprobe, cgroup, tracefs",
     );
     says(
         "socket.flow_inactive_timeout: 30 parsecs",
@@ -102,7 +102,7 @@ fn wrong_table_sizes() {
 fn wrong_types() {
     says(
         "socket.hooks: [auto]",
-        "agent.yml:4:17: socket.hooks is a list; allowed: auto, fentry, kprobe, cgroup",
+        "agent.yml:4:17: socket.hooks is a list; allowed: auto, fentry, kprobe, cgroup, tracefs",
     );
     says(
         "socket.enable_ipv6: {a: 1}",
@@ -323,7 +323,7 @@ modules:
         "\
 agent.yml:1:1: unknown key output.nowhere; the nearest known key is output.console
 agent.yml:4:22: dataset \"sokets\"; allowed: host, login, package, process, user, socket; did you mean socket?
-agent.yml:5:17: socket.hooks is \"magic\"; allowed: auto, fentry, kprobe, cgroup
+agent.yml:5:17: socket.hooks is \"magic\"; allowed: auto, fentry, kprobe, cgroup, tracefs
 agent.yml:6:3: socket.hooks is set twice, first at agent.yml:5:3; remove one of them
 agent.yml:7:24: socket.tables.flows is 0; allowed: a whole number from 1 to 16777216
 agent.yml:8:3: unknown key sockets.tables.ring; did you mean socket.tables.ring?

@@ -87,7 +87,7 @@ fn options_stand_for_keys() {
     assert_eq!(config.socket.as_ref().unwrap().btf.as_deref(), Some(Path::new("/a: [b")));
     assert_eq!(
         wrong(&module_with(""), &[Override::from_option("--hooks", "socket.hooks", "krpobe")]),
-        "--hooks krpobe: socket.hooks is \"krpobe\"; allowed: auto, fentry, kprobe, cgroup; did you \
+        "--hooks krpobe: socket.hooks is \"krpobe\"; allowed: auto, fentry, kprobe, cgroup, tracefs; did you \
          mean kprobe?"
     );
 }

@@ -27,6 +27,8 @@ pub(super) struct Values<'v> {
     pub(super) shapes: &'v Shapes,
     /// Address ranges of `tcp_v4_rcv` and `tcp_v6_rcv`.
     pub(super) receive: &'v [[u64; 2]; 2],
+    /// The agent's own network namespace: that of what does not tell its own.
+    pub(super) netns: u32,
 }
 
 /// What a record says; an error is a counter for what it could not.
@@ -73,6 +75,13 @@ impl Values<'_> {
         self.layout.get(self.raw, field)
     }
 
+    fn namespace(&self, field: Field) -> u32 {
+        match self.get(field) {
+            0 => self.netns,
+            inode => inode as u32,
+        }
+    }
+
     fn address(&self, high: Field, low: Field) -> [u32; 4] {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&self.get(high).to_ne_bytes());
@@ -94,7 +103,7 @@ impl Values<'_> {
             local: [self.get(Field::Saddr) as u32, 0, 0, 0],
             remote6: self.address(Field::Daddr6, Field::Daddr6Low),
             local6: self.address(Field::Saddr6, Field::Saddr6Low),
-            netns: self.get(Field::Netns) as u32,
+            netns: self.namespace(Field::Netns),
             owned: self.get(Field::Owned) != 0,
             has_file: self.get(Field::File) != 0,
             error: self.get(Field::Err) as u32,
@@ -127,7 +136,7 @@ impl Values<'_> {
             destination: header.destination,
             source_port: header.ports[0],
             destination_port: header.ports[1],
-            netns: self.get(Field::PacketNetns) as u32,
+            netns: self.namespace(Field::PacketNetns),
         }))
     }
 

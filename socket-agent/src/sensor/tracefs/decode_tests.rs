@@ -50,7 +50,8 @@ impl Record {
     fn fact(&self, tell: Tell) -> Result<Option<Fact>, Counter> {
         let layout = Layout::parse(&self.format, &[]);
         let (shapes, receive) = (Shapes::default(), [[100, 200], [0, 0]]);
-        fact(tell, &Values { layout: &layout, raw: &self.raw, shapes: &shapes, receive: &receive })
+        let (layout, raw) = (&layout, &self.raw[..]);
+        fact(tell, &Values { layout, raw, shapes: &shapes, receive: &receive, netns: 7 })
     }
 
     fn packet(&self, tell: Tell) -> Packet {
@@ -101,10 +102,11 @@ fn an_offloaded_buffer_counts_as_its_segments() {
 
 #[test]
 fn received_headers_stand_before_the_data() {
-    let record = Record::new().number("sock", 0x10);
+    let record = Record::new().number("sock", 0x10).number("family", 2);
     let packet = record.buffer(&tcp4(8, 0x10), 52 + 2000, 20, 1000).packet(Tell::Received);
     assert_eq!((packet.packets, packet.bytes), (2, 2000 + 2 * 52));
-    let packet = Record::new().buffer(&udp6(), 156, 48, 0).packet(Tell::Received);
+    let record = Record::new().number("family", 10);
+    let packet = record.buffer(&udp6(), 156, 48, 0).packet(Tell::Received);
     assert_eq!((packet.family, packet.protocol, packet.bytes), (FAMILY_IPV6, PROTO_UDP, 156));
     assert_eq!((packet.source_port, packet.destination_port), (53, 8080));
     assert_eq!(packet.source[0].to_ne_bytes(), [1; 4]);
@@ -127,7 +129,7 @@ fn large_datagrams_count_as_the_fragments_they_leave_in() {
     let record =
         Record::new().number("mtu", 1500).number("metrics", 0x1001).number("metricmtu", metric);
     assert_eq!(sent(record), (3, 3008 + 3 * 20));
-    let received = Record::new().field("fragmax4", &1028u16.to_ne_bytes());
+    let received = Record::new().number("family", 2).field("fragmax4", &1028u16.to_ne_bytes());
     let packet = received.buffer(&headers, 20 + 3008, 20, 0).packet(Tell::Received);
     assert_eq!((packet.packets, packet.bytes), (3, 3008 + 3 * 20));
 }
@@ -185,10 +187,13 @@ fn a_socket_is_read_with_its_byte_orders() {
 fn headers_that_are_no_ip_or_out_of_reach_are_counted() {
     let record = Record::new().buffer(&[0; 40], 40, 0, 0);
     assert_eq!(record.fact(Tell::Sent), Err(Counter::Unparsed));
-    let record = Record::new().number("head", HEAD).number("data", HEAD + 5000).number("len", 40);
+    let record = Record::new().number("family", 2).number("head", HEAD);
+    let record = record.number("data", HEAD + 5000).number("len", 40);
     let record = record.field("window", &[0x45; WINDOW]);
     assert_eq!(record.fact(Tell::Received), Err(Counter::Unparsed));
     let mut icmp = tcp4(5, 0);
     icmp[9] = 1;
     assert_eq!(Record::new().buffer(&icmp, 84, 0, 0).fact(Tell::Sent), Ok(None));
+    let unix = Record::new().number("family", 1).buffer(&[0; 40], 40, 20, 0);
+    assert_eq!(unix.fact(Tell::Received), Ok(None));
 }

@@ -163,20 +163,24 @@ impl Installer<'_> {
         Ok((id, Kind { tell, layout }))
     }
 
-    /// Lets pass only drops of the TCP receive path.
+    /// Lets pass only drops of the TCP receive path, and packets for IP sockets.
     fn filter(&self, tell: Tell) -> Option<CString> {
-        if tell != Tell::Dropped {
-            return None;
-        }
-        let location = Field::Location.name();
-        let ranges: Vec<String> = self
-            .options
-            .receive_functions
-            .iter()
-            .filter(|[from, _]| *from != 0)
-            .map(|[from, to]| format!("({location} >= {from:#x} && {location} < {to:#x})"))
-            .collect();
-        CString::new(ranges.join(" || ")).ok().filter(|filter| !filter.is_empty())
+        let text = match tell {
+            Tell::Dropped => {
+                let location = Field::Location.name();
+                let ranges = self.options.receive_functions.iter().filter(|[from, _]| *from != 0);
+                ranges
+                    .map(|[from, to]| format!("({location} >= {from:#x} && {location} < {to:#x})"))
+                    .collect::<Vec<_>>()
+                    .join(" || ")
+            }
+            Tell::Received => {
+                let family = Field::Family.name();
+                format!("{family} == {} || {family} == {}", libc::AF_INET, libc::AF_INET6)
+            }
+            _ => String::new(),
+        };
+        CString::new(text).ok().filter(|filter| !filter.is_empty())
     }
 }
 

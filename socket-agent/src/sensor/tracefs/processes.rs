@@ -12,10 +12,60 @@ use super::{
 };
 use crate::sensor::Event;
 
-/// Paths of images that are about to be executed, by thread.
-#[derive(Debug, Default)]
+/// Who comes and goes, as the probes tell it; where these cannot be had, as perf and `/proc` do.
+#[derive(Debug)]
 pub(super) struct Processes {
+    /// Whether there are probes for it.
+    probed: bool,
+    /// Paths of images that are about to be executed, by thread.
     paths: HashMap<u32, Vec<u8>>,
+}
+
+impl Processes {
+    pub(super) fn new(probed: bool) -> Self {
+        Self { probed, paths: HashMap::new() }
+    }
+
+    /// A process began, as perf tells it.
+    pub(super) fn forked(
+        &mut self,
+        (pid, parent): (u32, u32),
+        now: u64,
+        tasks: &mut TaskTable,
+    ) -> Option<Event> {
+        if self.probed {
+            return None;
+        }
+        let model = tasks.known(parent).unwrap_or_default();
+        let child = Owner { pid, tid: pid, start: now, ..model };
+        let child = tasks.refresh(pid, child);
+        Some(Event::Fork(ForkEvent {
+            header: Header { kind: kind::FORK, length: 0 },
+            start: child.start,
+            parent_start: model.start,
+            pid,
+            parent,
+        }))
+    }
+
+    /// The first thread of a process ended, as perf tells it.
+    pub(super) fn ended(&mut self, pid: u32, now: u64, tasks: &mut TaskTable) -> Option<Event> {
+        if self.probed {
+            return None;
+        }
+        let start = tasks.remembered(pid)?.start;
+        let header = Header { kind: kind::EXIT, length: 0 };
+        Some(Event::Exit(ExitEvent { header, start, time: now, pid, code: 0 }))
+    }
+}
+
+/// A process that has a new image, as far as `/proc` shows it.
+fn read_exec(path: &[u8], context: Context, tasks: &mut TaskTable) -> Event {
+    let pid = context.pid;
+    let before = tasks.known(pid).unwrap_or_default();
+    let owner = tasks.refresh(pid, Owner { pid, ..before });
+    let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    Event::Exec(Box::new(exec(&owner, path, &arguments, arguments.len(), 0, context.now)))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "values are as wide as their fields")]
@@ -46,6 +96,9 @@ impl Processes {
             }
             Task::ExecPath => {
                 let path = values.layout.text(values.raw, Field::Filename);
+                if !self.probed {
+                    return Some(read_exec(path, context, tasks));
+                }
                 self.paths.insert(context.tid, path.to_vec());
                 None
             }
@@ -54,7 +107,11 @@ impl Processes {
                 tasks.set(owner);
                 // The thread that executes takes the process's id.
                 let path = self.paths.remove(&context.tid).unwrap_or_default();
-                Some(Event::Exec(Box::new(exec(values, &owner, &path, context.now))))
+                let total = get(Field::ArgEnd).wrapping_sub(get(Field::ArgStart)) as u32 as usize;
+                let carried = values.layout.bytes(values.raw, Field::Arguments, 8 * ARGUMENT_WORDS);
+                let parent = get(Field::Parent) as u32;
+                let event = exec(&owner, &path, carried, total, parent, context.now);
+                Some(Event::Exec(Box::new(event)))
             }
             Task::Exit => {
                 self.paths.remove(&context.tid);
@@ -106,23 +163,29 @@ fn owner(values: &Values<'_>) -> Owner {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "values are as wide as their fields")]
-fn exec(values: &Values<'_>, owner: &Owner, path: &[u8], now: u64) -> ExecEvent {
-    let total = values.get(Field::ArgEnd).wrapping_sub(values.get(Field::ArgStart)) as u32;
-    let carried = values.layout.bytes(values.raw, Field::Arguments, 8 * ARGUMENT_WORDS);
-    let length = (total as usize).min(carried.len());
+/// The record of an image; `total` is the length of the arguments of which `carried` is the beginning.
+fn exec(
+    owner: &Owner,
+    path: &[u8],
+    carried: &[u8],
+    total: usize,
+    parent: u32,
+    now: u64,
+) -> ExecEvent {
+    let small = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+    let length = total.min(carried.len()).min(ARGS_MAX);
     let mut event = ExecEvent {
-        header: Header { kind: kind::EXEC, length: length as u32 },
+        header: Header { kind: kind::EXEC, length: small(length) },
         start: owner.start,
         time: now,
         cgroup: owner.cgroup,
         pid: owner.pid,
-        parent: values.get(Field::Parent) as u32,
+        parent,
         uid: owner.uid,
         gid: owner.gid,
         euid: owner.euid,
         egid: owner.egid,
-        args_total: total,
+        args_total: small(total),
         filename_length: 0,
         filename: [0; FILENAME_MAX],
         args: [0; ARGS_MAX],
@@ -130,6 +193,6 @@ fn exec(values: &Values<'_>, owner: &Owner, path: &[u8], now: u64) -> ExecEvent 
     event.args[..length].copy_from_slice(&carried[..length]);
     let path = &path[..path.len().min(FILENAME_MAX - 1)];
     event.filename[..path.len()].copy_from_slice(path);
-    event.filename_length = path.len() as u32 + 1;
+    event.filename_length = small(path.len() + 1);
     event
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     collections::HashMap,
-    os::fd::BorrowedFd,
+    os::{fd::BorrowedFd, unix::fs::MetadataExt},
     time::{Duration, Instant},
 };
 
@@ -21,7 +21,7 @@ use super::{
     mount::Tracing,
     offsets::{self, Offsets},
     perf::{Record, Rings, What},
-    probe::{Shapes, Tell},
+    probe::{Shapes, Task, Tell},
     processes::Processes,
     tasks::TaskTable,
 };
@@ -46,6 +46,7 @@ pub struct Sensor {
     kinds: HashMap<u16, Kind>,
     shapes: Shapes,
     receive: [[u64; 2]; 2],
+    netns: u32,
     merge: Merge,
     clock: SampleClock,
     aggregator: Aggregator<TaskTable>,
@@ -108,6 +109,8 @@ impl Sensor {
         };
         let (kinds, missing) = installer.all()?;
         degraded.extend(missing);
+        let told = |task| kinds.values().any(|kind| kind.tell == Tell::Task(task));
+        let probed = [Task::Fork, Task::Exec, Task::Exit].into_iter().all(told);
         let enabled = rings.enable();
         enabled.map_err(|error| SensorError::Hook {
             set: "tracefs",
@@ -132,9 +135,10 @@ impl Sensor {
             kinds,
             shapes,
             receive: options.receive_functions,
+            netns: own_netns(),
             merge: Merge::new(limits.perf_queue_size as usize),
             aggregator: Aggregator::new(tasks, config.tables, idle, options.ipv6),
-            processes: Processes::default(),
+            processes: Processes::new(probed),
             losses: Losses {
                 by_cpu: BTreeMap::new(),
                 notices: 0,
@@ -177,6 +181,16 @@ impl Sensor {
             What::Comm { pid, tid, comm } if pid == tid => {
                 self.aggregator.tasks.change(*pid, |owner| *owner = owner.with_comm(*comm));
             }
+            What::Fork { pid, tid, parent } if pid == tid => {
+                let tasks = &mut self.aggregator.tasks;
+                let event = self.processes.forked((*pid, *parent), context.now, tasks);
+                event.into_iter().for_each(|event| self.aggregator.push(event));
+            }
+            What::Exit { pid, tid } if pid == tid => {
+                let tasks = &mut self.aggregator.tasks;
+                let event = self.processes.ended(*pid, context.now, tasks);
+                event.into_iter().for_each(|event| self.aggregator.push(event));
+            }
             What::Comm { .. } | What::Fork { .. } | What::Exit { .. } => {}
         }
     }
@@ -187,8 +201,13 @@ impl Sensor {
             self.losses.unreadable += 1;
             return;
         };
-        let values =
-            Values { layout: &kind.layout, raw, shapes: &self.shapes, receive: &self.receive };
+        let values = Values {
+            layout: &kind.layout,
+            raw,
+            shapes: &self.shapes,
+            receive: &self.receive,
+            netns: self.netns,
+        };
         if let Tell::Task(told) = kind.tell {
             let tasks = &mut self.aggregator.tasks;
             if let Some(event) = self.processes.take(told, &values, context, tasks) {
@@ -279,6 +298,12 @@ impl Losses {
             log::warn!(target: "sensor", "CPU {cpu}: {count} samples lost: {LOST}");
         }
     }
+}
+
+/// Inode number of the agent's own network namespace; 0 on kernels without.
+fn own_netns() -> u32 {
+    let inode = std::fs::metadata("/proc/self/ns/net").map_or(0, |namespace| namespace.ino());
+    u32::try_from(inode).unwrap_or(0)
 }
 
 /// Offsets of a kernel without type information.

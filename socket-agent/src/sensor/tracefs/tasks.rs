@@ -76,6 +76,18 @@ impl TaskTable {
         Some(task)
     }
 
+    /// What is known of a process, without a look at `/proc`.
+    pub(super) fn remembered(&mut self, pid: u32) -> Option<Owner> {
+        self.tasks.get(&pid).copied()
+    }
+
+    /// Reads a process anew; if it is gone, `otherwise` is what is known of it.
+    pub(super) fn refresh(&mut self, pid: u32, otherwise: Owner) -> Owner {
+        let task = self.read(pid).unwrap_or(otherwise);
+        self.tasks.put(pid, task);
+        task
+    }
+
     /// Reads all processes there are.
     pub(super) fn read_all(&mut self) {
         for pid in pids() {

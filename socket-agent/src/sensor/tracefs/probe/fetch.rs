@@ -63,13 +63,9 @@ pub(in crate::sensor::tracefs) fn fetch(
             .is_some_and(|skb| sock(line, &first) && packet(line, &skb, shapes, -BEFORE)),
         Tell::Dropped => argument(line, shapes.dropped_buffer).is_some_and(|skb| {
             let caller = Base(line.return_address().to_owned());
-            line.word(Field::Location, &caller)
-                && packet(line, &skb, shapes, -BEFORE)
-                && line.member(
-                    Field::PacketNetns,
-                    &skb,
-                    &[Member::SkbDev, Member::DevNet, Member::NetInum],
-                )
+            let device = [Member::SkbDev, Member::DevNet, Member::NetInum];
+            line.member(Field::PacketNetns, &skb, &device);
+            line.word(Field::Location, &caller) && packet(line, &skb, shapes, -BEFORE)
         }),
         Tell::State => {
             line.member(Field::Err, &first, &[Member::SkErr]);
