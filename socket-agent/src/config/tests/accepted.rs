@@ -117,7 +117,7 @@ auditbeat.modules:
   login.wtmp_file_pattern: /var/log/wtmp*
   socket.flow_inactive_timeout: 45s
   socket.dns.enabled: true
-  socket.perf_queue_size: 4096
+  socket.err_queue_size: 1
 
 setup.template.settings:
   index.number_of_shards: 1
@@ -146,7 +146,7 @@ agent.yml:18:3: datasets: host, login, process, user is not used by this version
 agent.yml:19:3: state is not used by this version
 agent.yml:20:3: user.detect_password_changes is not used by this version
 agent.yml:21:3: login.wtmp_file_pattern is not used by this version
-agent.yml:24:3: socket.perf_queue_size is not used by this version
+agent.yml:24:3: socket.err_queue_size is not used by this version
 agent.yml:26:1: setup is not used by this version
 agent.yml:28:1: name is not used by this version
 agent.yml:29:1: tags is not used by this version

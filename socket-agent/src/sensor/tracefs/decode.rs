@@ -43,11 +43,14 @@ pub(super) fn fact(tell: Tell, values: &Values<'_>) -> Result<Option<Fact>, Coun
             }
             Some(Fact::Packet { packet, sock: values.sock(), way: Way::Out })
         }
-        Tell::Received => values.packet(Way::In)?.map(|packet| Fact::Packet {
-            packet,
-            sock: values.sock(),
-            way: Way::In,
-        }),
+        Tell::Received => {
+            // The filter is asked for sockets of any family.
+            let sock = values.sock();
+            if !sock.is_inet() {
+                return Ok(None);
+            }
+            values.packet(Way::In)?.map(|packet| Fact::Packet { packet, sock, way: Way::In })
+        }
         Tell::Dropped => {
             let location = values.get(Field::Location);
             if !values.receive.iter().any(|[from, to]| (*from..*to).contains(&location)) {
