@@ -250,8 +250,8 @@ impl Source for Sensor {
         }
     }
 
-    fn take_spilled(&mut self, _each: &mut dyn FnMut(Flow)) -> Result<(), SensorError> {
-        Ok(())
+    fn take_spilled(&mut self, _each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError> {
+        Ok(false)
     }
 
     fn open_flows(&mut self, each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError> {

@@ -1,6 +1,6 @@
 //! `struct sock` and what hangs on it.
 
-use std::{cell::RefCell, fs, os::unix::fs::MetadataExt};
+use std::{cell::RefCell, collections::HashMap, fs, os::unix::fs::MetadataExt};
 
 use super::{
     Guesses,
@@ -205,8 +205,7 @@ fn sockets(hits: &[Hit], tried: &[Tried]) -> Result<Members, String> {
     members.push((Member::InetSport, first(&whole, 2, "the local port in network order")?, 2));
 
     // At each change the socket still has the state that the one before gave it.
-    let closed: Vec<_> =
-        hits.iter().filter(|hit| hit.spec == 0 && state(hit) == CLOSE).map(Hit::dump).collect();
+    let closed = refused(hits);
     let states: Vec<(&[u8], &[u8])> = opened
         .iter()
         .map(|(hit, _)| (hit.dump(), &[CLOSE as u8][..]))
@@ -232,6 +231,20 @@ fn sockets(hits: &[Hit], tried: &[Tried]) -> Result<Members, String> {
         members.push((Member::SkErr, at, 4));
     }
     Ok(members)
+}
+
+/// The dumps of sockets that went from `SYN_SENT` straight to `CLOSE`: sockets that listened go to
+/// `CLOSE` as well.
+fn refused(hits: &[Hit]) -> Vec<&[u8]> {
+    let mut last = HashMap::new();
+    let mut found = Vec::new();
+    for hit in hits.iter().filter(|hit| hit.spec == 0) {
+        let before = last.insert(hit.values.first(), state(hit));
+        if state(hit) == CLOSE && before == Some(SYN_SENT) {
+            found.push(hit.dump());
+        }
+    }
+    found
 }
 
 /// Protocol and type: before 5.6 a byte, with the type behind it; since then the type is before it.
@@ -265,15 +278,15 @@ fn kinds(hits: &[Hit]) -> Result<Members, String> {
 fn files(hits: &[Hit]) -> Result<Members, String> {
     let of = |spec: usize| hits.iter().filter(move |hit| hit.spec == spec);
     let address = |hit: &Hit| hit.values.first().copied().unwrap_or(0);
-    let bound: Vec<_> = of(0).collect();
     // A datagram binds two sockets; connects bind one that takes no UDP port.
-    let pairs: Vec<_> = of(1)
-        .filter_map(|port| {
-            let sock = address(port).to_ne_bytes();
-            let socket = bound.iter().find(|hit| !places(&[(hit.dump(), &sock)], 8).is_empty())?;
-            Some((*socket, port))
-        })
-        .collect();
+    let (mut bound, mut pairs) = (None, Vec::new());
+    for hit in hits {
+        match (hit.spec, bound) {
+            (0, _) => bound = Some(hit),
+            (1, Some(socket)) => pairs.push((socket, hit)),
+            _ => {}
+        }
+    }
     if pairs.len() < TRIES {
         return Err("too few sockets were bound".into());
     }
