@@ -225,7 +225,7 @@ impl Default for DnsConfig {
             minimum_ttl: Duration::from_secs(300),
             interface: Self::ANY.to_owned(),
             snaplen: 1024,
-            ring: 1 << 20,
+            ring: 4 << 20,
             namespaces: 128,
         }
     }

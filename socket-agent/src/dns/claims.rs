@@ -4,7 +4,7 @@
 //! read, an answer when it arrives; both carry the time by the same clock.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
 };
@@ -18,10 +18,10 @@ pub(super) const PORT: u16 = 53;
 const SOCKETS: usize = 8192;
 /// Uses of one address and port that are told apart.
 const USES: usize = 4;
-/// Answers that wait for their flow.
-const WAITING: usize = 32_768;
+/// Addresses in answers that wait for their flow.
+const WAITING: usize = 65_536;
 /// How long they do, nanoseconds: several times the pause between two looks at the open flows.
-const PATIENCE: u64 = 60_000_000_000;
+const PATIENCE: u64 = 20_000_000_000;
 /// How far two clocks may seem apart, nanoseconds.
 const SLACK: u64 = 20_000_000;
 
@@ -75,7 +75,10 @@ struct Use {
 #[derive(Debug)]
 pub(super) struct Claims {
     sockets: LruCache<Client, Vec<Use>>,
-    waiting: HashMap<Client, Vec<Answer>>,
+    /// Those that were answered last stay longest: a host that serves names to many others must not
+    /// lose sight of its own.
+    waiting: LruCache<Client, Vec<Answer>>,
+    /// Addresses in them.
     count: usize,
     /// Addresses of the answers that came after the last look at the open flows.
     fresh: HashSet<IpAddr>,
@@ -118,6 +121,10 @@ pub(super) fn address(tuple: &Tuple, words: [u32; 4]) -> IpAddr {
     }
 }
 
+fn addresses(answers: &[Answer]) -> usize {
+    answers.iter().map(|answer| answer.addresses.len()).sum()
+}
+
 /// The process that owns a flow.
 pub(super) fn asker(flow: &Flow) -> Option<Asker> {
     (flow.owner.pid != 0).then_some(Asker { pid: flow.owner.pid, start: flow.owner.start })
@@ -129,7 +136,7 @@ impl Claims {
     pub(super) fn new() -> Self {
         Self {
             sockets: LruCache::unbounded(),
-            waiting: HashMap::new(),
+            waiting: LruCache::unbounded(),
             count: 0,
             fresh: HashSet::new(),
             unclaimed: 0,
@@ -146,13 +153,16 @@ impl Claims {
         if let Some(claim) = known {
             return Some((answer, claim));
         }
-        if self.count >= WAITING {
-            self.unclaimed += 1;
-            return None;
+        while self.count >= WAITING {
+            let Some((_, oldest)) = self.waiting.pop_lru() else { break };
+            self.count -= addresses(&oldest);
+            self.unclaimed += oldest.len() as u64;
         }
-        self.count += 1;
-        self.fresh.extend(answer.addresses.iter().map(|(address, _)| *address));
-        self.waiting.entry(answer.client).or_default().push(answer);
+        self.count += answer.addresses.len();
+        if self.fresh.len() < WAITING {
+            self.fresh.extend(answer.addresses.iter().map(|(address, _)| *address));
+        }
+        self.waiting.get_or_insert_mut(answer.client, Vec::new).push(answer);
         None
     }
 
@@ -190,34 +200,38 @@ impl Claims {
 
     /// Whether a look at the open flows may tell who asked for this address.
     pub(super) fn may_be_claimed(&self, address: IpAddr) -> bool {
-        self.fresh.contains(&address)
+        self.fresh.len() >= WAITING || self.fresh.contains(&address)
     }
 
     fn claim(&mut self, client: Client, known: &Use) -> Vec<(Answer, Claim)> {
-        let Some(answers) = self.waiting.get_mut(&client) else { return Vec::new() };
-        let claimed: Vec<_> = answers
-            .extract_if(.., |answer| known.covers(answer))
-            .map(|answer| (answer, known.claim))
-            .collect();
-        self.count -= claimed.len();
+        let Some(answers) = self.waiting.peek_mut(&client) else { return Vec::new() };
+        let claimed: Vec<_> = answers.extract_if(.., |answer| known.covers(answer)).collect();
+        self.count -= addresses(&claimed);
         if answers.is_empty() {
-            self.waiting.remove(&client);
+            self.waiting.pop(&client);
         }
-        claimed
+        claimed.into_iter().map(|answer| (answer, known.claim)).collect()
     }
 
     /// Gives up answers that have waited for too long.
     pub(super) fn expire(&mut self, now: u64) {
         let Self { waiting, count, unclaimed, .. } = self;
-        waiting.retain(|_, answers| {
-            let before = answers.len();
-            answers.retain(|answer| now.saturating_sub(answer.time) < PATIENCE);
-            *count -= before - answers.len();
-            *unclaimed += (before - answers.len()) as u64;
-            !answers.is_empty()
-        });
-        if waiting.capacity() > 4 * waiting.len().max(64) {
-            waiting.shrink_to_fit();
+        let mut empty = Vec::new();
+        for (client, answers) in waiting.iter_mut() {
+            let late = |answer: &mut Answer| now.saturating_sub(answer.time) >= PATIENCE;
+            let late: Vec<_> = answers.extract_if(.., late).collect();
+            *count -= addresses(&late);
+            *unclaimed += late.len() as u64;
+            if answers.is_empty() {
+                empty.push(*client);
+            }
+        }
+        for client in empty {
+            waiting.pop(&client);
+        }
+        if waiting.is_empty() {
+            // Gives back the memory of a peak.
+            *waiting = LruCache::unbounded();
         }
     }
 }
@@ -313,13 +327,16 @@ mod tests {
     #[test]
     fn what_nobody_claims_is_given_up_and_counted() {
         let mut claims = Claims::new();
-        for number in 0..WAITING + 10 {
+        for number in 0..WAITING {
             claims.answer(answer((number % 60_000) as u16, SECOND));
         }
-        assert_eq!((claims.count, claims.unclaimed), (WAITING, 10));
+        assert_eq!((claims.count, claims.unclaimed), (WAITING, 0));
+        // Port 0 has two, port 6000 is the first with one: those used last stay.
+        claims.answer(answer(0, SECOND));
+        assert_eq!((claims.count, claims.unclaimed), (WAITING, 1));
         let unowned = flow(1, 0, 0, 9 * SECOND);
-        assert_eq!(pids(claims.flow(&unowned, SECOND)), [0], "a socket of this host");
+        assert_eq!(pids(claims.flow(&unowned, SECOND)), [0; 2], "a socket of this host");
         claims.expire(SECOND + PATIENCE);
-        assert_eq!((claims.count, claims.unclaimed), (0, WAITING as u64 + 9));
+        assert_eq!((claims.count, claims.unclaimed), (0, WAITING as u64 - 1));
     }
 }

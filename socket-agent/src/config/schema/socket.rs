@@ -49,8 +49,8 @@ pub(in crate::config) static SOCKET: &[Setting<SocketConfig>] = &[
         "Interface on which DNS traffic is seen, in every network namespace that has it."),
     used("socket.dns.af_packet.snaplen", "1024", Count(128, 262_144, |c, v| c.dns.snaplen = v),
         "Bytes kept of a DNS packet, from its IP header on."),
-    used("socket.dns.af_packet.ring", "1MiB", PowerOfTwo(65_536, 1 << 30, |c, v| c.dns.ring = v),
-        "Packets on their way to the agent; network namespaces other than its own have a quarter of it."),
+    used("socket.dns.af_packet.ring", "4MiB", PowerOfTwo(65_536, 1 << 30, |c, v| c.dns.ring = v),
+        "Packets on their way to the agent; network namespaces other than its own have a sixteenth of it."),
     used("socket.dns.af_packet.namespaces", "128", Count(1, 65_536, |c, v| c.dns.namespaces = v),
         "Network namespaces in which DNS traffic is seen."),
 

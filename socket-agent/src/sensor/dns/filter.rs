@@ -12,8 +12,14 @@ use libc::{
 
 use crate::dns::packet::{EXTENSIONS, IPV4, IPV6, VLAN};
 
-/// `SKF_AD_OFF + SKF_AD_PROTOCOL`, linux/filter.h.
+/// `SKF_AD_OFF` with `SKF_AD_PROTOCOL`, `SKF_AD_PKTTYPE` and `SKF_AD_IFINDEX`, linux/filter.h.
 const AD_PROTOCOL: u32 = (-0x1000_i32) as u32;
+const AD_PKTTYPE: u32 = (-0x1000_i32 + 4) as u32;
+const AD_IFINDEX: u32 = (-0x1000_i32 + 8) as u32;
+/// `PACKET_OUTGOING`, linux/if_packet.h.
+const OUTGOING: u32 = 4;
+/// The first interface of every network namespace.
+const LOOPBACK: u32 = 1;
 const TCP: u32 = 6;
 const UDP: u32 = 17;
 const PORT: u32 = 53;
@@ -40,6 +46,14 @@ pub(super) fn program(snaplen: u32) -> Vec<sock_filter> {
     let (drop, accept) = (a.label(), a.label());
     let (ipv4, ipv6, transport) = (a.label(), a.label(), a.label());
     let (no_tag, guess) = (a.label(), a.label());
+
+    // Over loopback every packet arrives as well as leaves: once is enough.
+    let here = a.label();
+    a.load(BPF_W, BPF_ABS, AD_IFINDEX);
+    a.jump_unless(LOOPBACK, here);
+    a.load(BPF_W, BPF_ABS, AD_PKTTYPE);
+    a.jump_if(OUTGOING, drop);
+    a.place(here);
 
     // What it is: by the type of the packet, else of the first or second tag in it.
     a.load(BPF_W, BPF_ABS, AD_PROTOCOL);
@@ -187,6 +201,13 @@ impl Assembler {
     fn jump_if(&mut self, value: u32, to: Label) {
         let code = (BPF_JMP | BPF_JEQ | BPF_K) as u16;
         self.code.push(sock_filter { code, jt: 0, jf: 1, k: value });
+        self.jump(to);
+    }
+
+    /// Jumps if the accumulator is not `value`.
+    fn jump_unless(&mut self, value: u32, to: Label) {
+        let code = (BPF_JMP | BPF_JEQ | BPF_K) as u16;
+        self.code.push(sock_filter { code, jt: 1, jf: 0, k: value });
         self.jump(to);
     }
 

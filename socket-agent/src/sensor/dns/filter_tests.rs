@@ -10,6 +10,15 @@ use crate::dns::{
 
 /// Interprets classic BPF, as net/core/filter.c does; a load from behind the end drops the packet.
 fn run(program: &[sock_filter], ethertype: u16, bytes: &[u8]) -> u32 {
+    run_at(program, (2, OUTGOING), ethertype, bytes)
+}
+
+fn run_at(
+    program: &[sock_filter],
+    (interface, kind): (u32, u32),
+    ethertype: u16,
+    bytes: &[u8],
+) -> u32 {
     let (mut a, mut x, mut memory) = (0_u32, 0_u32, [0_u32; 16]);
     let mut pc = 0;
     loop {
@@ -19,6 +28,8 @@ fn run(program: &[sock_filter], ethertype: u16, bytes: &[u8]) -> u32 {
         match code & 0x07 {
             BPF_LD if code & 0xe0 == BPF_IMM => a = k,
             BPF_LD if code & 0xe0 == BPF_MEM => a = memory[k as usize],
+            BPF_LD if k == AD_IFINDEX => a = interface,
+            BPF_LD if k == AD_PKTTYPE => a = kind,
             BPF_LD if k == AD_PROTOCOL => a = u32::from(ethertype),
             BPF_LD => {
                 let at = if code & 0xe0 == BPF_IND { x.wrapping_add(k) } else { k } as usize;
@@ -87,6 +98,15 @@ fn dns_passes_and_nothing_else() {
                 assert_eq!(run(&program, ethertype, &bytes), snaplen, "{ports:?} {bytes:x?}");
             }
         }
+    }
+}
+
+#[test]
+fn loopback_is_looked_at_once() {
+    let program = program(1024);
+    let (kind, packet) = ip(["127.0.0.1", "127.0.0.53"], PROTO_UDP, (0, &[]), &udp(4000, 53, b"x"));
+    for (interface, way, passes) in [(1, OUTGOING, 0), (1, 0, 1024), (2, OUTGOING, 1024)] {
+        assert_eq!(run_at(&program, (interface, way), kind, &packet), passes);
     }
 }
 

@@ -244,7 +244,12 @@ impl Capture {
                 self.beyond.remove(&netns);
             }
             // The process has gone, or moved on: another search finds what is left of it.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.urgent = true,
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound
+                    || error.raw_os_error() == Some(libc::ESRCH) =>
+            {
+                self.urgent = true;
+            }
             Err(error) => {
                 self.refused.insert(netns);
                 self.missed();
@@ -263,7 +268,7 @@ impl Capture {
 
     fn open(&mut self, netns: u32, pid: u32) -> io::Result<()> {
         // The host's takes most; a container asks for few names.
-        let size = if netns == self.own { self.config.ring } else { self.config.ring / 4 };
+        let size = if netns == self.own { self.config.ring } else { self.config.ring / 16 };
         let shape = Shape { snaplen: self.config.snaplen, size };
         let filter = &mut self.filter;
         let mut ring = if netns == self.own {

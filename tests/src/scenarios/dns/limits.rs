@@ -1,6 +1,9 @@
 //! Agents that are set up otherwise.
 
-use std::{thread, time::Duration};
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, ensure};
 
@@ -18,7 +21,7 @@ use crate::{
         watch::{Usable, Watch},
     },
     place::Family,
-    puppet::Puppet,
+    puppet::{PATIENCE, Puppet},
 };
 
 pub(super) fn disabled(lab: &Lab<'_>) -> Result<()> {
@@ -55,6 +58,22 @@ pub(super) fn pause(lab: &Lab<'_>) -> Result<()> {
     check(&site.visit(&client)?.0, "destination", &name, "asked")?;
     site.end()?;
     session.stop().map(drop)
+}
+
+/// A packet socket would keep a namespace from going away: it is closed once no process is left.
+pub(super) fn namespace_that_goes(lab: &Lab<'_>) -> Result<()> {
+    let netns = Netns::create()?;
+    let last = Puppet::spawn(&netns, "last")?;
+    wait_for_ring(last.pid(), true)?;
+    drop(last);
+    let deadline = Instant::now() + PATIENCE;
+    // The thread that looks is no process of its own, so it does not count.
+    while netns.run(|| Ok(fs::read_to_string("/proc/thread-self/net/packet")?))?.lines().count() > 1
+    {
+        ensure!(Instant::now() < deadline, "{}: the agent still looks at it", lab.name);
+        thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
 }
 
 const LATE: &str = "late0";

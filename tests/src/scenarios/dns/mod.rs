@@ -25,6 +25,7 @@ pub(super) const SHARED: &[Scenario] = &[
     Scenario::shared("dns/ipv6_extension_headers", packets::ipv6_extension_headers),
     Scenario::shared("dns/vlan", packets::vlan),
     Scenario::shared("dns/forged", packets::forged),
+    Scenario::shared("dns/namespace_that_goes", limits::namespace_that_goes),
     Scenario::shared("dns/curl_and_dnsmasq", resolver::without_cache),
     Scenario::shared("dns/curl_and_dnsmasq_behind_a_cache", resolver::with_cache),
 ];
