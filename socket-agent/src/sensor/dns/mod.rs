@@ -29,7 +29,7 @@ const SEARCH: Duration = Duration::from_secs(10);
 const SOON: Duration = Duration::from_secs(1);
 /// How often an interface that is meant by its name is looked up.
 const FOLLOW: Duration = Duration::from_secs(1);
-/// A packet waits no longer in a ring, nanoseconds: a clock that seems further off was set.
+/// A packet is not further from now than this, nanoseconds: else the clock was set meanwhile.
 const WAIT: u64 = 10_000_000_000;
 
 /// Why no DNS packet can be seen.
@@ -132,18 +132,19 @@ impl Capture {
                 Ok(0) | Err(_) => return,
                 Ok(count) => count,
             };
-            let (boot, wall) = (Clock::boottime(), Clock::now().wall(Clock::boottime()));
+            // The distance of the clocks, whatever time passes between these lines.
+            let distance = i128::from(Clock::now().wall(0).as_nanos());
+            let now = Clock::boottime();
             let mut more = false;
             for event in events.iter().take(count) {
                 let netns = event.data() as u32;
                 let Some(place) = self.rings.get_mut(&netns) else { continue };
                 more |= place.ring.read(|frame| {
-                    let age = i128::from(wall.as_nanos()) - frame.time;
-                    let age = u64::try_from(age).unwrap_or(0).min(WAIT);
+                    let time = u64::try_from(frame.time - distance).unwrap_or(0);
                     each(&Packet {
                         netns,
                         ethertype: frame.ethertype,
-                        time: boot.saturating_sub(age),
+                        time: time.clamp(now.saturating_sub(WAIT), now + WAIT),
                         bytes: frame.bytes,
                     });
                 });
