@@ -47,6 +47,11 @@ impl Proc {
         Some(Stat::parse(&String::from_utf8_lossy(&stat))?.start_ticks)
     }
 
+    /// Text of `cgroup`; empty if the process is gone.
+    pub(super) fn cgroup(&self, pid: u32) -> String {
+        fs::read_to_string(self.root.join(pid.to_string()).join("cgroup")).unwrap_or_default()
+    }
+
     /// Reads one process; `None` if it is gone. Links that may not be read are left out.
     pub(super) fn read(&self, pid: u32) -> Option<Snapshot> {
         let directory = self.root.join(pid.to_string());

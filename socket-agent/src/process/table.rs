@@ -20,6 +20,8 @@ use crate::clock::Clock;
 /// Images of one process that are kept: the current one and those it replaced.
 const IMAGES: usize = 4;
 
+/// How long executing a program takes on a busy machine.
+const EXEC: u64 = 200_000_000;
 /// How long a process that `/proc` has no more is still meant by its pid.
 const MEMORY: u64 = 1_000_000_000;
 /// Processes that are kept where no record tells that they are gone.
@@ -253,7 +255,11 @@ impl ProcessTable {
             // Gone: it was alive a moment ago, too short for its number to be another's since.
             newest.filter(|newest| latest.saturating_sub(newest.seen) <= MEMORY)?.key
         };
+        let known = self.entries.contains(&key);
         self.known_or_read(key)?;
+        if known && !self.fed {
+            self.follow(key);
+        }
         if let Some(newest) = self.newest.get_mut(&pid).filter(|newest| newest.key == key) {
             newest.seen = newest.seen.max(time);
         }
@@ -262,7 +268,24 @@ impl ProcessTable {
                 self.forget(key);
             }
         }
-        self.entries.get(&key)?.at(time).cloned()
+        // An exec has the time of its beginning, and the program that of its end.
+        self.entries.get(&key)?.at(time.saturating_add(EXEC)).cloned()
+    }
+
+    /// Where no record tells of it, a process may have been moved into a container meanwhile.
+    fn follow(&mut self, key: Key) {
+        let text = self.proc.cgroup(key.pid);
+        let (container, path) = Container::from_proc_cgroup(&text);
+        let Some(place) = self.entries.peek_mut(&key).and_then(|entry| entry.images.last_mut())
+        else {
+            return;
+        };
+        if path.is_some() && place.cgroup_path.as_deref() != path {
+            let mut process = Process::clone(place);
+            process.container = container.map(Arc::new);
+            process.cgroup_path = path.map(Arc::from);
+            *place = Arc::new(process);
+        }
     }
 
     /// Start times of processes that become known from now on are converted with this clock.

@@ -280,6 +280,11 @@ fn processes_by_pid_alone() {
     // The kernel's time may be a little early.
     assert_eq!(table.with_pid(7, at(99)).as_ref(), Some(&one));
 
+    // Moved into a container, as a runtime does with what it starts.
+    proc.set_cgroup(7, &format!("0::/docker/{ID}\n"));
+    let one = table.with_pid(7, at(200)).unwrap();
+    assert_eq!(one.container.as_ref().map(|it| &*it.id), Some(ID));
+
     // Gone for a moment, and for longer than its number may stay unused.
     proc.remove(7);
     assert_eq!(table.with_pid(7, at(201)).as_ref(), Some(&one));
