@@ -1,6 +1,12 @@
 //! Beside the socket dataset.
 
-use std::{net::TcpListener, process::Command, time::Duration};
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use crate::{
     agent::{Agent, module, text},
@@ -61,6 +67,56 @@ fn a_process_has_the_same_id_in_both_and_one_that_is_gone_too() {
     assert_eq!(gone.len(), 50);
     let known = gone.iter().filter(|it| !text(it, "/process/entity_id").is_empty()).count();
     assert_eq!(known, 50, "the kernel has told of every one");
+    drop(host);
+}
+
+/// A cgroup as a container's; removed when dropped.
+struct Cgroup(PathBuf);
+
+impl Cgroup {
+    fn make(id: &str) -> Result<Self, String> {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        let of_kind = |line: &&str| line.split(' ').nth(2) == Some("cgroup2");
+        let mount = mounts.lines().find(of_kind).and_then(|line| line.split(' ').nth(1));
+        let mount = mount.ok_or("no cgroup v2 hierarchy is mounted")?;
+        let path = Path::new(mount).join(format!("docker-{id}.scope"));
+        fs::create_dir(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn containers_are_named_with_the_socket_dataset_and_without() {
+    let host = or_skip!(Host::take());
+    let id = format!("{:064x}", std::process::id());
+    let cgroup = or_skip!(Cgroup::make(&id));
+    let rules = "-a always,exit -F arch=b64 -S execve -k exec";
+    // It lives until the agent has seen it: without the kernel's records there is only /proc.
+    let script = "echo $$ > \"$1\"/cgroup.procs && exec /bin/sleep 0.5";
+    let mut configurations = vec![(module(rules, ""), 1)];
+    if has_sockets().is_ok() {
+        configurations.push((both(rules, ""), 2));
+    }
+    for (configuration, count) in configurations {
+        let agent = Agent::start_as(agent(), &configuration, count);
+        run("/bin/sh", &["-c", script, "sh", cgroup.0.to_str().unwrap()]);
+        let stopped = agent.stop();
+        let inside = stopped.one("the program inside", |it| {
+            it["process"]["args"] == serde_json::json!(["/bin/sleep", "0.5"])
+        });
+        assert_eq!(text(inside, "/container/id"), id, "{count} datasets: {inside}");
+        assert_eq!(text(inside, "/container/runtime"), "docker");
+        let outside = stopped.one("the program outside", |it| {
+            it["process"]["args"][0] == "/bin/sh" && it["process"]["args"][3] == "sh"
+        });
+        assert_ne!(text(outside, "/container/id"), id, "{outside}");
+    }
     drop(host);
 }
 

@@ -27,6 +27,7 @@ mod beside;
 mod daemon;
 mod events;
 mod host;
+mod load;
 mod pressure;
 mod restore;
 mod rights;
