@@ -35,6 +35,8 @@ pub(crate) enum Task {
     Load(LoadOptions),
     /// Check, build and test everything; the last line counts what passed, failed and was skipped.
     Test(TestOptions),
+    /// Measure this project beside its peers, which are installed for it.
+    Bench(BenchOptions),
 }
 
 #[derive(Args)]
@@ -93,6 +95,22 @@ pub(crate) struct TestOptions {
     /// Run only the tests and scenarios whose name contains this; checks are left out.
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct BenchOptions {
+    /// Which one; all of them if none is named.
+    #[arg(value_name = "NAME", default_value = "all")]
+    pub(crate) name: String,
+    /// Events in the logs of the audit bench.
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
+    pub(crate) events: u64,
+    /// Runs of each program, of which the best counts.
+    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) runs: u32,
+    /// Leave docs/bench as it is.
+    #[arg(long)]
+    pub(crate) no_save: bool,
 }
 
 #[cfg(test)]

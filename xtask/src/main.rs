@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod apt;
+mod bench;
 mod build;
 mod cli;
 mod command;
@@ -46,6 +47,7 @@ fn dispatch(task: Task) -> anyhow::Result<ExitCode> {
         Task::Run { arguments } => run::run(&paths, &pins, &arguments),
         Task::Vm(options) => vm::command(&paths, &pins, &options),
         Task::Load(options) => test::load(&paths, &pins, &options),
+        Task::Bench(options) => bench::run(&paths, &pins, &options),
         Task::Test(options) => test::run(&paths, &pins, &options),
     }
 }

@@ -44,6 +44,7 @@ pub(crate) struct Debian {
     pub(crate) audit: Vec<String>,
     pub(crate) qemu: Vec<String>,
     pub(crate) tests: Vec<String>,
+    pub(crate) audit_peers: Vec<String>,
 }
 
 // === impl Pins ===

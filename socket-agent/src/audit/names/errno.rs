@@ -1,25 +1,11 @@
 //! Error numbers: `include/uapi/asm-generic/errno*.h`, shared by every architecture of
 //! [`Arch`](super::Arch) except PowerPC, where EDEADLOCK is 58.
 
-use super::table::{self, Table};
+use super::Names;
 
-/// The name of an error number, positive: `EPERM` for 1.
-pub fn name(errno: u32) -> Option<&'static str> {
-    table::name(TABLE, errno)
-}
-
-/// The positive number of an error name in upper case.
-pub fn number(name: &str) -> Option<u32> {
-    table::number(TABLE, name)
-}
-
-/// Every name.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    table::names(TABLE)
-}
-
+/// Errors, positive: `EPERM` is 1.
 #[rustfmt::skip]
-const TABLE: &Table = &[
+pub const ERRNO: Names = Names(&[
     (1, "EPERM"),
     (2, "ENOENT"),
     (3, "ESRCH"),
@@ -153,7 +139,7 @@ const TABLE: &Table = &[
     (131, "ENOTRECOVERABLE"),
     (132, "ERFKILL"),
     (133, "EHWPOISON"),
-];
+]);
 
 #[cfg(test)]
 mod tests {
@@ -161,10 +147,10 @@ mod tests {
 
     #[test]
     fn shows_the_usual_one_of_two_names() {
-        assert_eq!(name(11), Some("EAGAIN"));
-        assert_eq!(name(35), Some("EDEADLK"));
-        assert_eq!(number("EWOULDBLOCK"), Some(11));
-        assert_eq!(name(0), None);
+        assert_eq!(ERRNO.name(11), Some("EAGAIN"));
+        assert_eq!(ERRNO.name(35), Some("EDEADLK"));
+        assert_eq!(ERRNO.number("EWOULDBLOCK"), Some(11));
+        assert_eq!(ERRNO.name(0), None);
     }
 
     /// The C library of this build knows the same numbers.
@@ -173,7 +159,7 @@ mod tests {
         for (text, value) in
             [("EPERM", libc::EPERM), ("EACCES", libc::EACCES), ("EHWPOISON", libc::EHWPOISON)]
         {
-            assert_eq!(number(text), u32::try_from(value).ok());
+            assert_eq!(ERRNO.number(text), u32::try_from(value).ok());
         }
     }
 }

@@ -1,26 +1,12 @@
 //! Address families: `include/linux/socket.h`.
 
-use super::table::{self, Table};
+use super::Names;
 
 /// One more than the largest family, as of Linux 6.18; rules with larger ones are refused.
 pub const END: u32 = 46;
 
-/// The name of a number.
-pub fn name(family: u32) -> Option<&'static str> {
-    table::name(TABLE, family)
-}
-
-/// The number of a name.
-pub fn number(name: &str) -> Option<u32> {
-    table::number(TABLE, name)
-}
-
-/// Every name.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    table::names(TABLE)
-}
-
-const TABLE: &Table = &[
+/// AF_*.
+pub const FAMILY: Names = Names(&[
     (0, "unspec"),
     (1, "unix"),
     (1, "local"),
@@ -67,4 +53,4 @@ const TABLE: &Table = &[
     (43, "smc"),
     (44, "xdp"),
     (45, "mctp"),
-];
+]);

@@ -1,24 +1,10 @@
 //! io_uring operations that the kernel audits (`io_uring/opdef.c`: those without `audit_skip`).
 //! Rules on them need Linux 5.16.
 
-use super::table::{self, Table};
+use super::Names;
 
-/// The name of a number.
-pub fn name(operation: u32) -> Option<&'static str> {
-    table::name(TABLE, operation)
-}
-
-/// The number of a name.
-pub fn number(name: &str) -> Option<u32> {
-    table::number(TABLE, name)
-}
-
-/// Every name.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    table::names(TABLE)
-}
-
-const TABLE: &Table = &[
+/// IORING_OP_*.
+pub const IO_URING: Names = Names(&[
     (9, "sendmsg"),
     (10, "recvmsg"),
     (13, "accept"),
@@ -49,4 +35,4 @@ const TABLE: &Table = &[
     (56, "bind"),
     (57, "listen"),
     (64, "uring_cmd128"),
-];
+]);

@@ -1,25 +1,11 @@
 //! Types of audit records: `include/uapi/linux/audit.h` and, for those that only user space sends,
 //! audit user space's `audit-records.h`, as of 4.2.
 
-use super::table::{self, Table};
+use super::Names;
 
-/// The name of a record type, without `AUDIT_`.
-pub fn name(message_type: u32) -> Option<&'static str> {
-    table::name(TABLE, message_type)
-}
-
-/// The record type of a name in upper case, without `AUDIT_`.
-pub fn number(name: &str) -> Option<u32> {
-    table::number(TABLE, name)
-}
-
-/// Every name.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    table::names(TABLE)
-}
-
+/// Record types, without `AUDIT_`.
 #[rustfmt::skip]
-const TABLE: &Table = &[
+pub const MESSAGE_TYPE: Names = Names(&[
     (1005, "USER"),
     (1006, "LOGIN"),
     (1100, "USER_AUTH"),
@@ -217,7 +203,7 @@ const TABLE: &Table = &[
     (2505, "VIRT_DESTROY"),
     (2506, "VIRT_MIGRATE_IN"),
     (2507, "VIRT_MIGRATE_OUT"),
-];
+]);
 
 #[cfg(test)]
 mod tests {
@@ -225,8 +211,8 @@ mod tests {
 
     #[test]
     fn is_sorted_and_without_repetition() {
-        assert!(TABLE.windows(2).all(|pair| pair[0].0 < pair[1].0));
-        assert_eq!(number("SYSCALL"), Some(1300));
-        assert_eq!(name(1326), Some("SECCOMP"));
+        assert!(MESSAGE_TYPE.0.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        assert_eq!(MESSAGE_TYPE.number("SYSCALL"), Some(1300));
+        assert_eq!(MESSAGE_TYPE.name(1326), Some("SECCOMP"));
     }
 }

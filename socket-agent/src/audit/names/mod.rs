@@ -4,15 +4,22 @@
 //! name otherwise than the kernel, both spellings are known.
 
 pub mod arch;
-pub mod errno;
-pub mod family;
-pub mod file_type;
-pub mod fs_type;
-pub mod io_uring;
-pub mod message_type;
+mod errno;
+mod family;
+mod file_type;
+mod fs_type;
+mod io_uring;
+mod message_type;
 mod nearest;
 pub mod syscall;
 mod table;
 
 pub use arch::Arch;
+pub use errno::ERRNO;
+pub use family::{END as FAMILY_END, FAMILY};
+pub use file_type::FILE_TYPE;
+pub use fs_type::FS_TYPE;
+pub use io_uring::IO_URING;
+pub use message_type::MESSAGE_TYPE;
 pub use nearest::nearest;
+pub use table::Names;

@@ -3,7 +3,7 @@
 use super::text::Text;
 use crate::audit::{
     decode,
-    names::io_uring,
+    names::IO_URING,
     records::{Key, Kind, Record},
 };
 
@@ -25,7 +25,7 @@ impl<'a> Syscall<'a> {
         if record.kind() == Kind::URINGOP {
             let name = record
                 .number(Key::URING_OP)
-                .and_then(|number| io_uring::name(u32::try_from(number).ok()?))
+                .and_then(|number| IO_URING.name(u32::try_from(number).ok()?))
                 .map_or_else(|| record.text(Key::URING_OP).unwrap_or_default(), Text::from);
             return Some(Self { record, meaning: name.clone(), name, arch: "" });
         }

@@ -142,6 +142,15 @@ mod tests {
     }
 
     #[test]
+    fn names_of_rules_are_those_of_records() {
+        let names = crate::audit::names::MESSAGE_TYPE;
+        for name in names.names() {
+            let kind = Kind::of_name(name).unwrap_or_else(|| panic!("{name} is missing"));
+            assert_eq!(names.number(name), Some(u32::from(kind.0)), "{name}");
+        }
+    }
+
+    #[test]
     fn constants_agree_with_the_table() {
         for (kind, name) in [
             (Kind::SYSCALL, "SYSCALL"),

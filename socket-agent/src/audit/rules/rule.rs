@@ -9,7 +9,7 @@ use super::{
     operator::Operator,
     perm::Perm,
 };
-use crate::audit::names::family;
+use crate::audit::names::FAMILY_END;
 
 /// A rule: on a list, for some calls, if every condition holds, an action.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -195,8 +195,8 @@ fn wrong_number(field: Field, number: u32) -> Option<String> {
         Kind::User | Kind::Group if number == u32::MAX => {
             Some("is never unset: only auid can be compared with unset".to_owned())
         }
-        Kind::Family if number >= family::END => {
-            Some(format!("is smaller than {}, not {number}", family::END))
+        Kind::Family if number >= FAMILY_END => {
+            Some(format!("is smaller than {}, not {number}", FAMILY_END))
         }
         Kind::Compare if !(1..=compare::MAX).contains(&number) => {
             Some(format!("is 1 to {}: write -C FIELD=FIELD instead", compare::MAX))

@@ -18,7 +18,7 @@ use super::{
     perm::Perm,
     rule::{Condition, Rule, Value},
 };
-use crate::audit::names::{Arch, errno, file_type, fs_type, io_uring, message_type, syscall};
+use crate::audit::names::{Arch, ERRNO, FILE_TYPE, FS_TYPE, IO_URING, MESSAGE_TYPE, syscall};
 
 /// Which numbers become words.
 #[derive(Clone, Copy)]
@@ -117,7 +117,7 @@ fn calls_part(line: &mut String, list: List, calls: &Mask, arch: Option<Arch>) {
     for (at, number) in calls.iter().enumerate() {
         line.push_str(if at == 0 { " -S " } else { "," });
         let name = match list {
-            List::IoUring => io_uring::name(number),
+            List::IoUring => IO_URING.name(number),
             _ => arch.and_then(|arch| syscall::auditctl_name(arch, number)),
         };
         match name {
@@ -154,13 +154,13 @@ fn condition_part(line: &mut String, condition: &Condition, numbers: Numbers<'_>
 fn number_text(field: Field, number: u32, numbers: Numbers<'_>) -> String {
     let signed = number.cast_signed();
     let known = match field.kind() {
-        Some(Kind::MessageType) => message_type::name(number).map(str::to_owned),
+        Some(Kind::MessageType) => MESSAGE_TYPE.name(number).map(str::to_owned),
         Some(Kind::FileType) if matches!(numbers, Numbers::Bare) => None,
-        Some(Kind::FileType) => file_type::name(number).map(str::to_owned),
-        Some(Kind::FsType) => fs_type::name(number).map(str::to_owned).or(Some(number.to_string())),
+        Some(Kind::FileType) => FILE_TYPE.name(number).map(str::to_owned),
+        Some(Kind::FsType) => FS_TYPE.name(number).map(str::to_owned).or(Some(number.to_string())),
         Some(Kind::Perm) => Some(Perm::from_bits(number).to_string()),
         Some(Kind::Exit) if signed < 0 => {
-            errno::name(signed.unsigned_abs()).map(|name| format!("-{name}"))
+            ERRNO.name(signed.unsigned_abs()).map(|name| format!("-{name}"))
         }
         Some(Kind::Signed) => Some(format!("0x{number:X}")),
         Some(Kind::Number) => Some(number.to_string()),

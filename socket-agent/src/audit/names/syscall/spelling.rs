@@ -1,22 +1,21 @@
 //! Names that audit user space uses and the crate's tables do not have.
 
-use super::super::table::{self, Table};
-use super::Arch;
+use super::super::{Arch, Names};
 
 pub(super) fn name(arch: Arch, number: u32) -> Option<&'static str> {
-    tables(arch).iter().find_map(|table| table::name(table, number))
+    tables(arch).iter().find_map(|names| names.name(number))
 }
 
 pub(super) fn number(arch: Arch, name: &str) -> Option<u32> {
-    tables(arch).iter().find_map(|table| table::number(table, name))
+    tables(arch).iter().find_map(|names| names.number(name))
 }
 
 pub(super) fn names(arch: Arch) -> impl Iterator<Item = &'static str> {
-    tables(arch).into_iter().flat_map(table::names)
+    tables(arch).into_iter().flat_map(Names::names)
 }
 
-fn tables(arch: Arch) -> [&'static Table; 2] {
-    let own: &'static Table = match arch {
+fn tables(arch: Arch) -> [Names; 2] {
+    let own: &'static [(u32, &'static str)] = match arch {
         Arch::X86_64 => &[(17, "pread"), (18, "pwrite")],
         Arch::I386 => &[
             (17, "break"),
@@ -47,15 +46,16 @@ fn tables(arch: Arch) -> [&'static Table; 2] {
         Arch::S390x => &[(180, "pread"), (181, "pwrite")],
         Arch::Riscv64 | Arch::Riscv32 | Arch::S390 => &[],
     };
-    let newer: &'static Table = if matches!(arch, Arch::S390) { &[] } else { NEWER };
-    [own, newer]
+    let newer: &'static [(u32, &'static str)] =
+        if matches!(arch, Arch::S390) { &[] } else { NEWER };
+    [Names(own), Names(newer)]
 }
 
 /// Linux 6.19 and 7.x; new calls have one number everywhere.
-const NEWER: &Table = &[(470, "listns"), (471, "rseq_slice_yield")];
+const NEWER: &[(u32, &str)] = &[(470, "listns"), (471, "rseq_slice_yield")];
 
 /// Among them the calls of the old ABI, which EABI programs do not use.
-const ARM: &Table = &[
+const ARM: &[(u32, &str)] = &[
     (13, "time"),
     (22, "umount"),
     (25, "stime"),

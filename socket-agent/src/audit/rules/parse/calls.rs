@@ -1,7 +1,7 @@
 //! Calls of `-S`.
 
 use super::{Fault, value::unsigned};
-use crate::audit::names::{Arch, io_uring, nearest, syscall};
+use crate::audit::names::{Arch, IO_URING, nearest, syscall};
 use crate::audit::rules::{list::List, mask::Mask};
 
 /// What `-S` named, before it is known for which architecture.
@@ -100,7 +100,7 @@ fn number(name: &str, list: List, arch: Option<Arch>) -> Result<u32, String> {
         return unsigned(name);
     }
     if list == List::IoUring {
-        return io_uring::number(name).ok_or_else(|| match nearest(name, io_uring::names()) {
+        return IO_URING.number(name).ok_or_else(|| match nearest(name, IO_URING.names()) {
             Some(known) => {
                 format!("`{name}` is no audited io_uring operation: did you mean {known}?")
             }

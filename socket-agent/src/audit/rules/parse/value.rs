@@ -1,6 +1,6 @@
 //! Values of fields, from text.
 
-use crate::audit::names::{Arch, errno, family, file_type, fs_type, message_type, nearest};
+use crate::audit::names::{Arch, ERRNO, FAMILY, FILE_TYPE, FS_TYPE, MESSAGE_TYPE, Names, nearest};
 use crate::audit::rules::{
     field::{Field, Kind},
     host::Host,
@@ -38,12 +38,10 @@ fn number(field: Field, text: &str, host: &Host<'_>) -> Result<u32, String> {
         Some(Kind::Session | Kind::Signed) => signed(text),
         Some(Kind::Exit) => exit(text),
         Some(Kind::Arch) => arch(text, host.arch).map(Arch::audit),
-        Some(Kind::MessageType) => {
-            named(text, "record type", message_type::number, message_type::names())
-        }
-        Some(Kind::FileType) => named(text, "file type", file_type::number, file_type::names()),
-        Some(Kind::FsType) => named(text, "file system", fs_type::number, fs_type::names()),
-        Some(Kind::Family) => named(text, "address family", family::number, family::names()),
+        Some(Kind::MessageType) => named(text, "record type", MESSAGE_TYPE),
+        Some(Kind::FileType) => named(text, "file type", FILE_TYPE),
+        Some(Kind::FsType) => named(text, "file system", FS_TYPE),
+        Some(Kind::Family) => named(text, "address family", FAMILY),
         Some(Kind::Perm) => Perm::from_letters(text).map(Perm::bits),
         _ => unsigned(text),
     }
@@ -59,20 +57,15 @@ fn account(text: &str, what: &str, find: impl Fn(&str) -> Option<u32>) -> Result
     })
 }
 
-fn named<'a>(
-    text: &str,
-    what: &str,
-    find: impl Fn(&str) -> Option<u32>,
-    known: impl Iterator<Item = &'a str>,
-) -> Result<u32, String> {
+fn named(text: &str, what: &str, names: Names) -> Result<u32, String> {
     if text.starts_with(|first: char| first.is_ascii_digit()) {
         return unsigned(text);
     }
-    let hint = |known| match nearest(text, known) {
+    let hint = || match nearest(text, names.names()) {
         Some(name) => format!("did you mean {name}?"),
         None => "write its number if it is newer than this program".to_owned(),
     };
-    find(text).ok_or_else(|| format!("`{text}` is no {what}: {}", hint(known)))
+    names.number(text).ok_or_else(|| format!("`{text}` is no {what}: {}", hint()))
 }
 
 /// What a call returned: `-13`, `-EACCES`; with `EACCES` the positive number, which no call returns
@@ -85,7 +78,7 @@ fn exit(text: &str) -> Result<u32, String> {
         Some(name) => (true, name),
         None => (false, text),
     };
-    let number = errno::number(name).ok_or_else(|| match nearest(name, errno::names()) {
+    let number = ERRNO.number(name).ok_or_else(|| match nearest(name, ERRNO.names()) {
         Some(known) => format!("`{text}` is no error: did you mean -{known}?"),
         None => format!("`{text}` is no error: write a number, or a name as -EACCES"),
     })?;
