@@ -19,19 +19,19 @@ use crate::{
     },
 };
 
-/// By the counters they make count.
+/// By the counters they make count. Tables and counters are the same for all hook sets.
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario::own("losses/flow_table_full", tables::flows),
-    Scenario::own("losses/peer_table_full", tables::peers),
-    Scenario::own("losses/owner_table_full", tables::owners),
-    Scenario::own("losses/late_table_full", tables::late),
-    Scenario::own("losses/pending_missed", sockets::pending),
-    Scenario::own("losses/closed_lost", ring::closed),
-    Scenario::own("losses/process_lost", ring::processes),
-    Scenario::own("losses/late_lost", ring::late),
-    Scenario::own("losses/late_unmatched", sockets::refused),
-    Scenario::own("losses/midway", sockets::midway),
-    Scenario::own("losses/unparsed", sockets::headers),
+    Scenario::own("losses/flow_table_full", tables::flows).only("cgroup"),
+    Scenario::own("losses/peer_table_full", tables::peers).only("cgroup"),
+    Scenario::own("losses/owner_table_full", tables::owners).only("cgroup"),
+    Scenario::own("losses/late_table_full", tables::late).only("cgroup"),
+    Scenario::own("losses/pending_missed", sockets::pending).only("cgroup"),
+    Scenario::own("losses/closed_lost", ring::closed).only("cgroup"),
+    Scenario::own("losses/process_lost", ring::processes).only("cgroup"),
+    Scenario::own("losses/late_lost", ring::late).only("cgroup"),
+    Scenario::own("losses/late_unmatched", sockets::refused).only("cgroup"),
+    Scenario::own("losses/midway", sockets::midway).only("cgroup"),
+    Scenario::own("losses/unparsed", sockets::headers).only("cgroup"),
 ];
 
 /// How often something is tried that packets of others on this host can spoil: the tables and counters
