@@ -3,6 +3,7 @@
 mod agent;
 mod names;
 mod prepare;
+mod priority;
 mod tables;
 
 use std::{
@@ -43,6 +44,7 @@ async fn observe(config: &SocketConfig, mut context: Context) -> anyhow::Result<
     let started = Instant::now();
     let mut agent = prepare::agent(config, &context)?;
     memory::trim();
+    priority::raise();
     log::info!(
         target: "sensor",
         "ready: hooks={} after {} ms",
