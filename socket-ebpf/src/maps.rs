@@ -50,6 +50,11 @@ pub static COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNTERS, 0)
 #[map]
 pub static LAST_SENT: PerCpuArray<[u64; 3]> = PerCpuArray::with_max_entries(1, 0);
 
+/// The packet that each CPU counted last at a listener, as buffer and contents: where another CPU has
+/// made the child meanwhile, the kernel shows the packet again, at the child.
+#[map]
+pub static LAST_HANDSHAKE: PerCpuArray<[u64; 3]> = PerCpuArray::with_max_entries(1, 0);
+
 /// Not zero once a cgroup program has seen a SYN-ACK over IPv6, which older kernels hide from it.
 #[map]
 pub static SYN_ACK_SEEN: Array<u64> = Array::with_max_entries(1, 0);

@@ -9,12 +9,40 @@ use crate::{
         packet::{Packet, RST, SYN, Way},
         sock::Sock,
     },
-    maps::{FLOWS, PENDING},
+    maps::{FLOWS, LAST_HANDSHAKE, PENDING},
 };
 
 /// A packet that a listener or a request socket handles. False if it belongs to no handshake.
 #[inline(always)]
 pub fn packet(packet: &Packet, tuple: &Tuple, listener: Sock, way: Way, now: u64) -> bool {
+    let counted = counted(packet, tuple, listener, way, now);
+    if counted
+        && way == Way::In
+        && let Some(last) = LAST_HANDSHAKE.get_ptr_mut(0)
+    {
+        // SAFETY: a valid element of this CPU.
+        unsafe { *last = packet.tcp_identity() }
+    }
+    counted
+}
+
+/// Whether this CPU has just counted a received packet at the listener. The kernel looks for the socket
+/// anew when another CPU has made the child first, and filters the same packet again.
+#[inline(always)]
+pub fn seen_at_listener(packet: &Packet) -> bool {
+    let Some(last) = LAST_HANDSHAKE.get_ptr_mut(0) else { return false };
+    // SAFETY: a valid element of this CPU.
+    let last = unsafe { &mut *last };
+    let this = packet.tcp_identity();
+    let same = last[0] == this[0] && last[1] == this[1] && last[2] == this[2];
+    if same {
+        last[0] = 0;
+    }
+    same
+}
+
+#[inline(always)]
+fn counted(packet: &Packet, tuple: &Tuple, listener: Sock, way: Way, now: u64) -> bool {
     let opens = way == Way::In && packet.tcp_flags() & (SYN | RST) == SYN;
     let child = match PENDING.get_ptr_mut(tuple) {
         // SAFETY: entries stay readable for the run of a program.

@@ -43,6 +43,10 @@ pub fn packet(packet: &Packet, sock: Sock, way: Way) {
 
 #[inline(always)]
 fn on_flow(flow: &mut Flow, packet: &Packet, sock: Sock, way: Way, now: u64) {
+    let accepted = way == Way::In && flow.began == Began::Accept as u8;
+    if accepted && pending::seen_at_listener(packet) {
+        return;
+    }
     account(flow, way, packet.packets, packet.bytes, now);
     if way == Way::Out && flow.rank < Rank::FirstIo as u8 && sock.locked_by_process() {
         if packet.is_payload() {

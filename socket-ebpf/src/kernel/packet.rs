@@ -215,6 +215,15 @@ impl Packet {
         }
     }
 
+    /// What tells this TCP packet from others: its buffer, and against the next one in the same memory
+    /// sequence numbers, flags, window and length.
+    #[inline(always)]
+    pub fn tcp_identity(&self) -> [u64; 3] {
+        let numbers: u64 = read(self.transport + 4);
+        let flags: u32 = read(self.transport + 12);
+        [self.skb as u64, numbers, (flags as u64) << 32 | self.length as u64]
+    }
+
     /// TCP flags.
     #[inline(always)]
     pub fn tcp_flags(&self) -> u8 {
