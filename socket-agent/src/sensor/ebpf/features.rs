@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use object::{Object as _, ObjectSection as _};
+
 use super::{btf::Types, error::SensorError};
 
 /// Where the kernel publishes its own type information (5.4 with CONFIG_DEBUG_INFO_BTF).
@@ -28,23 +30,32 @@ impl Prototypes {
     }
 }
 
-/// Checks that a file given by the user holds BTF of a kernel.
+/// Reads the type information of a kernel from a file given by the user: BTF as it is, or an ELF file
+/// with a section `.BTF`.
 ///
 /// # Errors
 ///
-/// The file is missing, unreadable, not BTF, or has none of the kernel's socket types.
-pub(super) fn check_file(path: &Path) -> Result<(), SensorError> {
+/// The file is missing, unreadable, holds no BTF, or has none of the kernel's socket types.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, SensorError> {
     let remedy = "give the BTF of the running kernel (for example from BTFHub), or leave the option \
                   out where /sys/kernel/btf/vmlinux exists";
     let wrong = |reason: String| SensorError::Btf { place: path.into(), reason, remedy };
-    let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let mut bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
     if bytes.starts_with(b"\x7fELF") {
-        return Ok(());
+        bytes = section(&bytes).map_err(wrong)?;
     }
-    let types = Types::parse(bytes).ok_or_else(|| wrong("the file is not BTF".into()))?;
+    let types = Types::parse(bytes.clone()).ok_or_else(|| wrong("the file is not BTF".into()))?;
     if types.has_struct("sock_common") {
-        Ok(())
+        Ok(bytes)
     } else {
         Err(wrong("it does not describe a kernel: struct sock_common is not in it".into()))
     }
+}
+
+/// The section `.BTF` of an ELF file.
+fn section(file: &[u8]) -> Result<Vec<u8>, String> {
+    let file = object::File::parse(file).map_err(|error| format!("not a whole ELF: {error}"))?;
+    let section = file.section_by_name(".BTF").ok_or("the ELF file has no section .BTF")?;
+    let data = section.data().map_err(|error| format!("section .BTF: {error}"))?;
+    Ok(data.to_vec())
 }

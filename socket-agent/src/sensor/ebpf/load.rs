@@ -209,12 +209,12 @@ impl Source for Sensor {
 
 /// The type information that the object is fitted to.
 fn target_btf(file: Option<&Path>) -> Result<Btf, SensorError> {
-    let path = file.unwrap_or(Path::new(KERNEL_BTF));
-    if file.is_some() {
-        features::check_file(path)?;
-    }
-    Btf::parse_file(path, Endianness::default()).map_err(|error| SensorError::Btf {
-        place: path.into(),
+    let parsed = match file {
+        Some(path) => Btf::parse(&features::read_file(path)?, Endianness::default()),
+        None => Btf::parse_file(KERNEL_BTF, Endianness::default()),
+    };
+    parsed.map_err(|error| SensorError::Btf {
+        place: file.unwrap_or(Path::new(KERNEL_BTF)).into(),
         reason: one_line(&error),
         remedy: "give the BTF of the running kernel with --btf FILE",
     })
