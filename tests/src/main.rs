@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use scenarios::{
-    load, puppet,
+    btf, load, puppet,
     runner::{self, Plan},
 };
 
@@ -31,9 +31,9 @@ enum Command {
         /// Leave out scenarios that come out the same on every kernel.
         #[arg(long)]
         kernel_only: bool,
-        /// Type information for the agent, in place of the kernel's own.
-        #[arg(long)]
-        btf: Option<PathBuf>,
+        /// Hide the kernel's type information, and give it to the agents as a file: raw or elf.
+        #[arg(long, value_name = "FORM")]
+        hide_btf: Option<btf::Form>,
         /// How many scenarios run at a time.
         #[arg(long, default_value_t = 4)]
         jobs: usize,
@@ -91,19 +91,29 @@ fn main() -> ExitCode {
             }
             summary(&plan.hooks, Ok(load::run(&plan)))
         }
-        Command::Run { agent, hooks, filter, kernel_only, btf, jobs, list, keep_logs: logs } => {
-            let plan = Plan { agent, hooks, filter, kernel_only, btf, jobs, logs };
+        Command::Run {
+            agent,
+            hooks,
+            filter,
+            kernel_only,
+            hide_btf,
+            jobs,
+            list,
+            keep_logs: logs,
+        } => {
+            let plan = Plan { agent, hooks, filter, kernel_only, btf: None, jobs, logs };
             if list {
                 runner::list(&plan).iter().for_each(|name| println!("{name}"));
                 return ExitCode::SUCCESS;
             }
-            run(&plan)
+            run(plan, hide_btf)
         }
     }
 }
 
-fn run(plan: &Plan) -> ExitCode {
-    summary(&plan.hooks, runner::run(plan))
+fn run(mut plan: Plan, hide_btf: Option<btf::Form>) -> ExitCode {
+    let result = prepare(&mut plan, hide_btf).and_then(|_directory| runner::run(&plan));
+    summary(&plan.hooks, result)
 }
 
 fn summary(hooks: &str, result: anyhow::Result<runner::Totals>) -> ExitCode {
@@ -120,4 +130,13 @@ fn summary(hooks: &str, result: anyhow::Result<runner::Totals>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Hides what is to be hidden; the directory has to last as long as the agents.
+fn prepare(plan: &mut Plan, hide_btf: Option<btf::Form>) -> anyhow::Result<tempfile::TempDir> {
+    let directory = tempfile::tempdir()?;
+    if let Some(form) = hide_btf {
+        plan.btf = Some(btf::hide(form, directory.path())?);
+    }
+    Ok(directory)
 }

@@ -151,6 +151,9 @@ fn watch(plan: &Plan, watcher: Watcher, tasks: Vec<Task>, report: &Report) -> Re
 
     let session = Session::start(&options);
     let session = session.with_context(|| format!("starting {}", plan.agent.display()))?;
+    if watcher == Watcher::Prompt {
+        session.degraded().iter().for_each(|hook| println!("DEGRADED {hook}"));
+    }
     let open = in_parallel(plan.jobs, begun, |(task, rest): (Task, Rest)| {
         let (start, name) = (Instant::now(), task.scenario.name);
         match rest(&lab(plan, &options, &kept, Some(&session), task)) {

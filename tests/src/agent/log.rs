@@ -104,6 +104,13 @@ impl State {
     }
 }
 
+/// What a line says of a hook that could not be attached, if it does: `HOOK: EFFECT: REASON`.
+pub(super) fn degraded(line: &str) -> Option<String> {
+    let (_, said) = line.split_once(" WARN sensor: ")?;
+    let (hook, why) = said.split_once(" not attached: ")?;
+    Some(format!("{hook}: {why}"))
+}
+
 fn says_ready(line: &str) -> bool {
     line.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == "ready")
 }
@@ -124,6 +131,13 @@ mod tests {
     fn readiness_is_a_word_of_its_own() {
         assert!(says_ready("INFO sensor: ready: hooks=cgroup"));
         assert!(!says_ready("INFO sensor: already loaded"));
+    }
+
+    #[test]
+    fn a_hook_that_is_missing_is_told() {
+        let line = "2026 WARN sensor: tp_late at kfree_skb not attached: less exact: EPERM";
+        assert_eq!(degraded(line).as_deref(), Some("tp_late at kfree_skb: less exact: EPERM"));
+        assert_eq!(degraded("2026 INFO sensor: a not attached: b: c"), None);
     }
 
     #[test]

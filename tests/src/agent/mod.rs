@@ -98,6 +98,11 @@ impl Agent {
         self.documents.all()
     }
 
+    /// The hooks that it said it does without: `HOOK: EFFECT: REASON` each.
+    pub fn degraded(&self) -> Vec<String> {
+        self.log.lines().iter().filter_map(|line| log::degraded(line)).collect()
+    }
+
     /// Ends the agent with SIGTERM and waits until it has said everything.
     ///
     /// # Errors

@@ -237,6 +237,17 @@ impl Session {
         self.agent.wait_for(PATIENCE, find)
     }
 
+    /// The hooks that the agent said it does without.
+    pub fn degraded(&self) -> Vec<String> {
+        self.agent.degraded()
+    }
+
+    /// Ends of conversations that this scenario makes no claim about.
+    pub fn ignore(&self, scenario: &str, sides: &[&Side]) {
+        sides.iter().for_each(|side| self.ledger.enter(scenario, side));
+        self.ledger.forgive(scenario);
+    }
+
     /// The documents that came so far.
     pub fn documents(&self) -> Vec<Doc> {
         self.agent.documents()

@@ -17,6 +17,25 @@ pub(crate) struct List {
     /// Lines of apt's sources, by suite.
     suites: BTreeMap<String, Vec<String>>,
     kernel: Vec<Entry>,
+    variant: Vec<Variant>,
+}
+
+/// A kernel under other circumstances.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Variant {
+    pub(crate) name: String,
+    /// Name of the kernel.
+    pub(crate) kernel: String,
+    pub(crate) hooks: Vec<String>,
+    /// Further arguments of the scenario runner.
+    #[serde(default)]
+    pub(crate) arguments: Vec<String>,
+    /// Appended to the kernel's command line.
+    #[serde(default)]
+    pub(crate) cmdline: String,
+    /// Only these scenarios.
+    pub(crate) filter: String,
 }
 
 /// The machine that tests run on.
@@ -51,6 +70,10 @@ impl List {
 
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.kernel
+    }
+
+    pub(crate) fn variants(&self) -> &[Variant] {
+        &self.variant
     }
 
     /// The suite that a kernel comes from, with its sources.

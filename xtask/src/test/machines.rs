@@ -1,18 +1,24 @@
-//! Scenarios in virtual machines: one boot for all hook sets of a kernel.
+//! Scenarios in virtual machines: one boot for all hook sets of a kernel, several machines at a time.
 
-use std::time::Duration;
+use std::{
+    io::Write as _,
+    sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use vm_init::Frame;
 
 use super::{
+    matrix::{Matrix, Outcome},
     report::{Report, Row},
     scenarios::{self, Run},
 };
 use crate::{
     build::Programs,
     cli::TestOptions,
-    kernel::{self, Entry, List},
+    kernel::{self, Kernel, List},
     paths::Paths,
     pins::Pins,
     ui,
@@ -23,81 +29,205 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(45 * 60);
 const CPUS: u8 = 2;
 const MEMORY: u32 = 1536;
+/// Machines at a time. Scenarios wait much, so that one machine leaves processors idle.
+const AT_A_TIME: usize = 2;
+/// Nothing that happens in the emulator is worth protecting, and its serial port is slow.
+const CMDLINE: &str = "quiet mitigations=off";
+
+/// One boot.
+struct Boot<'a> {
+    name: &'a str,
+    kernel: &'a str,
+    hooks: &'a [String],
+    arguments: &'a [String],
+    cmdline: &'a str,
+    filter: Option<&'a str>,
+}
+
+/// What a boot came to: the runs of its hook sets.
+struct Booted<'a> {
+    boot: Boot<'a>,
+    runs: Vec<Run>,
+    statuses: Vec<u8>,
+    /// Why what is missing is missing.
+    ended: String,
+}
 
 pub(super) fn run(
     report: &mut Report,
+    matrix: &mut Matrix,
     paths: &Paths,
     pins: &Pins,
     programs: &Programs,
     list: &List,
     options: &TestOptions,
 ) {
-    for entry in list.entries() {
-        if options.no_vm {
-            for set in &entry.hooks {
-                let mut row = Row::new(&entry.name, set);
+    let boots = boots(list, options.filter.as_deref());
+    if options.no_vm {
+        for boot in &boots {
+            for set in boot.hooks {
+                let mut row = Row::new(boot.name, set);
                 row.skip("all scenarios", "--no-vm leaves virtual machines out");
+                matrix.judge(boot.name, "", Outcome::Skipped, &mut row);
                 report.add(row);
             }
-            continue;
         }
-        ui::section(&format!("scenarios, kernel {}, {}", entry.name, entry.hooks.join(" ")));
-        let mut runs: Vec<Run> = entry.hooks.iter().map(|_| Run::default()).collect();
-        let filter = options.filter.as_deref();
-        let booted = boot(paths, pins, programs, list, entry, filter, &mut runs);
-        let (statuses, ended) = match booted {
-            Ok(Ended { statuses, end: End::Done }) => {
-                (statuses, "the guest did not run it".to_owned())
-            }
-            Ok(Ended { statuses, end: End::TimedOut(why) | End::Failed(why) }) => (statuses, why),
-            Err(error) => (Vec::new(), format!("{error:#}")),
-        };
-        for (number, (set, run)) in entry.hooks.iter().zip(runs).enumerate() {
-            let status = statuses.get(number).copied();
-            report.add(run.into_row(&entry.name, set, filter.is_some(), status, &ended));
+        return;
+    }
+    let emulator = vm::ensure_emulator(paths, pins).map_err(|error| format!("{error:#}"));
+    // Kernels are fetched one after the other: apt works alone.
+    let ready: Vec<(Boot<'_>, Result<Kernel>)> = boots
+        .into_iter()
+        .map(|boot| {
+            let kernel = emulator
+                .clone()
+                .map_err(|why| anyhow!(why))
+                .and_then(|()| kernel::ensure(paths, list, list.find(boot.kernel, "x86_64")?));
+            (boot, kernel)
+        })
+        .collect();
+    ui::section(&format!("scenarios, {} virtual machines, {AT_A_TIME} at a time", ready.len()));
+    let start = Instant::now();
+    let done = Mutex::new(Vec::new());
+    let queue = Mutex::new(ready.into_iter().enumerate());
+    let work = || {
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((number, (boot, kernel))) = next else { return };
+            let booted = execute(paths, programs, boot, kernel);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((number, booted));
         }
+    };
+    thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(work);
+        }
+    });
+    ui::verdict("virtual machines", &Ok(()), start.elapsed());
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(number, _)| *number);
+    for (_, booted) in done {
+        judge(report, matrix, booted, options.filter.is_some());
     }
 }
 
-fn boot(
+/// Every kernel, and those under other circumstances.
+fn boots<'a>(list: &'a List, filter: Option<&'a str>) -> Vec<Boot<'a>> {
+    let kernels = list.entries().iter().map(|entry| Boot {
+        name: &entry.name,
+        kernel: &entry.name,
+        hooks: &entry.hooks,
+        arguments: &[],
+        cmdline: "",
+        filter,
+    });
+    let variants = list.variants().iter().map(|variant| Boot {
+        name: &variant.name,
+        kernel: &variant.kernel,
+        hooks: &variant.hooks,
+        arguments: &variant.arguments,
+        cmdline: &variant.cmdline,
+        filter: filter.or(Some(&variant.filter)),
+    });
+    kernels.chain(variants).collect()
+}
+
+fn execute<'a>(
     paths: &Paths,
-    pins: &Pins,
     programs: &Programs,
-    list: &List,
-    entry: &Entry,
-    filter: Option<&str>,
+    boot: Boot<'a>,
+    kernel: Result<Kernel>,
+) -> Booted<'a> {
+    let mut runs: Vec<Run> = boot.hooks.iter().map(|_| Run::default()).collect();
+    let booted = kernel.and_then(|kernel| start(paths, programs, &boot, kernel, &mut runs));
+    let (statuses, ended) = match booted {
+        Ok(Ended { statuses, end: End::Done }) => (statuses, "the guest did not run it".to_owned()),
+        Ok(Ended { statuses, end: End::TimedOut(why) | End::Failed(why) }) => (statuses, why),
+        Err(error) => (Vec::new(), format!("{error:#}")),
+    };
+    Booted { boot, runs, statuses, ended }
+}
+
+fn start(
+    paths: &Paths,
+    programs: &Programs,
+    boot: &Boot<'_>,
+    mut kernel: Kernel,
     runs: &mut [Run],
 ) -> Result<Ended> {
-    vm::ensure_emulator(paths, pins)?;
-    let kernel = kernel::ensure(paths, list, entry)?;
-    let commands: Vec<Vec<String>> = entry
+    // Names the log: one kernel may run in two machines.
+    kernel.name = boot.name.replace(['/', ' '], "-");
+    let commands: Vec<Vec<String>> = boot
         .hooks
         .iter()
         .map(|set| {
-            let arguments = scenarios::arguments("/bin/socket-agent", set, filter);
-            std::iter::once("scenarios".to_owned()).chain(arguments).collect()
+            let arguments = scenarios::arguments("/bin/socket-agent", set, boot.filter);
+            let all = ["scenarios".to_owned()].into_iter().chain(arguments);
+            let all = all.chain(["--kernel-only".to_owned()]);
+            all.chain(boot.arguments.iter().cloned()).collect()
         })
         .collect();
+    let cmdline = format!("{CMDLINE} {}", boot.cmdline);
     let machine = Machine {
         kernel: &kernel,
         commands: &commands,
         files: &[],
         timeout: TIMEOUT,
-        cmdline: "",
+        cmdline: cmdline.trim_end(),
         cpus: CPUS,
         memory: MEMORY,
     };
-    let mut current = 0;
-    machine.run(paths, programs, &mut |frame| {
-        match frame {
-            Frame::Stdout(bytes) => {
-                if let Some(run) = runs.get_mut(current) {
-                    run.push(bytes);
-                }
+    let (mut current, mut printer) = (0, Printer::new(boot));
+    machine.run(paths, programs, &mut |frame| match frame {
+        Frame::Stdout(bytes) => {
+            if let Some(run) = runs.get_mut(current) {
+                run.push(bytes);
             }
-            Frame::Exit(_) => current += 1,
-            _ => {}
+            printer.push(current, bytes);
+            Ok(())
         }
-        vm::print(frame)
+        Frame::Exit(_) => {
+            current += 1;
+            Ok(())
+        }
+        other => vm::print(other),
     })
+}
+
+fn judge(report: &mut Report, matrix: &mut Matrix, booted: Booted<'_>, filtered: bool) {
+    let Booted { boot, runs, statuses, ended } = booted;
+    for (number, (set, run)) in boot.hooks.iter().zip(runs).enumerate() {
+        let status = statuses.get(number).copied();
+        let (mut row, outcome, release) = run.finish(boot.name, set, filtered, status, &ended);
+        if !filtered {
+            matrix.judge(boot.name, &release, outcome, &mut row);
+        }
+        report.add(row);
+    }
+}
+
+/// Whole lines, each with the machine and the hook set it is of: machines speak at the same time.
+struct Printer<'a> {
+    boot: &'a str,
+    hooks: &'a [String],
+    partial: Vec<u8>,
+}
+
+// === impl Printer ===
+
+impl<'a> Printer<'a> {
+    fn new(boot: &Boot<'a>) -> Self {
+        Self { boot: boot.name, hooks: boot.hooks, partial: Vec::new() }
+    }
+
+    fn push(&mut self, current: usize, bytes: &[u8]) {
+        self.partial.extend_from_slice(bytes);
+        while let Some(end) = self.partial.iter().position(|&byte| byte == b'\n') {
+            let line: Vec<u8> = self.partial.drain(..=end).collect();
+            let set = self.hooks.get(current).map_or("", String::as_str);
+            let text = format!("[{} {set}] {}", self.boot, String::from_utf8_lossy(&line));
+            // A reader that has gone is no reason to stop the tests.
+            let _ = std::io::stdout().lock().write_all(text.as_bytes());
+        }
+    }
 }

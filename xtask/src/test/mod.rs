@@ -2,6 +2,7 @@
 
 mod checks;
 mod machines;
+mod matrix;
 mod native;
 mod report;
 mod scenarios;
@@ -11,7 +12,7 @@ use std::{process::ExitCode, time::Instant};
 
 use anyhow::Result;
 
-use self::report::Report;
+use self::{matrix::Matrix, report::Report};
 use crate::{
     apt, build,
     cli::{LoadOptions, TestOptions},
@@ -26,6 +27,7 @@ pub(crate) fn run(paths: &Paths, pins: &Pins, options: &TestOptions) -> Result<E
     let list = List::read(paths)?;
     let filter = options.filter.as_deref();
     let mut report = Report::default();
+    let mut matrix = Matrix::read(paths)?;
 
     // The agent embeds the object, so nothing of the workspace compiles before it is there.
     let object = step(&mut report, "eBPF object", || build::ebpf::object(paths, pins));
@@ -44,10 +46,13 @@ pub(crate) fn run(paths: &Paths, pins: &Pins, options: &TestOptions) -> Result<E
         if let Some(programs) = programs {
             native::run(&mut report, &programs, &list.native.hooks, filter);
             native::load(&mut report, &programs, &list.native.hooks, filter, 1);
-            machines::run(&mut report, paths, pins, &programs, &list, options);
+            machines::run(&mut report, &mut matrix, paths, pins, &programs, &list, options);
+            if filter.is_none() && !options.no_vm {
+                step(&mut report, "table of kernels", || matrix.document(paths.root()));
+            }
         }
     }
-    print!("{}", report.render());
+    print!("{}{}", matrix.render(), report.render());
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -8,6 +8,7 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use super::{
+    matrix::Outcome,
     report::{Report, Row},
     scenarios::{self, Run},
 };
@@ -62,7 +63,11 @@ fn row(
         Ok(status) => (Some(status), String::new()),
         Err(error) => (None, format!("{error:#}")),
     };
-    run.into_row(kernel, set, filter.is_some(), status, &ended)
+    let (mut row, outcome, _) = run.finish(kernel, set, filter.is_some(), status, &ended);
+    if let Outcome::Impossible(why) = outcome {
+        row.fail("scenarios run", why);
+    }
+    row
 }
 
 /// The runner, if it can be root without asking anyone.

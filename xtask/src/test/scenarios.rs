@@ -1,7 +1,11 @@
 //! What `scenarios run` prints: a line for each scenario, `PASS NAME (TIME)`, `FAIL NAME (TIME): WHY`
-//! or `SKIP NAME (TIME): WHY`, and at the end `scenarios: hooks=SET kernel=RELEASE COUNTS`.
+//! or `SKIP NAME (TIME): WHY`, `DEGRADED HOOK: WHY` for what the agent does without, and at the end
+//! `scenarios: hooks=SET kernel=RELEASE COUNTS`.
 
-use super::report::{Reason, Row, Tally};
+use super::{
+    matrix::Outcome,
+    report::{Reason, Row, Tally},
+};
 
 /// Arguments of the runner for one hook set.
 pub(super) fn arguments(agent: &str, hooks: &str, filter: Option<&str>) -> Vec<String> {
@@ -31,6 +35,8 @@ pub(super) struct Run {
     seen: Tally,
     failures: Vec<Reason>,
     skips: Vec<Reason>,
+    /// Hooks that the agent does without.
+    degraded: Vec<String>,
     /// Release of the kernel and counts, or why there are none.
     summary: Option<(String, Result<Tally, String>)>,
     partial: Vec<u8>,
@@ -48,26 +54,34 @@ impl Run {
         }
     }
 
-    /// What the run came to; `status` is `None` if it was cut off, `ended` says why.
+    /// What the run came to, with the kernel's release; `status` is `None` if it was cut off, `ended`
+    /// says why.
     ///
-    /// A run that does not add up has failed, whatever it says of itself.
-    pub(super) fn into_row(
+    /// A run that does not add up has failed, whatever it says of itself. One that could not begin has
+    /// not: whether that is as it should be, the outcome has to be judged by.
+    pub(super) fn finish(
         self,
         kernel: &str,
         hooks: &str,
         filtered: bool,
         status: Option<u8>,
         ended: &str,
-    ) -> Row {
-        let Self { seen, failures, skips, summary, partial: _ } = self;
+    ) -> (Row, Outcome, String) {
+        let Self { seen, failures, skips, mut degraded, summary, partial: _ } = self;
         let name = match &summary {
             Some((release, _)) => format!("{kernel} ({release})"),
             None => kernel.to_owned(),
         };
+        let release = summary.as_ref().map(|(release, _)| release.clone()).unwrap_or_default();
         let mut row = Row { tally: seen, failures, skips, ..Row::new(name, hooks) };
         let wrong = match (summary, status) {
             (_, None) => Some(ended.to_owned()),
             (None, Some(status)) => Some(format!("no summary, exit status {status}")),
+            (Some((_, Err(why))), Some(1)) if seen == Tally::default() => {
+                // What the agent logged before it gave up differs from run to run.
+                let why = why.rsplit_once("error: ").map_or(why.as_str(), |(_, error)| error);
+                return (row, Outcome::Impossible(why.to_owned()), release);
+            }
             (Some((_, Err(why))), _) => Some(why),
             (Some((_, Ok(said))), _) if said != seen => {
                 Some(format!("the summary says {said}, the lines before it {seen}"))
@@ -83,7 +97,13 @@ impl Run {
         if let Some(wrong) = wrong {
             row.fail("scenarios run", wrong);
         }
-        row
+        degraded.sort();
+        let outcome = match (row.tally.failed, degraded.is_empty()) {
+            (0, true) => Outcome::Passed,
+            (0, false) => Outcome::Degraded(degraded),
+            _ => Outcome::Failed,
+        };
+        (row, outcome, release)
     }
 
     fn line(&mut self, line: &str) {
@@ -92,6 +112,11 @@ impl Run {
             return;
         }
         let Some((verdict, rest)) = line.split_once(' ') else { return };
+        if verdict == "DEGRADED" {
+            let hook = rest.split_once(": ").map_or(rest, |(hook, _)| hook);
+            self.degraded.push(hook.to_owned());
+            return;
+        }
         let (name, why) = rest.split_once(": ").unwrap_or((rest, "no reason was printed"));
         let name = name.split_once(" (").map_or(name, |(name, _time)| name);
         match verdict {
@@ -130,7 +155,13 @@ mod tests {
         let mut run = Run::default();
         // As a pipe might deliver it.
         text.as_bytes().chunks(5).for_each(|piece| run.push(piece));
-        run.into_row("6.1", "kprobe", false, status, "time ran out")
+        run.finish("6.1", "kprobe", false, status, "time ran out").0
+    }
+
+    fn outcome(text: &str, status: u8) -> Outcome {
+        let mut run = Run::default();
+        run.push(text.as_bytes());
+        run.finish("6.1", "kprobe", false, Some(status), "").1
     }
 
     const GOOD: &str = "PASS tcp_v4 (0.3 s)\nnoise\nSKIP veth (0.0 s): no veth: load it\n\
@@ -143,6 +174,21 @@ mod tests {
         assert_eq!(row.kernel, "6.1 (6.1.0-56)");
         assert_eq!(row.skips, [Reason::new("veth", "no veth: load it")]);
         assert!(row.failures.is_empty());
+    }
+
+    #[test]
+    fn what_a_run_comes_to() {
+        let end = "scenarios: hooks=kprobe kernel=6.1 1 passed, 0 failed, 0 skipped\n";
+        let degraded = format!("DEGRADED tp_late at kfree_skb: less exact: EPERM\nPASS a\n{end}");
+        let without = vec!["tp_late at kfree_skb".to_owned()];
+        assert_eq!(outcome(&degraded, 0), Outcome::Degraded(without));
+        assert_eq!(outcome(&format!("PASS a\n{end}"), 0), Outcome::Passed);
+        let refused = "scenarios: hooks=kprobe kernel=6.1 could not run: no agent\n";
+        assert_eq!(outcome(refused, 1), Outcome::Impossible("could not run: no agent".into()));
+        let logged = refused.replace("no agent", "ended: 2026 INFO x | error: locked");
+        assert_eq!(outcome(&logged, 1), Outcome::Impossible("locked".into()));
+        assert_eq!(outcome(&format!("FAIL a (1 s): b\n{refused}"), 1), Outcome::Failed);
+        assert_eq!(outcome(refused, 101), Outcome::Failed);
     }
 
     #[test]
@@ -163,7 +209,7 @@ mod tests {
         for (text, status, why) in [
             (cut, None, "time ran out"),
             (cut, Some(101), "no summary, exit status 101"),
-            (refused, Some(1), "could not run: no agent"),
+            (refused, Some(2), "could not run: no agent"),
             (other, Some(0), "the summary says 2 passed"),
             (GOOD, Some(1), "exit status 1 with 1 passed"),
             (empty, Some(0), "there was no scenario"),

@@ -1,0 +1,89 @@
+//! A kernel that tells nothing of its types.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use anyhow::{Context, Result};
+use nix::{
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, unshare},
+};
+
+const KERNEL: &str = "/sys/kernel/btf/vmlinux";
+
+/// As what an agent is given the types that are hidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// BTF as it is.
+    Raw,
+    /// Section `.BTF` of an ELF file.
+    Elf,
+}
+
+impl FromStr for Form {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "raw" => Ok(Self::Raw),
+            "elf" => Ok(Self::Elf),
+            _ => Err("expected raw or elf".to_owned()),
+        }
+    }
+}
+
+/// Hides the kernel's types from this process and those it starts, and returns a file in `directory`
+/// that holds them. The kernel itself goes on using its own.
+///
+/// Needs `CAP_SYS_ADMIN`, and that no other thread runs yet.
+pub fn hide(form: Form, directory: &Path) -> Result<PathBuf> {
+    let types = fs::read(KERNEL).with_context(|| format!("reading {KERNEL}"))?;
+    let file = directory.join("kernel.btf");
+    let content = match form {
+        Form::Raw => types,
+        Form::Elf => elf(&types),
+    };
+    fs::write(&file, content).with_context(|| format!("writing {}", file.display()))?;
+    let empty = directory.join("empty");
+    fs::write(&empty, b"").with_context(|| format!("writing {}", empty.display()))?;
+    unshare(CloneFlags::CLONE_NEWNS).context("making a mount namespace")?;
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
+        .context("making mounts private")?;
+    mount(Some(&empty), KERNEL, none, MsFlags::MS_BIND, none)
+        .with_context(|| format!("hiding {KERNEL}"))?;
+    Ok(file)
+}
+
+/// A 64-bit object file of this machine's byte order with one section beside that of names. Source:
+/// the ELF-64 object file format.
+fn elf(types: &[u8]) -> Vec<u8> {
+    const HEADER: u64 = 64;
+    const NAMES: &[u8] = b"\0.BTF\0.shstrtab\0";
+    let names_at = HEADER + types.len() as u64;
+    let table_at = (names_at + NAMES.len() as u64).next_multiple_of(8);
+    let order = if cfg!(target_endian = "little") { 1 } else { 2 };
+    let mut file = vec![0x7f, b'E', b'L', b'F', 2, order, 1, 0];
+    file.resize(16, 0);
+    // Relocatable, for no machine in particular.
+    [1_u16, 0].iter().for_each(|half| file.extend(half.to_ne_bytes()));
+    file.extend(1_u32.to_ne_bytes());
+    [0, 0, table_at].iter().for_each(|word| file.extend(word.to_ne_bytes()));
+    file.extend(0_u32.to_ne_bytes());
+    [64_u16, 0, 0, 64, 3, 2].iter().for_each(|half| file.extend(half.to_ne_bytes()));
+    file.extend(types);
+    file.extend(NAMES);
+    file.resize(table_at as usize, 0);
+    for (name, kind, at, length) in
+        [(0, 0, 0, 0), (1, 1, HEADER, types.len() as u64), (6, 3, names_at, NAMES.len() as u64)]
+    {
+        [name, kind].iter().for_each(|word: &u32| file.extend(word.to_ne_bytes()));
+        [0, 0, at, length].iter().for_each(|word: &u64| file.extend(word.to_ne_bytes()));
+        [0_u32, 0].iter().for_each(|word| file.extend(word.to_ne_bytes()));
+        [1_u64, 0].iter().for_each(|word| file.extend(word.to_ne_bytes()));
+    }
+    file
+}
