@@ -50,7 +50,12 @@ fn parse(text: &str) -> Result<BTreeMap<String, Vec<Field>>, String> {
 }
 
 fn symbol(name: &str, field: &Field) -> String {
-    format!("{name}_{}", field.path.join("_").trim_start_matches('_'))
+    // A field may be known by the same name with and without underscores.
+    let path = field.path.join("_");
+    match path.strip_prefix("__") {
+        Some(path) => format!("{name}_hidden_{path}"),
+        None => format!("{name}_{}", path.trim_start_matches('_')),
+    }
 }
 
 /// Rust declarations: for each field `offset of it, or None where this kernel lacks it`.
@@ -201,7 +206,8 @@ impl Module {
         writeln!(
             self.metadata,
             "!{node} = distinct !DICompositeType(tag: DW_TAG_structure_type, name: \"{name}\", file: !1, line: 1, size: {}, elements: !{list})\n!{list} = !{{{}}}",
-            order.len() * 128,
+            // Members may overlap, as the offsets follow from the positions alone; none may stick out.
+            fields.iter().map(|(path, _)| path.len() * 128).sum::<usize>(),
             members.join(", ")
         )?;
         Ok((node, indices))

@@ -46,16 +46,36 @@ pub struct LateEvent {
     pub late: Late,
 }
 
-/// Longest executable path that is carried, with its NUL.
-pub const FILENAME_MAX: usize = 256;
-/// Longest argument block that is carried.
-pub const ARGS_MAX: usize = 4096;
+/// Longest name of a file, with its NUL.
+pub const NAME_MAX: usize = 256;
+/// Room for the names of an exec record: further ones are left out once so much is taken.
+pub const NAMES_MAX: usize = 4096;
+/// Longest argument block that is carried, bytes.
+pub const ARGS_MAX: usize = 16_384;
+/// Bytes of [`ExecEvent::data`]: names, of which the last may begin at the very end, and arguments.
+pub const DATA_MAX: usize = NAMES_MAX + NAME_MAX + ARGS_MAX;
+
+/// Bits of [`ExecEvent::flags`]: which names are there, whole.
+pub mod whole {
+    /// The executable.
+    pub const EXECUTABLE: u32 = 1;
+    /// The working directory.
+    pub const DIRECTORY: u32 = 2;
+    /// The cgroup of the unified hierarchy.
+    pub const CGROUP: u32 = 4;
+    /// The cgroup of an older hierarchy, as the process is in the root of the unified one.
+    pub const LEGACY_CGROUP: u32 = 8;
+}
 
 /// A process replaced its image.
+///
+/// `data` holds, one after the other: the path as given to exec; the names that make up the path of
+/// the executable, of the working directory and of the cgroup, each with its NUL, the last one
+/// first; and the arguments, each with its NUL.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ExecEvent {
-    /// `kind::EXEC`; `length` is the number of valid bytes in `args`.
+    /// `kind::EXEC`; `length` is the number of valid bytes in `data`.
     pub header: Header,
     /// Process start, boottime nanoseconds.
     pub start: u64,
@@ -77,12 +97,22 @@ pub struct ExecEvent {
     pub egid: u32,
     /// Length of the whole argument block, which may exceed what is carried.
     pub args_total: u32,
-    /// Bytes of `filename` including the NUL.
+    /// Bytes of arguments that are carried, at the end of `data`.
+    pub args_length: u32,
+    /// Bytes of the path as given to exec, including the NUL.
     pub filename_length: u32,
-    /// Path as given to exec, NUL-terminated.
-    pub filename: [u8; FILENAME_MAX],
-    /// Arguments, each NUL-terminated.
-    pub args: [u8; ARGS_MAX],
+    /// Bytes of the names of the executable's path.
+    pub executable_length: u32,
+    /// Bytes of the names of the working directory's path.
+    pub directory_length: u32,
+    /// Bytes of the names of the cgroup's path.
+    pub cgroup_length: u32,
+    /// Bits of [`whole`].
+    pub flags: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// See above.
+    pub data: [u8; DATA_MAX],
 }
 
 /// A process (not a thread) was created.

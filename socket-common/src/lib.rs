@@ -12,7 +12,8 @@ mod settings;
 
 pub use counter::{COUNTERS, Counter};
 pub use event::{
-    ARGS_MAX, ExecEvent, ExitEvent, FILENAME_MAX, FlowEvent, ForkEvent, Header, LateEvent, kind,
+    ARGS_MAX, DATA_MAX, ExecEvent, ExitEvent, FlowEvent, ForkEvent, Header, LateEvent, NAME_MAX,
+    NAMES_MAX, kind, whole,
 };
 pub use flow::{
     Began, FLAG_CONNECTED_PEER, FLAG_HAS_PEERS, Flow, Late, Owner, PeerKey, Pending, Rank,

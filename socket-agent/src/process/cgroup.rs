@@ -72,6 +72,20 @@ impl Cgroups {
         self.paths.get(&id).cloned()
     }
 
+    /// Remembers what the kernel said of both at once.
+    pub(super) fn is(&mut self, id: u64, path: &str) -> Arc<str> {
+        match self.paths.get(&id) {
+            Some(known) if **known == *path => known.clone(),
+            _ => {
+                let path: Arc<str> = path.into();
+                if id != 0 {
+                    self.paths.put(id, path.clone());
+                }
+                path
+            }
+        }
+    }
+
     fn learn(&mut self, id: u64, path: &str) {
         if !self.paths.contains(&id) {
             self.paths.put(id, path.into());

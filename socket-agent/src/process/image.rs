@@ -1,8 +1,9 @@
 //! What a process executes: name, arguments, executable.
 
-use socket_common::{ExecEvent, FILENAME_MAX};
-
-use super::proc::Snapshot;
+use super::{
+    exec::{ExecParts, until_nul},
+    proc::Snapshot,
+};
 
 /// A program with its arguments. Children share it until they replace it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,8 +15,9 @@ pub struct Image {
     pub args: Vec<String>,
     /// Arguments are missing, or the last one is cut: there were more than could be carried.
     pub args_truncated: bool,
-    /// Absolute path of the executable (of a script's interpreter), or the path given to exec
-    /// where the process was gone before its link could be read.
+    /// Absolute path of the executable (of a script's interpreter) in the mount namespace of the
+    /// process, or the path given to exec where that is too deep and the process was gone before its
+    /// link could be read.
     pub executable: Option<Box<str>>,
     /// Working directory at the time of the exec or of the agent's start.
     pub working_directory: Option<Box<str>>,
@@ -38,27 +40,34 @@ impl Image {
         }
     }
 
-    /// From an exec record, completed from `/proc` if the process could still be read there.
-    pub(super) fn from_exec(event: &ExecEvent, snapshot: Option<&Snapshot>) -> Self {
-        let filename = filename(event);
-        let carried = &event.args[..event.args.len().min(event.header.length as usize)];
-        let mut args_truncated = carried.len() < event.args_total as usize;
-        let mut args = split(carried);
+    /// From an exec record, completed from `/proc` if it lacks something and the process could still
+    /// be read there.
+    pub(super) fn from_exec(parts: &ExecParts<'_>, snapshot: Option<&Snapshot>) -> Self {
+        let filename = text(parts.filename);
+        let mut args_truncated = parts.args_cut;
+        let mut args = split(parts.args);
         // A process may exec again before its record is read; what /proc shows is then the
         // executable and the arguments of another program. The kernel names a process after the
         // file it executes.
         let same = snapshot.filter(|s| *s.comm == *comm_of(&filename));
         if args_truncated
             && let Some(snapshot) = same
-            && snapshot.cmdline.starts_with(carried)
+            && snapshot.cmdline.starts_with(parts.args)
         {
             args = split(&snapshot.cmdline);
             args_truncated = snapshot.cmdline_truncated;
         }
 
-        let working_directory = snapshot.and_then(|s| s.working_directory.clone());
-        let executable = same
-            .and_then(|s| s.executable.clone())
+        let working_directory = parts
+            .directory
+            .as_deref()
+            .map(Box::from)
+            .or_else(|| snapshot.and_then(|s| s.working_directory.clone()));
+        let executable = parts
+            .executable
+            .as_deref()
+            .map(Box::from)
+            .or_else(|| same.and_then(|s| s.executable.clone()))
             .or_else(|| absolute(&filename, working_directory.as_deref()));
         let name = name(&args, executable.as_deref(), comm_of(&filename));
         Self { name, args, args_truncated, executable, working_directory }
@@ -113,15 +122,6 @@ fn absolute(filename: &str, working_directory: Option<&str>) -> Option<Box<str>>
     }
 }
 
-fn filename(event: &ExecEvent) -> String {
-    let length = (event.filename_length as usize).min(FILENAME_MAX);
-    text(until_nul(&event.filename[..length]))
-}
-
-fn until_nul(bytes: &[u8]) -> &[u8] {
-    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
-}
-
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -129,11 +129,16 @@ fn text(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::testing::{exec, snapshot};
+    use crate::process::testing::{Paths, exec, exec_with, snapshot};
+    use socket_common::ExecEvent;
+
+    fn image(event: &ExecEvent, snapshot: Option<&Snapshot>) -> Image {
+        Image::from_exec(&ExecParts::of(event), snapshot)
+    }
 
     #[test]
     fn exec_record_alone() {
-        let image = Image::from_exec(&exec(7, 1, "/usr/bin/curl", b"curl\0-o\0\0x y\0"), None);
+        let image = image(&exec(7, 1, "/usr/bin/curl", b"curl\0-o\0\0x y\0"), None);
         assert_eq!(&*image.name, "curl");
         assert_eq!(image.args, ["curl", "-o", "", "x y"]);
         assert_eq!(image.executable.as_deref(), Some("/usr/bin/curl"));
@@ -147,35 +152,49 @@ mod tests {
         let mut shown = snapshot("curl", b"./curl\0");
         shown.executable = Some("/opt/real/curl-8".into());
         shown.working_directory = Some("/opt/bin".into());
-        let image = Image::from_exec(&event, Some(&shown));
+        let image = image(&event, Some(&shown));
         assert_eq!(image.executable.as_deref(), Some("/opt/real/curl-8"));
         assert_eq!(image.working_directory.as_deref(), Some("/opt/bin"));
 
         // Already another program: its link is not ours, the working directory still is.
         shown.comm = "sleep".into();
-        let image = Image::from_exec(&event, Some(&shown));
+        let image = image(&event, Some(&shown));
         assert_eq!(image.executable.as_deref(), Some("/opt/bin/curl"));
         assert_eq!(image.working_directory.as_deref(), Some("/opt/bin"));
 
-        let image = Image::from_exec(&event, None);
+        let image = image(&event, None);
         assert_eq!(image.executable.as_deref(), Some("./curl"));
+    }
+
+    #[test]
+    fn the_kernel_knows_the_executable_best() {
+        let paths = Paths { executable: "/usr/bin/python3.11", directory: "/srv", ..Paths::default() };
+        let event = exec_with(7, 1, "./script", paths, b"python3\0./script\0");
+        let mut shown = snapshot("script", b"something else\0");
+        shown.executable = Some("/bin/other".into());
+        for shown in [None, Some(&shown)] {
+            let image = image(&event, shown);
+            assert_eq!(image.executable.as_deref(), Some("/usr/bin/python3.11"));
+            assert_eq!(image.working_directory.as_deref(), Some("/srv"));
+            assert_eq!(image.args, ["python3", "./script"]);
+        }
     }
 
     #[test]
     fn cut_arguments_are_completed_from_proc() {
         let mut event = exec(7, 1, "/usr/bin/java", b"java\0-cp\0/opt/lo");
         event.args_total = 26;
-        let image = Image::from_exec(&event, None);
+        let image = image(&event, None);
         assert_eq!(image.args, ["java", "-cp", "/opt/lo"]);
         assert!(image.args_truncated);
 
         let shown = snapshot("java", b"java\0-cp\0/opt/long/lib\0Main\0");
-        let image = Image::from_exec(&event, Some(&shown));
+        let image = image(&event, Some(&shown));
         assert_eq!(image.args, ["java", "-cp", "/opt/long/lib", "Main"]);
         assert!(!image.args_truncated);
 
         let retitled = snapshot("java", b"something else\0");
-        let image = Image::from_exec(&event, Some(&retitled));
+        let image = image(&event, Some(&retitled));
         assert_eq!(image.args, ["java", "-cp", "/opt/lo"]);
         assert!(image.args_truncated);
     }
@@ -206,13 +225,6 @@ mod tests {
         assert_eq!(split(b"a\xff\0"), ["a\u{fffd}"]);
         assert_eq!(comm_of("/bin/fifteen-byte-name-and-more"), "fifteen-byte-na");
         assert_eq!(comm_of("/bin/fourteen-bytesé"), "fourteen-bytes");
-        // Lengths beyond the arrays must not be believed.
-        let mut event = exec(7, 1, "/bin/x", b"x\0");
-        event.header.length = u32::MAX;
-        event.filename_length = u32::MAX;
-        let image = Image::from_exec(&event, None);
-        assert_eq!(image.executable.as_deref(), Some("/bin/x"));
-        assert_eq!(image.args.first().map(String::as_str), Some("x"));
         // A title that was written over longer arguments.
         let image = Image::from_proc(&snapshot("worker", b"worker\0\0\0\0"));
         assert_eq!(image.args, ["worker"]);

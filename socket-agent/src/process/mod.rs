@@ -5,6 +5,7 @@
 
 mod cgroup;
 mod container;
+mod exec;
 mod identity;
 mod image;
 mod names;

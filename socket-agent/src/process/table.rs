@@ -13,6 +13,7 @@ use socket_common::{ExecEvent, ExitEvent, ForkEvent, Owner};
 use super::{
     Container, Identity, Image, Key, Process, ProcessCounters, ScanError, TableOptions, Ticks,
     cgroup::Cgroups,
+    exec::ExecParts,
     proc::{Proc, Snapshot},
 };
 use crate::clock::Clock;
@@ -144,25 +145,26 @@ impl ProcessTable {
         Ok(found)
     }
 
-    /// A process replaced its image.
+    /// A process replaced its image. `/proc` is asked only for what the record lacks.
     pub fn on_exec(&mut self, event: &ExecEvent) {
         let key = self.key(event.pid, event.start);
-        let snapshot = self.read(key);
-        let image = Image::from_exec(event, snapshot.as_ref());
+        let parts = ExecParts::of(event);
+        let lacks_something = parts.executable.is_none()
+            || parts.directory.is_none()
+            || parts.args_cut
+            || (parts.cgroup.is_none() && parts.legacy_cgroup.is_none());
+        let snapshot = if lacks_something { self.read(key) } else { None };
+        let image = Image::from_exec(&parts, snapshot.as_ref());
         self.counters.args_truncated += u64::from(image.args_truncated);
         let before = self.entries.get(&key).and_then(Entry::current).cloned();
 
         let mut process = self.process(key, event.start, event.parent, Arc::new(image));
         process.image_since = event.time;
-        if let Some(snapshot) = &snapshot {
-            self.set_cgroup_of(&mut process, snapshot, event.cgroup);
-        } else {
-            if let Some(before) = &before {
-                process.cgroup_path.clone_from(&before.cgroup_path);
-                process.container.clone_from(&before.container);
-            }
-            self.set_cgroup_by_id(&mut process, event.cgroup);
+        if let Some(before) = &before {
+            process.cgroup_path.clone_from(&before.cgroup_path);
+            process.container.clone_from(&before.container);
         }
+        self.set_cgroup_of_exec(&mut process, event, &parts, snapshot.as_ref());
         match self.entries.get_mut(&key) {
             Some(entry) => entry.replace_image(process),
             None => self.insert(key, Entry::new(process)),
@@ -383,6 +385,28 @@ impl ProcessTable {
             cgroup_id: 0,
             cgroup_path: None,
             container: None,
+        }
+    }
+
+    fn set_cgroup_of_exec(
+        &mut self,
+        process: &mut Process,
+        event: &ExecEvent,
+        parts: &ExecParts<'_>,
+        snapshot: Option<&Snapshot>,
+    ) {
+        if let Some(path) = &parts.cgroup {
+            process.cgroup_id = event.cgroup;
+            process.cgroup_path = Some(self.cgroups.is(event.cgroup, path));
+            process.container = Container::from_cgroup_path(path).map(Arc::new);
+        } else if let Some(path) = &parts.legacy_cgroup {
+            process.container = Container::from_cgroup_path(path).map(Arc::new);
+            process.cgroup_path = Some(path.as_str().into());
+            self.set_cgroup_by_id(process, event.cgroup);
+        } else if let Some(snapshot) = snapshot {
+            self.set_cgroup_of(process, snapshot, event.cgroup);
+        } else {
+            self.set_cgroup_by_id(process, event.cgroup);
         }
     }
 

@@ -6,15 +6,35 @@ use std::{
     path::Path,
 };
 
-use socket_common::{ARGS_MAX, ExecEvent, FILENAME_MAX, Header, kind};
+use socket_common::{DATA_MAX, ExecEvent, Header, kind, whole};
 use tempfile::TempDir;
 
 use super::proc::Snapshot;
 
-/// An exec record with everything in it that was asked for, and times in nanoseconds.
+/// An exec record, and times in nanoseconds, as of a kernel whose paths cannot be followed.
 pub(super) fn exec(pid: u32, start: u64, filename: &str, args: &[u8]) -> ExecEvent {
+    exec_with(pid, start, filename, Paths::default(), args)
+}
+
+/// Paths of an exec record, each absolute; none if empty.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Paths<'a> {
+    pub(super) executable: &'a str,
+    pub(super) directory: &'a str,
+    pub(super) cgroup: &'a str,
+    pub(super) legacy_cgroup: &'a str,
+}
+
+/// An exec record with everything in it that was asked for.
+pub(super) fn exec_with(
+    pid: u32,
+    start: u64,
+    filename: &str,
+    paths: Paths<'_>,
+    args: &[u8],
+) -> ExecEvent {
     let mut event = ExecEvent {
-        header: Header { kind: kind::EXEC, length: args.len() as u32 },
+        header: Header { kind: kind::EXEC, length: 0 },
         start,
         time: start,
         cgroup: 0,
@@ -25,12 +45,39 @@ pub(super) fn exec(pid: u32, start: u64, filename: &str, args: &[u8]) -> ExecEve
         euid: 0,
         egid: 0,
         args_total: args.len() as u32,
+        args_length: args.len() as u32,
         filename_length: filename.len() as u32 + 1,
-        filename: [0; FILENAME_MAX],
-        args: [0; ARGS_MAX],
+        executable_length: 0,
+        directory_length: 0,
+        cgroup_length: 0,
+        flags: 0,
+        reserved: 0,
+        data: [0; DATA_MAX],
     };
-    event.filename[..filename.len()].copy_from_slice(filename.as_bytes());
-    event.args[..args.len()].copy_from_slice(args);
+    let mut data = filename.as_bytes().to_vec();
+    data.push(0);
+    for (path, flag) in [
+        (paths.executable, whole::EXECUTABLE),
+        (paths.directory, whole::DIRECTORY),
+        (paths.cgroup, whole::CGROUP),
+        (paths.legacy_cgroup, whole::LEGACY_CGROUP),
+    ] {
+        let before = data.len();
+        for name in path.split('/').rev().filter(|name| !name.is_empty()) {
+            data.extend_from_slice(name.as_bytes());
+            data.push(0);
+        }
+        let length = (data.len() - before) as u32;
+        event.flags |= if path.is_empty() { 0 } else { flag };
+        match flag {
+            whole::EXECUTABLE => event.executable_length = length,
+            whole::DIRECTORY => event.directory_length = length,
+            _ => event.cgroup_length += length,
+        }
+    }
+    data.extend_from_slice(args);
+    event.header.length = data.len() as u32;
+    event.data[..data.len()].copy_from_slice(&data);
     event
 }
 

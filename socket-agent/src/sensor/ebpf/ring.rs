@@ -1,7 +1,7 @@
 //! Records of the ring buffer.
 
 use aya::maps::{MapData, RingBuf};
-use socket_common::{ARGS_MAX, ExecEvent, FlowEvent, Header, LateEvent, kind};
+use socket_common::{DATA_MAX, ExecEvent, FlowEvent, Header, LateEvent, kind};
 
 use crate::sensor::Event;
 
@@ -27,7 +27,7 @@ fn parse(bytes: &[u8]) -> Option<Event> {
         kind::EXIT => Event::Exit(read(bytes)?),
         kind::EXEC => {
             // Ends behind the last argument: the rest of the structure is zeroes.
-            let fixed = size_of::<ExecEvent>() - ARGS_MAX;
+            let fixed = size_of::<ExecEvent>() - DATA_MAX;
             if bytes.len() < fixed {
                 return None;
             }

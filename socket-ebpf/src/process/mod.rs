@@ -1,11 +1,14 @@
 //! Exec, fork and exit, so that a process that is gone when its flow is reported is known.
 
+mod names;
+
 use aya_ebpf::{
-    helpers::generated::{bpf_probe_read_kernel_str, bpf_probe_read_user},
-    macros::raw_tracepoint,
-    programs::RawTracePointContext,
+    helpers::generated::bpf_probe_read_user, macros::raw_tracepoint, programs::RawTracePointContext,
 };
-use socket_common::{ARGS_MAX, Counter, ExitEvent, FILENAME_MAX, ForkEvent, Header, kind};
+use socket_common::{
+    ARGS_MAX, Counter, DATA_MAX, ExecEvent, ExitEvent, ForkEvent, Header, NAME_MAX, NAMES_MAX,
+    kind, whole,
+};
 
 use crate::{
     flow::wakeup,
@@ -13,8 +16,8 @@ use crate::{
     maps::{EVENTS, EXEC, count},
 };
 
-/// Bytes of an exec event before its arguments.
-const FIXED: usize = size_of::<socket_common::ExecEvent>() - ARGS_MAX;
+/// Bytes of an exec event before its data.
+const FIXED: usize = size_of::<ExecEvent>() - DATA_MAX;
 
 /// (task, old pid, binprm): in the context of the process, with the new image in place.
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
@@ -26,6 +29,7 @@ pub fn tp_exec(ctx: RawTracePointContext) -> i32 {
     let task = Task(ctx.arg::<u64>(0) as usize);
     let leader = task.leader();
     let [uid, gid, euid, egid] = task.ids();
+    event.header = Header { kind: kind::EXEC, length: 0 };
     event.start = leader.start();
     event.time = now();
     event.cgroup = task.cgroup();
@@ -35,17 +39,34 @@ pub fn tp_exec(ctx: RawTracePointContext) -> i32 {
     event.gid = gid;
     event.euid = euid;
     event.egid = egid;
+    event.flags = 0;
+
     let binprm = ctx.arg::<u64>(2) as usize;
-    let path: usize = field(binprm, at::linux_binprm_filename());
-    // SAFETY: the helper writes at most FILENAME_MAX bytes into the field of that size.
-    let written = unsafe {
-        bpf_probe_read_kernel_str(
-            event.filename.as_mut_ptr().cast(),
-            FILENAME_MAX as u32,
-            path as *const _,
-        )
-    };
-    event.filename_length = if written > 0 { written as u32 } else { 0 };
+    names::append(event, field(binprm, at::linux_binprm_filename()));
+    event.filename_length = names::used(event);
+    let file: usize = field(binprm, at::linux_binprm_file());
+    let (entry, mount) =
+        (field(file, at::file_f_path_dentry()), field(file, at::file_f_path_mnt()));
+    if names::path(event, entry, mount) {
+        event.flags |= whole::EXECUTABLE;
+    }
+    event.executable_length = names::used(event).wrapping_sub(event.filename_length);
+    let before = names::used(event);
+    let fs: usize = field(task.0, at::task_struct_fs());
+    let (entry, mount) =
+        (field(fs, at::fs_struct_pwd_dentry()), field(fs, at::fs_struct_pwd_mnt()));
+    if names::path(event, entry, mount) {
+        event.flags |= whole::DIRECTORY;
+    }
+    event.directory_length = names::used(event).wrapping_sub(before);
+    let before = names::used(event);
+    event.flags |= names::cgroup(event, task);
+    event.cgroup_length = names::used(event).wrapping_sub(before);
+
+    let used = names::used(event);
+    if used > (NAMES_MAX + NAME_MAX) as u32 {
+        return 0;
+    }
     let mm: usize = field(task.0, at::task_struct_mm());
     let first: u64 = field(mm, at::mm_struct_arg_start());
     let end: u64 = field(mm, at::mm_struct_arg_end());
@@ -55,21 +76,23 @@ pub fn tp_exec(ctx: RawTracePointContext) -> i32 {
     if length > ARGS_MAX as u32 {
         length = ARGS_MAX as u32;
     }
-    // SAFETY: `length` is at most the size of the field.
-    let failed =
-        unsafe { bpf_probe_read_user(event.args.as_mut_ptr().cast(), length, first as *const _) };
+    // SAFETY: `used` leaves room for ARGS_MAX bytes, and `length` is no more than that.
+    let failed = unsafe {
+        let to = event.data.as_mut_ptr().add(used as usize);
+        bpf_probe_read_user(to.cast(), length, first as *const _)
+    };
     if failed != 0 {
         length = 0;
     }
-    event.header = Header { kind: kind::EXEC, length };
-    let size = FIXED + length as usize;
-    if size > FIXED + ARGS_MAX {
+    event.args_length = length;
+    event.header.length = used + length;
+    let size = FIXED + (used + length) as usize;
+    if size > size_of::<ExecEvent>() {
         return 0;
     }
     // SAFETY: `size` bytes of the element are initialised.
-    let bytes = unsafe {
-        core::slice::from_raw_parts((event as *const socket_common::ExecEvent).cast::<u8>(), size)
-    };
+    let bytes =
+        unsafe { core::slice::from_raw_parts((event as *const ExecEvent).cast::<u8>(), size) };
     if EVENTS.output::<[u8]>(bytes, wakeup()).is_err() {
         count(Counter::ProcessLost);
     }
