@@ -37,7 +37,7 @@ fn parse(text: &str) -> Result<BTreeMap<String, Vec<Field>>, String> {
         let wrong =
             || format!("relocations.txt:{}: expected `STRUCT.MEMBER KIND`: {line}", number + 1);
         let (field, kind) = line.split_once(' ').ok_or_else(wrong)?;
-        if !["int", "ptr", "array", "struct"].contains(&kind) {
+        if !["int", "ptr", "array", "ptrs", "struct"].contains(&kind) {
             return Err(wrong());
         }
         let (name, path) = field.split_once('.').ok_or_else(wrong)?;
@@ -101,6 +101,7 @@ const INT: u32 = 2;
 const PTR: u32 = 3;
 const ARRAY: u32 = 4;
 const LEAF_STRUCT: u32 = 5;
+const PTRS: u32 = 13;
 
 impl Default for Module {
     fn default() -> Self {
@@ -148,6 +149,9 @@ impl Module {
              !10 = !{{i32 2, !\"Debug Info Version\", i32 3}}\n\
              !11 = !{{i32 7, !\"Dwarf Version\", i32 4}}\n\
              !12 = !DIDerivedType(tag: DW_TAG_member, name: \"val\", scope: !{LEAF_STRUCT}, file: !1, line: 1, baseType: !{INT}, size: 64)\n\
+             !{PTRS} = !DICompositeType(tag: DW_TAG_array_type, baseType: !{PTR}, size: 128, elements: !14)\n\
+             !14 = !{{!15}}\n\
+             !15 = !DISubrange(count: 2)\n\
              {metadata}"
         ))
     }
@@ -191,6 +195,7 @@ impl Module {
                 match fields[inside[0]].1.kind.as_str() {
                     "ptr" => PTR,
                     "array" => ARRAY,
+                    "ptrs" => PTRS,
                     "struct" => LEAF_STRUCT,
                     _ => INT,
                 }

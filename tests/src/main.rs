@@ -4,7 +4,8 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use scenarios::{
-    btf, load, puppet,
+    btf, load,
+    puppet::{self, dart},
     runner::{self, Plan},
 };
 
@@ -77,11 +78,22 @@ enum Command {
         /// What it plays; shows in its arguments.
         name: String,
     },
+    /// A process that sends one datagram and is gone.
+    #[command(hide = true)]
+    Dart {
+        /// To where.
+        target: std::net::SocketAddr,
+        /// How.
+        way: dart::Way,
+        /// Shows in its arguments.
+        extra: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Role { name: _ } => puppet::main(),
+        Command::Dart { target, way, extra } => dart::main(target, way, &extra),
         Command::LoadWorker { job } => load::worker(&job),
         Command::Load { agent, hooks, filter, divisor, list, keep_logs } => {
             let plan = load::Plan { agent, hooks, filter, divisor, logs: keep_logs };

@@ -132,13 +132,13 @@ mod tests {
     use crate::process::testing::{Paths, exec, exec_with, snapshot};
     use socket_common::ExecEvent;
 
-    fn image(event: &ExecEvent, snapshot: Option<&Snapshot>) -> Image {
+    fn made(event: &ExecEvent, snapshot: Option<&Snapshot>) -> Image {
         Image::from_exec(&ExecParts::of(event), snapshot)
     }
 
     #[test]
     fn exec_record_alone() {
-        let image = image(&exec(7, 1, "/usr/bin/curl", b"curl\0-o\0\0x y\0"), None);
+        let image = made(&exec(7, 1, "/usr/bin/curl", b"curl\0-o\0\0x y\0"), None);
         assert_eq!(&*image.name, "curl");
         assert_eq!(image.args, ["curl", "-o", "", "x y"]);
         assert_eq!(image.executable.as_deref(), Some("/usr/bin/curl"));
@@ -152,28 +152,29 @@ mod tests {
         let mut shown = snapshot("curl", b"./curl\0");
         shown.executable = Some("/opt/real/curl-8".into());
         shown.working_directory = Some("/opt/bin".into());
-        let image = image(&event, Some(&shown));
+        let image = made(&event, Some(&shown));
         assert_eq!(image.executable.as_deref(), Some("/opt/real/curl-8"));
         assert_eq!(image.working_directory.as_deref(), Some("/opt/bin"));
 
         // Already another program: its link is not ours, the working directory still is.
         shown.comm = "sleep".into();
-        let image = image(&event, Some(&shown));
+        let image = made(&event, Some(&shown));
         assert_eq!(image.executable.as_deref(), Some("/opt/bin/curl"));
         assert_eq!(image.working_directory.as_deref(), Some("/opt/bin"));
 
-        let image = image(&event, None);
+        let image = made(&event, None);
         assert_eq!(image.executable.as_deref(), Some("./curl"));
     }
 
     #[test]
     fn the_kernel_knows_the_executable_best() {
-        let paths = Paths { executable: "/usr/bin/python3.11", directory: "/srv", ..Paths::default() };
+        let paths =
+            Paths { executable: "/usr/bin/python3.11", directory: "/srv", ..Paths::default() };
         let event = exec_with(7, 1, "./script", paths, b"python3\0./script\0");
         let mut shown = snapshot("script", b"something else\0");
         shown.executable = Some("/bin/other".into());
         for shown in [None, Some(&shown)] {
-            let image = image(&event, shown);
+            let image = made(&event, shown);
             assert_eq!(image.executable.as_deref(), Some("/usr/bin/python3.11"));
             assert_eq!(image.working_directory.as_deref(), Some("/srv"));
             assert_eq!(image.args, ["python3", "./script"]);
@@ -184,17 +185,17 @@ mod tests {
     fn cut_arguments_are_completed_from_proc() {
         let mut event = exec(7, 1, "/usr/bin/java", b"java\0-cp\0/opt/lo");
         event.args_total = 26;
-        let image = image(&event, None);
+        let image = made(&event, None);
         assert_eq!(image.args, ["java", "-cp", "/opt/lo"]);
         assert!(image.args_truncated);
 
         let shown = snapshot("java", b"java\0-cp\0/opt/long/lib\0Main\0");
-        let image = image(&event, Some(&shown));
+        let image = made(&event, Some(&shown));
         assert_eq!(image.args, ["java", "-cp", "/opt/long/lib", "Main"]);
         assert!(!image.args_truncated);
 
         let retitled = snapshot("java", b"something else\0");
-        let image = image(&event, Some(&retitled));
+        let image = made(&event, Some(&retitled));
         assert_eq!(image.args, ["java", "-cp", "/opt/lo"]);
         assert!(image.args_truncated);
     }

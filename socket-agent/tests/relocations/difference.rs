@@ -15,6 +15,9 @@ pub(crate) struct Differences {
 /// The field `start_boottime` had this name before 5.5.
 const OLD_START: &str = "task_struct.real_start_time";
 
+/// Fields with two names, of which each kernel knows one: older first. 6.15 renamed the first row's.
+pub(crate) const RENAMED: [[&str; 2]; 1] = [["kernfs_node.parent", "kernfs_node.__parent"]];
+
 /// Kernels that have all fields.
 pub(crate) const CURRENT: Differences = Differences { absent: &[OLD_START], bits: &[] };
 

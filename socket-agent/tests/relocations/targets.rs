@@ -10,7 +10,7 @@ use std::{
 use btf_rs::Btf;
 
 use crate::{
-    difference::{BEFORE_5_5, CURRENT, Differences},
+    difference::{BEFORE_5_5, CURRENT, Differences, RENAMED},
     judge::{self, Place},
     kernel,
     loader::{Outcome, Programs},
@@ -26,11 +26,15 @@ fn check(name: &str, target: &[u8], differences: &Differences) {
         .into_iter()
         .map(|(field, kind)| (field, judge::place(&btf, field, kind)))
         .collect();
-    let absent: BTreeSet<&str> = places
+    let mut absent: BTreeSet<&str> = places
         .iter()
         .filter(|(_, place)| **place == Place::Absent)
         .map(|(field, _)| *field)
         .collect();
+    for names in RENAMED {
+        let gone = names.into_iter().filter(|name| absent.remove(name)).count();
+        assert_eq!(gone, 1, "{name}: exactly one of {names:?} is there");
+    }
     assert_eq!(absent, differences.absent.iter().copied().collect(), "{name}: absent fields");
     let bits: BTreeSet<&str> = places
         .iter()

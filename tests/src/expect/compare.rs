@@ -58,7 +58,8 @@ fn process(findings: &mut Findings, doc: &Doc, side: &Side) {
     if let Ok(path) = executable() {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         findings.text(doc, "process.name", &name.unwrap_or_default());
-        findings.text(doc, "process.executable", &path.to_string_lossy());
+        let path = side.executable.map_or(path.to_string_lossy(), Into::into);
+        findings.text(doc, "process.executable", &path);
     }
     let arguments: Vec<&str> = doc
         .field("process.args")

@@ -132,6 +132,7 @@ mod tests {
 
     fn side(pid: u32) -> Side {
         Side {
+            executable: None,
             transport: Transport::Udp,
             local: SocketAddr::from(([127, 0, 0, 2], 53)),
             remote: SocketAddr::from(([127, 0, 0, 1], 999)),

@@ -36,6 +36,8 @@ pub struct Side {
     pub(super) direction: Direction,
     pub(super) pid: u32,
     pub(super) arguments: Vec<String>,
+    /// `None` for this very program.
+    pub(super) executable: Option<&'static str>,
     pub(super) uid: u32,
     pub(super) gid: u32,
     pub(super) began: Option<&'static str>,
@@ -79,13 +81,27 @@ impl Side {
         remote: SocketAddr,
         direction: Direction,
     ) -> Self {
+        let arguments = puppet.arguments().to_vec();
+        Self::of_process(puppet.pid(), arguments, transport, local, remote, direction)
+    }
+
+    /// Of any process.
+    pub fn of_process(
+        pid: u32,
+        arguments: Vec<String>,
+        transport: Transport,
+        local: SocketAddr,
+        remote: SocketAddr,
+        direction: Direction,
+    ) -> Self {
         Self {
             transport,
             local,
             remote,
             direction,
-            pid: puppet.pid(),
-            arguments: puppet.arguments().to_vec(),
+            pid,
+            arguments,
+            executable: None,
             uid: 0,
             gid: 0,
             began: None,
@@ -106,6 +122,12 @@ impl Side {
     #[must_use]
     pub fn user(self, uid: u32, gid: u32) -> Self {
         Self { uid, gid, ..self }
+    }
+
+    /// Of another executable.
+    #[must_use]
+    pub fn executable(self, path: &'static str) -> Self {
+        Self { executable: Some(path), ..self }
     }
 
     /// `system.audit.socket.began`.

@@ -6,6 +6,7 @@
 
 mod channel;
 mod crowd;
+pub mod dart;
 mod protocol;
 mod stage;
 mod steps;

@@ -8,6 +8,7 @@ mod input;
 mod losses;
 mod owner;
 mod pair;
+mod process;
 mod tcp;
 mod timeout;
 mod tracefs;
@@ -126,6 +127,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         failing::SCENARIOS,
         udp::SCENARIOS,
         owner::SCENARIOS,
+        process::SCENARIOS,
         crowd::SCENARIOS,
         wire::SCENARIOS,
         wire::AT_END,

@@ -1,0 +1,189 @@
+//! Darts: processes that send one datagram and are gone, each in its own odd way.
+
+use std::{
+    ffi::{CStr, CString},
+    fs,
+    io::{self, Write},
+    net::{SocketAddr, UdpSocket},
+    os::unix::ffi::OsStrExt,
+    path::Path,
+    process::{Child, Command, ExitCode, Stdio},
+    thread,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::{
+    sys::memfd::{MFdFlags, memfd_create},
+    unistd::{fexecve, getpid},
+};
+
+use super::executable;
+use crate::net::Netns;
+
+/// Length of the datagram.
+pub const BYTES: u64 = 321;
+/// The executable of [`Way::Memory`], as the kernel calls it.
+pub const MEMORY: &str = "/memfd:quiver";
+
+/// How a dart does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Way {
+    /// As any program would.
+    Plain,
+    /// A thread sends when the leader of the process has exited.
+    Leaderless,
+    /// Executes itself from memory (`memfd_create`, `execveat`), then sends.
+    Memory,
+    /// A thread executes the program anew, which makes it the leader.
+    FromThread,
+}
+
+/// A dart, thrown.
+#[derive(Debug)]
+pub struct Dart {
+    /// Process id.
+    pub pid: u32,
+    /// All of its arguments, as it sends.
+    pub arguments: Vec<String>,
+    /// How it does it.
+    pub way: Way,
+    child: Option<Child>,
+}
+
+impl Dart {
+    /// Starts one that sends to `target`; `extra` are further arguments that mean nothing.
+    pub fn throw(netns: &Netns, target: SocketAddr, way: Way, extra: &[String]) -> Result<Self> {
+        let program = executable()?;
+        let mut command = Command::new(&program);
+        let rest = arguments(target, way, extra);
+        command.args(&rest).stdin(Stdio::null()).stdout(Stdio::null());
+        let child = netns.run(|| command.spawn().context("starting a dart"))?;
+        // From memory and from a thread it executes itself as a plain one.
+        let last = match way {
+            Way::Memory | Way::FromThread => arguments(target, Way::Plain, extra),
+            Way::Plain | Way::Leaderless => rest,
+        };
+        let arguments = whole(&program, last);
+        Ok(Self { pid: child.id(), arguments, way, child: Some(child) })
+    }
+
+    /// As [`Dart::throw`], with a process id that is free: `None` if it is not any more.
+    pub fn throw_as(pid: u32, netns: &Netns, target: SocketAddr) -> Result<Option<Self>> {
+        let program = executable()?;
+        let arguments = whole(&program, arguments(target, Way::Plain, &["again".to_owned()]));
+        let path = CString::new(program.as_os_str().as_bytes())?;
+        let words: Vec<CString> =
+            arguments.iter().map(|word| CString::new(word.as_str())).collect::<Result<_, _>>()?;
+        match netns.run(|| Ok(clone_and_execute(pid, &path, &words)))? {
+            Ok(()) => Ok(Some(Self { pid, arguments, way: Way::Plain, child: None })),
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => Ok(None),
+            Err(error) => Err(error).context("clone3 with a given pid"),
+        }
+    }
+
+    /// Waits until it is gone.
+    pub fn wait(&mut self) -> Result<()> {
+        let good = match &mut self.child {
+            Some(child) => child.wait()?.success(),
+            None => {
+                let pid = nix::unistd::Pid::from_raw(self.pid.cast_signed());
+                let status = nix::sys::wait::waitpid(pid, None)?;
+                matches!(status, nix::sys::wait::WaitStatus::Exited(_, 0))
+            }
+        };
+        ensure!(good, "the dart {} failed", self.pid);
+        Ok(())
+    }
+}
+
+fn arguments(target: SocketAddr, way: Way, extra: &[String]) -> Vec<String> {
+    let way = clap::ValueEnum::to_possible_value(&way).map(|value| value.get_name().to_owned());
+    let fixed = ["dart".to_owned(), target.to_string(), way.unwrap_or_default()];
+    fixed.into_iter().chain(extra.iter().cloned()).collect()
+}
+
+fn whole(program: &Path, rest: Vec<String>) -> Vec<String> {
+    [program.to_string_lossy().into_owned()].into_iter().chain(rest).collect()
+}
+
+/// A child with the given pid that executes a program.
+fn clone_and_execute(pid: u32, program: &CStr, words: &[CString]) -> io::Result<()> {
+    let mut pointers: Vec<*const libc::c_char> = words.iter().map(|word| word.as_ptr()).collect();
+    pointers.push(std::ptr::null());
+    let environment = [std::ptr::null()];
+    let wanted = [pid.cast_signed()];
+    // SAFETY: zero is valid for every field.
+    let mut request: libc::clone_args = unsafe { std::mem::zeroed() };
+    request.exit_signal = libc::SIGCHLD as u64;
+    request.set_tid = wanted.as_ptr() as u64;
+    request.set_tid_size = wanted.len() as u64;
+    // SAFETY: a fork by another name; the child does nothing but what is safe after one.
+    match unsafe { libc::syscall(libc::SYS_clone3, &raw const request, size_of_val(&request)) } {
+        -1 => Err(io::Error::last_os_error()),
+        // SAFETY: valid strings in arrays that end with a null pointer.
+        0 => unsafe {
+            libc::execve(program.as_ptr(), pointers.as_ptr(), environment.as_ptr());
+            libc::_exit(127)
+        },
+        _ => Ok(()),
+    }
+}
+
+/// What a dart does.
+pub fn main(target: SocketAddr, way: Way, extra: &[String]) -> ExitCode {
+    let result = match way {
+        Way::Plain => send(target),
+        Way::Leaderless => leaderless(target),
+        Way::Memory => from_memory(target, extra),
+        Way::FromThread => thread::scope(|scope| {
+            let again = scope.spawn(|| execute(&fs::File::open("/proc/self/exe")?, target, extra));
+            again.join().unwrap_or_else(|_| bail!("the thread panicked"))
+        }),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("dart {}: {error:#}", getpid());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn send(target: SocketAddr) -> Result<()> {
+    let any = SocketAddr::new(target.ip(), 0);
+    let socket = UdpSocket::bind(any)?;
+    socket.send_to(&[0; BYTES as usize], target)?;
+    Ok(())
+}
+
+fn leaderless(target: SocketAddr) -> Result<()> {
+    let leader = format!("/proc/self/task/{}/stat", getpid());
+    thread::spawn(move || {
+        // The state stands behind the name; a leader that has exited stays as a zombie.
+        while !fs::read_to_string(&leader).is_ok_and(|stat| stat.contains(") Z ")) {
+            thread::yield_now();
+        }
+        let good = send(target).is_ok();
+        std::process::exit(i32::from(!good));
+    });
+    // SAFETY: ends this thread alone, which holds nothing that another needs.
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
+    bail!("the leader is still there")
+}
+
+fn from_memory(target: SocketAddr, extra: &[String]) -> Result<()> {
+    let memory = memfd_create("quiver", MFdFlags::MFD_CLOEXEC)?;
+    let mut memory = fs::File::from(memory);
+    memory.write_all(&fs::read("/proc/self/exe")?)?;
+    execute(&memory, target, extra)
+}
+
+/// Becomes a plain dart.
+fn execute(file: &fs::File, target: SocketAddr, extra: &[String]) -> Result<()> {
+    let program = std::env::args_os().next().context("no first argument")?;
+    let words = whole(Path::new(&program), arguments(target, Way::Plain, extra));
+    let words: Vec<CString> = words.into_iter().map(CString::new).collect::<Result<_, _>>()?;
+    let environment: [&CStr; 0] = [];
+    fexecve(file, &words, &environment)?;
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! Processes that are gone, or odd, when their flow is reported.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, ensure};
+use nix::{
+    sys::time::TimeValLike as _,
+    time::{ClockId, clock_gettime},
+};
+
+use super::Scenario;
+use crate::{
+    agent::Doc,
+    capture::Transport,
+    expect::{Direction, Side},
+    lab::Lab,
+    place::{Family, Place},
+    puppet::{
+        Puppet, Sock,
+        dart::{BYTES, Dart, MEMORY, Way},
+    },
+};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario::shared("process/lives_a_millisecond", |lab| thrown(lab, Way::Plain)),
+    Scenario::shared("process/leader_has_exited", |lab| thrown(lab, Way::Leaderless)),
+    Scenario::shared("process/executed_from_memory", |lab| thrown(lab, Way::Memory)),
+    Scenario::shared("process/executed_by_a_thread", |lab| thrown(lab, Way::FromThread)),
+    Scenario::shared("process/thousands_of_arguments", many_arguments),
+    Scenario::shared("process/pid_used_again", pid_used_again),
+];
+
+/// A UDP server, and where it hears.
+fn server(place: &Place) -> Result<(Puppet, Sock)> {
+    let server = Puppet::spawn(&place.netns, "server")?;
+    let sock = server.udp(place.any_port(Family::V4)?)?;
+    Ok((server, sock))
+}
+
+/// The end of a dart that has sent from `local`.
+fn side(dart: &Dart, local: SocketAddr, target: SocketAddr) -> Side {
+    let (pid, arguments) = (dart.pid, dart.arguments.clone());
+    let side = Side::of_process(pid, arguments, Transport::Udp, local, target, Direction::Egress);
+    let side = side.began("send").ended("closed").complete(false);
+    if dart.way == Way::Memory { side.executable(MEMORY) } else { side }
+}
+
+/// Parent and start are those of a process that a test has started a moment ago.
+fn check_birth(doc: &Doc) -> Result<()> {
+    let parent = doc.text("process.parent.pid");
+    ensure!(parent == std::process::id().to_string(), "process.parent.pid is {parent}");
+    let time = |field: &str| {
+        humantime::parse_rfc3339(&doc.text(field)).with_context(|| format!("{field} is no time"))
+    };
+    let (born, sent) = (time("process.start")?, time("event.start")?);
+    let age = sent.duration_since(born).unwrap_or_default();
+    ensure!(age.as_secs() < 60, "process.start is {born:?}, {age:?} before it sent");
+    // To the tick of the kernel's clock.
+    ensure!(born <= sent, "process.start {born:?} is after event.start {sent:?}");
+    Ok(())
+}
+
+fn thrown(lab: &Lab<'_>, way: Way) -> Result<()> {
+    let place = lab.loopback()?;
+    let server = server(&place)?;
+    // More, and longer ones, than any fixed number of small buffers would hold.
+    let extra: Vec<String> = (0..40).map(|number| format!("{number:0>200}")).collect();
+    let mut dart = Dart::throw(&place.netns, server.1.local, way, &extra)?;
+    landed(lab, &place, server, &mut dart).map(drop)
+}
+
+/// As many as are carried of a process that is gone, 16 KiB.
+fn many_arguments(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let server = server(&place)?;
+    let extra: Vec<String> = (0..3000).map(|number| format!("{number:0>4}")).collect();
+    let mut dart = Dart::throw(&place.netns, server.1.local, Way::Plain, &extra)?;
+    let length: usize = dart.arguments.iter().map(|argument| argument.len() + 1).sum();
+    ensure!((12_288..16_384).contains(&length), "the arguments take {length} bytes");
+    landed(lab, &place, server, &mut dart).map(drop)
+}
+
+/// Two processes with one pid are two processes.
+fn pid_used_again(lab: &Lab<'_>) -> Result<()> {
+    const TRIES: usize = 20;
+    let place = lab.loopback()?;
+    for _ in 0..TRIES {
+        let (one, two) = (server(&place)?, server(&place)?);
+        let mut first = Dart::throw(&place.netns, one.1.local, Way::Plain, &[])?;
+        first.wait()?;
+        next_tick()?;
+        // Someone else may have been given the pid meanwhile.
+        let second = Dart::throw_as(first.pid, &place.netns, two.1.local)?;
+        let first = landed(lab, &place, one, &mut first)?;
+        let Some(mut second) = second else { continue };
+        let second = landed(lab, &place, two, &mut second)?;
+        let ids = [first, second].map(|doc| doc.text("process.entity_id"));
+        ensure!(ids[0] != ids[1], "two processes of one pid have one entity_id: {ids:?}");
+        return Ok(());
+    }
+    anyhow::bail!("the pid of a process that was gone could not be had in {TRIES} tries")
+}
+
+/// Waits until the kernel's clock tick, 10 ms, is over: processes are told apart by pid and the tick
+/// they started in.
+fn next_tick() -> Result<()> {
+    let tick = || {
+        Ok::<_, anyhow::Error>(
+            clock_gettime(ClockId::CLOCK_BOOTTIME)?.num_nanoseconds() / 10_000_000,
+        )
+    };
+    let now = tick()?;
+    while tick()? == now {
+        std::thread::yield_now();
+    }
+    Ok(())
+}
+
+/// Checks both ends of what a dart sent; returns the document of its own.
+fn landed(
+    lab: &Lab<'_>,
+    place: &Place,
+    (server, sock): (Puppet, Sock),
+    dart: &mut Dart,
+) -> Result<Doc> {
+    let from = server.receive(sock, BYTES)?.context("a datagram from nobody")?;
+    dart.wait()?;
+    server.close(sock)?;
+    lab.expect(&Side::receiver(&server, sock.local, from), &place.capture)?;
+    let doc = lab.expect(&side(dart, from, sock.local), &place.capture)?;
+    check_birth(&doc)?;
+    Ok(doc)
+}
