@@ -33,10 +33,12 @@ pub enum Counter {
     ClosedLostPackets = 12,
     /// Connects, and connections found at the start, that found the flow table full.
     OpenTableFull = 13,
+    /// Opened and closed sockets that the ring had no room for.
+    SocketLost = 14,
 }
 
 /// Length of the counter array.
-pub const COUNTERS: u32 = 14;
+pub const COUNTERS: u32 = 15;
 
 #[cfg(feature = "user")]
 impl Counter {
@@ -56,6 +58,7 @@ impl Counter {
         (Self::LateLost, "late_lost"),
         (Self::ClosedLostPackets, "closed_lost_packets"),
         (Self::OpenTableFull, "open_table_full"),
+        (Self::SocketLost, "socket_lost"),
     ];
 
     /// Whether a value above zero means that traffic or a flow went unreported.

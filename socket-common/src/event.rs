@@ -1,6 +1,6 @@
 //! Records in the ring buffer. Each starts with a [`Header`].
 
-use crate::{Flow, Late};
+use crate::{Flow, Late, SocketOwner};
 
 /// Values of [`Header::kind`].
 pub mod kind {
@@ -14,6 +14,11 @@ pub mod kind {
     pub const FORK: u32 = 4;
     /// [`ExitEvent`](crate::ExitEvent).
     pub const EXIT: u32 = 5;
+    /// [`SocketEvent`](crate::SocketEvent): a socket listens, or has been bound, or does not any
+    /// more.
+    pub const SOCKET: u32 = 6;
+    /// [`FlowEvent`](crate::FlowEvent) of a connection that has just been established.
+    pub const CONNECTED: u32 = 7;
 }
 
 /// Start of every record. 8 bytes.
@@ -34,6 +39,20 @@ pub struct FlowEvent {
     pub header: Header,
     /// The flow; it does not change any more.
     pub flow: Flow,
+}
+
+/// A socket that can be talked to has come, or gone.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SocketEvent {
+    /// `kind::SOCKET`.
+    pub header: Header,
+    /// The socket.
+    pub socket: SocketOwner,
+    /// Kernel address of the `struct sock`.
+    pub sock: u64,
+    /// When it was closed; 0 if it has just come.
+    pub closed: u64,
 }
 
 /// Late packets of a closed flow whose place in the table is needed by a newer one.

@@ -268,12 +268,18 @@ pub struct SocketOwner {
     pub tuple: Tuple,
     /// The task behind it.
     pub owner: Owner,
+    /// Since when it listens or is bound, boottime nanoseconds; 0 if since before the start.
+    pub since: u64,
+    /// Inode number of the socket, as `/proc/<pid>/fd` shows it.
+    pub inode: u64,
     /// See [`Rank`].
     pub rank: u8,
     /// 1 for a listening TCP socket.
     pub listening: u8,
-    /// Zero.
-    pub reserved: u16,
+    /// 1 if a [`SocketEvent`](crate::SocketEvent) has told, or should have told, of it.
+    pub announced: u8,
+    /// 1 for a connection, which is never in the table.
+    pub connection: u8,
     /// Zero.
     pub reserved2: u32,
 }
@@ -289,5 +295,5 @@ const _: () = {
     assert!(size_of::<PeerKey>() == 32);
     assert!(size_of::<Late>() == 48);
     assert!(size_of::<Pending>() == 96);
-    assert!(size_of::<SocketOwner>() == 48 + 56 + 8);
+    assert!(size_of::<SocketOwner>() == 48 + 56 + 24);
 };

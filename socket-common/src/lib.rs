@@ -13,13 +13,13 @@ mod settings;
 pub use counter::{COUNTERS, Counter};
 pub use event::{
     ARGS_MAX, DATA_MAX, ExecEvent, ExitEvent, FlowEvent, ForkEvent, Header, LateEvent, NAME_MAX,
-    NAMES_MAX, kind, whole,
+    NAMES_MAX, SocketEvent, kind, whole,
 };
 pub use flow::{
     Began, FLAG_CONNECTED_PEER, FLAG_HAS_PEERS, Flow, Late, Owner, PeerKey, Pending, Rank,
     SocketOwner, Tcp, Traffic, Tuple,
 };
-pub use settings::{FEATURE_BOOTTIME, REPLIES_HIDDEN, Settings};
+pub use settings::{FEATURE_BOOTTIME, REPLIES_HIDDEN, Settings, TELL_CONNECTIONS, TELL_LISTENERS};
 
 /// Address family in [`Tuple::family`]: IPv4 (also for IPv4-mapped IPv6 sockets).
 pub const FAMILY_IPV4: u8 = 4;

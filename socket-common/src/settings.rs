@@ -6,6 +6,11 @@ pub const FEATURE_BOOTTIME: u32 = 1;
 /// acknowledgements) carry the socket they answer for and pass no cgroup program (6.13).
 pub const REPLIES_HIDDEN: u32 = 2;
 
+/// Bit of [`Settings::features`]: listeners and bound UDP sockets that come and go are told.
+pub const TELL_LISTENERS: u32 = 4;
+/// Bit of [`Settings::features`]: TCP connections that come and go are told.
+pub const TELL_CONNECTIONS: u32 = 8;
+
 /// Settings of the kernel side.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]

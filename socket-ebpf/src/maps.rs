@@ -55,6 +55,10 @@ pub static LAST_SENT: PerCpuArray<[u64; 3]> = PerCpuArray::with_max_entries(1, 0
 #[map]
 pub static LAST_HANDSHAKE: PerCpuArray<[u64; 3]> = PerCpuArray::with_max_entries(1, 0);
 
+/// The socket whose end was told last on each CPU, and when: the state hook is there twice.
+#[map]
+pub static LAST_CLOSED: PerCpuArray<[u64; 2]> = PerCpuArray::with_max_entries(1, 0);
+
 /// Not zero once a cgroup program has seen a SYN-ACK over IPv6, which older kernels hide from it.
 #[map]
 pub static SYN_ACK_SEEN: Array<u64> = Array::with_max_entries(1, 0);

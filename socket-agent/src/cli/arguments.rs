@@ -42,7 +42,7 @@ pub(super) enum Command {
     /// Work with records of the Linux audit framework.
     #[command(subcommand)]
     Audit(super::audit::Audit),
-    /// Show what the kernel has.
+    /// Show what there is on this host: sockets, audit rules.
     #[command(subcommand)]
     Show(super::show::Show),
     /// Check things without running.

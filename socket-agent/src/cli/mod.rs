@@ -7,6 +7,7 @@ mod logging;
 mod report;
 mod run;
 mod show;
+mod sockets;
 mod test;
 
 use std::process::ExitCode;

@@ -5,7 +5,7 @@ use std::{cell::RefCell, fmt::Write as _, path::Path, process::ExitCode};
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::report::print;
+use super::{report::print, sockets};
 use crate::{
     audit::{
         names::Arch,
@@ -23,6 +23,8 @@ pub(super) enum Show {
     /// What the audit framework is set to, and how it is doing; needs CAP_AUDIT_CONTROL.
     #[command(name = "auditd-status", visible_alias = "audit-status")]
     Status(StatusArguments),
+    /// The sockets that are open now, in all network namespaces, and whose they are; needs root.
+    Sockets(sockets::Arguments),
 }
 
 #[derive(Args, Debug)]
@@ -48,6 +50,7 @@ pub(super) fn run(command: &Show) -> anyhow::Result<ExitCode> {
             let rules = Control::open()?.rules()?;
             rules_text(&rules, arguments)?
         }
+        Show::Sockets(arguments) => return sockets::run(arguments),
         Show::Status(arguments) => status_text(&Control::open()?.status()?, arguments.single_line),
     };
     print(&text)?;

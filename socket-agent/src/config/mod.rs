@@ -30,4 +30,6 @@ pub use load::{DEFAULT_FILE, Loaded, Sources, load};
 pub use overrides::Override;
 pub use place::{ConfigError, Place, Problem};
 pub use schema::{Described, options};
-pub use settings::{Config, DnsConfig, HookSet, OutputTarget, SocketConfig, Tables, TracefsConfig};
+pub use settings::{
+    Config, DnsConfig, HookSet, OutputTarget, SocketConfig, SocketEvents, Tables, TracefsConfig,
+};

@@ -4,6 +4,9 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use super::audit::AuditConfig;
 
+/// Default of `state.period`.
+const STATE_PERIOD: Duration = Duration::from_secs(12 * 60 * 60);
+
 /// Everything that can be set. The default is what runs without any file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -39,6 +42,18 @@ pub enum HookSet {
     Cgroup,
     /// Kprobes through tracefs and perf, without eBPF.
     Tracefs,
+}
+
+/// Which sockets are reported when they open and close, beside their flows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SocketEvents {
+    /// None.
+    Off,
+    /// Those that wait for whoever comes: TCP listeners and bound UDP sockets.
+    #[default]
+    Listeners,
+    /// TCP connections too.
+    All,
 }
 
 /// Entries of the kernel's tables, each at least 1.
@@ -94,6 +109,12 @@ pub struct SocketConfig {
     pub flow_termination_timeout: Duration,
     /// `socket.socket_inactive_timeout`.
     pub socket_inactive_timeout: Duration,
+    /// `socket.events`.
+    pub events: SocketEvents,
+    /// `state.period` of the module, for all its datasets.
+    pub module_state_period: Duration,
+    /// `socket.state.period`, which takes precedence.
+    pub own_state_period: Option<Duration>,
     /// Table sizes.
     pub tables: Tables,
     /// Of the `tracefs` set.
@@ -203,6 +224,9 @@ impl Default for SocketConfig {
             flow_inactive_timeout: Duration::from_secs(30),
             flow_termination_timeout: Duration::from_secs(5),
             socket_inactive_timeout: Duration::from_secs(60),
+            events: SocketEvents::default(),
+            module_state_period: STATE_PERIOD,
+            own_state_period: None,
             tables: Tables::default(),
             tracefs: TracefsConfig::default(),
             dns: DnsConfig::default(),
@@ -227,6 +251,31 @@ impl Default for DnsConfig {
             snaplen: 1024,
             ring: 4 << 20,
             namespaces: 128,
+        }
+    }
+}
+
+impl SocketConfig {
+    /// Time between two reports of all open sockets; `None` for no such reports.
+    pub fn state_period(&self) -> Option<Duration> {
+        let period = self.own_state_period.unwrap_or(self.module_state_period);
+        (!period.is_zero()).then_some(period)
+    }
+}
+
+// === impl SocketEvents ===
+
+impl SocketEvents {
+    /// The names that [`SocketEvents::from_name`] knows.
+    pub const NAMES: &'static [&'static str] = &["off", "listeners", "all"];
+
+    /// The choice of this name; `None` for a name that is not in [`SocketEvents::NAMES`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "off" => Some(Self::Off),
+            "listeners" => Some(Self::Listeners),
+            "all" => Some(Self::All),
+            _ => None,
         }
     }
 }

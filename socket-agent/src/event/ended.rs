@@ -106,7 +106,7 @@ impl Ended {
 }
 
 /// `system.audit.socket.tcp.state`: the state an open connection is in, or a closed one left.
-pub(super) fn state_name(state: u8) -> Option<&'static str> {
+pub(crate) fn state_name(state: u8) -> Option<&'static str> {
     Some(match state {
         state::ESTABLISHED => "established",
         state::SYN_SENT => "syn_sent",

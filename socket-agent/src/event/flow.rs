@@ -210,7 +210,8 @@ const fn event_types(record: &FlowRecord) -> &'static [&'static str] {
     }
 }
 
-fn address(tuple: &Tuple, words: [u32; 4]) -> IpAddr {
+/// An address of a tuple.
+pub(crate) fn address(tuple: &Tuple, words: [u32; 4]) -> IpAddr {
     match Tuple::address_bytes(words) {
         [a, b, c, d, ..] if tuple.family == FAMILY_IPV4 => Ipv4Addr::new(a, b, c, d).into(),
         bytes => Ipv6Addr::from(bytes).into(),
@@ -250,7 +251,7 @@ const fn began_name(began: Began) -> &'static str {
     }
 }
 
-fn rank_name(rank: u8) -> &'static str {
+pub(super) fn rank_name(rank: u8) -> &'static str {
     [
         (Rank::Holder, "holder"),
         (Rank::Creator, "creator"),

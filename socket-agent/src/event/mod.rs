@@ -10,10 +10,15 @@ mod flow;
 mod host;
 mod metadata;
 mod os;
+mod socket;
 
 pub use agent::{Agent, IdSource};
 pub use ended::Ended;
+pub(crate) use ended::state_name;
+pub(crate) use flow::address;
 pub use flow::{FlowFacts, INTERNAL_VERSION, write_flow};
 pub use host::{Host, machine_id};
 pub use metadata::{ECS_VERSION, Metadata};
 pub use os::Os;
+pub(crate) use socket::direction;
+pub use socket::{Happening, SocketFacts, write_socket};

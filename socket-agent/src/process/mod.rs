@@ -22,6 +22,7 @@ pub use identity::{Identity, Key, Ticks};
 pub use image::Image;
 pub use names::Names;
 pub use options::{ProcessCounters, ScanError, TableOptions};
+pub(crate) use proc::start_ticks;
 pub use table::ProcessTable;
 
 use crate::clock::Timestamp;

@@ -76,6 +76,12 @@ impl Proc {
     }
 }
 
+/// When a process started, in clock ticks after boot; `None` if it is gone.
+pub(crate) fn start_ticks(pid: u32) -> Option<u64> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    Some(Stat::parse(&String::from_utf8_lossy(&stat))?.start_ticks)
+}
+
 fn cmdline(directory: &Path) -> (Vec<u8>, bool) {
     let mut text = Vec::new();
     let read = File::open(directory.join("cmdline"))

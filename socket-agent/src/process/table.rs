@@ -290,6 +290,11 @@ impl ProcessTable {
         }
     }
 
+    /// A process that runs, by pid and start in clock ticks after boot; `None` if it is gone.
+    pub fn running(&mut self, pid: u32, start_ticks: u64) -> Option<Arc<Process>> {
+        self.known_or_read(Key { pid, start_ticks })
+    }
+
     /// Start times of processes that become known from now on are converted with this clock.
     pub fn set_clock(&mut self, clock: Clock) {
         self.clock = clock;

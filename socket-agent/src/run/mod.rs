@@ -12,6 +12,8 @@ mod shared;
 mod socket;
 mod stop;
 
+pub(crate) use shared::Shared;
+
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
@@ -22,7 +24,6 @@ use tokio::{
 
 use self::{
     dataset::{Context, Dataset, Event, Group},
-    shared::Shared,
     stop::Stopper,
 };
 use crate::{

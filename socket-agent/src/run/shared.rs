@@ -23,9 +23,9 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Host, agent and processes.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     /// Parts of every document.
-    pub(super) metadata: Metadata,
+    pub(crate) metadata: Metadata,
     processes: Mutex<ProcessTable>,
     /// Boottime up to which the process table knows what the kernel has told; `None` if nothing
     /// feeds it.
@@ -38,7 +38,7 @@ impl Shared {
     ///
     /// # Errors
     /// None in practice: it can be expressed as JSON.
-    pub(super) fn read() -> anyhow::Result<Self> {
+    pub(crate) fn read() -> anyhow::Result<Self> {
         let root = Path::new("/");
         let machine_id = event::machine_id(root);
         let host = Host::read(root);
@@ -57,7 +57,7 @@ impl Shared {
     }
 
     /// The processes that are known. Held for a few lookups only: others wait for it.
-    pub(super) fn processes(&self) -> MutexGuard<'_, ProcessTable> {
+    pub(crate) fn processes(&self) -> MutexGuard<'_, ProcessTable> {
         self.processes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

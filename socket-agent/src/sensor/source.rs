@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use socket_common::{ExecEvent, ExitEvent, Flow, ForkEvent, Late, SocketOwner, Tuple};
+use socket_common::{ExecEvent, ExitEvent, Flow, ForkEvent, Late, SocketEvent, SocketOwner, Tuple};
 
 use super::SensorError;
 
@@ -13,6 +13,10 @@ pub enum Event {
     Closed(Flow),
     /// Late packets of a flow.
     Late(Late),
+    /// A socket listens or has been bound, or does not any more.
+    Socket(SocketEvent),
+    /// A connection has been established.
+    Connected(Flow),
     /// A process replaced its image.
     Exec(Box<ExecEvent>),
     /// A process was created.

@@ -2,7 +2,10 @@
 
 use socket_common::{Began, Counter, PROTO_TCP, PROTO_UDP, Rank};
 
-use super::{entry::create, owner};
+use super::{
+    entry::create,
+    owner::{self, Seen},
+};
 use crate::{
     kernel::{
         core_offsets as at, field, now,
@@ -34,7 +37,7 @@ pub fn file(task: Task, file: usize) {
     match sock.protocol() as u8 {
         PROTO_TCP if sock.protocol() == PROTO_TCP as u16 => tcp(sock, task),
         PROTO_UDP if sock.remote_port() != 0 || sock.tuple(PROTO_UDP, true).local_port != 0 => {
-            owner::remember(sock, task, PROTO_UDP, Rank::Holder);
+            owner::remember(sock, task, PROTO_UDP, Rank::Holder, Seen::Existing);
         }
         _ => {}
     }
@@ -43,7 +46,7 @@ pub fn file(task: Task, file: usize) {
 #[inline(always)]
 fn tcp(sock: Sock, task: Task) {
     match sock.state() {
-        LISTEN => owner::remember(sock, task, PROTO_TCP, Rank::Holder),
+        LISTEN => owner::remember(sock, task, PROTO_TCP, Rank::Holder, Seen::Existing),
         CLOSE | SYN_SENT | NEW_SYN_RECV | TIME_WAIT => {}
         state => {
             if let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) {

@@ -5,15 +5,18 @@
 //! connection came through. A higher [`Rank`] replaces a lower one.
 
 use aya_ebpf::bindings::{BPF_ANY, BPF_NOEXIST};
-use socket_common::{Counter, Flow, PROTO_UDP, Rank, SocketOwner, Tuple};
+use socket_common::{Counter, Flow, Owner, PROTO_UDP, Rank, SocketOwner, TELL_LISTENERS, Tuple};
 
+use super::submit;
 use crate::{
-    kernel::{copy, sock::Sock, task::Task},
-    maps::{FLOWS, OWNERS, count},
+    kernel::{copy, now, sock::Sock, task::Task},
+    maps::{FLOWS, LAST_CLOSED, OWNERS, count, settings},
 };
 
 /// `-EEXIST`.
 const EEXIST: i32 = -17;
+/// Longer than an interrupt takes, shorter than a socket lives, nanoseconds.
+pub const A_MOMENT: u64 = 10_000_000;
 
 /// Makes the current task the owner of `flow`, if it ranks higher than who is known.
 #[inline(always)]
@@ -44,32 +47,111 @@ pub fn inherit(flow: &mut Flow, from: u64, rank: Rank) {
     }
 }
 
+/// How a socket came to be remembered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// It listens, or has its port, for good: the agent is told.
+    Coming,
+    /// It is about to take a port, which may fail.
+    Trying,
+    /// It was there before.
+    Existing,
+}
+
 /// Remembers the task as the owner of a socket without traffic.
 #[inline(always)]
-pub fn remember(sock: Sock, task: Task, protocol: u8, rank: Rank) {
+pub fn remember(sock: Sock, task: Task, protocol: u8, rank: Rank, seen: Seen) {
     // `inet_sport` is set only after the hooks on bind have run.
     let mut tuple: Tuple = sock.tuple(protocol, false);
     tuple.remote = [0; 4];
     tuple.remote_port = 0;
+    let now = now();
+    let listening = (protocol != PROTO_UDP) as u8;
+    if seen == Seen::Coming && listening != 0 {
+        // SAFETY: as above.
+        if let Some(known) = unsafe { OWNERS.get(&sock.key()) } {
+            // The same change, seen by the other copy of the hook a moment ago.
+            if known.announced != 0 && now.wrapping_sub(known.since) < A_MOMENT {
+                return;
+            }
+        }
+    }
+    let tell = seen == Seen::Coming && wanted(TELL_LISTENERS);
     let entry = SocketOwner {
         tuple,
         owner: task.owner(),
+        since: if seen == Seen::Existing { 0 } else { now },
+        inode: sock.inode(),
         rank: rank as u8,
-        listening: (protocol != PROTO_UDP) as u8,
-        reserved: 0,
+        listening,
+        announced: tell as u8,
+        connection: 0,
         reserved2: 0,
     };
     // What the start-up scan finds never replaces what was seen to happen.
-    let flags = if rank as u8 == Rank::Holder as u8 { BPF_NOEXIST } else { BPF_ANY };
+    let flags = if seen == Seen::Existing { BPF_NOEXIST } else { BPF_ANY };
     if let Err(error) = OWNERS.insert(&sock.key(), &entry, flags as u64) {
         if error != EEXIST {
             count(Counter::OwnerTableFull);
         }
+        return;
+    }
+    if tell {
+        submit::socket(&entry, sock.key(), entry.tuple.local_port, 0);
     }
 }
 
 /// Forgets what [`remember`] kept.
 #[inline(always)]
 pub fn forget(sock: Sock) {
-    let _ = OWNERS.remove(&sock.key());
+    // SAFETY: as above.
+    if let Some(known) = unsafe { OWNERS.get(&sock.key()) } {
+        if wanted(TELL_LISTENERS) && (known.announced != 0 || known.since == 0) {
+            // A listener that never called bind has been given its port since.
+            let port = sock.tuple(known.tuple.protocol, true).local_port;
+            submit::socket(known, sock.key(), port, now());
+        }
+        let _ = OWNERS.remove(&sock.key());
+    }
+}
+
+/// A connection is over that has no flow any more, as nothing crossed it for long.
+#[inline(always)]
+pub fn left(sock: Sock, tuple: &Tuple) {
+    let Some(last) = LAST_CLOSED.get_ptr_mut(0) else { return };
+    // SAFETY: a valid element of this CPU.
+    let last = unsafe { &mut *last };
+    let now = now();
+    let again = last[0] == sock.key() && now.wrapping_sub(last[1]) < A_MOMENT;
+    *last = [sock.key(), now];
+    if again {
+        return;
+    }
+    let entry = SocketOwner {
+        tuple: *tuple,
+        owner: Owner::default(),
+        since: 0,
+        inode: sock.inode(),
+        rank: Rank::Unknown as u8,
+        listening: 0,
+        announced: 0,
+        connection: 1,
+        reserved2: 0,
+    };
+    submit::socket(&entry, sock.key(), entry.tuple.local_port, now);
+}
+
+/// The end of a connection has been told with its flow: the other copy of the hook need not.
+#[inline(always)]
+pub fn told(sock: Sock, now: u64) {
+    if let Some(last) = LAST_CLOSED.get_ptr_mut(0) {
+        // SAFETY: as above.
+        unsafe { *last = [sock.key(), now] }
+    }
+}
+
+/// Whether the agent asked to be told.
+#[inline(always)]
+pub fn wanted(what: u32) -> bool {
+    settings().is_some_and(|settings| settings.features & what != 0)
 }

@@ -1,7 +1,9 @@
 //! Handing closed flows to the agent: by the ring, or, when that is full, by the spill table.
 
 use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_ringbuf_query};
-use socket_common::{Counter, Flow, FlowEvent, Header, Late, LateEvent, Traffic, kind};
+use socket_common::{
+    Counter, Flow, FlowEvent, Header, Late, LateEvent, SocketEvent, SocketOwner, Traffic, kind,
+};
 
 use crate::{
     kernel::copy,
@@ -64,6 +66,44 @@ pub fn late(late: &Late) {
     unsafe {
         (*event).header = Header { kind: kind::LATE, length: 0 };
         copy(&raw mut (*event).late, late);
+    }
+    slot.submit(wakeup());
+}
+
+/// Tells of a socket that has come, or gone if `closed` is a time; `port` is its local port, which
+/// may not have been known before.
+#[inline(always)]
+pub fn socket(socket: &SocketOwner, sock: u64, port: u16, closed: u64) {
+    let Some(mut slot) = EVENTS.reserve::<SocketEvent>(0) else {
+        count(Counter::SocketLost);
+        return;
+    };
+    let event = slot.as_mut_ptr();
+    // SAFETY: as above.
+    unsafe {
+        (*event).header = Header { kind: kind::SOCKET, length: 0 };
+        copy(&raw mut (*event).socket, socket);
+        if (*event).socket.tuple.local_port == 0 {
+            (*event).socket.tuple.local_port = port;
+        }
+        (*event).sock = sock;
+        (*event).closed = closed;
+    }
+    slot.submit(wakeup());
+}
+
+/// Tells of a connection that has been established.
+#[inline(always)]
+pub fn connected(flow: &Flow) {
+    let Some(mut slot) = EVENTS.reserve::<FlowEvent>(0) else {
+        count(Counter::SocketLost);
+        return;
+    };
+    let event = slot.as_mut_ptr();
+    // SAFETY: as above.
+    unsafe {
+        (*event).header = Header { kind: kind::CONNECTED, length: 0 };
+        copy(&raw mut (*event).flow, flow);
     }
     slot.submit(wakeup());
 }

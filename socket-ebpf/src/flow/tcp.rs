@@ -1,10 +1,12 @@
 //! TCP: one flow per connection.
 
-use socket_common::{Began, Counter, FAMILY_IPV6, Flow, PROTO_TCP, Rank, Tuple};
+use socket_common::{Began, Counter, FAMILY_IPV6, Flow, PROTO_TCP, Rank, TELL_CONNECTIONS, Tuple};
 
 use super::{
     entry::{account, create},
-    ipv6_enabled, late, owner, pending, submit,
+    ipv6_enabled, late,
+    owner::{self, Seen},
+    pending, submit,
 };
 use crate::{
     kernel::{
@@ -16,11 +18,8 @@ use crate::{
         },
         task::Task,
     },
-    maps::{FLOWS, OWNERS, PENDING, SYN_ACK_SEEN, count, count_many},
+    maps::{FLOWS, PENDING, SYN_ACK_SEEN, count, count_many},
 };
-
-/// Longer than an interrupt takes, shorter than a socket lives, nanoseconds.
-const A_MOMENT: u64 = 10_000_000;
 
 /// A TCP packet that `sock` sends or receives.
 #[inline(always)]
@@ -146,7 +145,9 @@ pub fn state_changed(sock: Sock, old: u8, new: u8) {
     match new {
         SYN_SENT => opened(sock),
         ESTABLISHED => established(sock, old),
-        LISTEN => owner::remember(sock, Task::current(), PROTO_TCP, Rank::Listener),
+        LISTEN => {
+            owner::remember(sock, Task::current(), PROTO_TCP, Rank::Listener, Seen::Coming);
+        }
         CLOSE => closed(sock, old),
         _ => {}
     }
@@ -160,7 +161,7 @@ fn opened(sock: Sock) {
         // SAFETY: entries stay readable for the run of a program.
         let flow = unsafe { &*flow };
         // The same change, seen by the other copy of the hook a moment ago.
-        if flow.tuple.local_port == 0 && now.wrapping_sub(flow.first) < A_MOMENT {
+        if flow.tuple.local_port == 0 && now.wrapping_sub(flow.first) < owner::A_MOMENT {
             return;
         }
     }
@@ -193,6 +194,7 @@ fn established(sock: Sock, old: u8) {
         {
             if flow.tcp.connect_ns == 0 {
                 flow.tcp.connect_ns = now.wrapping_sub(flow.first);
+                tell_connected(flow);
             }
             return;
         }
@@ -202,7 +204,15 @@ fn established(sock: Sock, old: u8) {
         let tuple = sock.tcp_tuple(ESTABLISHED);
         if let Some(flow) = accepted(sock, &tuple, now, Counter::OpenTableFull) {
             flow.tcp.connect_ns = now.wrapping_sub(flow.first);
+            tell_connected(flow);
         }
+    }
+}
+
+#[inline(always)]
+fn tell_connected(flow: &Flow) {
+    if owner::wanted(TELL_CONNECTIONS) && (flow.tuple.family != FAMILY_IPV6 || ipv6_enabled()) {
+        submit::connected(flow);
     }
 }
 
@@ -222,10 +232,15 @@ fn discard_stale(sock: Sock, now: u64) {
 #[inline(always)]
 fn closed(sock: Sock, old: u8) {
     if old == LISTEN {
-        let _ = OWNERS.remove(&sock.key());
+        owner::forget(sock);
         return;
     }
-    let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) else { return };
+    let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) else {
+        if old != SYN_SENT && owner::wanted(TELL_CONNECTIONS) {
+            owner::left(sock, &sock.tcp_tuple(old));
+        }
+        return;
+    };
     // SAFETY: as above.
     let flow = unsafe { &mut *flow };
     let now = now();
@@ -249,6 +264,7 @@ fn closed(sock: Sock, old: u8) {
         late::expect(&flow.tuple, flow.id);
     }
     submit::flow(flow);
+    owner::told(sock, now);
     let _ = FLOWS.remove(&sock.key());
 }
 

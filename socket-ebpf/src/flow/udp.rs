@@ -7,7 +7,8 @@ use socket_common::{
 
 use super::{
     entry::{account, create},
-    owner, submit,
+    owner::{self, Seen},
+    submit,
 };
 use crate::{
     kernel::{
@@ -107,10 +108,16 @@ fn tuple(packet: &Packet, sock: Sock, way: Way, peer: &Peer) -> Tuple {
     tuple
 }
 
-/// The current task bound the socket to a port.
+/// The current task has bound the socket to a port.
 #[inline(always)]
 pub fn bound(sock: Sock) {
-    owner::remember(sock, Task::current(), PROTO_UDP, Rank::Creator);
+    owner::remember(sock, Task::current(), PROTO_UDP, Rank::Creator, Seen::Coming);
+}
+
+/// The current task is about to take a port for the socket.
+#[inline(always)]
+pub fn binding(sock: Sock) {
+    owner::remember(sock, Task::current(), PROTO_UDP, Rank::Creator, Seen::Trying);
 }
 
 /// The last descriptor of the socket was closed.

@@ -84,7 +84,7 @@ fn accepted(sock: usize) -> i32 {
 #[fentry(function = "udp_v4_get_port")]
 #[inline(always)]
 pub fn fentry_bind4(ctx: FEntryContext) -> i32 {
-    flow::udp::bound(Sock(argument!(ctx, 0)));
+    flow::udp::binding(Sock(argument!(ctx, 0)));
     0
 }
 
@@ -92,7 +92,7 @@ pub fn fentry_bind4(ctx: FEntryContext) -> i32 {
 #[fentry(function = "udp_v6_get_port")]
 #[inline(always)]
 pub fn fentry_bind6(ctx: FEntryContext) -> i32 {
-    flow::udp::bound(Sock(argument!(ctx, 0)));
+    flow::udp::binding(Sock(argument!(ctx, 0)));
     0
 }
 

@@ -72,7 +72,13 @@ pub fn kprobe_state(ctx: ProbeContext) -> u32 {
 pub fn kprobe_listen(ctx: ProbeContext) -> u32 {
     let sock = Sock(argument(&ctx, 0));
     if sock.is_inet() && sock.protocol() == PROTO_TCP as u16 {
-        flow::owner::remember(sock, Task::current(), PROTO_TCP, Rank::Listener);
+        flow::owner::remember(
+            sock,
+            Task::current(),
+            PROTO_TCP,
+            Rank::Listener,
+            flow::owner::Seen::Coming,
+        );
     }
     0
 }
@@ -108,7 +114,7 @@ pub fn kprobe_udp_received(ctx: ProbeContext) -> u32 {
 #[kprobe]
 #[inline(always)]
 pub fn kprobe_bind(ctx: ProbeContext) -> u32 {
-    flow::udp::bound(Sock(argument(&ctx, 0)));
+    flow::udp::binding(Sock(argument(&ctx, 0)));
     0
 }
 

@@ -91,6 +91,14 @@ impl Sock {
         field::<usize>(socket, at::socket_file()) != 0
     }
 
+    /// Inode number of the socket's file, 0 without one.
+    #[inline(always)]
+    pub fn inode(self) -> u64 {
+        let socket: usize = field(self.0, at::sock_sk_socket());
+        let file: usize = field(socket, at::socket_file());
+        field(field(file, at::file_f_inode()), at::inode_i_ino())
+    }
+
     #[inline(always)]
     pub fn netns(self) -> u32 {
         netns_inode(field(self.0, at::sock_common_skc_net()))

@@ -22,7 +22,11 @@ impl Pair {
         Self { transport, low: one.min(two), high: one.max(two) }
     }
 
+    /// `None` for a document that tells of no flow.
     pub(super) fn of(doc: &Doc) -> Option<Self> {
+        if doc.text("event.action") != "network_flow" {
+            return None;
+        }
         let transport = match doc.text("network.transport").as_str() {
             "tcp" => Transport::Tcp,
             "udp" => Transport::Udp,
@@ -123,6 +127,7 @@ mod tests {
 
     fn doc(pid: u32, port: u16) -> Doc {
         Doc::from(json!({
+            "event": {"action": "network_flow"},
             "network": {"transport": "udp"},
             "source": {"ip": "127.0.0.1", "port": port},
             "destination": {"ip": "127.0.0.2", "port": 53},

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use super::{
     Side, compare,
@@ -225,6 +225,17 @@ impl Session {
             complain(wrong)?;
         }
         Ok(ended.documents)
+    }
+
+    /// Waits for the first document that `is_it` takes; `what` says of which there was none.
+    pub fn wait(&self, what: &str, is_it: impl Fn(&Doc) -> bool) -> Result<Doc> {
+        let mut looked_at = 0;
+        let found = self.agent.wait_for(PATIENCE, |documents| {
+            let new = documents.get(looked_at..).unwrap_or_default();
+            looked_at = documents.len();
+            new.iter().find(|doc| is_it(doc)).cloned()
+        });
+        found.with_context(|| format!("no document of {what} within {PATIENCE:?}"))
     }
 
     /// Does not hold against the agent what a scenario could not finish: it has failed already.

@@ -82,11 +82,11 @@ impl Side {
         direction: Direction,
     ) -> Self {
         let arguments = puppet.arguments().to_vec();
-        Self::of_process(puppet.pid(), arguments, transport, local, remote, direction)
+        Self::of_any(puppet.pid(), arguments, transport, local, remote, direction)
     }
 
-    /// Of any process.
-    pub fn of_process(
+    /// Of any process, with its arguments.
+    pub fn of_any(
         pid: u32,
         arguments: Vec<String>,
         transport: Transport,

@@ -15,6 +15,8 @@ pub enum Command {
         /// Where; port 0 lets the kernel choose.
         address: SocketAddr,
     },
+    /// TCP: listen without bind, on whatever port the kernel gives.
+    ListenAnywhere,
     /// TCP: connect.
     Connect {
         /// To where.

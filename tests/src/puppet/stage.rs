@@ -82,6 +82,7 @@ impl Stage {
     fn step(&mut self, command: Command) -> Result<Reply> {
         Ok(match command {
             Command::Listen { address } => self.keep(steps::listen(address)?)?,
+            Command::ListenAnywhere => self.keep(steps::listen_anywhere()?)?,
             Command::Connect { address } => self.keep(steps::connect(address)?)?,
             Command::SynRetries { fd, retries } => {
                 steps::set_syn_retries(self.socket(fd)?, retries)?;

@@ -50,6 +50,12 @@ pub(super) fn listen(address: SocketAddr) -> Result<Socket> {
     Ok(socket)
 }
 
+pub(super) fn listen_anywhere() -> Result<Socket> {
+    let socket = tcp(SocketAddr::from(([0, 0, 0, 0], 0)))?;
+    socket.listen(1024)?;
+    Ok(socket)
+}
+
 pub(super) fn connect(address: SocketAddr) -> Result<Socket> {
     let socket = tcp(address)?;
     socket.connect(&address.into()).with_context(|| format!("connecting to {address}"))?;

@@ -9,6 +9,7 @@ mod losses;
 mod owner;
 mod pair;
 mod process;
+mod sockets;
 mod tcp;
 mod timeout;
 mod tracefs;
@@ -128,6 +129,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         udp::SCENARIOS,
         owner::SCENARIOS,
         process::SCENARIOS,
+        sockets::SCENARIOS,
         crowd::SCENARIOS,
         wire::SCENARIOS,
         wire::AT_END,

@@ -47,6 +47,13 @@ impl Pair {
         Ok(())
     }
 
+    /// Both ends reset: nothing more crosses than the client's.
+    pub(super) fn abort(&self) -> Result<()> {
+        self.client.abort(self.at_client)?;
+        self.server.expect_reset(self.at_server)?;
+        self.server.close(self.at_server)
+    }
+
     pub(super) fn close_client_first(&self) -> Result<()> {
         self.client.close(self.at_client)?;
         self.server.drain(self.at_server, 0)?;

@@ -40,7 +40,7 @@ fn server(place: &Place) -> Result<(Puppet, Sock)> {
 /// The end of a dart that has sent from `local`.
 fn side(dart: &Dart, local: SocketAddr, target: SocketAddr) -> Side {
     let (pid, arguments) = (dart.pid, dart.arguments.clone());
-    let side = Side::of_process(pid, arguments, Transport::Udp, local, target, Direction::Egress);
+    let side = Side::of_any(pid, arguments, Transport::Udp, local, target, Direction::Egress);
     let side = side.began("send").ended("closed").complete(false);
     if dart.way == Way::Memory { side.executable(MEMORY) } else { side }
 }

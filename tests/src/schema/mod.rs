@@ -31,6 +31,9 @@ pub const EXTRA_FIELDS: [&str; 7] = [
     "type",
 ];
 
+/// Values outside the schema, for those who know Beats: a socket that waits for whoever comes.
+const EXTRA_VALUES: [(&str, &str); 1] = [("network.direction", "listening")];
+
 /// What may stand below these is not in the schema's hands.
 const FREE_PREFIXES: [&str; 12] = [
     "@metadata.",
@@ -261,7 +264,9 @@ impl Field {
             problems.push(format!("{path}: not of type {}: {value}", self.kind.name()));
         }
         let known = |text: &str| self.values.iter().any(|known| known == text);
-        if !self.values.is_empty() && !value.as_str().is_some_and(known) {
+        let extra = |text: &str| EXTRA_VALUES.contains(&(path, text));
+        if !self.values.is_empty() && !value.as_str().is_some_and(|text| known(text) || extra(text))
+        {
             problems.push(format!("{path}: {value} is not one of {}", self.values.join(", ")));
         }
     }

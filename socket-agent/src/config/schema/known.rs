@@ -57,8 +57,6 @@ pub(in crate::config) static SYSTEM_KEYS: &[&str] = &[
     "package.state",
     "process.hash",
     "process.state",
-    "socket.state",
-    "state",
     "user.detect_password_changes",
     "user.state",
 ];

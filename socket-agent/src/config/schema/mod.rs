@@ -107,6 +107,8 @@ mod tests {
             ring: 1,
             namespaces: 1,
         };
+        config.events = crate::config::SocketEvents::Off;
+        config.module_state_period = std::time::Duration::ZERO;
         for setting in SOCKET.iter().filter(|setting| !setting.default.is_empty()) {
             let applied = setting.kind.apply(&mut config, setting.default);
             assert!(applied.is_ok(), "{} = {}", setting.key, setting.default);

@@ -1,7 +1,7 @@
 //! Options of the socket dataset.
 
 use super::{Bounds::AboveZero, Bounds::ZeroToo, Kind::*, Setting, unused, used};
-use crate::config::settings::{HookSet, SocketConfig};
+use crate::config::settings::{HookSet, SocketConfig, SocketEvents};
 
 /// Entries a table can be given; the largest takes some gigabytes.
 const MOST: u32 = 1 << 24;
@@ -21,6 +21,13 @@ pub(in crate::config) static SOCKET: &[Setting<SocketConfig>] = &[
         "Packets that arrive this long after the socket closed still belong to its flow."),
     used("socket.socket_inactive_timeout", "1m", Duration(AboveZero, |c, v| c.socket_inactive_timeout = v),
         "A socket without packets for this long is forgotten."),
+
+    used("socket.events", "listeners", Choice(SocketEvents::NAMES, |c, v| c.events = SocketEvents::from_name(v).unwrap_or_default()),
+        "Sockets that are reported when they open and close: off, listeners, or all, with TCP connections."),
+    used("state.period", "12h", Duration(ZeroToo, |c, v| c.module_state_period = v),
+        "Pause between two reports of all that exists, of every dataset of the module; 0s for none."),
+    used("socket.state.period", "", Duration(ZeroToo, |c, v| c.own_state_period = Some(v)),
+        "The same for open sockets alone."),
 
     used("socket.tables.flows", "131072", Count(1, MOST, |c, v| c.tables.flows = v),
         "Sockets with traffic at one time."),

@@ -23,7 +23,7 @@ fn wrong_keys() {
     says("sockt: {hooks: auto}", "agent.yml:4:3: unknown key sockt; did you mean socket?");
     says(
         "socket.teleport: true",
-        "agent.yml:4:3: unknown key socket.teleport; the nearest known key is socket.state",
+        "agent.yml:4:3: unknown key socket.teleport; the nearest known key is socket.tables",
     );
     says(
         "socket..hooks: auto",

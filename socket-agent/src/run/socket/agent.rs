@@ -10,7 +10,12 @@ use anyhow::Context;
 use serde_json::Value;
 use socket_common::Flow;
 
-use super::{super::memory::Memory, names::NameService, tables::KernelTables};
+use super::{
+    super::memory::Memory,
+    names::NameService,
+    sockets::{Press, Sockets},
+    tables::KernelTables,
+};
 use crate::{
     clock::Clock,
     config::{HookSet, SocketConfig},
@@ -35,6 +40,7 @@ const CLOCK: Duration = Duration::from_secs(10);
 pub(super) struct Agent {
     hooks: HookSet,
     tables: KernelTables,
+    sockets: Sockets,
     engine: Engine,
     shared: Arc<Shared>,
     names: Names,
@@ -51,10 +57,12 @@ pub(super) struct Agent {
 }
 
 impl Agent {
+    #[expect(clippy::too_many_arguments, reason = "each is a part that prepare has made")]
     pub(super) fn new(
         hooks: HookSet,
         socket: &SocketConfig,
         tables: KernelTables,
+        sockets: Sockets,
         shared: Arc<Shared>,
         names: Names,
         clock: Clock,
@@ -65,6 +73,7 @@ impl Agent {
         Self {
             hooks,
             tables,
+            sockets,
             engine: Engine::new(Timeouts {
                 inactive: nanos(socket.flow_inactive_timeout),
                 termination: nanos(socket.flow_termination_timeout),
@@ -140,7 +149,16 @@ impl Agent {
             }
             match event {
                 Event::Closed(flow) => {
+                    self.with_sockets(|sockets, tables, press| {
+                        sockets.closed(&flow, tables, press)
+                    })?;
                     self.engine.closed(flow, now, &self.tables, &mut self.records);
+                }
+                Event::Socket(event) => self.with_sockets(|sockets, tables, press| {
+                    sockets.happened(&event, tables, press)
+                })?,
+                Event::Connected(flow) => {
+                    self.with_sockets(|sockets, _, press| sockets.connected(&flow, press))?;
                 }
                 Event::Late(late) => self.engine.late(&late),
                 Event::Exec(exec) => self.shared.processes().on_exec(&exec),
@@ -166,6 +184,7 @@ impl Agent {
         if let Some(dns) = &mut self.dns {
             dns.tick();
         }
+        self.with_sockets(|sockets, _, press| sockets.tick(press))?;
         let now = Clock::boottime();
         self.settle()?;
         if self.scanned.elapsed() >= self.scan_every {
@@ -183,6 +202,15 @@ impl Agent {
         }
         self.report()?;
         self.output.flush().map_err(Into::into)
+    }
+
+    /// Lets open sockets be reported.
+    fn with_sockets(
+        &mut self,
+        work: impl FnOnce(&mut Sockets, &KernelTables, &mut Press<'_>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let Self { sockets, tables, shared, names, clock, output, .. } = self;
+        work(sockets, tables, &mut Press { shared, names, clock, output })
     }
 
     fn scan(&mut self, now: u64) -> anyhow::Result<()> {
@@ -243,6 +271,7 @@ impl Agent {
         self.tables.refresh_listeners();
         self.tables.sensor.detach();
         self.drain()?;
+        self.with_sockets(|sockets, _, press| sockets.finish(press))?;
         while self.engine.tick(u64::MAX, &mut self.tables, &mut self.records) {
             self.report()?;
         }
@@ -267,12 +296,14 @@ impl Agent {
     fn log_counters(&mut self) {
         let engine = self.engine.counters();
         let processes = self.shared.processes().counters();
+        let sockets = self.sockets.counters();
         let line = |values: Vec<(&'static str, u64)>| -> Value {
             values.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
         };
         let mut totals = vec![
             ("reported", engine.reported),
             ("documents", self.output.documents()),
+            ("sockets", sockets.told),
             ("args_truncated", processes.args_truncated),
         ];
         totals.extend(self.dns.iter().flat_map(NameService::totals));
@@ -281,6 +312,8 @@ impl Agent {
         counters.extend([
             ("late_after_report", engine.late_after_report),
             ("table_read_failures", self.tables.failures()),
+            ("socket_namespaces_missed", sockets.namespaces_missed),
+            ("socket_reports_failed", sockets.reports_failed),
             ("process_unresolved", processes.unresolved),
             ("process_evicted", processes.evicted_running + processes.evicted_exited),
         ]);

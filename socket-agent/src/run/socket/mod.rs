@@ -4,6 +4,7 @@ mod agent;
 mod names;
 mod prepare;
 mod priority;
+mod sockets;
 mod tables;
 
 use std::{

@@ -74,7 +74,7 @@ impl NameService {
     pub(super) fn event(&mut self, event: &Event) {
         match event {
             Event::Closed(flow) => self.directory.closed(flow),
-            Event::Late(_) => {}
+            Event::Late(_) | Event::Socket(_) | Event::Connected(_) => {}
             Event::Exec(exec) => self.capture.executed(exec.pid),
             Event::Fork(fork) => self.directory.forked(fork),
             Event::Exit(exit) => {

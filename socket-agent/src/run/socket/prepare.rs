@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{agent::Agent, tables::KernelTables};
+use super::{agent::Agent, sockets::Sockets, tables::KernelTables};
 use crate::{
     clock::Clock,
     config::{HookSet, SocketConfig},
@@ -35,7 +35,8 @@ pub(super) fn agent(socket: &SocketConfig, context: &Context) -> anyhow::Result<
     let mut tables = KernelTables::new(sensor);
     tables.refresh_listeners();
     let (names, sink) = (Names::new(Path::new("/")), context.sink.clone());
-    Ok(Agent::new(choice.set, socket, tables, shared, names, Clock::now(), sink))
+    let sockets = Sockets::new(socket, ipv6(socket)?);
+    Ok(Agent::new(choice.set, socket, tables, sockets, shared, names, Clock::now(), sink))
 }
 
 /// Starts the sensor of a set; with it come the hooks that it has to do without.

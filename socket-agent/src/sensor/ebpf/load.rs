@@ -13,7 +13,8 @@ use aya::{
     programs::Iter,
 };
 use socket_common::{
-    Counter, FEATURE_BOOTTIME, Flow, Late, PeerKey, REPLIES_HIDDEN, Settings, SocketOwner, Tuple,
+    Counter, FEATURE_BOOTTIME, Flow, Late, PeerKey, REPLIES_HIDDEN, Settings, SocketOwner,
+    TELL_CONNECTIONS, TELL_LISTENERS, Tuple,
 };
 
 use super::{
@@ -26,7 +27,7 @@ use super::{
     tables::{OpenFlows, Plain, Table, Tables},
 };
 use crate::{
-    config::{HookSet, SocketConfig},
+    config::{HookSet, SocketConfig, SocketEvents},
     sensor::{Event, Source},
 };
 
@@ -278,7 +279,12 @@ fn write_settings(
 ) -> Result<(), SensorError> {
     let [tcp_v4_rcv, tcp_v6_rcv] = options.receive_functions;
     let hidden = if prototypes.hides_replies() { REPLIES_HIDDEN } else { 0 };
-    let features = FEATURE_BOOTTIME | hidden;
+    let tell = match config.events {
+        SocketEvents::Off => 0,
+        SocketEvents::Listeners => TELL_LISTENERS,
+        SocketEvents::All => TELL_LISTENERS | TELL_CONNECTIONS,
+    };
+    let features = FEATURE_BOOTTIME | hidden | tell;
     let settings = Settings {
         idle_ns: config.flow_inactive_timeout.as_nanos().try_into().unwrap_or(u64::MAX),
         tcp_v4_rcv,

@@ -1,7 +1,7 @@
 //! Records of the ring buffer.
 
 use aya::maps::{MapData, RingBuf};
-use socket_common::{DATA_MAX, ExecEvent, FlowEvent, Header, LateEvent, kind};
+use socket_common::{DATA_MAX, ExecEvent, FlowEvent, Header, LateEvent, SocketEvent, kind};
 
 use crate::sensor::Event;
 
@@ -23,6 +23,8 @@ fn parse(bytes: &[u8]) -> Option<Event> {
     Some(match header.kind {
         kind::FLOW => Event::Closed(read::<FlowEvent>(bytes)?.flow),
         kind::LATE => Event::Late(read::<LateEvent>(bytes)?.late),
+        kind::SOCKET => Event::Socket(read::<SocketEvent>(bytes)?),
+        kind::CONNECTED => Event::Connected(read::<FlowEvent>(bytes)?.flow),
         kind::FORK => Event::Fork(read(bytes)?),
         kind::EXIT => Event::Exit(read(bytes)?),
         kind::EXEC => {

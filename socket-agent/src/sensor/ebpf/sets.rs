@@ -74,6 +74,7 @@ use When::{Arguments, InsteadOf, Preferred, RepliesHidden, Required, Wanted, Wit
 
 const ACCEPT: &str = "the first to send or receive owns an accepted connection";
 const BIND: &str = "UDP servers are known only once they answer";
+const BOUND: &str = "UDP sockets that are bound are not reported as opened and closed";
 const LATE: &str = "the last packets of closed connections (TIME_WAIT) are not counted";
 const PROCESSES: &str = "short-lived processes are known by name only";
 const RECEIVER: &str = "a process that only receives on a socket it was given is not its owner";
@@ -118,7 +119,7 @@ const CGROUP: [Program; 7] = [
 /// Of all hooks on packets only the cgroup ones run when they interrupt themselves: a trampoline or
 /// a kprobe program that a packet's interrupt finds running is skipped, and the packet with it. So
 /// packets are counted there in every set, if there is a cgroup v2 hierarchy to attach to.
-const FENTRY: [Program; 15] = [
+const FENTRY: [Program; 17] = [
     program("tp_state", RawTracepoint("inet_sock_set_state"), Required),
     program("cgroup_egress", Hook::CgroupEgress, Preferred),
     program("cgroup_ingress", Hook::CgroupIngress, Preferred),
@@ -130,13 +131,15 @@ const FENTRY: [Program; 15] = [
     program("fexit_accept_4", Fexit("inet_csk_accept", 4), Arguments(ACCEPT)),
     program("fentry_bind4", Fentry("udp_v4_get_port"), Wanted(BIND)),
     program("fentry_bind6", Fentry("udp_v6_get_port"), Wanted(BIND)).ipv6(),
+    program("cgroup_bind4", Hook::CgroupSock, Wanted(BOUND)),
+    program("cgroup_bind6", Hook::CgroupSock, Wanted(BOUND)).ipv6(),
     program("fentry_received4", Fentry("udp_recvmsg"), Wanted(RECEIVER)),
     program("fentry_received6", Fentry("udpv6_recvmsg"), Wanted(RECEIVER)).ipv6(),
     program("fentry_closed4", Fentry("udp_destroy_sock"), Wanted(RELEASE)),
     program("fentry_closed6", Fentry("udpv6_destroy_sock"), Wanted(RELEASE)).ipv6(),
 ];
 
-const KPROBE: [Program; 13] = [
+const KPROBE: [Program; 15] = [
     program("tp_state", RawTracepoint("inet_sock_set_state"), Preferred),
     program("kprobe_state", Kprobe("tcp_set_state"), InsteadOf("tp_state")),
     program("kprobe_listen", Kprobe("inet_csk_listen_start"), InsteadOf("tp_state")),
@@ -148,6 +151,8 @@ const KPROBE: [Program; 13] = [
     program("kprobe_input", Kprobe("sk_filter_trim_cap"), InsteadOf("cgroup_ingress")),
     program("kretprobe_accept", Kprobe("inet_csk_accept"), Wanted(ACCEPT)),
     program("kprobe_bind", Kprobe("udp_v4_get_port"), Wanted(BIND)).also("udp_v6_get_port"),
+    program("cgroup_bind4", Hook::CgroupSock, Wanted(BOUND)),
+    program("cgroup_bind6", Hook::CgroupSock, Wanted(BOUND)).ipv6(),
     program("kprobe_udp_received", Kprobe("udp_recvmsg"), Wanted(RECEIVER)).also("udpv6_recvmsg"),
     program("kprobe_closed", Kprobe("udp_destroy_sock"), Wanted(RELEASE))
         .also("udpv6_destroy_sock"),

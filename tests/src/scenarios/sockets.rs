@@ -1,0 +1,382 @@
+//! Sockets that are open, and those that open and close.
+
+use std::{
+    net::SocketAddr,
+    process::{Command as Process, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::{Scenario, pair::Pair};
+use crate::{
+    agent::{Doc, Timeouts},
+    expect::Session,
+    lab::Lab,
+    place::{Family, Place},
+    puppet::{Command, Puppet, Sock},
+    schema::Schema,
+};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario::shared("sockets/listener_comes_and_goes", listener),
+    Scenario::shared("sockets/listener_v6", listener_v6),
+    Scenario::shared("sockets/listener_without_bind", without_bind),
+    Scenario::shared("sockets/listener_of_a_process_that_exits", of_a_process_that_exits),
+    Scenario::shared("sockets/udp_server_comes_and_goes", udp_server),
+    Scenario::shared("sockets/udp_client_is_no_listener", udp_client),
+    Scenario::own("sockets/connections", connections),
+    Scenario::own("sockets/idle_connection_closes", idle_connection),
+    Scenario::own("sockets/existing", existing),
+    Scenario::own("sockets/existing_again", existing_again),
+    Scenario::own("sockets/show", show),
+];
+
+const OPENED: &str = "socket_opened";
+const CLOSED: &str = "socket_closed";
+const EXISTING: &str = "existing_socket";
+
+/// What a document of a socket has to say.
+struct Expected<'a> {
+    action: &'static str,
+    direction: &'static str,
+    transport: &'static str,
+    puppet: &'a Puppet,
+    local: SocketAddr,
+    remote: Option<SocketAddr>,
+}
+
+impl Expected<'_> {
+    fn is_in(&self, doc: &Doc) -> bool {
+        let (source, destination) = match (self.direction, self.remote) {
+            ("egress", Some(remote)) => (Some(self.local), remote),
+            (_, remote) => (remote, self.local),
+        };
+        doc.text("event.action") == self.action
+            && doc.text("network.direction") == self.direction
+            && doc.text("network.transport") == self.transport
+            && doc.number("process.pid") == Some(self.puppet.pid().into())
+            && doc.end("source") == source
+            && doc.end("client") == source
+            && doc.end("destination") == Some(destination)
+            && doc.end("server") == Some(destination)
+    }
+
+    /// Waits for the document, and compares what is in it beside.
+    fn of(&self, session: &Session) -> Result<Doc> {
+        let what = format!(
+            "{} {} {} of pid {} at {} with {:?}",
+            self.action,
+            self.direction,
+            self.transport,
+            self.puppet.pid(),
+            self.local,
+            self.remote
+        );
+        let doc = session.wait(&what, |doc| self.is_in(doc))?;
+        self.check(&doc).with_context(|| format!("{what}: {}", doc.json()))?;
+        Ok(doc)
+    }
+
+    fn check(&self, doc: &Doc) -> Result<()> {
+        let kind = if self.action == EXISTING { "state" } else { "event" };
+        let family = if self.local.is_ipv4() { "ipv4" } else { "ipv6" };
+        for (field, truth) in [
+            ("event.kind", kind),
+            ("event.dataset", "socket"),
+            ("network.type", family),
+            ("user.id", "0"),
+            ("group.id", "0"),
+            ("system.audit.socket.euid", "0"),
+        ] {
+            let told = doc.text(field);
+            ensure!(told == truth, "{field} is {told}, should be {truth}");
+        }
+        let arguments: Vec<&str> = doc
+            .field("process.args")
+            .and_then(Value::as_array)
+            .map(|values| values.iter().filter_map(Value::as_str).collect())
+            .unwrap_or_default();
+        ensure!(arguments == self.puppet.arguments(), "process.args are {arguments:?}");
+        let wrong = Schema::load()?.problems(doc.json());
+        ensure!(wrong.is_empty(), "it does not fit the schema: {wrong:?}");
+        Ok(())
+    }
+}
+
+/// A socket that waits for whoever comes, from its opening to its end.
+fn comes_and_goes(
+    lab: &Lab<'_>,
+    transport: &'static str,
+    server: &Puppet,
+    sock: Sock,
+    end: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    let session = lab.shared()?;
+    let expect = |action| Expected {
+        action,
+        direction: "listening",
+        transport,
+        puppet: server,
+        local: sock.local,
+        remote: None,
+    };
+    let opened = expect(OPENED).of(session)?;
+    end()?;
+    let closed = expect(CLOSED).of(session)?;
+    for field in [
+        "system.audit.socket.inode",
+        "system.audit.socket.kernel_sock_address",
+        "system.audit.socket.netns.inode",
+        "event.start",
+        "process.entity_id",
+    ] {
+        let told = [&opened, &closed].map(|doc| doc.text(field));
+        ensure!(!told[0].is_empty() && told[0] == told[1], "{field}: {told:?}");
+    }
+    ensure!(opened.field("event.end").is_none(), "an opened socket has an end");
+    ensure!(closed.number("event.duration").is_some_and(|time| time > 0), "no event.duration");
+    Ok(())
+}
+
+fn listener(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let server = Puppet::spawn(&place.netns, "server")?;
+    let sock = server.listen(place.any_port(Family::V4)?)?;
+    comes_and_goes(lab, "tcp", &server, sock, || server.close(sock))
+}
+
+fn listener_v6(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let server = Puppet::spawn(&place.netns, "server")?;
+    let sock = server.listen(place.any_port(Family::V6)?)?;
+    comes_and_goes(lab, "tcp", &server, sock, || server.close(sock))
+}
+
+/// The kernel gives it a port after it has told that it listens.
+fn without_bind(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let server = Puppet::spawn(&place.netns, "server")?;
+    let sock = server.socket(&Command::ListenAnywhere)?;
+    ensure!(sock.local.port() != 0, "the listener has no port");
+    comes_and_goes(lab, "tcp", &server, sock, || server.close(sock))
+}
+
+/// The same, gone before anyone could ask for the port.
+fn of_a_process_that_exits(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let mut server = Puppet::spawn(&place.netns, "server")?;
+    let (pid, session) = (u64::from(server.pid()), lab.shared()?);
+    server.last_words(vec![Command::ListenAnywhere])?;
+    let told = |action: &'static str| {
+        session.wait(&format!("{action} of pid {pid}"), |doc| {
+            doc.text("event.action") == action && doc.number("process.pid") == Some(pid)
+        })
+    };
+    let (opened, closed) = (told(OPENED)?, told(CLOSED)?);
+    let ports = [&opened, &closed].map(|doc| doc.number("destination.port"));
+    ensure!(ports[0] == ports[1] && ports[0] > Some(0), "ports are {ports:?}");
+    Ok(())
+}
+
+/// Below the ports that clients are given.
+const UDP_PORT: u16 = 5300;
+
+fn udp_server(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let server = Puppet::spawn(&place.netns, "server")?;
+    let mut address = place.any_port(Family::V4)?;
+    address.set_port(UDP_PORT);
+    let sock = server.udp(address)?;
+    comes_and_goes(lab, "udp", &server, sock, || server.close(sock))
+}
+
+/// A UDP socket on a port that the kernel chose is not told of when it comes and goes.
+fn udp_client(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let server = Puppet::spawn(&place.netns, "server")?;
+    let session = lab.shared()?;
+    let client = server.udp(place.any_port(Family::V4)?)?;
+    server.close(client)?;
+    // Records come in order: when this one is there, one of the client would be too.
+    let sock = server.listen(place.any_port(Family::V4)?)?;
+    comes_and_goes(lab, "tcp", &server, sock, || server.close(sock))?;
+    let told = session.documents().into_iter().find(|doc| {
+        doc.text("event.action").starts_with("socket_")
+            && doc.number("destination.port") == Some(client.local.port().into())
+            && doc.number("process.pid") == Some(server.pid().into())
+    });
+    ensure!(told.is_none(), "told of a client's socket: {told:?}");
+    Ok(())
+}
+
+fn both_ends<'a>(action: &'static str, pair: &'a Pair) -> Result<[Expected<'a>; 2]> {
+    let end = |puppet, sock: Sock, direction| {
+        let (transport, local, remote) = ("tcp", sock.local, sock.peer);
+        ensure!(remote.is_some(), "{sock:?} is not connected");
+        Ok(Expected { action, direction, transport, puppet, local, remote })
+    };
+    Ok([
+        end(&pair.client, pair.at_client, "egress")?,
+        end(&pair.server, pair.at_server, "ingress")?,
+    ])
+}
+
+/// With `socket.events: all`, connections are told of like listeners, and by the id of their flow.
+fn connections(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let session = lab.agent_with(Timeouts::default(), &["socket.events: all"])?;
+    let pair = Pair::meet(lab, &place, Family::V4)?;
+    let mut flows = Vec::new();
+    for expected in both_ends(OPENED, &pair)? {
+        flows.push(expected.of(&session)?.text("flow.id"));
+    }
+    pair.echo(100)?;
+    pair.close_client_first()?;
+    for (expected, flow) in both_ends(CLOSED, &pair)?.iter().zip(flows) {
+        let closed = expected.of(&session)?;
+        ensure!(!flow.is_empty() && closed.text("flow.id") == flow, "flow.id {flow}");
+        ensure!(closed.number("event.duration").is_some_and(|time| time > 0), "no event.duration");
+    }
+    let (client, server) = pair.sides("fin_local", "fin_remote")?;
+    session.expect(lab.name, &client, &place.capture)?;
+    session.expect(lab.name, &server, &place.capture)?;
+    session.stop().map(drop)
+}
+
+/// The end of a connection whose flow was forgotten, as nothing crossed it, is told all the same.
+fn idle_connection(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let timeouts = Timeouts { flow_inactive: "1s", socket_inactive: "1s", ..Timeouts::default() };
+    let session = lab.agent_with(timeouts, &["socket.events: all"])?;
+    let pair = Pair::meet(lab, &place, Family::V4)?;
+    let (client, server) = pair.sides("idle", "idle")?;
+    session.expect(lab.name, &client, &place.capture)?;
+    session.expect(lab.name, &server, &place.capture)?;
+    pair.abort()?;
+    let ends = [(pair.at_client, "egress"), (pair.at_server, "ingress")];
+    for (sock, direction) in ends {
+        session.wait(&format!("{CLOSED} {direction}"), |doc| {
+            let (here, there) = match direction {
+                "egress" => (doc.end("source"), doc.end("destination")),
+                _ => (doc.end("destination"), doc.end("source")),
+            };
+            doc.text("event.action") == CLOSED
+                && doc.text("network.direction") == direction
+                && (here, there) == (Some(sock.local), sock.peer)
+        })?;
+    }
+    let closed = session.documents();
+    let closed = closed.iter().filter(|doc| doc.text("event.action") == CLOSED);
+    let connections = closed.filter(|doc| doc.text("network.direction") != "listening").count();
+    ensure!(connections == 2, "{connections} connections were told to be closed");
+    // The reset is the first packet of a flow that began midway, which is not at issue here.
+    session.forgive(lab.name);
+    session.stop().map(drop)
+}
+
+/// A listener, a connection through it, and a UDP server, in a namespace of their own.
+fn sockets(lab: &Lab<'_>, place: &Place) -> Result<(Pair, Sock, Sock)> {
+    let (server, client) = lab.couple(place)?;
+    let listener = server.listen(place.any_port(Family::V4)?)?;
+    let at_client = client.connect(listener.local)?;
+    let at_server = server.accept(listener)?;
+    let udp = server.udp(place.any_port(Family::V4)?)?;
+    Ok((Pair { server, client, at_server, at_client }, listener, udp))
+}
+
+fn all<'a>(pair: &'a Pair, listener: Sock, udp: Sock) -> Result<Vec<Expected<'a>>> {
+    let mut all = Vec::from(both_ends(EXISTING, pair)?);
+    for (transport, sock) in [("tcp", listener), ("udp", udp)] {
+        let (puppet, local) = (&pair.server, sock.local);
+        let (action, direction, remote) = (EXISTING, "listening", None);
+        all.push(Expected { action, direction, transport, puppet, local, remote });
+    }
+    Ok(all)
+}
+
+/// What was open before the agent is in one report, each socket once.
+fn existing(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let (pair, listener, udp) = sockets(lab, &place)?;
+    let session = lab.agent_with(Timeouts::default(), &[])?;
+    let netns = place.netns.inode()?;
+    let mut reports = Vec::new();
+    for expected in all(&pair, listener, udp)? {
+        let doc = expected.of(&session)?;
+        let told = doc.number("system.audit.socket.netns.inode");
+        ensure!(told == Some(netns), "netns.inode is {told:?}, should be {netns}");
+        reports.push(doc.text("event.id"));
+        let docs = session.documents();
+        let count = docs.iter().filter(|doc| expected.is_in(doc)).count();
+        ensure!(count == 1, "{count} documents of one socket");
+    }
+    reports.dedup();
+    ensure!(reports.len() == 1 && !reports[0].is_empty(), "event.id: {reports:?}");
+    // One that was there before is told of when it goes.
+    pair.server.close(listener)?;
+    let gone = Expected {
+        action: CLOSED,
+        direction: "listening",
+        transport: "tcp",
+        puppet: &pair.server,
+        local: listener.local,
+        remote: None,
+    };
+    gone.of(&session)?;
+    pair.close_client_first()?;
+    pair.server.close(udp)?;
+    drop(session);
+    Ok(())
+}
+
+/// Reports come again, each with an id of its own.
+fn existing_again(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let (pair, listener, udp) = sockets(lab, &place)?;
+    let session =
+        lab.agent_with(Timeouts::default(), &["state.period: 1h", "socket.state.period: 1s"])?;
+    let expected = all(&pair, listener, udp)?;
+    let first = expected.first().context("no socket")?;
+    let one = first.of(&session)?.text("event.id");
+    let again =
+        session.wait("a second report", |doc| first.is_in(doc) && doc.text("event.id") != one)?;
+    first.check(&again)?;
+    drop(session);
+    Ok(())
+}
+
+/// The same without an agent, as a table and as documents.
+fn show(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let (pair, listener, udp) = sockets(lab, &place)?;
+    let run = |arguments: &[&str]| {
+        let mut command = Process::new(&lab.options.program);
+        command.args(["show", "sockets"]).args(arguments).stdin(Stdio::null());
+        let output = command.output().context("starting the agent's program")?;
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.success(), "show sockets failed: {error}");
+        String::from_utf8(output.stdout).context("not UTF-8")
+    };
+    let documents = run(&["-o", "json"])?;
+    let documents: Vec<Doc> = documents
+        .lines()
+        .map(|line| Ok(serde_json::from_str::<Value>(line)?.into()))
+        .collect::<Result<_>>()?;
+    for expected in all(&pair, listener, udp)? {
+        let mut found = documents.iter().filter(|doc| expected.is_in(doc));
+        let doc = found.next().with_context(|| format!("nothing of {}", expected.local))?;
+        expected.check(doc)?;
+        ensure!(found.next().is_none(), "{} is there twice", expected.local);
+    }
+    let table = run(&["--listening"])?;
+    let pid = pair.server.pid().to_string();
+    for (transport, sock) in [("tcp", listener), ("udp", udp)] {
+        let local = sock.local.to_string();
+        let line = table.lines().find(|line| line.contains(&local) && line.starts_with(transport));
+        let words: Vec<&str> = line.context("no line of it")?.split_whitespace().collect();
+        ensure!(words.contains(&"listening") && words.contains(&pid.as_str()), "{words:?}");
+    }
+    ensure!(!table.contains(" egress "), "a connection among the listeners");
+    Ok(())
+}
