@@ -143,7 +143,6 @@ agent.yml:4:23: /etc/auditbeat/audit.rules.d/*.conf: no such file; there are no 
 agent.yml:8:11: module file_integrity is not used by this version
 agent.yml:13:3: datasets: package is not used by this version
 agent.yml:18:3: datasets: host, login, process, user is not used by this version
-agent.yml:19:3: state is not used by this version
 agent.yml:20:3: user.detect_password_changes is not used by this version
 agent.yml:21:3: login.wtmp_file_pattern is not used by this version
 agent.yml:24:3: socket.err_queue_size is not used by this version

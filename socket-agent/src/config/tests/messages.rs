@@ -23,7 +23,8 @@ fn wrong_keys() {
     says("sockt: {hooks: auto}", "agent.yml:4:3: unknown key sockt; did you mean socket?");
     says(
         "socket.teleport: true",
-        "agent.yml:4:3: unknown key socket.teleport; the nearest known key is socket.tables",
+        "agent.yml:4:3: unknown key socket.teleport; the nearest known key is \
+         socket.state.period",
     );
     says(
         "socket..hooks: auto",
