@@ -4,7 +4,6 @@ use std::{
     collections::{HashMap, VecDeque},
     fs, io,
     ops::RangeInclusive,
-    sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -241,7 +240,7 @@ impl Sockets {
             since: 0,
             closed: 0,
         };
-        self.write(&record, process, press)
+        self.write(&record, process.as_deref(), press)
     }
 
     /// Ports that the kernel gives to whoever asks for any are those of UDP clients.
@@ -254,13 +253,13 @@ impl Sockets {
     fn tell(&mut self, record: &SocketRecord, press: &mut Press<'_>) -> anyhow::Result<()> {
         let at = if record.closed == 0 { record.since } else { record.closed };
         let process = press.shared.processes().lookup_at(&record.owner, at);
-        self.write(record, process, press)
+        self.write(record, process.as_deref(), press)
     }
 
     fn write(
         &mut self,
         record: &SocketRecord,
-        process: Option<Arc<Process>>,
+        process: Option<&Process>,
         press: &mut Press<'_>,
     ) -> anyhow::Result<()> {
         if record.tuple.family == FAMILY_IPV6 && !self.ipv6 {
@@ -276,7 +275,7 @@ impl Sockets {
             role: record.role,
             owner,
             rank: record.rank,
-            process: process.as_deref(),
+            process,
             user: user.as_deref(),
             group: group.as_deref(),
             state: record.state,
