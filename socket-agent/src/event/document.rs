@@ -26,6 +26,8 @@ pub(super) struct Document<'a> {
     pub(super) process: Option<Process<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) container: Option<Container<'a>>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(super) pod: Option<InPod<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<Named<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,6 +127,37 @@ pub(super) struct Container<'a> {
     pub(super) id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) runtime: Option<&'static str>,
+}
+
+/// The Kubernetes pod that a container belongs to, as ECS has it and as Beats have it.
+#[derive(Serialize)]
+pub(super) struct InPod<'a> {
+    orchestrator: Orchestrator<'a>,
+    kubernetes: Kubernetes<'a>,
+}
+
+#[derive(Serialize)]
+struct Orchestrator<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    resource: Resource<'a>,
+}
+
+#[derive(Serialize)]
+struct Resource<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Kubernetes<'a> {
+    pod: Pod<'a>,
+}
+
+#[derive(Serialize)]
+struct Pod<'a> {
+    uid: &'a str,
 }
 
 /// A user or a group.
@@ -241,6 +274,22 @@ pub(super) struct Hex(pub(super) u64);
 
 /// Displays as a kernel address.
 pub(super) struct Address(pub(super) u64);
+
+// === impl InPod ===
+
+impl<'a> InPod<'a> {
+    /// The pod of a process, if it is in one.
+    pub(super) fn of(process: Option<&'a crate::process::Process>) -> Option<Self> {
+        let uid = process?.container.as_deref()?.pod_uid.as_deref()?;
+        Some(Self {
+            orchestrator: Orchestrator {
+                kind: "kubernetes",
+                resource: Resource { kind: "pod", id: uid },
+            },
+            kubernetes: Kubernetes { pod: Pod { uid } },
+        })
+    }
+}
 
 // === impl Text ===
 

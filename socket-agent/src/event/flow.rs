@@ -8,8 +8,8 @@ use super::{
     Metadata,
     document::{
         Address, Audit, Cgroup, Container, Document, DomainSource, Endpoint, Event,
-        Flow as FlowObject, Hex, Named, Netns, Network, Parent, Process as ProcessObject, Related,
-        Socket, System, Tcp, Text, Thread,
+        Flow as FlowObject, Hex, InPod, Named, Netns, Network, Parent, Process as ProcessObject,
+        Related, Socket, System, Tcp, Text, Thread,
     },
     ended::{self, Ended},
 };
@@ -131,6 +131,7 @@ pub fn write_flow(
             .process
             .and_then(|process| process.container.as_deref())
             .map(|container| Container { id: &container.id, runtime: container.runtime }),
+        pod: InPod::of(facts.process),
         user: owned.then_some(Named { id: Text(flow.owner.uid), name: facts.user }),
         group: owned.then_some(Named { id: Text(flow.owner.gid), name: facts.group }),
         related: Related {

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::{
     Metadata,
     document::{
-        Address, Cgroup, Container, Hex, Named, Netns, Parent, Process as ProcessObject, Text,
-        Thread,
+        Address, Cgroup, Container, Hex, InPod, Named, Netns, Parent, Process as ProcessObject,
+        Text, Thread,
     },
     ended,
     flow::{INTERNAL_VERSION, address, rank_name},
@@ -89,6 +89,8 @@ struct Document<'a> {
     process: Option<ProcessObject<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     container: Option<Container<'a>>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pod: Option<InPod<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<Named<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -258,6 +260,7 @@ pub fn write_socket(
             .process
             .and_then(|process| process.container.as_deref())
             .map(|container| Container { id: &container.id, runtime: container.runtime }),
+        pod: InPod::of(facts.process),
         user: owned.then_some(Named { id: Text(facts.owner.uid), name: facts.user }),
         group: owned.then_some(Named { id: Text(facts.owner.gid), name: facts.group }),
         related: Related { ip: &ips, user: facts.user.filter(|_| owned).map(|user| [user]) },

@@ -1,12 +1,16 @@
-//! Container ids from cgroup paths.
+//! Container and pod ids from cgroup paths.
 
 /// A container, as far as its cgroup path names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {
     /// Full id, 64 hexadecimal digits (LXC: the container's name).
     pub id: Box<str>,
-    /// The runtime, where the path says it: `docker`, `containerd`, `cri-o`, `podman` or `lxc`.
+    /// The runtime, where the path says it: `docker`, `containerd`, `cri-o`, `podman`, `lxc` or
+    /// `systemd-nspawn`.
     pub runtime: Option<&'static str>,
+    /// Of the Kubernetes pod it belongs to: a UUID or, for pods of the node itself, 32 hexadecimal
+    /// digits.
+    pub pod_uid: Option<Box<str>>,
 }
 
 /// Prefixes that runtimes put before the id in the name of a scope or directory.
@@ -29,10 +33,13 @@ impl Container {
     /// are not in it.
     pub fn from_cgroup_path(path: &str) -> Option<Self> {
         let mut parent = "";
-        let mut found = None;
+        let mut found: Option<Self> = None;
+        let mut pod = None;
         for segment in path.split('/') {
+            pod = pod_uid(segment).or(pod);
             if let Some(container) = Self::from_segment(segment, parent) {
-                found = Some(container);
+                // A container inside another that belongs to a pod is in no pod of its own.
+                found = Some(Self { pod_uid: pod.take(), ..container });
             }
             parent = segment;
         }
@@ -60,15 +67,20 @@ impl Container {
 
     fn from_segment(segment: &str, parent: &str) -> Option<Self> {
         if let Some(name) = segment.strip_prefix("lxc.payload.") {
-            return Some(Self { id: name.into(), runtime: Some("lxc") });
+            return Some(Self::of(name, Some("lxc")));
         }
         if parent == "lxc" && !segment.is_empty() {
-            return Some(Self { id: segment.into(), runtime: Some("lxc") });
+            return Some(Self::of(segment, Some("lxc")));
+        }
+        if segment == "payload"
+            && let Some(name) = machine(parent)
+        {
+            return Some(Self::of(&name, Some("systemd-nspawn")));
         }
         let name = segment.strip_suffix(".scope").unwrap_or(segment);
         for (prefix, runtime) in PREFIXES {
             if let Some(id) = name.strip_prefix(prefix).filter(|id| is_id(id)) {
-                return Some(Self { id: id.into(), runtime: Some(runtime) });
+                return Some(Self::of(id, Some(runtime)));
             }
         }
         // containerd asked for a systemd cgroup while it uses plain ones: `<slice>:<prefix>:<id>`.
@@ -81,8 +93,41 @@ impl Container {
         } else {
             PARENTS.iter().find(|(name, _)| *name == parent).map(|(_, runtime)| *runtime)
         };
-        Some(Self { id: id.into(), runtime })
+        Some(Self::of(id, runtime))
     }
+
+    fn of(id: &str, runtime: Option<&'static str>) -> Self {
+        Self { id: id.into(), runtime, pod_uid: None }
+    }
+}
+
+/// The name of a machine of systemd, whose processes live below this unit in `payload`.
+fn machine(unit: &str) -> Option<String> {
+    let service =
+        unit.strip_prefix("systemd-nspawn@").and_then(|unit| unit.strip_suffix(".service"));
+    let scope = || unit.strip_prefix("machine-").and_then(|unit| unit.strip_suffix(".scope"));
+    // Names of units have dashes escaped.
+    service.or_else(scope).filter(|name| !name.is_empty()).map(|name| name.replace("\\x2d", "-"))
+}
+
+/// The pod in a segment: `podUID`, `kubepods-burstable-podUID.slice`, or the latter before a colon.
+/// Slices have underscores where the id has dashes.
+fn pod_uid(segment: &str) -> Option<Box<str>> {
+    let unit = segment.split(':').next().unwrap_or(segment);
+    let name = unit.strip_suffix(".slice").unwrap_or(unit);
+    let (before, uid) = name.rsplit_once("pod")?;
+    if !(before.is_empty() || before.contains("kubepods") && before.ends_with('-')) {
+        return None;
+    }
+    let uid = uid.replace('_', "-");
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let dashes = [8, 13, 18, 23];
+    let is_uuid = uid.len() == 36
+        && uid.bytes().enumerate().all(|(at, byte)| match dashes.contains(&at) {
+            true => byte == b'-',
+            false => byte.is_ascii_hexdigit(),
+        });
+    (is_uuid || (uid.len() == 32 && digits(&uid))).then(|| uid.into())
 }
 
 fn is_id(text: &str) -> bool {
@@ -140,6 +185,63 @@ mod tests {
         ] {
             assert_path(&path, expected);
         }
+    }
+
+    #[test]
+    fn pods() {
+        const UID: &str = "5a1b6c2e-8f3d-4c3e-9a51-7a6f4e0d1c2b";
+        const STATIC: &str = "0123456789abcdef0123456789abcdef";
+        let slice = UID.replace('-', "_");
+        for (path, expected) in [
+            (format!("/kubepods/besteffort/{POD}/{A}"), Some(UID)),
+            (format!("/kubepods/{POD}/{A}"), Some(UID)),
+            (format!("/kubepods/burstable/pod{STATIC}/{A}"), Some(STATIC)),
+            (
+                format!(
+                    "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{slice}.slice/\
+                     cri-containerd-{A}.scope"
+                ),
+                Some(UID),
+            ),
+            (
+                format!("/kubepods.slice/kubepods-pod{slice}.slice/crio-{A}.scope/container"),
+                Some(UID),
+            ),
+            (
+                format!(
+                    "/system.slice/containerd.service/kubepods-besteffort-pod{slice}.slice:\
+                     cri-containerd:{A}"
+                ),
+                Some(UID),
+            ),
+            (
+                format!(
+                    "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod{slice}.slice/\
+                     cri-containerd-{A}.scope"
+                ),
+                Some(UID),
+            ),
+            // Podman's pods are none of Kubernetes.
+            (format!("/machine.slice/machine-libpod_pod_{A}.slice/libpod-{B}.scope"), None),
+            (format!("/docker/{A}"), None),
+            (format!("/kubepods/podnot-an-id/{A}"), None),
+            (format!("/kubepods/{POD}/{A}/docker/{B}"), None),
+        ] {
+            let found = Container::from_cgroup_path(&path).unwrap();
+            assert_eq!(found.pod_uid.as_deref(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn machines_of_systemd() {
+        let nspawn = Some("systemd-nspawn");
+        assert_path(
+            "/machine.slice/systemd-nspawn@web.service/payload/system.slice",
+            Some(("web", nspawn)),
+        );
+        assert_path(r"/machine.slice/machine-web\x2d1.scope/payload", Some(("web-1", nspawn)));
+        assert_path("/machine.slice/machine-qemu.scope/libvirt", None);
+        assert_path("/payload", None);
     }
 
     #[test]

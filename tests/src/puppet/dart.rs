@@ -4,7 +4,7 @@ use std::{
     ffi::{CStr, CString},
     fs,
     io::{self, Write},
-    net::{SocketAddr, UdpSocket},
+    net::{SocketAddr, TcpListener, UdpSocket},
     os::unix::ffi::OsStrExt,
     path::Path,
     process::{Child, Command, ExitCode, Stdio},
@@ -36,6 +36,8 @@ pub enum Way {
     Memory,
     /// A thread executes the program anew, which makes it the leader.
     FromThread,
+    /// Sends nothing, but listens there until it is ended.
+    Listening,
 }
 
 /// A dart, thrown.
@@ -61,7 +63,7 @@ impl Dart {
         // From memory and from a thread it executes itself as a plain one.
         let last = match way {
             Way::Memory | Way::FromThread => arguments(target, Way::Plain, extra),
-            Way::Plain | Way::Leaderless => rest,
+            Way::Plain | Way::Leaderless | Way::Listening => rest,
         };
         let arguments = whole(&program, last);
         Ok(Self { pid: child.id(), arguments, way, child: Some(child) })
@@ -133,6 +135,7 @@ fn clone_and_execute(pid: u32, program: &CStr, words: &[CString]) -> io::Result<
 pub fn main(target: SocketAddr, way: Way, extra: &[String]) -> ExitCode {
     let result = match way {
         Way::Plain => send(target),
+        Way::Listening => listen(target),
         Way::Leaderless => leaderless(target),
         Way::Memory => from_memory(target, extra),
         Way::FromThread => thread::scope(|scope| {
@@ -154,6 +157,13 @@ fn send(target: SocketAddr) -> Result<()> {
     let socket = UdpSocket::bind(any)?;
     socket.send_to(&[0; BYTES as usize], target)?;
     Ok(())
+}
+
+fn listen(target: SocketAddr) -> Result<()> {
+    let _listener = TcpListener::bind(target)?;
+    loop {
+        thread::park();
+    }
 }
 
 fn leaderless(target: SocketAddr) -> Result<()> {

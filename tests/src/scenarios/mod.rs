@@ -1,6 +1,7 @@
 //! The scenarios, one file a topic.
 
 mod before;
+mod container;
 mod crowd;
 mod dns;
 mod failing;
@@ -134,6 +135,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         wire::SCENARIOS,
         wire::AT_END,
         before::SCENARIOS,
+        container::SCENARIOS,
         timeout::SCENARIOS,
         dns::SHARED,
         dns::OWN,

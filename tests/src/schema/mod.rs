@@ -21,11 +21,12 @@ use kind::Kind;
 const FIELDS: &str = include_str!("../../data/ecs_fields.tsv");
 
 /// Fields outside the schema that documents have all the same, for those who know Beats.
-pub const EXTRA_FIELDS: [&str; 7] = [
+pub const EXTRA_FIELDS: [&str; 8] = [
     "agent.hostname",
     "destination.path",
     "host.containerized",
     "host.os.codename",
+    "kubernetes.pod.uid",
     "process.created",
     "source.path",
     "type",
