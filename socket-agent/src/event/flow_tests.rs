@@ -181,7 +181,9 @@ fn an_incoming_ipv6_flow_in_a_container() {
         Tcp { state: 8, error: libc::EPIPE.unsigned_abs(), retransmits: 3, ..Tcp::default() };
     let mut process = curl();
     process.cgroup_path = Some(format!("/system.slice/docker-{ID}.scope").into());
-    process.container = Some(Arc::new(Container { id: ID.into(), runtime: Some("docker") }));
+    let pod_uid = Some("5a1b6c2e-8f3d-4c3e-9a51-7a6f4e0d1c2b".into());
+    let container = Container { id: ID.into(), runtime: Some("docker"), pod_uid };
+    process.container = Some(Arc::new(container));
     let image = Image { args_truncated: true, ..Image::clone(&process.image) };
     process.image = Arc::new(image);
     assert_golden("tcp6_ingress_container.json", &document(&record, Some(&process)));

@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 /// Field sets that documents use.
-const SETS: [&str; 20] = [
+const SETS: [&str; 21] = [
     "@timestamp",
     "agent",
     "client",
@@ -20,6 +20,7 @@ const SETS: [&str; 20] = [
     "labels",
     "message",
     "network",
+    "orchestrator",
     "process",
     "related",
     "server",
