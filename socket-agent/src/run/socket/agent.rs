@@ -118,7 +118,7 @@ impl Agent {
 
     /// Takes what is in the ring, and what found it full.
     pub(super) fn drain(&mut self) -> anyhow::Result<()> {
-        while self.take_lot() {
+        while self.take_lot()? {
             self.settle()?;
         }
         let mut more = true;
@@ -129,6 +129,7 @@ impl Agent {
                 if let Some(dns) = &mut self.dns {
                     dns.closed(&flow);
                 }
+                self.with_sockets(|sockets, tables, press| sockets.closed(&flow, tables, press))?;
                 self.engine.closed(flow, now, &self.tables, &mut self.records);
             }
             self.settle()?;
@@ -137,12 +138,12 @@ impl Agent {
     }
 
     /// Takes some hundred records of the ring; whether there may be more.
-    fn take_lot(&mut self) -> bool {
+    fn take_lot(&mut self) -> anyhow::Result<bool> {
         let now = Clock::boottime();
         for _ in 0..LOT {
             let Some(event) = self.tables.sensor.next_event() else {
                 self.shared.knows_processes_until(now);
-                return false;
+                return Ok(false);
             };
             if let Some(dns) = &mut self.dns {
                 dns.event(&event);
@@ -166,7 +167,7 @@ impl Agent {
                 Event::Exit(exit) => self.shared.processes().on_exit(&exit),
             }
         }
-        true
+        Ok(true)
     }
 
     /// Reports what is due. A ring that is filled as fast as it is emptied must not keep closed
