@@ -16,6 +16,7 @@ use crate::{
     place::{Family, Place},
     puppet::{Command, Puppet, Sock},
     schema::Schema,
+    skip::skip,
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -104,6 +105,21 @@ impl Expected<'_> {
     }
 }
 
+/// The shared agent, if its set tells of sockets that open and close.
+fn watcher<'l>(lab: &'l Lab<'_>) -> Result<&'l Session> {
+    told(lab)?;
+    lab.shared()
+}
+
+/// # Errors
+/// A skip for the set that is not told of them.
+fn told(lab: &Lab<'_>) -> Result<()> {
+    if lab.options.hooks == "tracefs" {
+        return Err(skip("the set tracefs does not tell of sockets that open and close"));
+    }
+    Ok(())
+}
+
 /// A socket that waits for whoever comes, from its opening to its end.
 fn comes_and_goes(
     lab: &Lab<'_>,
@@ -112,7 +128,7 @@ fn comes_and_goes(
     sock: Sock,
     end: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
-    let session = lab.shared()?;
+    let session = watcher(lab)?;
     let expect = |action| Expected {
         action,
         direction: "listening",
@@ -166,7 +182,7 @@ fn without_bind(lab: &Lab<'_>) -> Result<()> {
 fn of_a_process_that_exits(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
     let mut server = Puppet::spawn(&place.netns, "server")?;
-    let (pid, session) = (u64::from(server.pid()), lab.shared()?);
+    let (pid, session) = (u64::from(server.pid()), watcher(lab)?);
     server.last_words(vec![Command::ListenAnywhere])?;
     let told = |action: &'static str| {
         session.wait(&format!("{action} of pid {pid}"), |doc| {
@@ -195,7 +211,7 @@ fn udp_server(lab: &Lab<'_>) -> Result<()> {
 fn udp_client(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
     let server = Puppet::spawn(&place.netns, "server")?;
-    let session = lab.shared()?;
+    let session = watcher(lab)?;
     let client = server.udp(place.any_port(Family::V4)?)?;
     server.close(client)?;
     // Records come in order: when this one is there, one of the client would be too.
@@ -224,6 +240,7 @@ fn both_ends<'a>(action: &'static str, pair: &'a Pair) -> Result<[Expected<'a>; 
 
 /// With `socket.events: all`, connections are told of like listeners, and by the id of their flow.
 fn connections(lab: &Lab<'_>) -> Result<()> {
+    told(lab)?;
     let place = lab.loopback()?;
     let session = lab.agent_with(Timeouts::default(), &["socket.events: all"])?;
     let pair = Pair::meet(lab, &place, Family::V4)?;
@@ -246,6 +263,7 @@ fn connections(lab: &Lab<'_>) -> Result<()> {
 
 /// The end of a connection whose flow was forgotten, as nothing crossed it, is told all the same.
 fn idle_connection(lab: &Lab<'_>) -> Result<()> {
+    told(lab)?;
     let place = lab.loopback()?;
     let timeouts = Timeouts { flow_inactive: "1s", socket_inactive: "1s", ..Timeouts::default() };
     let session = lab.agent_with(timeouts, &["socket.events: all"])?;
@@ -314,6 +332,7 @@ fn existing(lab: &Lab<'_>) -> Result<()> {
     reports.dedup();
     ensure!(reports.len() == 1 && !reports[0].is_empty(), "event.id: {reports:?}");
     // One that was there before is told of when it goes.
+    told(lab)?;
     pair.server.close(listener)?;
     let gone = Expected {
         action: CLOSED,

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use socket_common::{ARGS_MAX, ExecEvent, ExitEvent, FILENAME_MAX, ForkEvent, Header, Owner, kind};
+use socket_common::{
+    ARGS_MAX, DATA_MAX, ExecEvent, ExitEvent, ForkEvent, Header, NAME_MAX, Owner, kind,
+};
 
 use super::{
     aggregate::Context,
@@ -174,8 +176,10 @@ fn exec(
 ) -> ExecEvent {
     let small = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
     let length = total.min(carried.len()).min(ARGS_MAX);
+    let path = &path[..path.len().min(NAME_MAX - 1)];
+    let before = path.len() + 1;
     let mut event = ExecEvent {
-        header: Header { kind: kind::EXEC, length: small(length) },
+        header: Header { kind: kind::EXEC, length: small(before + length) },
         start: owner.start,
         time: now,
         cgroup: owner.cgroup,
@@ -186,13 +190,16 @@ fn exec(
         euid: owner.euid,
         egid: owner.egid,
         args_total: small(total),
-        filename_length: 0,
-        filename: [0; FILENAME_MAX],
-        args: [0; ARGS_MAX],
+        args_length: small(length),
+        filename_length: small(before),
+        executable_length: 0,
+        directory_length: 0,
+        cgroup_length: 0,
+        flags: 0,
+        reserved: 0,
+        data: [0; DATA_MAX],
     };
-    event.args[..length].copy_from_slice(&carried[..length]);
-    let path = &path[..path.len().min(FILENAME_MAX - 1)];
-    event.filename[..path.len()].copy_from_slice(path);
-    event.filename_length = small(path.len() + 1);
+    event.data[..path.len()].copy_from_slice(path);
+    event.data[before..before + length].copy_from_slice(&carried[..length]);
     event
 }

@@ -49,7 +49,10 @@ impl TaskTable {
             owner: *owner,
             rank: Rank::Holder as u8,
             listening: (tuple.protocol == PROTO_TCP).into(),
-            reserved: 0,
+            since: 0,
+            inode: 0,
+            announced: 0,
+            connection: 0,
             reserved2: 0,
         })
     }

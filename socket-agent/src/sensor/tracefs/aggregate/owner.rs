@@ -45,7 +45,10 @@ impl<T: Tasks> Aggregator<T> {
             owner: self.tasks.owner(context.pid, context.tid),
             rank: rank as u8,
             listening: (protocol != PROTO_UDP).into(),
-            reserved: 0,
+            since: 0,
+            inode: 0,
+            announced: 0,
+            connection: 0,
             reserved2: 0,
         };
         self.owners.insert(sock.address, entry);
