@@ -35,6 +35,26 @@ struct Sample {
     boot_after: i64,
 }
 
+/// A distance between two times, nanoseconds. Displays with its sign: `-1h 2ms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeDelta(i64);
+
+// === impl TimeDelta ===
+
+impl TimeDelta {
+    /// Without its sign.
+    pub fn size(self) -> Duration {
+        Duration::from_nanos(self.0.unsigned_abs())
+    }
+}
+
+impl std::fmt::Display for TimeDelta {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "+" };
+        write!(f, "{sign}{}", humantime::format_duration(self.size()))
+    }
+}
+
 // === impl Timestamp ===
 
 impl Timestamp {
@@ -97,6 +117,12 @@ impl Clock {
     /// The boottime of this moment, nanoseconds.
     pub fn boottime() -> u64 {
         u64::try_from(read(ClockId::CLOCK_BOOTTIME)).unwrap_or(0)
+    }
+
+    /// How far the wall clock has moved from where `earlier` would have it: positive if it was set
+    /// ahead.
+    pub fn moved_since(&self, earlier: &Self) -> TimeDelta {
+        TimeDelta(self.wall_minus_boot.saturating_sub(earlier.wall_minus_boot))
     }
 
     /// How far off the measured offsets can be.
@@ -174,6 +200,15 @@ mod tests {
         assert_eq!(clock.boottime_of_monotonic(7), 60 * SECOND as u64 + 7);
         assert_eq!(clock.wall_of_monotonic(7).as_nanos(), 1_060 * SECOND + 7);
         assert_eq!(clock.uncertainty(), Duration::from_nanos(200));
+    }
+
+    #[test]
+    fn a_step_of_the_wall_clock_is_told_with_its_sign() {
+        let before = Clock::fixed(Timestamp::from_nanos(1_000 * SECOND));
+        let ahead = Clock::fixed(Timestamp::from_nanos(4_600 * SECOND));
+        assert_eq!(ahead.moved_since(&before).to_string(), "+1h");
+        assert_eq!(before.moved_since(&ahead).to_string(), "-1h");
+        assert_eq!(before.moved_since(&ahead).size(), Duration::from_secs(3600));
     }
 
     #[test]

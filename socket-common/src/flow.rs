@@ -158,8 +158,8 @@ pub struct Tcp {
     pub srtt_us: u32,
     /// `sk_err`, a positive errno, when the connection closed; 0 if it ended in order.
     pub error: u32,
-    /// TCP state (`TCP_ESTABLISHED` = 1 ...) that the connection left to be closed; 0 while it is
-    /// open.
+    /// TCP state (`TCP_ESTABLISHED` = 1 ...) that the connection left to be closed; in the tables 0
+    /// while it is open.
     pub state: u8,
     /// Zero.
     pub reserved: u8,
@@ -173,6 +173,8 @@ pub struct Tcp {
 pub const FLAG_HAS_PEERS: u8 = 1;
 /// UDP: the socket was connected to the peer when the flow was last touched.
 pub const FLAG_CONNECTED_PEER: u8 = 2;
+/// UDP: the socket was open before the agent started, so that earlier packets may not have been seen.
+pub const FLAG_EXISTING: u8 = 4;
 
 /// One flow as the kernel keeps it and hands it over. 224 bytes.
 #[repr(C)]
@@ -208,9 +210,34 @@ pub struct Flow {
     pub flags: u8,
     /// Zero.
     pub reserved: u8,
-    /// Zero.
-    pub reserved2: u32,
+    /// UDP, first peer of a socket: datagrams that the socket has dropped since the flow began. While
+    /// it is open: the socket's own count when the flow began.
+    pub drops: u32,
 }
+
+/// What the structure of an open socket says at a moment. 64 bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// The socket's, to tell it from another that took its address; zero if it is no TCP or UDP
+    /// socket.
+    pub tuple: Tuple,
+    /// TCP: retransmitted segments. UDP: datagrams dropped.
+    pub count: u32,
+    /// TCP: smoothed round-trip time in microseconds; 0 if never measured.
+    pub srtt_us: u32,
+    /// State, as in [`Tcp`]; that of a UDP socket is 1 if it is connected, else 7.
+    pub state: u8,
+    /// Zero.
+    pub reserved: u8,
+    /// Zero.
+    pub reserved2: u16,
+    /// Zero.
+    pub reserved3: u32,
+}
+
+/// Sockets that are sampled in one run of the program.
+pub const SAMPLES: usize = 4;
 
 /// Key of the peer table: further flows of one UDP socket.
 #[repr(C)]
@@ -292,6 +319,7 @@ const _: () = {
     assert!(size_of::<Traffic>() == 32);
     assert!(size_of::<Tcp>() == 24);
     assert!(size_of::<Flow>() == 24 + 48 + 56 + 32 + 32 + 24 + 8);
+    assert!(size_of::<Sample>() == 64);
     assert!(size_of::<PeerKey>() == 32);
     assert!(size_of::<Late>() == 48);
     assert!(size_of::<Pending>() == 96);

@@ -16,8 +16,8 @@ pub use event::{
     NAMES_MAX, SocketEvent, kind, whole,
 };
 pub use flow::{
-    Began, FLAG_CONNECTED_PEER, FLAG_HAS_PEERS, Flow, Late, Owner, PeerKey, Pending, Rank,
-    SocketOwner, Tcp, Traffic, Tuple,
+    Began, FLAG_CONNECTED_PEER, FLAG_EXISTING, FLAG_HAS_PEERS, Flow, Late, Owner, PeerKey, Pending,
+    Rank, SAMPLES, Sample, SocketOwner, Tcp, Traffic, Tuple,
 };
 pub use settings::{FEATURE_BOOTTIME, REPLIES_HIDDEN, Settings, TELL_CONNECTIONS, TELL_LISTENERS};
 

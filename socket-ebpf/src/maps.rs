@@ -6,7 +6,8 @@ use aya_ebpf::{
     maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
 use socket_common::{
-    COUNTERS, Counter, ExecEvent, Flow, Late, PeerKey, Pending, Settings, SocketOwner, Tuple,
+    COUNTERS, Counter, ExecEvent, Flow, Late, PeerKey, Pending, SAMPLES, Sample, Settings,
+    SocketOwner, Tuple,
 };
 
 /// One element.
@@ -67,6 +68,10 @@ pub static SYN_ACK_SEEN: Array<u64> = Array::with_max_entries(1, 0);
 /// stack.
 #[map]
 pub static BLANK: Array<Flow> = Array::with_max_entries(1, 0);
+
+/// What the sampling program has read.
+#[map]
+pub static SAMPLED: Array<[Sample; SAMPLES]> = Array::with_max_entries(1, 0);
 
 /// Where an exec event is put together.
 #[map]

@@ -31,5 +31,6 @@ pub use overrides::Override;
 pub use place::{ConfigError, Place, Problem};
 pub use schema::{Described, options};
 pub use settings::{
-    Config, DnsConfig, HookSet, OutputTarget, SocketConfig, SocketEvents, Tables, TracefsConfig,
+    Config, DnsConfig, HookSet, Metrics, OutputTarget, SocketConfig, SocketEvents, Tables,
+    TracefsConfig,
 };

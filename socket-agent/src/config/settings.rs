@@ -16,6 +16,17 @@ pub struct Config {
     pub audit: Option<AuditConfig>,
     /// Where documents go, `output.console` or `output.file`.
     pub output: OutputTarget,
+    /// `logging.metrics`.
+    pub metrics: Metrics,
+}
+
+/// `logging.metrics`: a line of the counters that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    /// `logging.metrics.enabled`.
+    pub enabled: bool,
+    /// `logging.metrics.period`.
+    pub period: Duration,
 }
 
 /// Where documents go, one JSON object per line.
@@ -109,6 +120,12 @@ pub struct SocketConfig {
     pub flow_termination_timeout: Duration,
     /// `socket.socket_inactive_timeout`.
     pub socket_inactive_timeout: Duration,
+    /// `socket.flow_report_period`: zero means that flows are reported only at their end.
+    pub flow_report_period: Duration,
+    /// `socket.clock_sync_period`.
+    pub clock_sync_period: Duration,
+    /// `socket.clock_max_drift`.
+    pub clock_max_drift: Duration,
     /// `socket.events`.
     pub events: SocketEvents,
     /// `state.period` of the module, for all its datasets.
@@ -146,7 +163,12 @@ pub struct DnsConfig {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { socket: Some(SocketConfig::default()), audit: None, output: OutputTarget::default() }
+        Self {
+            socket: Some(SocketConfig::default()),
+            audit: None,
+            output: OutputTarget::default(),
+            metrics: Metrics::default(),
+        }
     }
 }
 
@@ -213,6 +235,14 @@ impl Default for TracefsConfig {
     }
 }
 
+// === impl Metrics ===
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { enabled: true, period: Duration::from_secs(30) }
+    }
+}
+
 // === impl SocketConfig ===
 
 impl Default for SocketConfig {
@@ -224,6 +254,9 @@ impl Default for SocketConfig {
             flow_inactive_timeout: Duration::from_secs(30),
             flow_termination_timeout: Duration::from_secs(5),
             socket_inactive_timeout: Duration::from_secs(60),
+            flow_report_period: Duration::from_secs(300),
+            clock_sync_period: Duration::from_secs(10),
+            clock_max_drift: Duration::from_millis(100),
             events: SocketEvents::default(),
             module_state_period: STATE_PERIOD,
             own_state_period: None,

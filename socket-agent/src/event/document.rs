@@ -16,6 +16,8 @@ pub(super) struct Document<'a> {
     #[serde(rename = "@metadata")]
     pub(super) metadata: &'a RawValue,
     pub(super) event: Event<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<Error<'a>>,
     pub(super) flow: Flow,
     pub(super) network: Network<'a>,
     pub(super) source: Endpoint<'a>,
@@ -38,6 +40,15 @@ pub(super) struct Document<'a> {
     pub(super) host: &'a RawValue,
     pub(super) agent: &'a RawValue,
     pub(super) ecs: &'a RawValue,
+}
+
+/// The errno that a connect failed with, or that ended a connection.
+#[derive(Serialize)]
+pub(super) struct Error<'a> {
+    /// Its name, such as `ECONNREFUSED`.
+    pub(super) code: &'a str,
+    /// In words.
+    pub(super) message: &'a str,
 }
 
 #[derive(Serialize)]
@@ -223,6 +234,8 @@ pub(super) struct Socket<'a> {
     pub(super) args_truncated: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tcp: Option<Tcp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) udp: Option<Udp>,
 }
 
 /// `asked` (the process asked for it itself), `inherited` (an ancestor did) or `host` (another
@@ -253,20 +266,27 @@ pub(super) struct Cgroup<'a> {
 
 #[derive(Serialize)]
 pub(super) struct Tcp {
-    /// The state that it left to be closed; absent while it is open.
+    /// The state that it is in, or that it left to be closed; absent if not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) state: Option<&'static str>,
     /// The socket's error, an errno.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<u32>,
-    /// Retransmitted segments.
-    pub(super) retransmits: u32,
+    /// Retransmitted segments; absent if not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) retransmits: Option<u32>,
     /// Smoothed round-trip time, microseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) srtt_us: Option<u32>,
     /// From SYN to established, nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) connect_ns: Option<u64>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Udp {
+    /// Datagrams that the socket has dropped.
+    pub(super) drops: u32,
 }
 
 /// Displays as sixteen hexadecimal digits.

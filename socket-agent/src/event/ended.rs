@@ -11,6 +11,8 @@ use crate::flow::{Cause, state};
 pub enum Ended {
     /// `open`: the socket was open when the agent stopped.
     Open,
+    /// `ongoing`: the report period has passed; the flow goes on.
+    Ongoing,
     /// `idle`: nothing crossed it for the inactivity timeout; the socket is still open.
     Idle,
     /// `closed`: the socket was closed. UDP, and TCP when no more is known.
@@ -42,6 +44,7 @@ impl Ended {
     pub fn of(flow: &Flow, cause: Cause) -> Self {
         match cause {
             Cause::Idle => return Self::Idle,
+            Cause::Period => return Self::Ongoing,
             Cause::Stop => return Self::Open,
             Cause::Closed => {}
         }
@@ -52,6 +55,7 @@ impl Ended {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Ongoing => "ongoing",
             Self::Idle => "idle",
             Self::Closed => "closed",
             Self::FinLocal => "fin_local",

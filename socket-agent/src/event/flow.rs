@@ -2,18 +2,20 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use nix::errno::Errno;
 use socket_common::{Began, FAMILY_IPV4, Flow, PROTO_TCP, Rank, Tuple};
 
 use super::{
     Metadata,
     document::{
-        Address, Audit, Cgroup, Container, Document, DomainSource, Endpoint, Event,
+        Address, Audit, Cgroup, Container, Document, DomainSource, Endpoint, Error, Event,
         Flow as FlowObject, Hex, InPod, Named, Netns, Network, Parent, Process as ProcessObject,
-        Related, Socket, System, Tcp, Text, Thread,
+        Related, Socket, System, Tcp, Text, Thread, Udp,
     },
     ended::{self, Ended},
 };
 use crate::{
+    audit::names::ERRNO,
     clock::{Clock, Timestamp},
     dns::{Domain, Domains, Source},
     flow::{
@@ -106,6 +108,7 @@ pub fn write_flow(
             end: Text(&end),
             duration: last - flow.first,
         },
+        error: error(flow),
         flow: FlowObject {
             id: Text(Hex(flow.id)),
             is_final: record.is_final,
@@ -193,17 +196,25 @@ fn socket_object<'a>(facts: &FlowFacts<'a>) -> Socket<'a> {
         tcp: (flow.tuple.protocol == PROTO_TCP).then(|| Tcp {
             state: ended::state_name(flow.tcp.state),
             error: (flow.tcp.error != 0).then_some(flow.tcp.error),
-            retransmits: flow.tcp.retransmits,
+            retransmits: (flow.tcp.state != 0).then_some(flow.tcp.retransmits),
             srtt_us: (flow.tcp.srtt_us != 0).then_some(flow.tcp.srtt_us),
             connect_ns: (flow.tcp.connect_ns != 0).then_some(flow.tcp.connect_ns),
         }),
+        udp: (flow.drops != 0).then_some(Udp { drops: flow.drops }),
     }
 }
 
-/// `event.type`: `start` and `end` where the flow's beginning and the socket's end are in this
-/// record.
+/// The error that a connection ended with.
+fn error(flow: &Flow) -> Option<Error<'static>> {
+    let code = ERRNO.name(flow.tcp.error).filter(|_| flow.tcp.error != 0)?;
+    let number = i32::try_from(flow.tcp.error).unwrap_or(0);
+    Some(Error { code, message: Errno::from_raw(number).desc() })
+}
+
+/// `event.type`: each connection has one document with `start`, if its beginning was seen, and one
+/// with `end`, if its socket was closed.
 const fn event_types(record: &FlowRecord) -> &'static [&'static str] {
-    match (record.complete, record.is_final && record.flow.ended != 0) {
+    match (record.complete && record.is_first, record.is_final && record.flow.ended != 0) {
         (true, true) => &["info", "connection", "start", "end"],
         (true, false) => &["info", "connection", "start"],
         (false, true) => &["info", "connection", "end"],

@@ -105,6 +105,7 @@ fn http() -> FlowRecord {
         direction: Direction::Egress,
         cause: Cause::Closed,
         is_final: true,
+        is_first: true,
         complete: true,
     }
 }
@@ -201,6 +202,7 @@ fn a_udp_flow_without_an_owner() {
     flow.owner = Owner::default();
     (flow.rank, flow.began) = (0, Began::Midway as u8);
     (flow.tcp, flow.ended) = (Tcp::default(), 0);
+    flow.drops = 3;
     (flow.tuple.local_port, flow.tuple.remote_port) = (53, 40_000);
     let document = document(&record, None);
     // The higher port is taken for the client.
@@ -240,18 +242,22 @@ fn a_failed_connect_is_a_failure() {
     assert_eq!(document["event"]["outcome"], "failure");
     assert_eq!(document["system"]["audit"]["socket"]["ended"], "refused");
     assert_eq!(document["system"]["audit"]["socket"]["tcp"]["error"], refused);
+    assert_eq!(document["error"]["code"], "ECONNREFUSED");
+    assert_eq!(document["error"]["message"], "Connection refused");
 }
 
 #[test]
 fn event_types_say_what_lies_within_the_record() {
-    for (complete, is_final, ended, expected) in [
-        (true, true, 1, &["info", "connection", "start", "end"][..]),
-        (true, true, 0, &["info", "connection", "start"]),
-        (true, false, 1, &["info", "connection", "start"]),
-        (false, true, 1, &["info", "connection", "end"]),
-        (false, true, 0, &["info", "connection"]),
+    for (complete, is_first, is_final, ended, expected) in [
+        (true, true, true, 1, &["info", "connection", "start", "end"][..]),
+        (true, true, true, 0, &["info", "connection", "start"]),
+        (true, true, false, 1, &["info", "connection", "start"]),
+        (true, false, false, 1, &["info", "connection"]),
+        (true, false, true, 1, &["info", "connection", "end"]),
+        (false, true, true, 1, &["info", "connection", "end"]),
+        (false, true, true, 0, &["info", "connection"]),
     ] {
-        let mut record = FlowRecord { complete, is_final, ..http() };
+        let mut record = FlowRecord { complete, is_final, is_first, ..http() };
         record.flow.ended = ended;
         let document = document(&record, None);
         assert_eq!(document["event"]["type"], serde_json::json!(expected), "{record:?}");

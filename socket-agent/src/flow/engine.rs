@@ -6,9 +6,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use socket_common::{Began, FLAG_HAS_PEERS, Flow, Late, Owner, PROTO_TCP, Traffic, Tuple};
+use socket_common::{Began, FLAG_EXISTING, FLAG_HAS_PEERS, Flow, Late, Owner, PROTO_TCP, Tuple};
 
-use super::{Cause, FlowRecord, role, state};
+use super::{
+    Cause, FlowRecord,
+    progress::{Part, Progress, packets},
+    role, state,
+};
 
 /// Entries a table keeps room for, however few it holds.
 const ROOM: usize = 1024;
@@ -22,19 +26,27 @@ pub trait Kernel {
     fn take_late(&mut self, flow: u64, tuple: &Tuple) -> Option<Late>;
     /// Removes an open flow and returns its last state; `None` if it has gone meanwhile.
     fn evict(&mut self, flow: &Flow) -> Option<Flow>;
-    /// Whether a socket listens, or is bound without a peer, on the local port of this tuple.
-    fn is_listening(&self, tuple: &Tuple) -> Option<bool>;
+    /// Whether a socket listens, or is bound without a peer, on the local port of this tuple: now,
+    /// or, for connections that are older than the agent, when it started.
+    fn is_listening(&self, tuple: &Tuple, began: Began) -> Option<bool>;
+    /// Brings up to date what the kernel's tables do not hold of open flows: the state of TCP, and
+    /// what UDP dropped. Both are zero where it is not known.
+    fn sample(&mut self, flows: &mut [Flow]);
 }
 
-/// Timeouts in nanoseconds.
+/// What reports go by; times in nanoseconds.
 #[derive(Clone, Copy, Debug)]
-pub struct Timeouts {
+pub struct Rules {
     /// Pause after which an open flow is reported.
     pub inactive: u64,
     /// How long a closed connection waits for late packets.
     pub termination: u64,
     /// Pause after which an open flow leaves the tables.
     pub socket_inactive: u64,
+    /// Time between two reports of a flow that goes on; 0 if there are none.
+    pub report_period: u64,
+    /// First port that this host gives to sockets that ask for none.
+    pub ephemeral: u16,
 }
 
 /// Losses that only user space can see.
@@ -55,25 +67,24 @@ struct ClosedSocket {
 
 /// See the module.
 pub struct Engine {
-    timeouts: Timeouts,
+    rules: Rules,
     /// Closed connections, by flow id, until their time has come.
     held: HashMap<u64, Flow>,
     /// When that is.
     due: BTreeSet<(u64, u64)>,
-    /// What open flows have been reported with, by flow id.
-    reported: HashMap<u64, Traffic>,
+    progress: Progress,
     closed_sockets: HashMap<u64, ClosedSocket>,
     counters: EngineCounters,
 }
 
 impl Engine {
     /// An engine that knows no flow.
-    pub fn new(timeouts: Timeouts) -> Self {
+    pub fn new(rules: Rules) -> Self {
         Self {
-            timeouts,
+            rules,
             held: HashMap::new(),
             due: BTreeSet::new(),
-            reported: HashMap::new(),
+            progress: Progress::default(),
             closed_sockets: HashMap::new(),
             counters: EngineCounters::default(),
         }
@@ -102,7 +113,7 @@ impl Engine {
             self.closed_sockets.insert(flow.socket_id, socket);
         }
         if may_see_late_packets(&flow) {
-            let due = flow.ended.max(flow.last).min(now).saturating_add(self.timeouts.termination);
+            let due = flow.ended.max(flow.last).min(now).saturating_add(self.rules.termination);
             self.due.insert((due, flow.id));
             self.held.insert(flow.id, flow);
         } else {
@@ -139,9 +150,9 @@ impl Engine {
         self.finish(flow, Cause::Closed, kernel, out);
     }
 
-    /// Looks at open flows: reports those that pause, and takes those that have paused for long out
-    /// of the tables. Once all have been shown, in any number of calls, [`end_scan`](Self::end_scan)
-    /// follows.
+    /// Looks at open flows: reports those that pause, and those that have gone on for the report
+    /// period; takes those that have paused for long out of the tables. Once all have been shown, in
+    /// any number of calls, [`end_scan`](Self::end_scan) follows.
     pub fn scan(
         &mut self,
         flows: &[Flow],
@@ -149,6 +160,7 @@ impl Engine {
         kernel: &mut impl Kernel,
         out: &mut Vec<FlowRecord>,
     ) {
+        let (mut due, mut causes) = (Vec::new(), Vec::new());
         for flow in flows {
             if let Some(closed) = self.further_peer_of_closed(flow) {
                 if let Some(last) = kernel.evict(flow) {
@@ -157,48 +169,68 @@ impl Engine {
                 }
                 continue;
             }
+            if flow.ended != 0 {
+                continue;
+            }
+            self.progress.notice(flow);
             let pause = now.saturating_sub(flow.last);
-            if flow.ended != 0 || pause < self.timeouts.inactive {
-                continue;
-            }
-            if pause >= self.timeouts.socket_inactive {
+            if pause >= self.rules.socket_inactive.max(self.rules.inactive) {
                 if let Some(last) = kernel.evict(flow) {
-                    self.finish(last, Cause::Idle, kernel, out);
+                    due.push(last);
+                    causes.push(Open::Forgotten);
                 }
-                continue;
+            } else if pause >= self.rules.inactive {
+                if packets(&self.progress.part(flow).flow.traffic) > 0 {
+                    due.push(*flow);
+                    causes.push(Open::Paused);
+                }
+            } else if self.progress.is_due(flow, self.rules.report_period, now) {
+                due.push(*flow);
+                causes.push(Open::GoesOn);
             }
-            let record = self.part(flow);
-            if packets(&record.traffic) > 0 {
-                self.reported.insert(flow.id, flow.traffic);
-                self.emit(record, flow, Cause::Idle, kernel, out);
+        }
+        kernel.sample(&mut due);
+        for (flow, cause) in due.into_iter().zip(causes) {
+            match cause {
+                Open::Forgotten => self.finish(flow, Cause::Idle, kernel, out),
+                Open::Paused => {
+                    self.emit(self.progress.part(&flow), Cause::Idle, kernel, out);
+                    self.progress.paused(&flow);
+                }
+                Open::GoesOn => {
+                    self.emit(self.progress.part(&flow), Cause::Period, kernel, out);
+                    self.progress.reported(&flow, self.rules.report_period, now);
+                }
             }
         }
     }
 
     /// All open flows have been shown: peers of a closed socket have been seen by now.
     pub fn end_scan(&mut self, now: u64) {
-        let horizon = now.saturating_sub(self.timeouts.socket_inactive);
+        let horizon = now.saturating_sub(self.rules.socket_inactive);
         self.closed_sockets.retain(|_, socket| socket.ended >= horizon);
         release_room(&mut self.closed_sockets);
-        release_room(&mut self.reported);
+        self.progress.release_room();
     }
 
     /// Reports everything that is left: closed connections, then `flows`, which are still open. Flows
     /// may be shown in any number of calls.
     pub fn shut_down(
         &mut self,
-        flows: &[Flow],
+        flows: &mut [Flow],
         kernel: &mut impl Kernel,
         out: &mut Vec<FlowRecord>,
     ) {
         while self.tick(u64::MAX, kernel, out) {}
+        for flow in flows.iter_mut() {
+            if let Some(ended) = self.further_peer_of_closed(flow) {
+                *flow = Flow { ended, ..self.with_best_owner(*flow) };
+            }
+        }
+        kernel.sample(flows);
         for flow in flows {
-            let flow = match self.further_peer_of_closed(flow) {
-                Some(ended) => Flow { ended, ..self.with_best_owner(*flow) },
-                None => *flow,
-            };
             let cause = if flow.ended == 0 { Cause::Stop } else { Cause::Closed };
-            self.finish(flow, cause, kernel, out);
+            self.finish(*flow, cause, kernel, out);
         }
     }
 
@@ -228,48 +260,50 @@ impl Engine {
         kernel: &impl Kernel,
         out: &mut Vec<FlowRecord>,
     ) {
-        let record = self.part(&flow);
-        self.reported.remove(&flow.id);
+        let part = self.progress.part(&flow);
+        self.progress.forget(&flow);
         let failed_connect = flow.began == Began::Connect as u8 && flow.tcp.error != 0;
-        if packets(&record.traffic) > 0 || (failed_connect && flow.tuple.remote_port != 0) {
-            self.emit(record, &flow, cause, kernel, out);
+        // After a report that is not final, one that is has to follow.
+        if packets(&part.flow.traffic) > 0
+            || !part.first_report
+            || (failed_connect && flow.tuple.remote_port != 0)
+        {
+            self.emit(part, cause, kernel, out);
         }
     }
 
-    /// What of the flow has not been reported.
-    fn part(&self, flow: &Flow) -> Flow {
-        let mut part = *flow;
-        if let Some(before) = self.reported.get(&flow.id) {
-            part.traffic = difference(&flow.traffic, before);
-            part.first = flow.resumed.max(flow.first);
-        }
-        part
-    }
-
-    fn emit(
-        &mut self,
-        part: Flow,
-        whole: &Flow,
-        cause: Cause,
-        kernel: &impl Kernel,
-        out: &mut Vec<FlowRecord>,
-    ) {
-        let began = role::began(part.began);
+    fn emit(&mut self, part: Part, cause: Cause, kernel: &impl Kernel, out: &mut Vec<FlowRecord>) {
+        let Part { flow, from_start, first_report } = part;
+        let began = role::began(flow.began);
         let listening = match began {
-            Began::Existing | Began::Midway => kernel.is_listening(&part.tuple),
+            Began::Existing | Began::Midway => kernel.is_listening(&flow.tuple, began),
             _ => None,
         };
+        let existing = flow.flags & FLAG_EXISTING != 0;
+        let beginning = role::Beginning { began, existing, listening };
         let handshake = matches!(began, Began::Connect | Began::Accept)
-            && state::connected(&part) == Some(true);
+            && state::connected(&flow) == Some(true);
         self.counters.reported += 1;
         out.push(FlowRecord {
-            direction: role::direction(began, part.tuple.protocol, listening),
+            direction: role::direction(beginning, &flow.tuple, self.rules.ephemeral),
             cause,
-            is_final: true,
-            complete: handshake && part.first == whole.first,
-            flow: part,
+            is_final: cause != Cause::Period,
+            complete: handshake && from_start,
+            is_first: first_report,
+            flow,
         });
     }
+}
+
+/// Why an open flow is reported.
+#[derive(Clone, Copy)]
+enum Open {
+    /// It has paused for so long that it left the tables.
+    Forgotten,
+    /// It pauses.
+    Paused,
+    /// The report period has passed.
+    GoesOn,
 }
 
 /// Whether packets can follow the end of the socket: all TCP ends but those where the peer closed
@@ -282,14 +316,10 @@ fn may_see_late_packets(flow: &Flow) -> bool {
 }
 
 /// Gives memory back after a peak.
-fn release_room<V>(table: &mut HashMap<u64, V>) {
+pub(super) fn release_room<V>(table: &mut HashMap<u64, V>) {
     if table.capacity() > ROOM && table.capacity() / 8 > table.len() {
         table.shrink_to((2 * table.len()).max(ROOM));
     }
-}
-
-fn packets(traffic: &Traffic) -> u64 {
-    traffic.packets_in + traffic.packets_out
 }
 
 fn merge(flow: &mut Flow, late: &Late) {
@@ -298,15 +328,6 @@ fn merge(flow: &mut Flow, late: &Late) {
     flow.traffic.packets_in += late.traffic.packets_in;
     flow.traffic.bytes_in += late.traffic.bytes_in;
     flow.last = flow.last.max(late.last);
-}
-
-fn difference(now: &Traffic, before: &Traffic) -> Traffic {
-    Traffic {
-        packets_out: now.packets_out.saturating_sub(before.packets_out),
-        bytes_out: now.bytes_out.saturating_sub(before.bytes_out),
-        packets_in: now.packets_in.saturating_sub(before.packets_in),
-        bytes_in: now.bytes_in.saturating_sub(before.bytes_in),
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use socket_common::PROTO_UDP;
+use socket_common::{PROTO_UDP, Traffic};
 
 use super::{
     state::{LAST_ACK, SYN_SENT},
@@ -6,8 +6,13 @@ use super::{
 };
 
 const SECOND: u64 = 1_000_000_000;
-const TIMEOUTS: Timeouts =
-    Timeouts { inactive: 30 * SECOND, termination: 5 * SECOND, socket_inactive: 60 * SECOND };
+const RULES: Rules = Rules {
+    inactive: 30 * SECOND,
+    termination: 5 * SECOND,
+    socket_inactive: 60 * SECOND,
+    report_period: 0,
+    ephemeral: 32_768,
+};
 
 #[derive(Default)]
 struct Tables {
@@ -23,8 +28,15 @@ impl Kernel for Tables {
     fn evict(&mut self, flow: &Flow) -> Option<Flow> {
         self.open.remove(&flow.id)
     }
-    fn is_listening(&self, _: &Tuple) -> Option<bool> {
+    fn is_listening(&self, _: &Tuple, _: Began) -> Option<bool> {
         Some(self.listening)
+    }
+    fn sample(&mut self, flows: &mut [Flow]) {
+        for flow in flows {
+            if flow.ended == 0 && flow.tuple.protocol == PROTO_TCP {
+                flow.tcp.state = state::ESTABLISHED;
+            }
+        }
     }
 }
 
@@ -55,7 +67,7 @@ fn late(flow: u64, packets: u64, last: u64) -> Late {
 
 #[test]
 fn a_connection_waits_for_its_last_packets() {
-    let (mut engine, mut kernel, mut out) = (Engine::new(TIMEOUTS), Tables::default(), vec![]);
+    let (mut engine, mut kernel, mut out) = (Engine::new(RULES), Tables::default(), vec![]);
     let flow = Flow { ended: 2 * SECOND, ..tcp(1, 5) };
     engine.closed(flow, 2 * SECOND, &kernel, &mut out);
     engine.tick(6 * SECOND, &mut kernel, &mut out);
@@ -73,7 +85,7 @@ fn a_connection_waits_for_its_last_packets() {
 #[test]
 fn ends_that_nothing_follows_are_reported_at_once() {
     for state in [LAST_ACK, SYN_SENT] {
-        let (mut engine, kernel, mut out) = (Engine::new(TIMEOUTS), Tables::default(), vec![]);
+        let (mut engine, kernel, mut out) = (Engine::new(RULES), Tables::default(), vec![]);
         engine.closed(Flow { ended: 2 * SECOND, ..tcp(1, state) }, 2 * SECOND, &kernel, &mut out);
         assert_eq!(out.len(), 1, "state {state}");
     }
@@ -81,7 +93,7 @@ fn ends_that_nothing_follows_are_reported_at_once() {
 
 #[test]
 fn displaced_late_packets_reach_their_flow_or_a_counter() {
-    let (mut engine, mut kernel, mut out) = (Engine::new(TIMEOUTS), Tables::default(), vec![]);
+    let (mut engine, mut kernel, mut out) = (Engine::new(RULES), Tables::default(), vec![]);
     engine.closed(Flow { ended: 2 * SECOND, ..tcp(1, 5) }, 2 * SECOND, &kernel, &mut out);
     engine.late(&late(1, 1, 3 * SECOND));
     engine.late(&late(99, 3, 3 * SECOND));
@@ -92,7 +104,7 @@ fn displaced_late_packets_reach_their_flow_or_a_counter() {
 
 #[test]
 fn a_pause_reports_once_and_what_follows_counts_from_zero() {
-    let (mut engine, mut kernel, mut out) = (Engine::new(TIMEOUTS), Tables::default(), vec![]);
+    let (mut engine, mut kernel, mut out) = (Engine::new(RULES), Tables::default(), vec![]);
     let flow = tcp(1, 0);
     engine.scan(&[flow], 31 * SECOND, &mut kernel, &mut out);
     assert!(out.is_empty(), "not idle for 30 s yet");
@@ -112,11 +124,13 @@ fn a_pause_reports_once_and_what_follows_counts_from_zero() {
     assert_eq!((second.traffic.packets_out, second.traffic.bytes_out), (2, 80));
     assert_eq!((second.traffic.packets_in, second.first), (0, 45 * SECOND));
     assert!(!out[1].complete, "it lacks the beginning");
+    assert_ne!(out[1].flow.id, out[0].flow.id, "a flow of its own");
+    assert!(out[1].is_first && out[1].is_final);
 }
 
 #[test]
 fn nothing_new_after_a_pause_is_no_record() {
-    let (mut engine, mut kernel, mut out) = (Engine::new(TIMEOUTS), Tables::default(), vec![]);
+    let (mut engine, mut kernel, mut out) = (Engine::new(RULES), Tables::default(), vec![]);
     let flow = tcp(1, 0);
     engine.scan(&[flow], 32 * SECOND, &mut kernel, &mut out);
     engine.closed(
@@ -134,7 +148,7 @@ fn nothing_new_after_a_pause_is_no_record() {
 
 #[test]
 fn a_long_pause_takes_the_flow_out_of_the_tables() {
-    let (mut engine, mut kernel, mut out) = (Engine::new(TIMEOUTS), Tables::default(), vec![]);
+    let (mut engine, mut kernel, mut out) = (Engine::new(RULES), Tables::default(), vec![]);
     let seen = tcp(1, 0);
     let mut current = seen;
     current.traffic.packets_in += 1;
@@ -147,7 +161,7 @@ fn a_long_pause_takes_the_flow_out_of_the_tables() {
 
 #[test]
 fn peers_of_a_closed_socket_follow_it_with_its_owner() {
-    let (mut engine, mut kernel, mut out) = (Engine::new(TIMEOUTS), Tables::default(), vec![]);
+    let (mut engine, mut kernel, mut out) = (Engine::new(RULES), Tables::default(), vec![]);
     let owner = Owner { pid: 42, ..Owner::default() };
     let first = Flow { flags: FLAG_HAS_PEERS, ended: 2 * SECOND, owner, rank: 5, ..udp(1, 1) };
     engine.closed(first, 2 * SECOND, &kernel, &mut out);
@@ -161,19 +175,21 @@ fn peers_of_a_closed_socket_follow_it_with_its_owner() {
 
 #[test]
 fn shutting_down_reports_all_that_is_left() {
-    let (mut engine, mut kernel, mut out) = (Engine::new(TIMEOUTS), Tables::default(), vec![]);
+    let (mut engine, mut kernel, mut out) = (Engine::new(RULES), Tables::default(), vec![]);
     engine.closed(Flow { ended: 2 * SECOND, ..tcp(1, 5) }, 2 * SECOND, &kernel, &mut out);
     kernel.late.insert(1, late(1, 1, 3 * SECOND));
     let silent = Flow { traffic: Traffic::default(), ..tcp(3, 0) };
-    engine.shut_down(&[tcp(2, 0), silent], &mut kernel, &mut out);
+    engine.tick(u64::MAX, &mut kernel, &mut out);
+    engine.shut_down(&mut [tcp(2, 0), silent], &mut kernel, &mut out);
     assert_eq!(out.len(), 2, "a flow without a packet is none");
     assert_eq!(out[0].flow.traffic.packets_in, 5);
     assert!(out.iter().all(|record| record.is_final));
+    assert_eq!(out[1].flow.tcp.state, state::ESTABLISHED, "what the socket itself says");
 }
 
 #[test]
 fn a_failed_connect_without_a_packet_is_reported() {
-    let (mut engine, kernel, mut out) = (Engine::new(TIMEOUTS), Tables::default(), vec![]);
+    let (mut engine, kernel, mut out) = (Engine::new(RULES), Tables::default(), vec![]);
     let mut flow = Flow { traffic: Traffic::default(), ended: 2 * SECOND, ..tcp(1, SYN_SENT) };
     flow.tcp.error = 110;
     flow.tcp.connect_ns = 0;
@@ -188,9 +204,99 @@ fn listeners_decide_the_direction_of_connections_from_before_the_start() {
         [(true, crate::flow::Direction::Ingress), (false, crate::flow::Direction::Egress)]
     {
         let mut kernel = Tables { listening, ..Tables::default() };
-        let (mut engine, mut out) = (Engine::new(TIMEOUTS), vec![]);
+        let (mut engine, mut out) = (Engine::new(RULES), vec![]);
         let flow = Flow { began: Began::Existing as u8, ..tcp(1, 1) };
-        engine.shut_down(&[flow], &mut kernel, &mut out);
+        engine.shut_down(&mut [flow], &mut kernel, &mut out);
         assert_eq!(out[0].direction, expected);
     }
+}
+
+fn grown(flow: Flow, packets: u64, last: u64) -> Flow {
+    let mut flow = Flow { last, ..flow };
+    flow.traffic.packets_out += packets;
+    flow.traffic.bytes_out += 5_000_000_000 * packets;
+    flow
+}
+
+#[test]
+fn a_flow_that_goes_on_is_reported_with_all_its_counts() {
+    let rules = Rules { report_period: 10 * SECOND, ..RULES };
+    let (mut engine, mut kernel, mut out) = (Engine::new(rules), Tables::default(), vec![]);
+    let flow = tcp(1, 0);
+    for (now, packets, reports) in
+        [(10, 1, 0), (11, 2, 1), (20, 3, 1), (21, 4, 2), (31, 4, 2), (45, 5, 3), (51, 6, 4)]
+    {
+        let flow = grown(flow, packets, (now - 1) * SECOND);
+        engine.scan(&[flow], now * SECOND, &mut kernel, &mut out);
+        assert_eq!(out.len(), reports, "at {now} s");
+    }
+    let mut ended = Flow { ended: 52 * SECOND, ..grown(flow, 7, 52 * SECOND) };
+    ended.tcp.state = LAST_ACK;
+    engine.closed(ended, 52 * SECOND, &kernel, &mut out);
+    assert_eq!(out.len(), 5);
+    let sent: Vec<u64> = out.iter().map(|record| record.flow.traffic.bytes_out).collect();
+    assert_eq!(sent, [2, 4, 5, 6, 7].map(|packets| 500 + 5_000_000_000 * packets), "cumulative");
+    for (number, record) in out.iter().enumerate() {
+        assert_eq!((record.flow.id, record.flow.first), (1, SECOND), "{number}");
+        assert_eq!((record.is_first, record.is_final), (number == 0, number == 4), "{number}");
+        assert!(record.complete);
+    }
+    assert_eq!(out[1].cause, Cause::Period);
+}
+
+#[test]
+fn a_pause_ends_the_reports_of_a_flow_and_begins_those_of_the_next() {
+    let rules = Rules { report_period: 10 * SECOND, ..RULES };
+    let (mut engine, mut kernel, mut out) = (Engine::new(rules), Tables::default(), vec![]);
+    let flow = tcp(1, 0);
+    let mut scan = |flow: Flow, now: u64| {
+        engine.scan(&[flow], now * SECOND, &mut kernel, &mut out);
+        out.len()
+    };
+    assert_eq!(scan(flow, 11), 1);
+    assert_eq!(scan(flow, 32), 2, "the pause");
+    let resumed = Flow { resumed: 40 * SECOND, ..grown(flow, 1, 41 * SECOND) };
+    assert_eq!(scan(resumed, 49), 2, "the period begins anew");
+    assert_eq!(scan(resumed, 50), 3);
+    // Another pause that no scan has seen does not move the beginning.
+    let again = Flow { resumed: 75 * SECOND, ..grown(flow, 2, 76 * SECOND) };
+    assert_eq!(scan(again, 76), 4);
+    assert_eq!(scan(again, 137), 4, "it went when it was to be removed");
+    let told: Vec<_> = out
+        .iter()
+        .map(|r| (r.flow.traffic.packets_out, r.flow.first / SECOND, r.is_first, r.is_final))
+        .collect();
+    assert_eq!(
+        told,
+        [(5, 1, true, false), (5, 1, false, true), (1, 40, true, false), (2, 40, false, false)]
+    );
+    assert_eq!(out[2].flow.id, out[3].flow.id);
+    assert_ne!(out[1].flow.id, out[2].flow.id);
+}
+
+#[test]
+fn a_report_that_is_not_final_is_followed_by_one_that_is() {
+    let rules = Rules { report_period: 10 * SECOND, ..RULES };
+    let (mut engine, mut kernel, mut out) = (Engine::new(rules), Tables::default(), vec![]);
+    let flow = tcp(1, 0);
+    engine.scan(&[flow], 11 * SECOND, &mut kernel, &mut out);
+    // Nothing more came.
+    let mut ended = Flow { ended: 12 * SECOND, ..flow };
+    ended.tcp.state = LAST_ACK;
+    engine.closed(ended, 12 * SECOND, &kernel, &mut out);
+    assert_eq!(out.len(), 2);
+    assert_eq!(out[0].flow.traffic, out[1].flow.traffic);
+    assert!(!out[0].is_final && out[1].is_final);
+}
+
+#[test]
+fn counts_of_the_socket_are_split_at_a_pause_as_well() {
+    let (mut engine, kernel, mut out) = (Engine::new(RULES), &mut Tables::default(), vec![]);
+    let mut flow = udp(1, 1);
+    flow.drops = 3;
+    engine.scan(&[flow], 32 * SECOND, kernel, &mut out);
+    let later =
+        Flow { resumed: 40 * SECOND, ended: 41 * SECOND, drops: 10, ..grown(flow, 1, 41 * SECOND) };
+    engine.closed(later, 41 * SECOND, kernel, &mut out);
+    assert_eq!(out.iter().map(|record| record.flow.drops).collect::<Vec<_>>(), [3, 7]);
 }

@@ -2,10 +2,11 @@
 
 mod community_id;
 mod engine;
+mod progress;
 mod record;
 pub mod role;
 pub mod state;
 
 pub use community_id::CommunityId;
-pub use engine::{Engine, EngineCounters, Kernel, Timeouts};
+pub use engine::{Engine, EngineCounters, Kernel, Rules};
 pub use record::{Cause, Direction, FlowRecord};

@@ -22,6 +22,8 @@ pub enum Cause {
     Closed,
     /// Nothing crossed it for the inactivity timeout.
     Idle,
+    /// It has gone on for the report period, and still does.
+    Period,
     /// The agent stops.
     Stop,
 }
@@ -29,7 +31,8 @@ pub enum Cause {
 /// A flow that is due for a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlowRecord {
-    /// The kernel's facts; `traffic`, `first` and `last` cover this record only.
+    /// The kernel's facts; `id`, `traffic`, `first` and `last` are those of what is reported: the flow
+    /// since its beginning, or since its last pause.
     pub flow: Flow,
     /// Who began.
     pub direction: Direction,
@@ -37,6 +40,8 @@ pub struct FlowRecord {
     pub cause: Cause,
     /// No further record with these counts follows.
     pub is_final: bool,
+    /// No record with some of these counts went before.
+    pub is_first: bool,
     /// TCP: the handshake was seen, from connect or accept on, and lies in this record.
     pub complete: bool,
 }

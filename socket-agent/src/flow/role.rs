@@ -13,19 +13,45 @@ pub enum End {
     Remote,
 }
 
+/// What is known of a flow's beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beginning {
+    /// What was seen first.
+    pub began: Began,
+    /// The socket is older than the agent (UDP): what was seen first may be an answer.
+    pub existing: bool,
+    /// Whether the local port has a listening socket (UDP: a bound one without peer) in the flow's
+    /// network namespace; `None` if this is not known. It matters only for flows whose beginning was
+    /// not seen.
+    pub listening: Option<bool>,
+}
+
 /// The direction of a flow.
 ///
-/// `listening` says whether the local port has a listening socket (UDP: a bound one without peer)
-/// in the flow's network namespace, `None` that this is not known. It matters only for flows whose
-/// beginning was not seen.
-pub fn direction(began: Began, protocol: u8, listening: Option<bool>) -> Direction {
+/// `ephemeral` is the first port that this host gives to sockets that ask for none.
+pub fn direction(beginning: Beginning, tuple: &Tuple, ephemeral: u16) -> Direction {
+    let Beginning { began, existing, listening } = beginning;
     match (began, listening) {
-        (Began::Connect | Began::Send, _) => Direction::Egress,
-        (Began::Accept | Began::Receive, _) => Direction::Ingress,
+        (Began::Connect, _) => Direction::Egress,
+        (Began::Accept, _) => Direction::Ingress,
+        (Began::Send | Began::Receive, _) => {
+            let first = if began == Began::Send { Direction::Egress } else { Direction::Ingress };
+            let by_port = existing.then(|| by_port(tuple, ephemeral)).flatten();
+            by_port.unwrap_or(first)
+        }
         (Began::Existing | Began::Midway, Some(true)) => Direction::Ingress,
         // An accepted connection almost always has its listener still beside it.
-        (Began::Existing, Some(false)) if protocol == PROTO_TCP => Direction::Egress,
+        (Began::Existing, Some(false)) if tuple.protocol == PROTO_TCP => Direction::Egress,
         (Began::Existing | Began::Midway, _) => Direction::Unknown,
+    }
+}
+
+/// Servers choose their port, clients are given theirs: tells if exactly one end was.
+fn by_port(tuple: &Tuple, ephemeral: u16) -> Option<Direction> {
+    match (tuple.local_port < ephemeral, tuple.remote_port < ephemeral) {
+        (true, false) => Some(Direction::Ingress),
+        (false, true) => Some(Direction::Egress),
+        _ => None,
     }
 }
 
@@ -55,41 +81,70 @@ mod tests {
 
     use super::*;
 
+    const EPHEMERAL: u16 = 32_768;
+
+    fn tuple(protocol: u8, local_port: u16, remote_port: u16) -> Tuple {
+        Tuple { protocol, local_port, remote_port, ..Tuple::default() }
+    }
+
+    fn check(beginning: Beginning, tuple: &Tuple, expected: Direction) {
+        let found = direction(beginning, tuple, EPHEMERAL);
+        assert_eq!(found, expected, "{beginning:?} {tuple:?}");
+    }
+
     #[test]
-    fn a_seen_beginning_decides_whatever_listens() {
-        for protocol in [PROTO_TCP, PROTO_UDP] {
+    fn a_seen_beginning_decides_whatever_listens_and_whatever_the_ports() {
+        for (protocol, began, expected) in [
+            (PROTO_TCP, Began::Connect, Direction::Egress),
+            (PROTO_TCP, Began::Accept, Direction::Ingress),
+            (PROTO_UDP, Began::Send, Direction::Egress),
+            (PROTO_UDP, Began::Receive, Direction::Ingress),
+        ] {
             for listening in [None, Some(false), Some(true)] {
-                for (began, expected) in [
-                    (Began::Connect, Direction::Egress),
-                    (Began::Send, Direction::Egress),
-                    (Began::Accept, Direction::Ingress),
-                    (Began::Receive, Direction::Ingress),
-                ] {
-                    assert_eq!(direction(began, protocol, listening), expected, "{began:?}");
+                for (local, remote) in [(53, 40_000), (40_000, 53), (500, 500), (40_000, 50_000)] {
+                    let beginning = Beginning { began, existing: false, listening };
+                    check(beginning, &tuple(protocol, local, remote), expected);
                 }
             }
         }
     }
 
     #[test]
-    fn listeners_decide_for_flows_whose_beginning_was_not_seen() {
-        use Direction::{Egress, Ingress, Unknown};
-        for (began, protocol, listening, expected) in [
-            (Began::Existing, PROTO_TCP, Some(true), Ingress),
-            (Began::Existing, PROTO_TCP, Some(false), Egress),
-            (Began::Existing, PROTO_TCP, None, Unknown),
-            (Began::Existing, PROTO_UDP, Some(true), Ingress),
-            (Began::Existing, PROTO_UDP, Some(false), Unknown),
-            (Began::Existing, PROTO_UDP, None, Unknown),
-            (Began::Midway, PROTO_TCP, Some(true), Ingress),
-            (Began::Midway, PROTO_TCP, Some(false), Unknown),
-            (Began::Midway, PROTO_TCP, None, Unknown),
-            (Began::Midway, PROTO_UDP, Some(true), Ingress),
-            (Began::Midway, PROTO_UDP, Some(false), Unknown),
-            (Began::Midway, PROTO_UDP, None, Unknown),
+    fn of_an_older_udp_socket_the_ports_decide_before_the_first_packet() {
+        use Direction::{Egress, Ingress};
+        for (began, local, remote, expected) in [
+            // A server's answer, and a question to it.
+            (Began::Send, 53, 40_000, Ingress),
+            (Began::Receive, 53, 40_000, Ingress),
+            // A client's question, and the answer to it.
+            (Began::Send, 40_000, 53, Egress),
+            (Began::Receive, 40_000, 53, Egress),
+            // Ports that say nothing.
+            (Began::Send, 123, 123, Egress),
+            (Began::Receive, 123, 123, Ingress),
+            (Began::Send, 40_000, 50_000, Egress),
+            (Began::Receive, 40_000, 50_000, Ingress),
+            (Began::Send, EPHEMERAL, EPHEMERAL - 1, Egress),
+            (Began::Send, EPHEMERAL - 1, EPHEMERAL, Ingress),
         ] {
-            let case = (began, protocol, listening);
-            assert_eq!(direction(began, protocol, listening), expected, "{case:?}");
+            let beginning = Beginning { began, existing: true, listening: None };
+            check(beginning, &tuple(PROTO_UDP, local, remote), expected);
+        }
+    }
+
+    #[test]
+    fn listeners_decide_for_connections_whose_beginning_was_not_seen() {
+        use Direction::{Egress, Ingress, Unknown};
+        for (began, listening, expected) in [
+            (Began::Existing, Some(true), Ingress),
+            (Began::Existing, Some(false), Egress),
+            (Began::Existing, None, Unknown),
+            (Began::Midway, Some(true), Ingress),
+            (Began::Midway, Some(false), Unknown),
+            (Began::Midway, None, Unknown),
+        ] {
+            let beginning = Beginning { began, existing: false, listening };
+            check(beginning, &tuple(PROTO_TCP, 80, 40_000), expected);
         }
     }
 

@@ -6,6 +6,7 @@
 //! [`socket::run`] and a line in [`datasets`].
 
 mod audit;
+mod changes;
 mod dataset;
 mod memory;
 mod shared;
@@ -64,8 +65,10 @@ fn is_closed(error: &anyhow::Error) -> bool {
 /// What the configuration asks for.
 fn datasets(config: &Config) -> Vec<Dataset> {
     let mut datasets = Vec::new();
+    let metrics = config.metrics.clone();
     if let Some(config) = config.socket.clone() {
-        datasets.push(Dataset::new("socket", move |context| socket::run(&config, context)));
+        datasets
+            .push(Dataset::new("socket", move |context| socket::run(&config, &metrics, context)));
     }
     if let Some(config) = config.audit.clone() {
         datasets.push(Dataset::new("auditd", move |context| audit::run(&config, context)));

@@ -52,6 +52,15 @@ pub trait Source {
     /// The kernel refuses the read; the next call begins anew.
     fn open_flows(&mut self, each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError>;
 
+    /// Brings flows up to date with what only their sockets know, if they are open: state,
+    /// retransmissions and round-trip time of TCP, dropped datagrams of UDP. What cannot be learnt is
+    /// zero.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the read.
+    fn sample(&mut self, flows: &mut [Flow]) -> Result<(), SensorError>;
+
     /// Forgets a flow and returns its last state; `None` if it has gone meanwhile.
     ///
     /// # Errors

@@ -18,6 +18,14 @@ const OLD_START: &str = "task_struct.real_start_time";
 /// Fields with two names, of which each kernel knows one: older first. 6.15 renamed the first row's.
 pub(crate) const RENAMED: [[&str; 2]; 1] = [["kernfs_node.parent", "kernfs_node.__parent"]];
 
+/// Counters of dropped datagrams that UDP sockets have of their own since 6.18; a kernel has all of
+/// these or none.
+pub(crate) const DROPS: [&str; 3] = [
+    "numa_drop_counters.drops0.counter",
+    "numa_drop_counters.drops1.counter",
+    "sock.sk_drop_counters",
+];
+
 /// Kernels that have all fields.
 pub(crate) const CURRENT: Differences = Differences { absent: &[OLD_START], bits: &[] };
 

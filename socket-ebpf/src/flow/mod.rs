@@ -6,6 +6,7 @@
 //! | a TCP socket changes state | [`tcp::state_changed`] |
 //! | a process accepted, or received data | [`owner::touched`] |
 //! | a UDP socket took a port, or was closed | [`udp::bound`], [`udp::closed`] |
+//! | an open socket is to be looked at | [`sample::take`] |
 //! | a packet without a live socket | [`late::orphan`] |
 
 mod entry;
@@ -13,6 +14,7 @@ pub mod existing;
 pub mod late;
 pub mod owner;
 mod pending;
+pub mod sample;
 mod submit;
 pub mod tcp;
 pub mod udp;

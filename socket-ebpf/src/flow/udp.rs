@@ -2,7 +2,8 @@
 //! socket's id and the peer.
 
 use socket_common::{
-    Began, Counter, FLAG_CONNECTED_PEER, FLAG_HAS_PEERS, Flow, PROTO_UDP, PeerKey, Rank, Tuple,
+    Began, Counter, FLAG_CONNECTED_PEER, FLAG_EXISTING, FLAG_HAS_PEERS, Flow, PROTO_UDP, PeerKey,
+    Rank, Tuple,
 };
 
 use super::{
@@ -42,6 +43,10 @@ pub fn packet(packet: &Packet, sock: Sock, way: Way) {
             if connected {
                 flow.flags |= FLAG_CONNECTED_PEER;
             }
+            if flow.rank == Rank::Holder as u8 {
+                flow.flags |= FLAG_EXISTING;
+            }
+            flow.drops = sock.drops();
             flow
         }
     };
@@ -89,6 +94,7 @@ fn further(
             let flow =
                 create(&PEERS, &key, sock.key(), &tuple, began, now, Counter::PeerTableFull)?;
             flow.socket_id = first.socket_id;
+            flow.flags |= first.flags & FLAG_EXISTING;
             flow
         }
     };
@@ -131,6 +137,7 @@ pub fn closed(sock: Sock) {
         return;
     }
     flow.ended = now();
+    flow.drops = sock.drops().wrapping_sub(flow.drops);
     submit::flow(flow);
     let _ = FLOWS.remove(&sock.key());
 }

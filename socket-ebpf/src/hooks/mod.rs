@@ -10,10 +10,12 @@
 //! | UDP bound | `udp_v4_get_port`, `udp_v6_get_port` | the same | `post_bind4`, `post_bind6` |
 //! | UDP closed | `udp_destroy_sock`, `udpv6_destroy_sock` | the same | `sock_release` |
 //! | data received | `tcp_rcv_space_adjust`, `udp_recvmsg`, `udpv6_recvmsg` | the same | `tcp_rcv_space_adjust`, `sock_recv_length` |
+//! | state of open sockets | `sample`, run by the agent | the same | the same |
 //! | no live socket | `kfree_skb`, `net_dev_queue`, `tcp_send_reset` | the same | the same |
 
 mod cgroup;
 mod fentry;
 mod iterator;
 mod kprobe;
+mod sample;
 mod tracepoint;

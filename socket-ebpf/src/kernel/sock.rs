@@ -99,6 +99,21 @@ impl Sock {
         field(field(file, at::file_f_inode()), at::inode_i_ino())
     }
 
+    /// Datagrams that the socket has dropped: no room, wrong checksum, refused by its filter. UDP
+    /// sockets have counters of their own since 6.18.
+    #[inline(always)]
+    pub fn drops(self) -> u32 {
+        let own: usize = field(self.0, at::sock_sk_drop_counters());
+        if own != 0 {
+            let halves: [u32; 2] = [
+                field(own, at::numa_drop_counters_drops0_counter()),
+                field(own, at::numa_drop_counters_drops1_counter()),
+            ];
+            return halves[0].wrapping_add(halves[1]);
+        }
+        field(self.0, at::sock_sk_drops_counter())
+    }
+
     #[inline(always)]
     pub fn netns(self) -> u32 {
         netns_inode(field(self.0, at::sock_common_skc_net()))

@@ -1,6 +1,7 @@
 //! From the tree to settings, by the tables of the schema.
 
 mod auditd;
+mod logging;
 mod modules;
 mod output;
 mod table;
@@ -42,6 +43,7 @@ impl<'a> Reader<'a> {
             match entry.key.as_str() {
                 MODULES => (config.socket, config.audit) = self.modules(&entry.node),
                 "output" => config.output = self.output(entry),
+                "logging" => config.metrics = self.logging(entry),
                 "auditbeat" => self.auditbeat(entry),
                 known if schema::ROOT.contains(&known) => self.not_used(known, &entry.at),
                 _ => self.unknown_root(entry),
@@ -76,7 +78,7 @@ impl<'a> Reader<'a> {
             let reason = "socket.* has no meaning here; write it into a module, below datasets";
             return self.problem(&entry.at, reason);
         }
-        let known = schema::ROOT.iter().copied().chain([MODULES, "auditbeat", "output"]);
+        let known = schema::ROOT.iter().copied().chain([MODULES, "auditbeat", "logging", "output"]);
         self.unknown(&entry.key, entry, known);
     }
 

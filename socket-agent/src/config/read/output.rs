@@ -11,11 +11,15 @@ impl Reader<'_> {
     pub(super) fn output(&mut self, entry: &Entry) -> OutputTarget {
         let entries = self.mapping("output", &entry.at, &entry.node).unwrap_or_default();
         let mut console: Option<Console> = None;
+        let mut off: Option<&Entry> = None;
         let mut file: Option<(&Entry, FileOutput)> = None;
         for entry in entries {
             let key = format!("output.{}", entry.key);
             match entry.key.as_str() {
-                "console" => console = self.one(schema::CONSOLE, &key, entry),
+                "console" => {
+                    console = self.one(schema::CONSOLE, &key, entry);
+                    off = console.as_ref().filter(|console| console.disabled).map(|_| entry);
+                }
                 "file" => file = self.one(schema::FILE, &key, entry).map(|file| (entry, file)),
                 _ if schema::OUTPUTS.contains(&key.as_str()) => self.warn(
                     &entry.at,
@@ -33,6 +37,11 @@ impl Reader<'_> {
         }
         let console = console.filter(|console| !console.disabled);
         let Some((entry, file)) = file.filter(|(_, file)| !file.disabled) else {
+            if let Some(off) = off {
+                let reason = "output.console is not enabled, and no other output is; enable it, or \
+                              write output.file.path: /var/log/socket-agent";
+                self.problem(&off.at, reason);
+            }
             return OutputTarget::Stdout;
         };
         if console.is_some() {

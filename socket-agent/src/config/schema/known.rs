@@ -10,7 +10,6 @@ pub(in crate::config) static ROOT: &[&str] = &[
     "http",
     "instrumentation",
     "keystore",
-    "logging",
     "management",
     "max_procs",
     "migration",
@@ -25,6 +24,19 @@ pub(in crate::config) static ROOT: &[&str] = &[
     "tags",
     "timestamp",
     "xpack",
+];
+
+/// Below `logging`, beside `metrics`.
+pub(in crate::config) static LOGGING: &[&str] = &[
+    "logging.event_data",
+    "logging.files",
+    "logging.json",
+    "logging.level",
+    "logging.selectors",
+    "logging.to_eventlog",
+    "logging.to_files",
+    "logging.to_stderr",
+    "logging.to_syslog",
 ];
 
 /// Below `auditbeat`, beside `modules`.

@@ -3,14 +3,16 @@
 mod auditd;
 mod kind;
 mod known;
+mod logging;
 mod output;
 mod socket;
 
 pub(super) use auditd::{AUDITD, RULE_FILES, RULES};
 pub(super) use kind::{Bounds, Kind, Refused};
 pub(super) use known::{
-    AUDITBEAT, MODULE_KEYS, OTHER_MODULES, OUTPUTS, ROOT, SYSTEM_DATASETS, SYSTEM_KEYS,
+    AUDITBEAT, LOGGING, MODULE_KEYS, OTHER_MODULES, OUTPUTS, ROOT, SYSTEM_DATASETS, SYSTEM_KEYS,
 };
+pub(super) use logging::METRICS;
 pub(super) use output::{CONSOLE, Console, FILE, FileOutput};
 pub(super) use socket::SOCKET;
 
@@ -75,6 +77,7 @@ pub fn options() -> Vec<Described> {
         .chain(describe(AUDITD))
         .chain(describe(CONSOLE))
         .chain(describe(FILE))
+        .chain(describe(METRICS))
         .collect()
 }
 
@@ -97,6 +100,9 @@ mod tests {
         config.flow_inactive_timeout = std::time::Duration::ZERO;
         config.flow_termination_timeout = std::time::Duration::ZERO;
         config.socket_inactive_timeout = std::time::Duration::ZERO;
+        config.flow_report_period = std::time::Duration::ZERO;
+        config.clock_sync_period = std::time::Duration::ZERO;
+        config.clock_max_drift = std::time::Duration::ZERO;
         config.hooks = crate::config::HookSet::Kprobe;
         config.dns = crate::config::DnsConfig {
             enabled: false,

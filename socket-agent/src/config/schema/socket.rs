@@ -21,6 +21,12 @@ pub(in crate::config) static SOCKET: &[Setting<SocketConfig>] = &[
         "Packets that arrive this long after the socket closed still belong to its flow."),
     used("socket.socket_inactive_timeout", "1m", Duration(AboveZero, |c, v| c.socket_inactive_timeout = v),
         "A socket without packets for this long is forgotten."),
+    used("socket.flow_report_period", "5m", Duration(ZeroToo, |c, v| c.flow_report_period = v),
+        "Pause between two reports of a flow that goes on; 0 turns them off."),
+    used("socket.clock_sync_period", "10s", Duration(AboveZero, |c, v| (c.clock_sync_period, c.tracefs.clock_sync_period) = (v, v)),
+        "Pause between two comparisons of the kernel's clock with the wall clock."),
+    used("socket.clock_max_drift", "100ms", Duration(AboveZero, |c, v| (c.clock_max_drift, c.tracefs.clock_max_drift) = (v, v)),
+        "A larger change between two comparisons is logged and counted as a step of the wall clock."),
 
     used("socket.events", "listeners", Choice(SocketEvents::NAMES, |c, v| c.events = SocketEvents::from_name(v).unwrap_or_default()),
         "Sockets that are reported when they open and close: off, listeners, or all, with TCP connections."),
@@ -67,7 +73,5 @@ pub(in crate::config) static SOCKET: &[Setting<SocketConfig>] = &[
     used("socket.lost_queue_size", "128", Count(1, u32::MAX, |c, v| c.tracefs.lost_queue_size = v), "Notices of lost samples that may wait."),
     unused("socket.err_queue_size", "1", Count(1, u32::MAX, |_, _| ()), "Errors that may wait."),
     used("socket.ring_size_exponent", "7", Count(1, 18, |c, v| c.tracefs.ring_size_exponent = v), "Pages of each CPU's ring, as a power of two."),
-    used("socket.clock_max_drift", "100ms", Duration(AboveZero, |c, v| c.tracefs.clock_max_drift = v), "Clock difference that is tolerated."),
-    used("socket.clock_sync_period", "10s", Duration(AboveZero, |c, v| c.tracefs.clock_sync_period = v), "Pause between comparisons of clocks."),
     used("socket.guess_timeout", "15s", Duration(AboveZero, |c, v| c.tracefs.guess_timeout = v), "Time one guess of an offset may take."),
 ];

@@ -152,7 +152,7 @@ agent.yml:29:1: tags is not used by this version
 agent.yml:30:1: fields is not used by this version
 agent.yml:33:1: output.elasticsearch is not used by this version; documents go to standard output, or to output.file
 agent.yml:36:1: processors is not used by this version
-agent.yml:39:1: logging is not used by this version"
+agent.yml:39:1: logging.level is not used by this version"
     );
 }
 
@@ -184,6 +184,7 @@ fn the_sample_file_is_the_defaults_in_writing() {
     let modules = [
         crate::config::schema::SOCKET.iter().map(|it| (it.key, it.used)).collect::<Vec<_>>(),
         crate::config::schema::AUDITD.iter().map(|it| (it.key, it.used)).collect(),
+        crate::config::schema::METRICS.iter().map(|it| (it.key, it.used)).collect(),
     ];
     for (key, _) in modules.concat().into_iter().filter(|(_, used)| *used) {
         assert!(text.contains(&format!("{key}:")), "{key} is missing");
@@ -191,6 +192,18 @@ fn the_sample_file_is_the_defaults_in_writing() {
     // The module that is off is as it would be without a line.
     let (config, warnings) = right(&text, &[Override::from_argument("modules.1.enabled=true")]);
     assert_eq!((config.audit, warnings.as_str()), (Some(AuditConfig::default()), ""));
+}
+
+#[test]
+fn metrics_are_read_from_logging() {
+    let text = format!(
+        "logging: {{level: info, metrics: {{period: 5s}}}}\nlogging.metrics.enabled: false\n{}",
+        module_with("socket.flow_report_period: 0s")
+    );
+    let (config, warnings) = right(&text, &[]);
+    assert_eq!((config.metrics.enabled, config.metrics.period), (false, Duration::from_secs(5)));
+    assert_eq!(config.socket.unwrap().flow_report_period, Duration::ZERO);
+    assert_eq!(warnings, "agent.yml:1:11: logging.level is not used by this version");
 }
 
 fn load(file: Option<&Path>, default_file: &Path) -> Result<Loaded, ConfigError> {

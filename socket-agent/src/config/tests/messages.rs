@@ -242,6 +242,25 @@ fn wrong_top_level() {
             "output: {console: {enabled: true}, file: {path: /tmp}}",
             "agent.yml:1:36: output.file and output.console are both enabled; keep one",
         ),
+        (
+            "output.console.enabled: false",
+            "agent.yml:1:1: output.console is not enabled, and no other output is; enable it, or \
+             write output.file.path: /var/log/socket-agent",
+        ),
+        (
+            "output: {console: {enabled: false}, file: {path: /tmp, enabled: false}}",
+            "agent.yml:1:10: output.console is not enabled, and no other output is; enable it, or \
+             write output.file.path: /var/log/socket-agent",
+        ),
+        (
+            "logging: {metrics: {period: 0s}}",
+            "agent.yml:1:29: logging.metrics.period is \"0s\"; allowed: a duration above 0, such as \
+             30s, 1m30s or 250ms",
+        ),
+        (
+            "logging: {metric: {period: 5s}}",
+            "agent.yml:1:11: unknown key logging.metric; did you mean logging.metrics?",
+        ),
     ] {
         assert_eq!(wrong(&format!("{line}\n{module}"), &[]), expected);
     }

@@ -7,7 +7,6 @@ use std::{
 };
 
 use anyhow::Context;
-use serde_json::Value;
 use socket_common::Flow;
 
 use super::{
@@ -15,15 +14,19 @@ use super::{
     names::NameService,
     sockets::{Press, Sockets},
     tables::KernelTables,
+    wall_clock::WallClock,
 };
 use crate::{
     clock::Clock,
     config::{HookSet, SocketConfig},
     event::{FlowFacts, write_flow},
-    flow::{Engine, FlowRecord, Timeouts},
+    flow::{Engine, FlowRecord, Rules},
     output::Sink,
     process::Names,
-    run::shared::Shared,
+    run::{
+        changes::{Changes, line},
+        shared::Shared,
+    },
     sensor::Event,
 };
 
@@ -33,8 +36,8 @@ const SCAN: Duration = Duration::from_secs(5);
 const SCAN_MINIMUM: Duration = Duration::from_millis(100);
 /// Records that gather before they are written.
 const LOT: usize = 1024;
-/// How often the relation of the clocks is measured anew.
-const CLOCK: Duration = Duration::from_secs(10);
+/// How often processes that are long gone are dropped.
+const EXPIRE: Duration = Duration::from_secs(10);
 
 /// The sensor and everything that turns its facts into documents.
 pub(super) struct Agent {
@@ -45,7 +48,7 @@ pub(super) struct Agent {
     shared: Arc<Shared>,
     names: Names,
     dns: Option<NameService>,
-    clock: Clock,
+    clock: WallClock,
     output: Sink,
     records: Vec<FlowRecord>,
     /// One lot of the flows that are open.
@@ -53,7 +56,8 @@ pub(super) struct Agent {
     memory: Memory,
     scan_every: Duration,
     scanned: Instant,
-    measured: Instant,
+    expired: Instant,
+    changes: Changes,
 }
 
 impl Agent {
@@ -61,6 +65,7 @@ impl Agent {
     pub(super) fn new(
         hooks: HookSet,
         socket: &SocketConfig,
+        changes: Changes,
         tables: KernelTables,
         sockets: Sockets,
         shared: Arc<Shared>,
@@ -69,27 +74,35 @@ impl Agent {
         output: Sink,
     ) -> Self {
         let nanos = |time: Duration| time.as_nanos().try_into().unwrap_or(u64::MAX);
-        let shortest = socket.flow_inactive_timeout.min(socket.socket_inactive_timeout);
+        let period = socket.flow_report_period;
+        let shortest = [socket.flow_inactive_timeout, socket.socket_inactive_timeout, period]
+            .into_iter()
+            .filter(|time| !time.is_zero())
+            .min()
+            .unwrap_or(SCAN);
         Self {
             hooks,
             tables,
             sockets,
-            engine: Engine::new(Timeouts {
+            engine: Engine::new(Rules {
                 inactive: nanos(socket.flow_inactive_timeout),
                 termination: nanos(socket.flow_termination_timeout),
                 socket_inactive: nanos(socket.socket_inactive_timeout),
+                report_period: nanos(period),
+                ephemeral: first_ephemeral(),
             }),
             shared,
             names,
             dns: NameService::start(&socket.dns),
-            clock,
+            clock: WallClock::new(clock, socket.clock_sync_period, socket.clock_max_drift),
             output,
             records: Vec::new(),
             open: Vec::new(),
             memory: Memory::default(),
             scan_every: (shortest / 4).clamp(SCAN_MINIMUM, SCAN),
             scanned: Instant::now(),
-            measured: Instant::now(),
+            expired: Instant::now(),
+            changes,
         }
     }
 
@@ -192,16 +205,20 @@ impl Agent {
             self.scanned = Instant::now();
             self.scan(now)?;
         }
-        if self.measured.elapsed() >= CLOCK {
-            self.measured = Instant::now();
-            self.clock = Clock::now();
-            let mut processes = self.shared.processes();
-            processes.set_clock(self.clock);
-            processes.expire(now);
-            drop(processes);
+        if self.clock.is_due() {
+            self.clock.synchronise(Clock::now());
+            self.shared.processes().set_clock(self.clock.get());
+        }
+        if self.expired.elapsed() >= EXPIRE {
+            self.expired = Instant::now();
+            self.shared.processes().expire(now);
             self.memory.settle(self.engine.counters().reported);
         }
         self.report()?;
+        if self.changes.is_due() {
+            let values = [self.totals(), self.counters()].concat();
+            self.changes.log(values);
+        }
         self.output.flush().map_err(Into::into)
     }
 
@@ -246,6 +263,7 @@ impl Agent {
         if let Some(dns) = dns {
             dns.prepare(records, &mut *tables.sensor)?;
         }
+        let clock = &clock.get();
         let reported = clock.wall(Clock::boottime());
         for record in records.drain(..) {
             let owner = &record.flow.owner;
@@ -285,33 +303,35 @@ impl Agent {
             if let Some(dns) = &mut self.dns {
                 dns.open_flows(&self.open, more, Clock::boottime());
             }
-            self.engine.shut_down(&self.open, &mut self.tables, &mut self.records);
+            self.engine.shut_down(&mut self.open, &mut self.tables, &mut self.records);
             self.report()?;
         }
         self.output.flush()?;
-        self.log_counters();
+        log::info!(target: "sensor", "totals {}", line(self.totals()));
+        log::info!(target: "sensor", "counters {}", line(self.counters()));
         Ok(())
     }
 
-    /// What was done, and every counter of what may be missing, each as one line of JSON.
-    fn log_counters(&mut self) {
-        let engine = self.engine.counters();
-        let processes = self.shared.processes().counters();
-        let sockets = self.sockets.counters();
-        let line = |values: Vec<(&'static str, u64)>| -> Value {
-            values.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
-        };
+    /// What was done.
+    fn totals(&self) -> Vec<(&'static str, u64)> {
         let mut totals = vec![
-            ("reported", engine.reported),
+            ("reported", self.engine.counters().reported),
             ("documents", self.output.documents()),
-            ("sockets", sockets.told),
-            ("args_truncated", processes.args_truncated),
+            ("sockets", self.sockets.counters().told),
+            ("args_truncated", self.shared.processes().counters().args_truncated),
+            ("clock_steps", self.clock.steps()),
         ];
         totals.extend(self.dns.iter().flat_map(NameService::totals));
-        log::info!(target: "sensor", "totals {}", line(totals));
+        totals
+    }
+
+    /// Every counter of what may be missing.
+    fn counters(&mut self) -> Vec<(&'static str, u64)> {
+        let processes = self.shared.processes().counters();
+        let sockets = self.sockets.counters();
         let mut counters = self.tables.sensor.counters();
         counters.extend([
-            ("late_after_report", engine.late_after_report),
+            ("late_after_report", self.engine.counters().late_after_report),
             ("table_read_failures", self.tables.failures()),
             ("socket_namespaces_missed", sockets.namespaces_missed),
             ("socket_reports_failed", sockets.reports_failed),
@@ -319,6 +339,14 @@ impl Agent {
             ("process_evicted", processes.evicted_running + processes.evicted_exited),
         ]);
         counters.extend(self.dns.iter_mut().flat_map(NameService::counters));
-        log::info!(target: "sensor", "counters {}", line(counters));
+        counters
     }
+}
+
+/// The lower end of `net.ipv4.ip_local_port_range`, which holds for IPv6 too; where it cannot be read,
+/// the kernel's default.
+fn first_ephemeral() -> u16 {
+    const DEFAULT: u16 = 32_768;
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
+    range.ok().and_then(|range| range.split_whitespace().next()?.parse().ok()).unwrap_or(DEFAULT)
 }

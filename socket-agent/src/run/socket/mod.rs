@@ -6,6 +6,7 @@ mod prepare;
 mod priority;
 mod sockets;
 mod tables;
+mod wall_clock;
 
 use std::{
     os::fd::OwnedFd,
@@ -20,7 +21,7 @@ use tokio::{
 };
 
 use super::{dataset::Context, memory};
-use crate::config::SocketConfig;
+use crate::config::{Metrics, SocketConfig};
 
 /// How often the ring is emptied, if it does not fill up sooner.
 const TICK: Duration = Duration::from_millis(100);
@@ -30,20 +31,28 @@ const TICK: Duration = Duration::from_millis(100);
 /// # Errors
 ///
 /// No hook set can be used, the output cannot be written, or the kernel refuses to be read.
-pub(super) fn run(config: &SocketConfig, context: Context) -> anyhow::Result<()> {
+pub(super) fn run(
+    config: &SocketConfig,
+    metrics: &Metrics,
+    context: Context,
+) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the event loop")?;
     let shared = Arc::clone(&context.shared);
-    let result = runtime.block_on(observe(config, context));
+    let result = runtime.block_on(observe(config, metrics, context));
     shared.feeds_no_more();
     result
 }
 
-async fn observe(config: &SocketConfig, mut context: Context) -> anyhow::Result<()> {
+async fn observe(
+    config: &SocketConfig,
+    metrics: &Metrics,
+    mut context: Context,
+) -> anyhow::Result<()> {
     let started = Instant::now();
-    let mut agent = prepare::agent(config, &context)?;
+    let mut agent = prepare::agent(config, metrics, &context)?;
     memory::trim();
     priority::raise();
     log::info!(

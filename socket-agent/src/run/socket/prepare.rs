@@ -5,9 +5,9 @@ use std::{path::Path, sync::Arc};
 use super::{agent::Agent, sockets::Sockets, tables::KernelTables};
 use crate::{
     clock::Clock,
-    config::{HookSet, SocketConfig},
+    config::{HookSet, Metrics, SocketConfig},
     process::Names,
-    run::dataset::Context,
+    run::{changes::Changes, dataset::Context},
     sensor::{
         Source,
         ebpf::{Degraded, Options, Sensor},
@@ -17,7 +17,11 @@ use crate::{
 };
 
 /// Starts everything.
-pub(super) fn agent(socket: &SocketConfig, context: &Context) -> anyhow::Result<Agent> {
+pub(super) fn agent(
+    socket: &SocketConfig,
+    metrics: &Metrics,
+    context: &Context,
+) -> anyhow::Result<Agent> {
     let facts = HostFacts::probe_for_hooks().with_btf_file(socket.btf.clone());
     let choice = host::choose(&facts, socket.hooks)?;
     for reason in &choice.reasons {
@@ -32,11 +36,12 @@ pub(super) fn agent(socket: &SocketConfig, context: &Context) -> anyhow::Result<
     if let Err(error) = shared.processes().scan_proc() {
         log::warn!(target: "process", "{error}");
     }
-    let mut tables = KernelTables::new(sensor);
-    tables.refresh_listeners();
+    let tables = KernelTables::new(sensor);
+    let changes = Changes::new(metrics);
     let (names, sink) = (Names::new(Path::new("/")), context.sink.clone());
     let sockets = Sockets::new(socket, ipv6(socket)?);
-    Ok(Agent::new(choice.set, socket, tables, sockets, shared, names, Clock::now(), sink))
+    let clock = Clock::now();
+    Ok(Agent::new(choice.set, socket, changes, tables, sockets, shared, names, clock, sink))
 }
 
 /// Starts the sensor of a set; with it come the hooks that it has to do without.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use socket_common::{Flow, Late, Tuple};
+use socket_common::{Began, Flow, Late, Tuple};
 
 use crate::{flow::Kernel, sensor::Source};
 
@@ -13,17 +13,23 @@ type Listener = (u32, u8, u16);
 pub(super) struct KernelTables {
     pub(super) sensor: Box<dyn Source>,
     listening: HashSet<Listener>,
+    /// Who listened when the agent started.
+    listened: HashSet<Listener>,
     failures: u64,
 }
 
 impl KernelTables {
     pub(super) fn new(sensor: Box<dyn Source>) -> Self {
-        Self { sensor, listening: HashSet::new(), failures: 0 }
+        let (listening, listened) = (HashSet::new(), HashSet::new());
+        let mut tables = Self { sensor, listening, listened, failures: 0 };
+        tables.refresh_listeners();
+        tables.listened.clone_from(&tables.listening);
+        tables
     }
 
     /// Reads anew who listens.
     pub(super) fn refresh_listeners(&mut self) {
-        let Self { sensor, listening, failures } = self;
+        let Self { sensor, listening, listened: _, failures } = self;
         listening.clear();
         let read = sensor.owners(&mut |owner| {
             let tuple = &owner.tuple;
@@ -64,7 +70,15 @@ impl Kernel for KernelTables {
         }
     }
 
-    fn is_listening(&self, tuple: &Tuple) -> Option<bool> {
-        Some(self.listening.contains(&(tuple.netns, tuple.protocol, tuple.local_port)))
+    fn is_listening(&self, tuple: &Tuple, began: Began) -> Option<bool> {
+        let listening = if began == Began::Existing { &self.listened } else { &self.listening };
+        Some(listening.contains(&(tuple.netns, tuple.protocol, tuple.local_port)))
+    }
+
+    fn sample(&mut self, flows: &mut [Flow]) {
+        if let Err(error) = self.sensor.sample(flows) {
+            self.failures += 1;
+            log::warn!(target: "sensor", "{error}");
+        }
     }
 }

@@ -22,6 +22,7 @@ use super::{
     error::{SensorError, one_line},
     features::{self, KERNEL_BTF, Prototypes},
     ring,
+    sample::{self, Sampler},
     sets::{STATE_TWINS, hooks},
     sys,
     tables::{OpenFlows, Plain, Table, Tables},
@@ -53,6 +54,8 @@ pub struct Sensor {
     programs: Option<Vec<Attached>>,
     tables: Tables,
     ring: RingBuf<MapData>,
+    /// `None` where the kernel does not run programs on demand.
+    sampler: Option<Sampler>,
     unknown_records: u64,
     missed_before: u64,
     /// The counter of spilled flows when they were last taken.
@@ -94,6 +97,13 @@ impl Sensor {
             ipv6: options.ipv6,
         };
         let (programs, mut degraded) = attach::all(&mut ebpf, &hooks(options.set), &places)?;
+        let sampler = Sampler::load(&mut ebpf).inspect_err(|reason| {
+            degraded.push(Degraded {
+                hook: "sample".into(),
+                reason: reason.clone(),
+                effect: "the state of connections that are still open is not reported",
+            });
+        });
         if let Err(reason) = existing_sockets(&mut ebpf, kernel_btf) {
             degraded.push(Degraded {
                 hook: "iter_files at task_file".into(),
@@ -106,6 +116,7 @@ impl Sensor {
                 programs: Some(programs),
                 tables,
                 ring,
+                sampler: sampler.ok(),
                 unknown_records: 0,
                 missed_before: 0,
                 spilled: 0,
@@ -170,6 +181,16 @@ impl Source for Sensor {
             self.walk = walk;
         }
         Ok(more)
+    }
+
+    fn sample(&mut self, flows: &mut [Flow]) -> Result<(), SensorError> {
+        match &self.sampler {
+            Some(sampler) => sampler.sample(flows),
+            None => {
+                sample::unknown(flows);
+                Ok(())
+            }
+        }
     }
 
     fn evict(&mut self, flow: &Flow) -> Result<Option<Flow>, SensorError> {

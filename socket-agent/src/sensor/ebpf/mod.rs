@@ -6,6 +6,7 @@ mod error;
 mod features;
 mod load;
 mod ring;
+mod sample;
 mod sets;
 mod sys;
 mod tables;

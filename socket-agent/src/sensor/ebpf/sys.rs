@@ -5,6 +5,7 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd},
 };
 
+const BPF_PROG_TEST_RUN: libc::c_long = 10;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
 const BPF_MAP_LOOKUP_AND_DELETE_ELEM: libc::c_long = 21;
 const BPF_MAP_LOOKUP_BATCH: libc::c_long = 24;
@@ -129,6 +130,37 @@ pub(super) fn take<K, V: Copy + Default>(map: BorrowedFd<'_>, key: &K) -> io::Re
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// `union bpf_attr`, running a program.
+#[repr(C)]
+#[derive(Default)]
+struct TestRun {
+    prog_fd: u32,
+    retval: u32,
+    data_size_in: u32,
+    data_size_out: u32,
+    data_in: u64,
+    data_out: u64,
+    repeat: u32,
+    duration: u32,
+    ctx_size_in: u32,
+    ctx_size_out: u32,
+    ctx_in: u64,
+    ctx_out: u64,
+    flags: u32,
+    cpu: u32,
+}
+
+/// Runs a raw tracepoint program with these arguments (5.10).
+pub(super) fn run(program: BorrowedFd<'_>, arguments: &[u64]) -> io::Result<()> {
+    let mut attributes = TestRun {
+        prog_fd: program.as_raw_fd() as u32,
+        ctx_size_in: size_of_val(arguments) as u32,
+        ctx_in: arguments.as_ptr() as u64,
+        ..TestRun::default()
+    };
+    bpf(BPF_PROG_TEST_RUN, &mut attributes)
 }
 
 /// `union bpf_attr`, information about an object.

@@ -259,6 +259,11 @@ impl Source for Sensor {
         Ok(false)
     }
 
+    /// Nothing more is known than what the records say.
+    fn sample(&mut self, _: &mut [Flow]) -> Result<(), SensorError> {
+        Ok(())
+    }
+
     fn evict(&mut self, flow: &Flow) -> Result<Option<Flow>, SensorError> {
         Ok(self.aggregator.evict(flow))
     }
