@@ -202,6 +202,9 @@ fn established(sock: Sock, old: u8) {
     if old == SYN_RECV {
         discard_stale(sock, now);
         let tuple = sock.tcp_tuple(ESTABLISHED);
+        if tuple.family == FAMILY_IPV6 && !ipv6_enabled() {
+            return;
+        }
         if let Some(flow) = accepted(sock, &tuple, now, Counter::OpenTableFull) {
             flow.tcp.connect_ns = now.wrapping_sub(flow.first);
             tell_connected(flow);

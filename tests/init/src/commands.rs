@@ -46,7 +46,13 @@ fn run(command: &[String], port: &Port) -> Result<u8> {
     let spawned = Command::new(program)
         .args(arguments)
         .env_clear()
-        .envs([("PATH", "/bin"), ("HOME", "/root"), ("TMPDIR", "/tmp"), ("TERM", "dumb")])
+        .envs([
+            ("PATH", "/bin"),
+            ("HOME", "/root"),
+            ("TMPDIR", "/tmp"),
+            ("TERM", "dumb"),
+            ("DISPOSABLE_MACHINE", "1"),
+        ])
         .current_dir("/root")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

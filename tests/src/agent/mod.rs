@@ -3,6 +3,7 @@
 mod collect;
 mod log;
 mod options;
+mod table;
 
 use std::{
     collections::BTreeMap,
@@ -23,6 +24,7 @@ use self::{collect::Collector, log::Log};
 pub use self::{
     collect::Doc,
     options::{Options, Timeouts},
+    table::Table,
 };
 use crate::net::Netns;
 

@@ -84,6 +84,8 @@ fn traffic(findings: &mut Findings, doc: &Doc, side: &Side, seen: &Seen) {
     let (source, destination) = match side.direction {
         Direction::Egress => (local, remote),
         Direction::Ingress => (remote, local),
+        Direction::Unknown if side.remote.port() > side.local.port() => (remote, local),
+        Direction::Unknown => (local, remote),
     };
     for (name, (address, count)) in [
         ("source", source),
@@ -120,7 +122,12 @@ fn state(findings: &mut Findings, doc: &Doc, side: &Side, seen: &Seen) {
     if let Some(ended) = side.ended {
         findings.text(doc, "system.audit.socket.ended", ended);
     }
-    if side.transport == Transport::Tcp {
+    if let (Transport::Tcp, Some("open" | "idle" | "ongoing")) = (side.transport, side.ended) {
+        findings.text(doc, "system.audit.socket.tcp.state", "established");
+        let measured = doc.number("system.audit.socket.tcp.srtt_us").is_some();
+        findings.same("tcp.srtt_us is there", &measured, &true);
+    }
+    if side.transport == Transport::Tcp && side.counts_retransmits {
         let told = doc.number("system.audit.socket.tcp.retransmits").unwrap_or_default();
         findings.same("tcp.retransmits", &told, &seen.sent.retransmits);
     }

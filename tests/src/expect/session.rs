@@ -264,6 +264,11 @@ impl Session {
         self.agent.documents()
     }
 
+    /// The agent's process id.
+    pub fn pid(&self) -> u32 {
+        self.agent.pid()
+    }
+
     /// The documents of many ends, as far as they come in time. Each document is looked at once.
     fn find_all(&self, sides: &[Side]) -> HashMap<Key, Doc> {
         let mut missing: HashSet<Key> = sides.iter().map(key).collect();
@@ -332,8 +337,16 @@ fn key_of(doc: &Doc) -> Option<Key> {
     Some((doc.number("process.pid")?, Pair::of(doc)?))
 }
 
+impl Side {
+    /// Whether a document, final or not, is of this end.
+    pub fn is_told_by(&self, doc: &Doc) -> bool {
+        key_of(doc) == Some(key(self))
+    }
+}
+
 fn is_of(doc: &Doc, side: &Side) -> bool {
-    key_of(doc) == Some(key(side))
+    let is_final = doc.text("flow.final") == "true";
+    key_of(doc) == Some(key(side)) && is_final == side.is_final
 }
 
 fn ended_well(stopped: &Stopped, hooks: &str) -> Vec<String> {

@@ -16,6 +16,8 @@ pub enum Direction {
     Ingress,
     /// The local end began.
     Egress,
+    /// Not known: the end with the higher port is taken for the client.
+    Unknown,
 }
 
 impl Direction {
@@ -23,6 +25,7 @@ impl Direction {
         match self {
             Self::Ingress => "ingress",
             Self::Egress => "egress",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -46,6 +49,8 @@ pub struct Side {
     pub(super) outcome: &'static str,
     pub(super) complete: Option<bool>,
     pub(super) is_final: bool,
+    /// Whether a capture can tell what the kernel takes for a retransmission.
+    pub(super) counts_retransmits: bool,
 }
 
 impl Side {
@@ -109,6 +114,7 @@ impl Side {
             outcome: if transport == Transport::Tcp { "success" } else { "" },
             complete: None,
             is_final: true,
+            counts_retransmits: true,
         }
     }
 
@@ -158,6 +164,18 @@ impl Side {
     #[must_use]
     pub fn not_final(self) -> Self {
         Self { is_final: false, ..self }
+    }
+
+    /// Of another direction than its beginning has it.
+    #[must_use]
+    pub fn direction(self, direction: Direction) -> Self {
+        Self { direction, ..self }
+    }
+
+    /// Retransmissions are not compared.
+    #[must_use]
+    pub fn any_retransmits(self) -> Self {
+        Self { counts_retransmits: false, ..self }
     }
 
     /// By what a capture knows it.

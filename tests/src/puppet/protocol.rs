@@ -104,6 +104,18 @@ pub enum Command {
         /// The socket.
         fd: i32,
     },
+    /// Limit what may wait to be received (`SO_RCVBUF`).
+    ReceiveBuffer {
+        /// The socket.
+        fd: i32,
+        /// Half of what the kernel makes of it.
+        bytes: u32,
+    },
+    /// UDP: receive the datagrams that wait, and tell how many there were.
+    Waiting {
+        /// The socket.
+        fd: i32,
+    },
     /// Receive until the peer closes or resets.
     Drain {
         /// The socket.
@@ -207,6 +219,8 @@ pub enum Reply {
         /// The peer reset the connection.
         reset: bool,
     },
+    /// So many datagrams waited.
+    Waited(u64),
     /// A child came to be.
     Forked {
         /// Its process id.

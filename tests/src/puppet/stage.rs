@@ -117,6 +117,11 @@ impl Stage {
             }
             Command::Receive { fd, bytes } => steps::receive(self.socket(fd)?, bytes)?,
             Command::Peek { fd } => steps::peek(self.socket(fd)?)?,
+            Command::ReceiveBuffer { fd, bytes } => {
+                self.socket(fd)?.set_recv_buffer_size(bytes as usize)?;
+                Reply::Done
+            }
+            Command::Waiting { fd } => steps::waiting(self.socket(fd)?)?,
             Command::Drain { fd } => steps::drain(self.socket(fd)?)?,
             Command::SendFile { fd, bytes } => steps::send_file(self.socket(fd)?, bytes)?,
             Command::Splice { fd, bytes } => steps::splice(self.socket(fd)?, bytes)?,

@@ -157,6 +157,22 @@ fn receive_from(socket: &Socket, buffer: &mut [u8]) -> Result<(u64, SockAddr)> {
     Ok((bytes as u64, from))
 }
 
+/// Takes the datagrams that wait.
+pub(super) fn waiting(mut socket: &Socket) -> Result<Reply> {
+    socket.set_nonblocking(true)?;
+    let mut buffer = vec![0; 64 << 10];
+    let mut count = 0;
+    loop {
+        match socket.read(&mut buffer) {
+            Ok(_) => count += 1,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    socket.set_nonblocking(false)?;
+    Ok(Reply::Waited(count))
+}
+
 pub(super) fn peek(socket: &Socket) -> Result<Reply> {
     let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
     let bytes = socket.peek(&mut buffer)? as u64;

@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 
 use super::Scenario;
 use crate::{
+    agent::Doc,
     capture::Transport,
     expect::{Direction, Side},
     lab::Lab,
@@ -22,7 +23,14 @@ fn refused(lab: &Lab<'_>, family: Family) -> Result<()> {
     let place = lab.loopback()?;
     let client = Puppet::spawn(&place.netns, "client")?;
     let side = connect_refused(&client, &place, &place, family)?;
-    lab.expect(&side, &place.capture).map(drop)
+    says_why(&lab.expect(&side, &place.capture)?, "ECONNREFUSED")
+}
+
+/// The document of a connect that failed names the error.
+fn says_why(doc: &Doc, code: &str) -> Result<()> {
+    let told = doc.text("error.code");
+    ensure!(told == code && !doc.text("error.message").is_empty(), "error.code is {told:?}");
+    Ok(())
 }
 
 /// Connects from `here` to a port of `there` that nothing listens on.
@@ -57,7 +65,7 @@ fn timed_out(lab: &Lab<'_>) -> Result<()> {
     let (transport, local, remote) = side.key();
     let seen = here.capture.seen(transport, local, remote)?;
     ensure!(seen.sent.syns >= 2, "the SYN was not repeated: {seen:?}");
-    lab.expect(&side, &here.capture).map(drop)
+    says_why(&lab.expect(&side, &here.capture)?, "ETIMEDOUT")
 }
 
 /// The process closes the socket while the connect is under way.

@@ -1,12 +1,17 @@
 //! The scenarios, one file a topic.
 
 mod before;
+mod clock;
 mod container;
 mod crowd;
+mod direction;
 mod dns;
 mod failing;
 mod input;
+mod ipv6_off;
+mod long;
 mod losses;
+mod lost;
 mod owner;
 mod pair;
 mod process;
@@ -134,11 +139,17 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         crowd::SCENARIOS,
         wire::SCENARIOS,
         wire::AT_END,
+        direction::SCENARIOS,
         before::SCENARIOS,
         container::SCENARIOS,
         timeout::SCENARIOS,
         dns::SHARED,
         dns::OWN,
+        direction::OWN,
+        long::SCENARIOS,
+        ipv6_off::SCENARIOS,
+        lost::SCENARIOS,
+        clock::SCENARIOS,
         tracefs::SCENARIOS,
         input::SCENARIOS,
         losses::SCENARIOS,

@@ -1,13 +1,13 @@
 //! Who is behind a socket when several processes or users had a hand in it.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::{Scenario, pair::Pair};
 use crate::{
     expect::Side,
     lab::Lab,
     place::{Family, Place},
-    puppet::{Command, LAST, Puppet, Sock},
+    puppet::{Command, LAST, PATIENCE, Puppet, Reply, Sock},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -17,6 +17,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::shared("owner/passed_after_connect", passed_after_connect),
     Scenario::shared("owner/udp_exits_at_once", udp_exits_at_once),
     Scenario::shared("owner/tcp_exits_at_once", tcp_exits_at_once),
+    Scenario::shared("owner/interrupts_hit_others", interrupts_hit_others),
     Scenario::shared("owner/other_user", other_user),
     Scenario::shared("owner/threads", threads),
 ];
@@ -123,6 +124,60 @@ fn tcp_exits_at_once(lab: &Lab<'_>) -> Result<()> {
         &Side::accepted(&server, at_server)?.ended("fin_remote"),
         &place,
     )
+}
+
+/// A server that never touches a connection owns it all the same: what it receives arrives in the
+/// context of whoever is running, here of a client and of a bystander that keeps the CPUs busy.
+fn interrupts_hit_others(lab: &Lab<'_>) -> Result<()> {
+    const CONNECTIONS: u32 = 400;
+    let place = lab.loopback()?;
+    let (server, client) = lab.couple(&place)?;
+    let (peer, bystander) = lab.couple(&place)?;
+    let busy = peer.listen(place.any_port(Family::V4)?)?;
+    peer.begin(&Command::Serve { fd: busy.fd, count: CONNECTIONS, bytes: 10_000 })?;
+    bystander.begin(&Command::Burst { address: busy.local, count: CONNECTIONS, bytes: 10_000 })?;
+
+    let at_udp = server.udp(place.any_port(Family::V4)?)?;
+    let listener = server.listen(place.any_port(Family::V4)?)?;
+    let from = client.udp(place.any_port(Family::V4)?)?;
+    let at_client = client.connect(listener.local)?;
+    for _ in 0..20 {
+        client.send(at_client, 2000)?;
+        client.send_to(from, 300, at_udp.local)?;
+    }
+    let one = Side::connected(&client, at_client)?.ended("reset_remote");
+    let other = Sock { fd: LAST, local: listener.local, peer: Some(at_client.local) };
+    let two = Side::accepted(&server, other)?.ended("reset_local");
+    let (three, four) = (
+        Side::sender(&client, from.local, at_udp.local),
+        Side::receiver(&server, at_udp.local, from.local),
+    );
+    let what = "all that was sent";
+    place.capture.wait(four.key(), PATIENCE, what, |seen| seen.received.packets == 20)?;
+    // Closing the listener resets what it has not accepted.
+    server.close(listener)?;
+    server.close(at_udp)?;
+    client.expect_reset(at_client)?;
+    client.close(at_client)?;
+    client.close(from)?;
+    lab.expect_both(&one, &two, &place)?;
+    lab.expect_both(&three, &four, &place)?;
+
+    let ends = [(&bystander, "fin_local"), (&peer, "fin_remote")];
+    let mut sides = Vec::new();
+    for (puppet, ended) in ends {
+        let Reply::Crowd(ends) = puppet.finish()? else { bail!("expected connections") };
+        for (local, remote) in ends {
+            let sock = Sock { fd: LAST, local, peer: Some(remote) };
+            let side = if ended == "fin_local" {
+                Side::connected(puppet, sock)?
+            } else {
+                Side::accepted(puppet, sock)?
+            };
+            sides.push(side.ended(ended));
+        }
+    }
+    lab.shared()?.expect_all(lab.name, &sides, &place.capture)
 }
 
 fn other_user(lab: &Lab<'_>) -> Result<()> {

@@ -1,11 +1,12 @@
 //! Flows that are reported though their sockets stay open.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::{Scenario, Watcher, pair::Pair};
 use crate::{
+    agent::Timeouts,
     capture::Seen,
-    expect::Side,
+    expect::{Direction, Side},
     lab::Lab,
     place::{Family, Place},
     puppet::PATIENCE,
@@ -14,6 +15,8 @@ use crate::{
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::watched("timeout/idle_tcp", Watcher::Idle, idle_tcp),
     Scenario::watched("timeout/idle_udp", Watcher::Idle, idle_udp),
+    Scenario::own("timeout/forgotten_tcp", forgotten_tcp),
+    Scenario::own("timeout/forgotten_udp", forgotten_udp),
     Scenario::watched("timeout/sigterm", Watcher::AtEnd, sigterm),
 ];
 
@@ -67,6 +70,59 @@ fn idle_udp(lab: &Lab<'_>) -> Result<()> {
     session.expect_nth(lab.name, &one, 1, || Ok(seen(&place, &one)?.since(then[0])))?;
     session.expect_nth(lab.name, &two, 1, || Ok(seen(&place, &two)?.since(then[1])))?;
     Ok(())
+}
+
+/// What leaves the tables when it is idle.
+const FORGET: Timeouts =
+    Timeouts { flow_inactive: "4s", flow_termination: "1s", socket_inactive: "4s" };
+
+/// A connection that is forgotten is two flows; of the second nobody knows who began, except that a
+/// port that is listened on is a server's.
+fn forgotten_tcp(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let session = lab.agent(FORGET)?;
+    let pair = Pair::meet(lab, &place, Family::V4)?;
+    pair.echo(300)?;
+    let (client, server) = pair.sides("idle", "idle")?;
+    let first = session.expect(lab.name, &client, &place.capture)?;
+    session.expect(lab.name, &server, &place.capture)?;
+    let then = [seen(&place, &client)?, seen(&place, &server)?];
+
+    pair.echo(4000)?;
+    pair.close_client_first()?;
+    let client = client.began("midway").ended("fin_local").direction(Direction::Unknown);
+    let [client, server] =
+        [client, server.began("midway").ended("fin_remote")].map(|side| side.complete(false));
+    let second =
+        session.expect_nth(lab.name, &client, 1, || Ok(seen(&place, &client)?.since(then[0])))?;
+    session.expect_nth(lab.name, &server, 1, || Ok(seen(&place, &server)?.since(then[1])))?;
+    let ids = [first, second].map(|doc| doc.text("flow.id"));
+    ensure!(ids[0] != ids[1], "two flows with the id {}", ids[0]);
+    session.stop().map(drop)
+}
+
+/// A UDP socket that is forgotten begins anew with its next packet.
+fn forgotten_udp(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let session = lab.agent(FORGET)?;
+    let (server, client) = lab.couple(&place)?;
+    let at_server = server.udp(place.any_port(Family::V4)?)?;
+    let at_client = client.udp(place.any_port(Family::V4)?)?;
+    client.send_to(at_client, 10, at_server.local)?;
+    server.receive(at_server, 10)?;
+    let one = Side::sender(&client, at_client.local, at_server.local);
+    let two = Side::receiver(&server, at_server.local, at_client.local);
+    session.expect(lab.name, &one.clone().ended("idle"), &place.capture)?;
+    session.expect(lab.name, &two.clone().ended("idle"), &place.capture)?;
+    let then = [seen(&place, &one)?, seen(&place, &two)?];
+
+    client.send_to(at_client, 20, at_server.local)?;
+    server.receive(at_server, 20)?;
+    client.close(at_client)?;
+    server.close(at_server)?;
+    session.expect_nth(lab.name, &one, 1, || Ok(seen(&place, &one)?.since(then[0])))?;
+    session.expect_nth(lab.name, &two, 1, || Ok(seen(&place, &two)?.since(then[1])))?;
+    session.stop().map(drop)
 }
 
 /// What is open, and what was closed a moment ago, is reported at the end.

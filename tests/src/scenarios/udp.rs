@@ -1,13 +1,13 @@
 //! UDP over loopback: one flow for each peer.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::Scenario;
 use crate::{
     expect::Side,
     lab::Lab,
-    place::{Family, through},
-    puppet::{Command, Puppet},
+    place::{Family, Place, through},
+    puppet::{Command, PATIENCE, Puppet, Reply},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -18,6 +18,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::shared("udp/connected_v6", |lab| exchange(lab, Family::V6, true)),
     Scenario::shared("udp/connected_mapped", |lab| exchange(lab, Family::Mapped, true)),
     Scenario::shared("udp/three_peers", three_peers),
+    Scenario::shared("udp/connected_receiver_v4", |lab| connected_receiver(lab, Family::V4)),
+    Scenario::shared("udp/connected_receiver_v6", |lab| connected_receiver(lab, Family::V6)),
+    Scenario::shared("udp/dropped_v4", |lab| dropped(lab, Family::V4)),
+    Scenario::shared("udp/dropped_v6", |lab| dropped(lab, Family::V6)),
     Scenario::shared("udp/one_way", one_way),
     Scenario::shared("udp/late", late),
     Scenario::shared("udp/port_used_again", port_used_again),
@@ -58,6 +62,14 @@ fn exchange(lab: &Lab<'_>, family: Family, connected: bool) -> Result<()> {
 
 fn three_peers(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
+    for side in &to_three_peers(lab, &place)? {
+        lab.expect(side, &place.capture)?;
+    }
+    Ok(())
+}
+
+/// One socket speaks with three others, one datagram each way.
+pub(super) fn to_three_peers(_: &Lab<'_>, place: &Place) -> Result<Vec<Side>> {
     let client = Puppet::spawn(&place.netns, "client")?;
     let at_client = client.udp(place.any_port(Family::V4)?)?;
     let mut sides = Vec::new();
@@ -75,9 +87,68 @@ fn three_peers(lab: &Lab<'_>) -> Result<()> {
         servers.push(server);
     }
     client.close(at_client)?;
-    for side in &sides {
-        lab.expect(side, &place.capture)?;
+    Ok(sides)
+}
+
+/// Both sockets are connected before anything is sent; most comes from the one that is not asked.
+fn connected_receiver(lab: &Lab<'_>, family: Family) -> Result<()> {
+    let place = lab.loopback()?;
+    let (server, client) = lab.couple(&place)?;
+    let at_server = server.udp(place.any_port(family)?)?;
+    let at_client = client.udp(place.any_port(family)?)?;
+    server.udp_connect(at_server, at_client.local)?;
+    client.udp_connect(at_client, at_server.local)?;
+    for bytes in [10, 20, 30] {
+        client.send(at_client, bytes)?;
+        server.receive(at_server, bytes)?;
     }
+    for bytes in [100, 200] {
+        server.send(at_server, bytes)?;
+        client.receive(at_client, bytes)?;
+    }
+    for bytes in [40, 50] {
+        client.send(at_client, bytes)?;
+        server.receive(at_server, bytes)?;
+    }
+    client.close(at_client)?;
+    server.close(at_server)?;
+    let one = Side::sender(&client, at_client.local, at_server.local);
+    let two = Side::receiver(&server, at_server.local, at_client.local);
+    let (transport, local, remote) = two.key();
+    let seen = place.capture.seen(transport, local, remote)?;
+    ensure!((seen.received.packets, seen.sent.packets) == (5, 2), "not as meant: {seen:?}");
+    lab.expect_both(&one, &two, &place)
+}
+
+/// A receiver that never reads has dropped what does not fit into its queue, and is told to have
+/// received all of it: it was on the wire.
+fn dropped(lab: &Lab<'_>, family: Family) -> Result<()> {
+    const SENT: u64 = 40;
+    let place = lab.loopback()?;
+    let (server, client) = lab.couple(&place)?;
+    let at_server = server.udp(place.any_port(family)?)?;
+    server.step(&Command::ReceiveBuffer { fd: at_server.fd, bytes: 4096 })?;
+    let at_client = client.udp(place.any_port(family)?)?;
+    for _ in 0..SENT {
+        client.send_to(at_client, 1000, at_server.local)?;
+    }
+    let one = Side::sender(&client, at_client.local, at_server.local);
+    let two = Side::receiver(&server, at_server.local, at_client.local);
+    let what = "all datagrams";
+    place.capture.wait(two.key(), PATIENCE, what, |seen| seen.received.packets == SENT)?;
+    let waited = match server.step(&Command::Waiting { fd: at_server.fd })? {
+        Reply::Waited(count) => count,
+        other => bail!("expected a number, got {other:?}"),
+    };
+    ensure!((1..SENT).contains(&waited), "{waited} of {SENT} datagrams had room");
+    client.close(at_client)?;
+    server.close(at_server)?;
+    let drops = "system.audit.socket.udp.drops";
+    let doc = lab.expect(&one, &place.capture)?;
+    ensure!(doc.field(drops).is_none(), "the sender is told to have dropped something");
+    let doc = lab.expect(&two, &place.capture)?;
+    let told = doc.number(drops);
+    ensure!(told == Some(SENT - waited), "{drops} is {told:?}; {waited} of {SENT} were received");
     Ok(())
 }
 
