@@ -95,6 +95,9 @@ pub fn tp_transmit(ctx: RawTracePointContext) -> i32 {
 /// over IPv6 for a socket that is gone. Since then resets have a tracepoint.
 #[inline(always)]
 fn without_socket(skb: usize) {
+    if !Packet::is_ip(skb) {
+        return;
+    }
     let Some(packet) = Packet::of(skb, Way::Out) else { return };
     if packet.protocol != PROTO_TCP || is_shown_again(skb, &packet) {
         return;

@@ -81,6 +81,15 @@ fn skip_extensions(network: usize) -> (u8, usize) {
 }
 
 impl Packet {
+    /// Whether a buffer may carry IP at all: what is given to a device may be ARP.
+    #[inline(always)]
+    pub fn is_ip(skb: usize) -> bool {
+        let head: usize = field(skb, at::sk_buff_head());
+        let network: u16 = field(skb, at::sk_buff_network_header());
+        let first: u8 = read(head + network as usize);
+        first >> 4 == 4 || first >> 4 == 6
+    }
+
     /// Reads the headers of a buffer that carries TCP or UDP; `None` for anything else.
     #[inline(always)]
     pub fn of(skb: usize, way: Way) -> Option<Self> {
