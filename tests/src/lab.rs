@@ -74,6 +74,14 @@ impl Lab<'_> {
         Session::start(&options)
     }
 
+    /// Ends a scenario about what only eBPF programs can ask of a socket.
+    pub fn needs_ebpf(&self) -> Result<()> {
+        match self.options.hooks.as_str() {
+            "tracefs" => Err(crate::skip::skip("the set tracefs does not look into sockets")),
+            _ => Ok(()),
+        }
+    }
+
     /// A server and a client, both in `place`.
     pub fn couple(&self, place: &Place) -> Result<(Puppet, Puppet)> {
         Ok((Puppet::spawn(&place.netns, "server")?, Puppet::spawn(&place.netns, "client")?))

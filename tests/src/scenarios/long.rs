@@ -100,6 +100,7 @@ fn check_series(documents: &[Doc], side: &Side, closed: bool) -> Result<()> {
 }
 
 fn reports_tcp(lab: &Lab<'_>) -> Result<()> {
+    lab.needs_ebpf()?;
     let place = lab.loopback()?;
     let session = lab.agent_with(Timeouts::default(), PERIOD)?;
     let pair = Pair::meet(lab, &place, Family::V4)?;
@@ -162,6 +163,7 @@ fn then_idle(lab: &Lab<'_>) -> Result<()> {
 
 /// What is open when the agent stops has a last document with all its counts.
 fn then_stopped(lab: &Lab<'_>) -> Result<()> {
+    lab.needs_ebpf()?;
     let place = lab.loopback()?;
     let session = lab.agent_with(Timeouts::default(), PERIOD)?;
     let pair = Pair::meet(lab, &place, Family::V4)?;
@@ -178,6 +180,7 @@ fn then_stopped(lab: &Lab<'_>) -> Result<()> {
 
 /// Without a period there is one document, however long it takes.
 fn never(lab: &Lab<'_>) -> Result<()> {
+    lab.needs_ebpf()?;
     let place = lab.loopback()?;
     let often = lab.agent_with(Timeouts::default(), PERIOD)?;
     let session = lab.agent_with(Timeouts::default(), &["socket.flow_report_period: 0s"])?;

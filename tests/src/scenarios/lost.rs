@@ -21,6 +21,7 @@ const MOST: usize = 2000;
 /// A flow whose socket was closed unseen is in the table. When the socket's address is taken up by
 /// another connection it is reported, once, and the other is counted for itself.
 fn release(lab: &Lab<'_>) -> Result<()> {
+    lab.needs_ebpf()?;
     let place = lab.loopback()?;
     let session = lab.agent(Timeouts::default())?;
     let flows = Table::of(session.pid(), "FLOWS")?;

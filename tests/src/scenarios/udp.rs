@@ -124,6 +124,7 @@ fn connected_receiver(lab: &Lab<'_>, family: Family) -> Result<()> {
 /// received all of it: it was on the wire.
 fn dropped(lab: &Lab<'_>, family: Family) -> Result<()> {
     const SENT: u64 = 40;
+    lab.needs_ebpf()?;
     let place = lab.loopback()?;
     let (server, client) = lab.couple(&place)?;
     let at_server = server.udp(place.any_port(family)?)?;
