@@ -4,7 +4,7 @@
 //! name otherwise than the kernel, both spellings are known.
 
 pub mod arch;
-pub mod errno;
+mod errno;
 mod family;
 mod file_type;
 mod fs_type;

@@ -228,7 +228,7 @@ impl Agent {
         work: impl FnOnce(&mut Sockets, &KernelTables, &mut Press<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let Self { sockets, tables, shared, names, clock, output, .. } = self;
-        work(sockets, tables, &mut Press { shared, names, clock, output })
+        work(sockets, tables, &mut Press { shared, names, clock: &clock.get(), output })
     }
 
     fn scan(&mut self, now: u64) -> anyhow::Result<()> {

@@ -113,7 +113,7 @@ impl Sockets {
         }
         let role = match socket.connection {
             0 => Role::Listening,
-            _ if tables.is_listening(&tuple) == Some(true) => Role::Inbound,
+            _ if tables.is_listening(&tuple, Began::Midway) == Some(true) => Role::Inbound,
             _ => Role::Outbound,
         };
         if role == Role::Listening && !self.is_listener(&tuple) {
@@ -141,7 +141,9 @@ impl Sockets {
         }
         let role = match role::began(flow.began) {
             Began::Accept => Role::Inbound,
-            Began::Existing | Began::Midway if tables.is_listening(&flow.tuple) == Some(true) => {
+            Began::Existing | Began::Midway
+                if tables.is_listening(&flow.tuple, Began::Existing) == Some(true) =>
+            {
                 Role::Inbound
             }
             _ => Role::Outbound,
