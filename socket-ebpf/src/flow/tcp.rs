@@ -95,12 +95,7 @@ fn without_flow(packet: &Packet, sock: Sock, way: Way, now: u64) {
 /// Makes the flow of a connection that came in through a listener. A full table is counted in `full`,
 /// and the packets of the handshake where they are known.
 #[inline(always)]
-fn accepted(
-    sock: Sock,
-    tuple: &Tuple,
-    now: u64,
-    full: Counter,
-) -> Option<&'static mut Flow> {
+fn accepted(sock: Sock, tuple: &Tuple, now: u64, full: Counter) -> Option<&'static mut Flow> {
     let key = sock.key();
     if let Some(flow) = FLOWS.get_ptr_mut(&key) {
         // Another CPU was first, and takes what the handshake counted.
