@@ -59,7 +59,7 @@ impl Podman {
         if !trial.status.success() {
             let error = String::from_utf8_lossy(&trial.stderr).into_owned();
             let why = error.lines().last().unwrap_or_default();
-            return Err(skip(&format!("podman cannot run a container here: {why}")));
+            return Err(skip(format!("podman cannot run a container here: {why}")));
         }
         Ok(podman)
     }

@@ -196,7 +196,7 @@ fn wrong_number(field: Field, number: u32) -> Option<String> {
             Some("is never unset: only auid can be compared with unset".to_owned())
         }
         Kind::Family if number >= FAMILY_END => {
-            Some(format!("is smaller than {}, not {number}", FAMILY_END))
+            Some(format!("is smaller than {FAMILY_END}, not {number}"))
         }
         Kind::Compare if !(1..=compare::MAX).contains(&number) => {
             Some(format!("is 1 to {}: write -C FIELD=FIELD instead", compare::MAX))
