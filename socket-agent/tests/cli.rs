@@ -58,7 +58,7 @@ fn a_wrong_file_and_wrong_arguments() {
              error: {file}:5:3: unknown key x; the nearest known key is user\n\
              error: -E what: not key=value; write for example -E socket.hooks=auto\n\
              error: -E socket.hooks=best: socket.hooks is \"best\"; allowed: auto, fentry, kprobe, \
-             cgroup\n"
+             cgroup, tracefs\n"
         )
     );
 }

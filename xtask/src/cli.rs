@@ -95,6 +95,9 @@ pub(crate) struct TestOptions {
     /// Run only the tests and scenarios whose name contains this; checks are left out.
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
+    /// Run only this virtual machine of ci/kernels.toml, and nothing else; may be repeated.
+    #[arg(long, value_name = "NAME", conflicts_with = "no_vm")]
+    pub(crate) vm: Vec<String>,
 }
 
 #[derive(Args)]

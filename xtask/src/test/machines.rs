@@ -62,7 +62,16 @@ pub(super) fn run(
     list: &List,
     options: &TestOptions,
 ) {
-    let boots = boots(list, options.filter.as_deref());
+    let mut boots = boots(list, options.filter.as_deref());
+    if !options.vm.is_empty() {
+        for name in options.vm.iter().filter(|name| boots.iter().all(|boot| boot.name != **name)) {
+            let known: Vec<&str> = boots.iter().map(|boot| boot.name).collect();
+            let mut row = Row::new(name, "");
+            row.fail("--vm", format!("no such machine; there are: {}", known.join(", ")));
+            report.add(row);
+        }
+        boots.retain(|boot| options.vm.iter().any(|name| name == boot.name));
+    }
     if options.no_vm {
         for boot in &boots {
             for set in boot.hooks {

@@ -31,23 +31,30 @@ pub(crate) fn run(paths: &Paths, pins: &Pins, options: &TestOptions) -> Result<E
 
     // The agent embeds the object, so nothing of the workspace compiles before it is there.
     let object = step(&mut report, "eBPF object", || build::ebpf::object(paths, pins));
-    if filter.is_none() {
+    let only_vms = !options.vm.is_empty();
+    if filter.is_none() && !only_vms {
         checks::run(&mut report, paths, pins);
     }
-    install_programs(paths, pins);
+    if !only_vms {
+        install_programs(paths, pins);
+    }
     if object {
-        ui::section("unit tests");
-        unit::run(&mut report, paths, filter);
+        if !only_vms {
+            ui::section("unit tests");
+            unit::run(&mut report, paths, filter);
+        }
         let mut programs = None;
         step(&mut report, "build", || {
             programs = Some(build::all(paths, pins, "release")?);
             Ok(())
         });
         if let Some(programs) = programs {
-            native::run(&mut report, &programs, &list.native.hooks, filter);
-            native::load(&mut report, &programs, &list.native.hooks, filter, 1);
+            if !only_vms {
+                native::run(&mut report, &programs, &list.native.hooks, filter);
+                native::load(&mut report, &programs, &list.native.hooks, filter, 1);
+            }
             machines::run(&mut report, &mut matrix, paths, pins, &programs, &list, options);
-            if filter.is_none() && !options.no_vm {
+            if filter.is_none() && !options.no_vm && !only_vms {
                 step(&mut report, "table of kernels", || matrix.document(paths.root()));
             }
         }

@@ -28,6 +28,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::own("losses/pending_missed", sockets::pending).only("cgroup"),
     Scenario::own("losses/closed_lost", ring::closed).only("cgroup"),
     Scenario::own("losses/process_lost", ring::processes).only("cgroup"),
+    Scenario::own("losses/socket_lost", ring::sockets).only("cgroup"),
     Scenario::own("losses/late_lost", ring::late).only("cgroup"),
     Scenario::own("losses/late_unmatched", sockets::refused).only("cgroup"),
     Scenario::own("losses/midway", sockets::midway).only("cgroup"),

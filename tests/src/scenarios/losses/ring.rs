@@ -39,6 +39,18 @@ pub(super) fn processes(lab: &Lab<'_>) -> Result<()> {
     })
 }
 
+/// What is told of sockets gives way where the ring is full; their flows do not.
+pub(super) fn sockets(lab: &Lab<'_>) -> Result<()> {
+    retry(|| {
+        let bench = bench(lab, &[TINY_RING, "socket.events: all"])?;
+        let ends = bench.while_stopped(|| connections(&bench, 100))?;
+        let outcome = settle(bench, &["socket_lost"])?;
+        let documents = outcome.reported.ends.len();
+        ensure!(documents == ends, "{ends} ends, {documents} flows in documents");
+        Ok(())
+    })
+}
+
 /// Late packets of a connection, when a newer one between the same ends needs their place.
 pub(super) fn late(lab: &Lab<'_>) -> Result<()> {
     retry(|| {
