@@ -53,6 +53,7 @@ pub struct Blackhole<'a> {
 impl<'a> Blackhole<'a> {
     /// Makes `name` in `netns` drop what it receives.
     pub fn on(netns: &'a Netns, name: &str) -> Result<Self> {
+        unlock_memory();
         let program = load().context("loading an XDP program (needs CAP_BPF or root)")?;
         netns.run(|| link::set_xdp(name, program.as_raw_fd()))?;
         Ok(Self { netns, name: name.to_owned(), _program: program })
@@ -70,6 +71,14 @@ impl Drop for Blackhole<'_> {
         // Best effort: the interface goes away with its namespace in any case.
         let _ = self.netns.run(|| link::set_xdp(&self.name, -1));
     }
+}
+
+/// Kernels before 5.11 charge programs to the memory a process may lock. What is refused here shows
+/// when the program is loaded.
+fn unlock_memory() {
+    let limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the limit outlives the call, which only reads it.
+    unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) };
 }
 
 fn load() -> io::Result<OwnedFd> {
