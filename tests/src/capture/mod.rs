@@ -139,10 +139,22 @@ impl Capture {
         local: SocketAddr,
         remote: SocketAddr,
     ) -> Result<Seen> {
+        self.seen_until(transport, local, remote, Duration::MAX)
+    }
+
+    /// As [`Capture::seen`], without packets that came after `limit`, wall time, once a side had
+    /// begun to close a TCP connection.
+    pub fn seen_until(
+        &self,
+        transport: Transport,
+        local: SocketAddr,
+        remote: SocketAddr,
+        limit: Duration,
+    ) -> Result<Seen> {
         let mut state = self.shared.lock();
         self.shared.drain(&mut state);
         state.verdict()?;
-        Ok(state.tally.seen(transport, local, remote))
+        Ok(state.tally.seen(transport, local, remote, limit))
     }
 
     /// Waits until what was seen of a conversation satisfies `done`, and returns it.
@@ -157,7 +169,7 @@ impl Capture {
         let mut state = self.shared.lock();
         loop {
             state.verdict()?;
-            let seen = state.tally.seen(transport, local, remote);
+            let seen = state.tally.seen(transport, local, remote, Duration::MAX);
             if done(&seen) {
                 return Ok(seen);
             }

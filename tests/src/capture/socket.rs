@@ -40,6 +40,8 @@ pub(super) struct Frame {
     length: usize,
     /// Sent by this host, as opposed to received.
     pub(super) outgoing: bool,
+    /// When the kernel had it, wall time; zero if it does not say.
+    pub(super) time: Duration,
 }
 
 impl Frame {
@@ -81,7 +83,9 @@ impl Tap {
         if bound < 0 {
             return Err(io::Error::last_os_error()).context("binding a packet socket");
         }
-        Ok(Self { socket })
+        let tap = Self { socket };
+        tap.time();
+        Ok(tap)
     }
 
     /// Whether a packet came within `limit`.
@@ -97,7 +101,12 @@ impl Tap {
 
     /// The next packet, or `None` if none waits.
     pub(super) fn receive(&self) -> io::Result<Option<Frame>> {
-        let mut frame = Frame { buffer: [0; OFFLOAD_HEADER + SNAP], length: 0, outgoing: false };
+        let mut frame = Frame {
+            buffer: [0; OFFLOAD_HEADER + SNAP],
+            length: 0,
+            outgoing: false,
+            time: Duration::ZERO,
+        };
         // SAFETY: sockaddr_ll is plain data for which all zeroes are valid.
         let mut from: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
         let mut from_length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
@@ -123,7 +132,22 @@ impl Tap {
         }
         frame.length = length.cast_unsigned();
         frame.outgoing = from.sll_pkttype == libc::PACKET_OUTGOING;
+        frame.time = self.time();
         Ok(Some(frame))
+    }
+
+    /// When the packet came that was received last. The first call, without an answer, makes the
+    /// kernel note these times.
+    fn time(&self) -> Duration {
+        /// `SIOCGSTAMPNS_OLD` of linux/sockios.h, with a `struct timespec`.
+        const SIOCGSTAMPNS: libc::Ioctl = 0x8907;
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the structure is valid for the time of the call.
+        let result = unsafe { libc::ioctl(self.socket.as_raw_fd(), SIOCGSTAMPNS, &raw mut time) };
+        match (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec)) {
+            (Ok(seconds), Ok(nanos)) if result == 0 => Duration::new(seconds, nanos),
+            _ => Duration::ZERO,
+        }
     }
 
     /// Packets that found no room since the last call.

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
+    time::Duration,
 };
 
 use anyhow::{Result, bail};
@@ -40,32 +41,52 @@ struct Sum {
     count: Count,
     /// First TCP sequence number that has not been seen.
     next: Option<u32>,
+    /// Of a TCP conversation from its first FIN or RST on: when packets came, and the count before
+    /// each.
+    tail: Vec<(Duration, Count)>,
 }
 
 impl Tally {
     pub(super) fn add(&mut self, frame: &Frame) -> Result<()> {
         let Some(packet) = Packet::parse(frame.bytes()) else { return Ok(()) };
-        self.packet(&packet, frame.outgoing, frame.offload())
+        self.packet(&packet, frame.outgoing, frame.offload(), frame.time)
     }
 
-    pub(super) fn seen(&self, transport: Transport, local: SocketAddr, remote: SocketAddr) -> Seen {
+    /// What was seen up to `limit`, wall time, as far as the end of a conversation goes.
+    pub(super) fn seen(
+        &self,
+        transport: Transport,
+        local: SocketAddr,
+        remote: SocketAddr,
+        limit: Duration,
+    ) -> Seen {
         let count = |outgoing, from, to| {
             let key = Key { outgoing, transport, from, to };
-            self.sums.get(&key).map(|sum| sum.count).unwrap_or_default()
+            self.sums.get(&key).map(|sum| sum.until(limit)).unwrap_or_default()
         };
         Seen { sent: count(true, local, remote), received: count(false, remote, local) }
     }
 
-    fn packet(&mut self, packet: &Packet, outgoing: bool, offload: Offload) -> Result<()> {
+    fn packet(
+        &mut self,
+        packet: &Packet,
+        outgoing: bool,
+        offload: Offload,
+        time: Duration,
+    ) -> Result<()> {
         let Some(key) = self.key(packet, outgoing) else {
             bail!("a fragment came before the first of its packet: {packet:?}")
         };
         let (packets, bytes) = segments(packet, offload)?;
         let sum = self.sums.entry(key).or_default();
+        let before = sum.count;
         sum.count.packets += packets;
         sum.count.bytes += bytes;
         if let (Transport::Tcp, Some(header)) = (packet.transport, packet.transport_header) {
             sum.tcp(header, packet.total - packet.ip_header - header.length, packets);
+            if sum.count.fins + sum.count.resets > 0 {
+                sum.tail.push((time, before));
+            }
         }
         Ok(())
     }
@@ -92,6 +113,11 @@ impl Tally {
 }
 
 impl Sum {
+    fn until(&self, limit: Duration) -> Count {
+        let later = self.tail.iter().find(|(time, _)| *time > limit);
+        later.map_or(self.count, |(_, before)| *before)
+    }
+
     fn tcp(&mut self, header: TransportHeader, payload: u64, packets: u64) {
         let has = |flag| u64::from(header.flags & flag != 0);
         self.count.syns += has(SYN);
@@ -155,16 +181,20 @@ mod tests {
 
     fn sent(tally: &Tally) -> Count {
         let end = |last, port| SocketAddr::from(([10, 0, 0, last], port));
-        tally.seen(Transport::Tcp, end(1, 1), end(2, 2)).sent
+        tally.seen(Transport::Tcp, end(1, 1), end(2, 2), Duration::MAX).sent
     }
 
     #[test]
     fn cuts_offloaded_buffers() {
         let offload = Offload { kind: 1, segment: 1448 };
         let mut tally = Tally::default();
-        tally.packet(&tcp(0, 0, 3000), true, offload).expect("counted");
+        tally.packet(&tcp(0, 0, 3000), true, offload, Duration::ZERO).expect("counted");
         assert_eq!((sent(&tally).packets, sent(&tally).bytes), (3, 3000 + 3 * 52));
-        assert!(tally.packet(&tcp(0, 0, 9), true, Offload { kind: 3, segment: 9 }).is_err());
+        assert!(
+            tally
+                .packet(&tcp(0, 0, 9), true, Offload { kind: 3, segment: 9 }, Duration::ZERO)
+                .is_err()
+        );
     }
 
     #[test]
@@ -178,10 +208,28 @@ mod tests {
             (100, FIN, 0),
             (100, FIN, 0),
         ] {
-            tally.packet(&tcp(sequence, flags, payload), true, PLAIN).expect("counted");
+            tally
+                .packet(&tcp(sequence, flags, payload), true, PLAIN, Duration::ZERO)
+                .expect("counted");
         }
         let count = sent(&tally);
         assert_eq!((count.packets, count.retransmits, count.syns, count.fins), (6, 2, 1, 2));
+    }
+
+    #[test]
+    fn leaves_out_what_is_sent_again_after_the_limit() {
+        let mut tally = Tally::default();
+        for (second, flags) in [(1, 0), (2, FIN), (3, 0), (4, FIN)] {
+            let packet = tcp(0, flags, 10);
+            tally.packet(&packet, true, PLAIN, Duration::from_secs(second)).expect("counted");
+        }
+        let end = |last, port| SocketAddr::from(([10, 0, 0, last], port));
+        let until = |second| {
+            let limit = Duration::from_secs(second);
+            tally.seen(Transport::Tcp, end(1, 1), end(2, 2), limit).sent.packets
+        };
+        // What came before the first FIN always counts.
+        assert_eq!([0, 1, 2, 3, 4, 5].map(until), [1, 1, 2, 3, 4, 4]);
     }
 
     #[test]
@@ -191,9 +239,9 @@ mod tests {
         let mut rest = first;
         rest.transport_header = None;
         let mut tally = Tally::default();
-        assert!(tally.packet(&rest, true, PLAIN).is_err());
-        tally.packet(&first, true, PLAIN).expect("counted");
-        tally.packet(&rest, true, PLAIN).expect("counted");
+        assert!(tally.packet(&rest, true, PLAIN, Duration::ZERO).is_err());
+        tally.packet(&first, true, PLAIN, Duration::ZERO).expect("counted");
+        tally.packet(&rest, true, PLAIN, Duration::ZERO).expect("counted");
         assert_eq!(sent(&tally).packets, 2);
     }
 }

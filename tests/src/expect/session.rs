@@ -90,6 +90,14 @@ impl Ended {
     }
 }
 
+/// When a document was made, wall time: what is sent again later, as on a host that hardly gets on, is
+/// in no document. Its unit is the millisecond that this returns the end of.
+fn made(doc: &Doc) -> Duration {
+    let time = humantime::parse_rfc3339(&doc.text("@timestamp")).ok();
+    let since_epoch = time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+    since_epoch.map_or(Duration::MAX, |time| time + Duration::from_millis(1))
+}
+
 /// Fails with the first few things that are wrong.
 fn complain(wrong: &[String]) -> Result<()> {
     let first = wrong.iter().take(10).map(String::as_str).collect::<Vec<_>>().join("; ");
@@ -114,7 +122,11 @@ impl Session {
     /// capture says is read when the document is there.
     pub fn expect(&self, scenario: &str, side: &Side, capture: &Capture) -> Result<Doc> {
         let (transport, local, remote) = side.key();
-        self.expect_nth(scenario, side, 0, || capture.seen(transport, local, remote))
+        self.ledger.enter(scenario, side);
+        let doc = self.find(side, 0)?;
+        let limit = made(&doc);
+        let seen = capture.seen_until(transport, local, remote, limit)?;
+        self.compare(doc, side, &seen)
     }
 
     /// As [`Session::expect`], for the document after `earlier` ones of the same end.
@@ -127,8 +139,11 @@ impl Session {
     ) -> Result<Doc> {
         self.ledger.enter(scenario, side);
         let doc = self.find(side, earlier)?;
-        let seen = seen()?;
-        let wrong = compare::differences(&doc, side, &seen, self.since);
+        self.compare(doc, side, &seen()?)
+    }
+
+    fn compare(&self, doc: Doc, side: &Side, seen: &Seen) -> Result<Doc> {
+        let wrong = compare::differences(&doc, side, seen, self.since);
         ensure!(wrong.is_empty(), "{}: {}", brief(&doc), wrong.join("; "));
         Ok(doc)
     }
@@ -154,7 +169,7 @@ impl Session {
                 wrong.push(format!("no document of pid {} for {local} {remote}", side.pid));
                 continue;
             };
-            let seen = capture.seen(transport, local, remote)?;
+            let seen = capture.seen_until(transport, local, remote, made(doc))?;
             let differences = compare::differences(doc, side, &seen, self.since);
             if !differences.is_empty() {
                 wrong.push(format!("{}: {}", brief(doc), differences.join("; ")));
