@@ -30,7 +30,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::own("sockets/idle_connection_closes", idle_connection),
     Scenario::own("sockets/existing", existing),
     Scenario::own("sockets/existing_again", existing_again),
-    Scenario::own("sockets/show", show),
+    Scenario::own("sockets/show", show).portable(),
 ];
 
 const OPENED: &str = "socket_opened";

@@ -141,8 +141,8 @@ impl Sockets {
         }
         let role = match role::began(flow.began) {
             Began::Accept => Role::Inbound,
-            Began::Existing | Began::Midway
-                if tables.is_listening(&flow.tuple, Began::Existing) == Some(true) =>
+            began @ (Began::Existing | Began::Midway)
+                if tables.is_listening(&flow.tuple, began) == Some(true) =>
             {
                 Role::Inbound
             }

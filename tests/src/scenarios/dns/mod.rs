@@ -31,8 +31,8 @@ pub(super) const SHARED: &[Scenario] = &[
 ];
 
 pub(super) const OWN: &[Scenario] = &[
-    Scenario::own("dns/disabled", limits::disabled),
-    Scenario::own("dns/pause_longer_than_the_flow", limits::pause),
-    Scenario::own("dns/interface_that_comes_later", limits::interface),
-    Scenario::own("dns/losses_are_counted", limits::losses),
+    Scenario::own("dns/disabled", limits::disabled).portable(),
+    Scenario::own("dns/pause_longer_than_the_flow", limits::pause).portable(),
+    Scenario::own("dns/interface_that_comes_later", limits::interface).portable(),
+    Scenario::own("dns/losses_are_counted", limits::losses).portable(),
 ];
