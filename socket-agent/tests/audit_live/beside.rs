@@ -97,8 +97,9 @@ fn containers_are_named_with_the_socket_dataset_and_without() {
     let id = format!("{:064x}", std::process::id());
     let cgroup = or_skip!(Cgroup::make(&id));
     let rules = "-a always,exit -F arch=b64 -S execve -k exec";
-    // It lives until the agent has seen it: without the kernel's records there is only /proc.
-    let script = "echo $$ > \"$1\"/cgroup.procs && exec /bin/sleep 0.5";
+    // Before and after it moves, it lives until the agent has seen it: without the kernel's records
+    // there is only /proc.
+    let script = "/bin/sleep 1; echo $$ > \"$1\"/cgroup.procs && exec /bin/sleep 0.5";
     let mut configurations = vec![(module(rules, ""), 1)];
     if has_sockets().is_ok() {
         configurations.push((both(rules, ""), 2));
@@ -115,7 +116,7 @@ fn containers_are_named_with_the_socket_dataset_and_without() {
         let outside = stopped.one("the program outside", |it| {
             it["process"]["args"][0] == "/bin/sh" && it["process"]["args"][3] == "sh"
         });
-        assert_ne!(text(outside, "/container/id"), id, "{outside}");
+        assert_ne!(text(outside, "/container/id"), id, "{count} datasets: {outside}");
     }
     drop(host);
 }
