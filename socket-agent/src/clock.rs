@@ -136,6 +136,13 @@ impl Clock {
         Self { wall_minus_boot: start.0, boot_minus_mono: 0, window: 0 }
     }
 
+    /// The same with the wall clock further on, for tests.
+    #[cfg(test)]
+    pub(crate) fn shifted(self, by: Duration) -> Self {
+        let by = i64::try_from(by.as_nanos()).unwrap_or(i64::MAX);
+        Self { wall_minus_boot: self.wall_minus_boot + by, ..self }
+    }
+
     fn tightest(samples: [Sample; SAMPLES]) -> Self {
         let [first, rest @ ..] = samples;
         let best = rest.into_iter().fold(first, |best, sample| {

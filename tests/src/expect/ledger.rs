@@ -1,7 +1,7 @@
 //! Which documents there have to be, and how many of each.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::SocketAddr,
     sync::{Mutex, PoisonError},
 };
@@ -40,6 +40,8 @@ impl Pair {
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     entries: Mutex<HashMap<Pair, Entry>>,
+    /// Processes whose further documents nobody expects and nobody minds.
+    strangers: Mutex<HashSet<u64>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -67,11 +69,18 @@ impl Ledger {
         }
     }
 
+    /// What further documents tell of these processes is not looked at.
+    pub(super) fn disown(&self, pids: impl IntoIterator<Item = u64>) {
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner).extend(pids);
+    }
+
     /// What is missing, there twice, or should not be there at all; by scenario.
     ///
     /// `ours` tells whether a document is of a process that a scenario started.
     pub(super) fn settle(&self, documents: &[Doc], ours: impl Fn(&Doc) -> bool) -> Vec<String> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        let stranger = |pid: Option<u64>| pid.is_some_and(|pid| strangers.contains(&pid));
         let mut found: HashMap<Pair, HashMap<u64, usize>> = HashMap::new();
         let mut wrong = Vec::new();
         for doc in documents {
@@ -83,7 +92,7 @@ impl Ledger {
             if entries.contains_key(&pair) {
                 let pid = doc.number("process.pid").unwrap_or_default();
                 *found.entry(pair).or_default().entry(pid).or_default() += 1;
-            } else if ours(doc) {
+            } else if ours(doc) && !stranger(doc.number("process.pid")) {
                 wrong.push(format!("a document that no scenario expects: {}", brief(doc)));
             }
         }

@@ -258,6 +258,11 @@ impl Session {
         self.ledger.forgive(scenario);
     }
 
+    /// Does not mind what the agent tells of processes of a scenario that broke off.
+    pub fn disown(&self, pids: Vec<u32>) {
+        self.ledger.disown(pids.into_iter().map(u64::from));
+    }
+
     /// Waits until `find` finds what it looks for in the documents that came so far.
     pub fn wait_for<T>(&self, find: impl FnMut(&[Doc]) -> Option<T>) -> Option<T> {
         self.agent.wait_for(PATIENCE, find)

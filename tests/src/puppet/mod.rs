@@ -12,6 +12,7 @@ mod stage;
 mod steps;
 
 use std::{
+    cell::RefCell,
     net::SocketAddr,
     path::PathBuf,
     process::{Child, Command as Process, Stdio},
@@ -42,6 +43,10 @@ pub struct Puppet {
     child: Option<Child>,
 }
 
+thread_local! {
+    static SPAWNED: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
+}
+
 impl Puppet {
     /// Starts a puppet in a network namespace. `name` shows in its arguments.
     pub fn spawn(netns: &Netns, name: &str) -> Result<Self> {
@@ -54,7 +59,13 @@ impl Puppet {
             netns.run(|| process.spawn().with_context(|| format!("starting puppet {name}")))?;
         let arguments =
             [&*program.to_string_lossy(), "role", name].map(str::to_owned).into_iter().collect();
+        SPAWNED.with_borrow_mut(|spawned| spawned.push(child.id()));
         Ok(Self { channel: ours, pid: child.id(), arguments, child: Some(child) })
+    }
+
+    /// Process ids of the puppets that this thread has started since it was last asked.
+    pub fn take_spawned() -> Vec<u32> {
+        SPAWNED.take()
     }
 
     /// Process id.
@@ -216,6 +227,7 @@ impl Puppet {
         let (Reply::Forked { pid }, Some(fd)) = (reply, fd) else { bail!("the fork failed") };
         let channel = Channel::from_fd(fd);
         channel.set_limit(ANSWER)?;
+        SPAWNED.with_borrow_mut(|spawned| spawned.push(pid));
         let child = Self { channel, pid, arguments: self.arguments.clone(), child: None };
         child.finish()?;
         Ok(child)

@@ -32,11 +32,15 @@ impl WallClock {
         self.measured.elapsed() >= self.period
     }
 
-    /// From now on times are converted by `now`. A change beyond the drift that is tolerated is told:
-    /// somebody has set the clock.
+    /// From now on times are converted by `now`, unless the two differ by no more than they can be off:
+    /// the same moment is then always given by the same text. A change beyond the drift that is
+    /// tolerated is told: somebody has set the clock.
     pub(super) fn synchronise(&mut self, now: Clock) {
         self.measured = Instant::now();
         let moved = now.moved_since(&self.clock);
+        if moved.size() <= now.uncertainty() + self.clock.uncertainty() {
+            return;
+        }
         if moved.size() > self.max_drift {
             self.steps += 1;
             log::warn!(
@@ -59,6 +63,18 @@ mod tests {
 
     fn at(millis: i64) -> Clock {
         Clock::fixed(Timestamp::from_nanos(millis * MILLI))
+    }
+
+    #[test]
+    fn what_cannot_be_told_from_a_bad_measurement_changes_nothing() {
+        let first = Clock::now();
+        let mut clock = WallClock::new(first, Duration::from_secs(10), Duration::from_millis(100));
+        let within = first.shifted(first.uncertainty());
+        clock.synchronise(within);
+        assert_eq!(clock.get(), first);
+        let beyond = first.shifted(2 * first.uncertainty() + Duration::from_nanos(1));
+        clock.synchronise(beyond);
+        assert_eq!((clock.get(), clock.steps()), (beyond, 0));
     }
 
     #[test]
