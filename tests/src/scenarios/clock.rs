@@ -99,7 +99,7 @@ fn step(lab: &Lab<'_>, seconds: i64) -> Result<()> {
     }
     let documents = session.stop()?;
     drop(step);
-    for doc in documents.iter().filter(|doc| doc.text("event.dataset") == "socket") {
+    for doc in documents.iter().filter(|doc| doc.text("event.action") == "network_flow") {
         let (start, end) = (time(doc, "event.start")?, time(doc, "event.end")?);
         ensure!(start <= end, "it ends before it starts: {doc:?}");
         let long = distance(start, end);

@@ -122,7 +122,8 @@ pub(super) fn run(
 
 /// Every kernel, and those under other circumstances.
 fn boots<'a>(list: &'a List, filter: Option<&'a str>) -> Vec<Boot<'a>> {
-    let kernels = list.entries().iter().map(|entry| Boot {
+    let tested = list.entries().iter().filter(|entry| !entry.hooks.is_empty());
+    let kernels = tested.map(|entry| Boot {
         name: &entry.name,
         kernel: &entry.name,
         hooks: &entry.hooks,
