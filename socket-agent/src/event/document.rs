@@ -123,6 +123,29 @@ pub(super) struct Process<'a> {
     pub(super) thread: Option<Thread>,
 }
 
+impl<'a> Process<'a> {
+    /// Of a process of the table; `thread` is 0 where none is known.
+    pub(super) fn of(
+        process: &'a crate::process::Process,
+        thread: u32,
+        created: &'a dyn fmt::Display,
+    ) -> Self {
+        let image = &process.image;
+        Self {
+            pid: process.pid,
+            name: &image.name,
+            args: &image.args,
+            executable: image.executable.as_deref(),
+            working_directory: image.working_directory.as_deref(),
+            start: Text(created),
+            created: Text(created),
+            entity_id: &process.entity_id,
+            parent: (process.parent_pid != 0).then_some(Parent { pid: process.parent_pid }),
+            thread: (thread != 0).then_some(Thread { id: thread }),
+        }
+    }
+}
+
 #[derive(Serialize)]
 pub(super) struct Parent {
     pub(super) pid: u32,

@@ -9,8 +9,8 @@ use super::{
     Metadata,
     document::{
         Address, Audit, Cgroup, Container, Document, DomainSource, Endpoint, Error, Event,
-        Flow as FlowObject, Hex, InPod, Named, Netns, Network, Parent, Process as ProcessObject,
-        Related, Socket, System, Tcp, Text, Thread, Udp,
+        Flow as FlowObject, Hex, InPod, Named, Netns, Network, Process as ProcessObject, Related,
+        Socket, System, Tcp, Text, Udp,
     },
     ended::{self, Ended},
 };
@@ -129,7 +129,7 @@ pub fn write_flow(
         process: facts
             .process
             .zip(created.as_ref())
-            .map(|(process, created)| process_object(process, flow, created)),
+            .map(|(process, created)| ProcessObject::of(process, flow.owner.tid, created)),
         container: facts
             .process
             .and_then(|process| process.container.as_deref())
@@ -149,26 +149,6 @@ pub fn write_flow(
         ecs: &metadata.ecs,
     };
     serde_json::to_writer(buffer, &document)
-}
-
-fn process_object<'a>(
-    process: &'a Process,
-    flow: &Flow,
-    created: &'a dyn std::fmt::Display,
-) -> ProcessObject<'a> {
-    let image = &process.image;
-    ProcessObject {
-        pid: process.pid,
-        name: &image.name,
-        args: &image.args,
-        executable: image.executable.as_deref(),
-        working_directory: image.working_directory.as_deref(),
-        start: Text(created),
-        created: Text(created),
-        entity_id: &process.entity_id,
-        parent: (process.parent_pid != 0).then_some(Parent { pid: process.parent_pid }),
-        thread: (flow.owner.tid != 0).then_some(Thread { id: flow.owner.tid }),
-    }
 }
 
 fn socket_object<'a>(facts: &FlowFacts<'a>) -> Socket<'a> {

@@ -10,8 +10,7 @@ use uuid::Uuid;
 use super::{
     Metadata,
     document::{
-        Address, Cgroup, Container, Hex, InPod, Named, Netns, Parent, Process as ProcessObject,
-        Text, Thread,
+        Address, Cgroup, Container, Hex, InPod, Named, Netns, Process as ProcessObject, Text,
     },
     ended,
     flow::{INTERNAL_VERSION, address, rank_name},
@@ -255,7 +254,7 @@ pub fn write_socket(
         process: facts
             .process
             .zip(created.as_ref())
-            .map(|(process, created)| process_object(process, facts.owner.tid, created)),
+            .map(|(process, created)| ProcessObject::of(process, facts.owner.tid, created)),
         container: facts
             .process
             .and_then(|process| process.container.as_deref())
@@ -301,26 +300,6 @@ fn socket<'a>(facts: &SocketFacts<'a>) -> Socket<'a> {
             .filter(|_| facts.tuple.protocol == PROTO_TCP)
             .and_then(ended::state_name)
             .map(|state| Tcp { state }),
-    }
-}
-
-fn process_object<'a>(
-    process: &'a Process,
-    thread: u32,
-    created: &'a dyn std::fmt::Display,
-) -> ProcessObject<'a> {
-    let image = &process.image;
-    ProcessObject {
-        pid: process.pid,
-        name: &image.name,
-        args: &image.args,
-        executable: image.executable.as_deref(),
-        working_directory: image.working_directory.as_deref(),
-        start: Text(created),
-        created: Text(created),
-        entity_id: &process.entity_id,
-        parent: (process.parent_pid != 0).then_some(Parent { pid: process.parent_pid }),
-        thread: (thread != 0).then_some(Thread { id: thread }),
     }
 }
 
