@@ -51,10 +51,10 @@ pub static COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNTERS, 0)
 #[map]
 pub static LAST_SENT: PerCpuArray<[u64; 3]> = PerCpuArray::with_max_entries(1, 0);
 
-/// The packet that each CPU counted last at a listener, as buffer and contents: where another CPU has
-/// made the child meanwhile, the kernel shows the packet again, at the child.
+/// The packet that each CPU counted last at a listener, as buffer and contents, and when: where another
+/// CPU has made the child meanwhile, the kernel shows the packet again, at the child.
 #[map]
-pub static LAST_HANDSHAKE: PerCpuArray<[u64; 3]> = PerCpuArray::with_max_entries(1, 0);
+pub static LAST_HANDSHAKE: PerCpuArray<[u64; 4]> = PerCpuArray::with_max_entries(1, 0);
 
 /// The socket whose end was told last on each CPU, and when: the state hook is there twice.
 #[map]

@@ -50,15 +50,12 @@ pub enum OutputError {
     Document(#[from] serde_json::Error),
 }
 
-/// Newline-delimited JSON. Each write holds whole documents only, as far as the target takes them,
-/// so that several writers can append to one file. What is still held when it is dropped is lost:
-/// call [`flush`](Self::flush) at the end.
+/// What documents are written to. Each write holds whole documents only, as far as the target takes
+/// them, so that several processes can append to one file.
 #[derive(Debug)]
 pub struct Output {
     target: String,
     file: File,
-    buffer: Vec<u8>,
-    documents: u64,
 }
 
 impl Output {
@@ -94,53 +91,15 @@ impl Output {
     }
 
     fn new(target: String, file: File) -> Self {
-        Self { target, file, buffer: Vec::with_capacity(2 * FULL), documents: 0 }
+        Self { target, file }
     }
 
-    /// Takes one document, which `write` appends to the buffer it is given.
-    ///
-    /// # Errors
-    ///
-    /// `write` failed: nothing is taken. Or the buffer was full and could not be written.
-    pub fn emit(
-        &mut self,
-        write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>,
-    ) -> Result<(), OutputError> {
-        let before = self.buffer.len();
-        if let Err(error) = write(&mut self.buffer) {
-            self.buffer.truncate(before);
-            return Err(error.into());
-        }
-        self.buffer.push(b'\n');
-        self.documents += 1;
-        if self.buffer.len() >= FULL { self.flush() } else { Ok(()) }
-    }
-
-    /// Takes documents that are written already, each ending in a line feed; returns how many.
-    ///
-    /// # Errors
-    ///
-    /// The buffer was full and could not be written.
-    pub fn emit_lines(&mut self, lines: &[u8]) -> Result<u64, OutputError> {
-        let count = lines.iter().filter(|byte| **byte == b'\n').count() as u64;
-        self.buffer.extend_from_slice(lines);
-        self.documents += count;
-        if self.buffer.len() >= FULL {
-            self.flush()?;
-        }
-        Ok(count)
-    }
-
-    /// Writes what has gathered.
-    ///
-    /// # Errors
-    ///
-    /// After an error the documents that were not written are still held, from the byte on where it
-    /// stopped; calling again continues there.
-    pub fn flush(&mut self) -> Result<(), OutputError> {
+    /// Writes lines and takes them out of `lines`, as far as they could be written: calling again
+    /// goes on where it stopped.
+    fn write(&mut self, lines: &mut Vec<u8>) -> Result<(), OutputError> {
         let mut written = 0;
         let result = loop {
-            let Some(rest) = self.buffer.get(written..).filter(|rest| !rest.is_empty()) else {
+            let Some(rest) = lines.get(written..).filter(|rest| !rest.is_empty()) else {
                 break Ok(());
             };
             match self.file.write(rest) {
@@ -155,13 +114,8 @@ impl Output {
                 Err(error) => break Err(error),
             }
         };
-        self.buffer.drain(..written);
+        lines.drain(..written);
         result.map_err(|source| write_error(&self.target, source))
-    }
-
-    /// How many documents have been taken.
-    pub fn documents(&self) -> u64 {
-        self.documents
     }
 }
 

@@ -1,16 +1,22 @@
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
+    io::Read,
     os::{fd::OwnedFd, unix::fs::PermissionsExt},
+    thread,
+    time::{Duration, Instant},
 };
 
 use super::*;
 
-fn put(output: &mut Output, text: &str) -> Result<(), OutputError> {
-    output.emit(|buffer| {
+fn put(sink: &mut Sink, text: &str) -> Result<(), OutputError> {
+    sink.emit(|buffer| {
         buffer.extend_from_slice(text.as_bytes());
         Ok(())
     })
+}
+
+fn sink(output: Output) -> Sink {
+    Sink::new(output, || ()).unwrap()
 }
 
 fn pipe() -> (io::PipeReader, Output) {
@@ -18,94 +24,156 @@ fn pipe() -> (io::PipeReader, Output) {
     (reader, Output::new("a pipe".to_owned(), OwnedFd::from(writer).into()))
 }
 
+/// Waits until the thread that writes has written this much.
+fn wait_for_length(path: &Path, length: usize) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while fs::read(path).unwrap().len() != length {
+        assert!(Instant::now() < deadline, "{} bytes", fs::read(path).unwrap().len());
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 #[test]
 fn files_are_appended_to() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("flows.ndjson");
     for text in ["{\"a\":1}", "{\"a\":2}"] {
-        let mut output = Output::file(&path).unwrap();
-        put(&mut output, text).unwrap();
-        output.flush().unwrap();
-        assert_eq!(output.documents(), 1);
+        let mut sink = sink(Output::file(&path).unwrap());
+        put(&mut sink, text).unwrap();
+        sink.flush().unwrap();
+        assert_eq!(sink.documents(), 1);
     }
     assert_eq!(fs::read_to_string(&path).unwrap(), "{\"a\":1}\n{\"a\":2}\n");
 }
 
 #[test]
-fn little_is_held_until_flushed_and_much_is_not() {
+fn much_is_written_by_itself_and_little_when_asked() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("flows.ndjson");
-    let mut output = Output::file(&path).unwrap();
-    put(&mut output, "{}").unwrap();
-    assert_eq!(fs::read(&path).unwrap().len(), 0);
-    output.flush().unwrap();
-    assert_eq!(fs::read(&path).unwrap(), b"{}\n");
-    let long = "x".repeat(FULL);
-    put(&mut output, &long).unwrap();
-    assert_eq!(fs::read(&path).unwrap().len(), 3 + FULL + 1);
-    output.flush().unwrap();
-    assert_eq!(fs::read(&path).unwrap().len(), 3 + FULL + 1);
+    let mut sink = sink(Output::file(&path).unwrap());
+    put(&mut sink, &"x".repeat(FULL)).unwrap();
+    wait_for_length(&path, FULL + 1);
+    put(&mut sink, "{}").unwrap();
+    sink.push().unwrap();
+    wait_for_length(&path, FULL + 4);
+    sink.emit_lines(b"1\n2\n").unwrap();
+    sink.flush().unwrap();
+    assert_eq!(fs::read(&path).unwrap().len(), FULL + 8);
+    assert_eq!(sink.documents(), 4);
 }
 
 #[test]
 fn a_document_that_fails_leaves_nothing_behind() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("flows.ndjson");
-    let mut output = Output::file(&path).unwrap();
-    put(&mut output, "{}").unwrap();
-    let failure = output.emit(|buffer| {
+    let mut sink = sink(Output::file(&path).unwrap());
+    put(&mut sink, "{}").unwrap();
+    let failure = sink.emit(|buffer| {
         buffer.extend_from_slice(b"{\"half\":");
         serde_json::from_str::<u8>("x").map(|_| ())
     });
     assert!(matches!(failure, Err(OutputError::Document(_))), "{failure:?}");
-    put(&mut output, "[]").unwrap();
-    output.flush().unwrap();
+    put(&mut sink, "[]").unwrap();
+    sink.flush().unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"{}\n[]\n");
-    assert_eq!(output.documents(), 2);
+    assert_eq!(sink.documents(), 2);
 }
 
 #[test]
 fn a_reader_that_leaves_is_no_failure_of_the_agent() {
-    let (reader, mut output) = pipe();
+    let (reader, output) = pipe();
     drop(reader);
-    put(&mut output, "{}").unwrap();
-    let error = output.flush().unwrap_err();
+    let mut sink = sink(output);
+    put(&mut sink, "{}").unwrap();
+    let error = sink.flush().unwrap_err();
     assert!(matches!(error, OutputError::Closed { .. }), "{error}");
 }
 
 #[test]
-fn a_full_non_blocking_pipe_is_waited_for() {
-    let (mut reader, mut output) = pipe();
-    let descriptor = output.file.as_fd();
-    let flags = nix::fcntl::fcntl(descriptor, nix::fcntl::FcntlArg::F_GETFL).unwrap();
-    let flags = nix::fcntl::OFlag::from_bits_retain(flags) | nix::fcntl::OFlag::O_NONBLOCK;
-    nix::fcntl::fcntl(descriptor, nix::fcntl::FcntlArg::F_SETFL(flags)).unwrap();
-    // More than a pipe holds by default, 64 KiB.
-    let long = "x".repeat(1 << 20);
-    let reading = std::thread::spawn(move || {
+fn an_output_that_stands_still_is_not_waited_for_until_much_is_waiting() {
+    let (mut reader, output) = pipe();
+    let mut sink = sink(output);
+    // More than a pipe holds, 64 KiB, and than may wait.
+    let line = "x".repeat((1 << 20) - 1);
+    for _ in 0..16 {
+        put(&mut sink, &line).unwrap();
+    }
+    assert_eq!(sink.waited(), Duration::ZERO);
+    let reading = thread::spawn(move || {
         let mut text = Vec::new();
         reader.read_to_end(&mut text).unwrap();
         text
     });
-    put(&mut output, &long).unwrap();
-    drop(output);
+    for _ in 0..32 {
+        put(&mut sink, &line).unwrap();
+    }
+    sink.flush().unwrap();
+    drop(sink);
+    let text = reading.join().unwrap();
+    assert_eq!(text.len(), 48 << 20);
+    assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 48);
+}
+
+#[test]
+fn who_gives_more_than_may_wait_has_to_wait() {
+    let (mut reader, output) = pipe();
+    let mut sink = sink(output);
+    let giving = thread::spawn(move || {
+        let line = "x".repeat((1 << 20) - 1);
+        for _ in 0..64 {
+            put(&mut sink, &line).unwrap();
+        }
+        sink.flush().unwrap();
+        sink.waited()
+    });
+    // It cannot end before something is read.
+    let mut first = [0];
+    reader.read_exact(&mut first).unwrap();
+    thread::sleep(Duration::from_millis(50));
+    assert!(!giving.is_finished());
+    let mut text = Vec::new();
+    reader.read_to_end(&mut text).unwrap();
+    assert_eq!(text.len() + 1, 64 << 20);
+    assert!(giving.join().unwrap() > Duration::ZERO);
+}
+
+#[test]
+fn a_full_non_blocking_pipe_is_waited_for() {
+    let (mut reader, output) = pipe();
+    let descriptor = output.file.as_fd();
+    let flags = nix::fcntl::fcntl(descriptor, nix::fcntl::FcntlArg::F_GETFL).unwrap();
+    let flags = nix::fcntl::OFlag::from_bits_retain(flags) | nix::fcntl::OFlag::O_NONBLOCK;
+    nix::fcntl::fcntl(descriptor, nix::fcntl::FcntlArg::F_SETFL(flags)).unwrap();
+    let mut sink = sink(output);
+    let long = "x".repeat(1 << 20);
+    let reading = thread::spawn(move || {
+        let mut text = Vec::new();
+        reader.read_to_end(&mut text).unwrap();
+        text
+    });
+    put(&mut sink, &long).unwrap();
+    sink.flush().unwrap();
+    drop(sink);
     assert_eq!(reading.join().unwrap().len(), long.len() + 1);
 }
 
 #[test]
-fn what_a_failed_flush_did_not_write_is_kept() {
+fn what_could_not_be_written_is_kept_and_tried_again() {
     // A device that takes nothing: the error is the one of a full disk.
-    let mut output = Output::file(Path::new("/dev/full")).unwrap();
-    put(&mut output, "{}").unwrap();
-    let error = output.flush().unwrap_err();
+    let mut full = Output::file(Path::new("/dev/full")).unwrap();
+    let mut lines = b"{}\n".to_vec();
+    let error = full.write(&mut lines).unwrap_err();
     let message = error.to_string();
     assert!(message.contains("/dev/full") && message.contains("free some space"), "{message}");
-    let (reader, writer) = io::pipe().unwrap();
-    output.file = OwnedFd::from(writer).into();
-    output.flush().unwrap();
-    let mut line = String::new();
-    BufReader::new(reader).read_line(&mut line).unwrap();
-    assert_eq!(line, "{}\n");
+    assert_eq!(lines, b"{}\n");
+
+    let mut sink = sink(full);
+    let mut other = sink.clone();
+    put(&mut sink, "{}").unwrap();
+    assert!(matches!(sink.flush(), Err(OutputError::Write { .. })));
+    // The others go on until somebody tries again.
+    put(&mut other, "[]").unwrap();
+    assert!(matches!(other.flush(), Err(OutputError::Write { .. })));
 }
 
 #[test]

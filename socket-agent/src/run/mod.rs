@@ -9,6 +9,7 @@ mod audit;
 mod changes;
 mod dataset;
 mod memory;
+mod priority;
 mod shared;
 mod socket;
 mod stop;
@@ -93,7 +94,7 @@ async fn supervise(
     tokio::pin!(signals);
 
     let shared = Arc::new(Shared::read()?);
-    let sink = Sink::new(output);
+    let sink = Sink::new(output, priority::raise_writer).context("cannot start the output")?;
     let stopper = Stopper::new()?;
     let (events, mut news) = mpsc::unbounded_channel();
     let mut group = Group::default();

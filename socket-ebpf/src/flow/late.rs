@@ -3,7 +3,7 @@
 use aya_ebpf::bindings::BPF_ANY;
 use socket_common::{Counter, FAMILY_IPV6, Late, PROTO_TCP, Tuple};
 
-use super::{entry::add, submit};
+use super::{entry::add, pending, submit};
 use crate::{
     kernel::packet::{Packet, Way},
     maps::{LATE, count, settings},
@@ -23,6 +23,19 @@ pub fn expect(tuple: &Tuple, flow: u64) {
     if LATE.insert(tuple, &entry, BPF_ANY as u64).is_err() {
         count(Counter::LateTableFull);
     }
+}
+
+/// A packet of a closed connection that a listener, a request or a timewait socket is shown. Of a
+/// handshake that another CPU has completed, and a connection that has ended since, it is shown twice.
+#[inline(always)]
+pub fn at_listener(buffer: &Packet, tuple: &Tuple, way: Way, now: u64) {
+    if way == Way::In {
+        if pending::seen_at_listener(buffer, now) {
+            return;
+        }
+        pending::remember(buffer, now);
+    }
+    packet(buffer, tuple, way, now);
 }
 
 /// A packet without a live socket.
@@ -55,6 +68,9 @@ pub fn orphan(skb: usize, location: u64, now: u64) {
     }
     let Some(buffer) = Packet::of(skb, Way::In) else { return };
     if buffer.protocol != PROTO_TCP || (buffer.family == FAMILY_IPV6 && settings.ipv6 == 0) {
+        return;
+    }
+    if pending::seen_at_listener(&buffer, now) {
         return;
     }
     let tuple = buffer.tuple(Way::In, buffer.device_netns());

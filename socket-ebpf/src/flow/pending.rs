@@ -12,29 +12,43 @@ use crate::{
     maps::{FLOWS, LAST_HANDSHAKE, PENDING},
 };
 
+/// Shorter than TCP waits before it sends again, nanoseconds.
+const SOON: u64 = 100_000_000;
+
 /// A packet that a listener or a request socket handles. False if it belongs to no handshake.
 #[inline(always)]
 pub fn packet(packet: &Packet, tuple: &Tuple, listener: Sock, way: Way, now: u64) -> bool {
     let counted = counted(packet, tuple, listener, way, now);
-    if counted
-        && way == Way::In
-        && let Some(last) = LAST_HANDSHAKE.get_ptr_mut(0)
-    {
-        // SAFETY: a valid element of this CPU.
-        unsafe { *last = packet.tcp_identity() }
+    if counted && way == Way::In {
+        remember(packet, now);
     }
     counted
 }
 
-/// Whether this CPU has just counted a received packet at the listener. The kernel looks for the socket
-/// anew when another CPU has made the child first, and filters the same packet again.
+/// This CPU has just counted a received packet at the listener.
 #[inline(always)]
-pub fn seen_at_listener(packet: &Packet) -> bool {
+pub fn remember(packet: &Packet, now: u64) {
+    if let Some(last) = LAST_HANDSHAKE.get_ptr_mut(0) {
+        let [buffer, numbers, rest] = packet.tcp_identity();
+        // SAFETY: a valid element of this CPU.
+        unsafe { *last = [buffer, numbers, rest, now] }
+    }
+}
+
+/// Whether this CPU has just counted a received packet at the listener. The kernel looks for the socket
+/// anew when another CPU has made the child first, and filters the same packet again: at the child, or
+/// at what is left of it.
+#[inline(always)]
+pub fn seen_at_listener(packet: &Packet, now: u64) -> bool {
     let Some(last) = LAST_HANDSHAKE.get_ptr_mut(0) else { return false };
     // SAFETY: a valid element of this CPU.
     let last = unsafe { &mut *last };
     let this = packet.tcp_identity();
-    let same = last[0] == this[0] && last[1] == this[1] && last[2] == this[2];
+    // A repetition of a packet may come in the same memory, but not so soon.
+    let same = last[0] == this[0]
+        && last[1] == this[1]
+        && last[2] == this[2]
+        && now.wrapping_sub(last[3]) < SOON;
     if same {
         last[0] = 0;
     }

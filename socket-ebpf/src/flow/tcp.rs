@@ -43,7 +43,7 @@ pub fn packet(packet: &Packet, sock: Sock, way: Way) {
 #[inline(always)]
 fn on_flow(flow: &mut Flow, packet: &Packet, sock: Sock, way: Way, now: u64) {
     let accepted = way == Way::In && flow.began == Began::Accept as u8;
-    if accepted && pending::seen_at_listener(packet) {
+    if accepted && pending::seen_at_listener(packet, now) {
         return;
     }
     account(flow, way, packet.packets, packet.bytes, now);
@@ -71,7 +71,7 @@ fn without_flow(packet: &Packet, sock: Sock, way: Way, now: u64) {
     let tuple = if connected { sock.tcp_tuple(state) } else { packet.tuple(way, sock.netns()) };
     if !connected || state == NEW_SYN_RECV || state == TIME_WAIT {
         if !pending::packet(packet, &tuple, sock, way, now) {
-            late::packet(packet, &tuple, way, now);
+            late::at_listener(packet, &tuple, way, now);
         }
         return;
     }

@@ -140,6 +140,10 @@ pub fn tp_reset(ctx: RawTracePointContext) -> i32 {
         return 0;
     }
     let Some(trigger) = Packet::of(skb, Way::In) else { return 0 };
+    if sock.0 == 0 && trigger.family == FAMILY_IPV4 {
+        // Sent by a control socket of the kernel's, whose program sees it.
+        return 0;
+    }
     // No data, no options.
     let bytes = if trigger.family == FAMILY_IPV4 { 40 } else { 60 };
     if sock.0 != 0 {

@@ -1,12 +1,13 @@
 //! A network namespace held by a descriptor.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io,
     os::{
         fd::{AsFd, BorrowedFd},
         unix::fs::MetadataExt,
     },
+    path::Path,
     thread,
 };
 
@@ -55,6 +56,12 @@ impl Netns {
                 .join()
                 .map_err(|_| anyhow!("a thread inside a network namespace panicked"))?
         })
+    }
+
+    /// Sets what `/proc/sys` has below a path, such as `net/ipv4/tcp_fin_timeout`, for this namespace.
+    pub fn set(&self, path: &str, value: &str) -> Result<()> {
+        let path = Path::new("/proc/sys").join(path);
+        self.run(|| fs::write(&path, value).with_context(|| format!("setting {}", path.display())))
     }
 
     /// Another holder of the same namespace.

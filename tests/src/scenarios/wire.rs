@@ -29,6 +29,7 @@ pub(super) const SCENARIOS: &[Scenario] = matrix! {
     "server_closes_first" => server_closes_first,
     "reset" => reset,
     "unread_data" => unread_data,
+    "no_time_wait" => no_time_wait,
     "refused" => refused,
     "data_lost" => data_lost,
     "syn_lost" => syn_lost,
@@ -110,6 +111,24 @@ fn unread_data(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
     pair.client.expect_reset(pair.at_client)?;
     pair.client.close(pair.at_client)?;
     let (client, server) = pair.sides("reset_remote", "reset_local")?;
+    expect_lossless(lab, (&here, &client), (&there, &server))
+}
+
+/// The kernel keeps no socket for the end of the connection, and answers the last FIN with a reset that
+/// belongs to no socket.
+fn no_time_wait(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
+    let (here, there) = lab.wire(offloads)?;
+    here.netns.set("net/ipv4/tcp_max_tw_buckets", "0")?;
+    let pair = Pair::across(&here, &there, family)?;
+    pair.client.shutdown(pair.at_client)?;
+    pair.server.drain(pair.at_server, 0)?;
+    // The answer acknowledges the FIN.
+    pair.server.send(pair.at_server, 100)?;
+    pair.client.receive(pair.at_client, 100)?;
+    pair.client.close(pair.at_client)?;
+    pair.server.close(pair.at_server)?;
+    let (client, server) = pair.sides("fin_local", "reset_remote")?;
+    here.capture.wait(client.key(), PATIENCE, "a reset", |seen| seen.sent.resets > 0)?;
     expect_lossless(lab, (&here, &client), (&there, &server))
 }
 

@@ -174,7 +174,7 @@ impl Worker {
 
     fn flush_if_due(&mut self) -> anyhow::Result<()> {
         if self.unwritten.is_some_and(|since| since.elapsed() >= FLUSH) {
-            self.sink.flush()?;
+            self.sink.push()?;
             self.unwritten = None;
         }
         Ok(())

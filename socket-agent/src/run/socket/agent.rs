@@ -219,7 +219,7 @@ impl Agent {
             let values = [self.totals(), self.counters()].concat();
             self.changes.log(values);
         }
-        self.output.flush().map_err(Into::into)
+        self.output.push().map_err(Into::into)
     }
 
     /// Lets open sockets be reported.
@@ -317,6 +317,7 @@ impl Agent {
         let mut totals = vec![
             ("reported", self.engine.counters().reported),
             ("documents", self.output.documents()),
+            ("output_waited_ms", self.output.waited().as_millis().try_into().unwrap_or(u64::MAX)),
             ("sockets", self.sockets.counters().told),
             ("args_truncated", self.shared.processes().counters().args_truncated),
             ("clock_steps", self.clock.steps()),

@@ -3,7 +3,6 @@
 mod agent;
 mod names;
 mod prepare;
-mod priority;
 mod sockets;
 mod tables;
 mod wall_clock;
@@ -20,7 +19,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{dataset::Context, memory};
+use super::{dataset::Context, memory, priority};
 use crate::config::{Metrics, SocketConfig};
 
 /// How often the ring is emptied, if it does not fill up sooner.
@@ -54,7 +53,7 @@ async fn observe(
     let started = Instant::now();
     let mut agent = prepare::agent(config, metrics, &context)?;
     memory::trim();
-    priority::raise();
+    priority::raise_observer();
     log::info!(
         target: "sensor",
         "ready: hooks={} after {} ms",
