@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod btf;
 pub mod capture;
+mod dns;
 pub mod expect;
 pub mod lab;
 pub mod load;

@@ -14,6 +14,7 @@ mod questions;
 mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
+mod unseen;
 
 use std::net::IpAddr;
 
@@ -28,6 +29,7 @@ use self::{
     pins::Pins,
     questions::{Questions, Verdict},
     stream::Streams,
+    unseen::Unseen,
 };
 pub use self::{
     names::{Domain, Limits, Source},
@@ -66,6 +68,8 @@ pub struct DnsCounters {
     pub names_evicted: u64,
     /// Answers for which no socket of this host was found.
     pub unclaimed: u64,
+    /// Packets that sockets received from servers and that were not captured.
+    pub unseen: u64,
     /// Running processes pushed out of the table of ancestors.
     pub ancestors_evicted: u64,
 }
@@ -76,6 +80,7 @@ pub struct Directory {
     questions: Questions,
     streams: Streams,
     claims: Claims,
+    unseen: Unseen,
     lineage: Lineage,
     names: Names,
     pins: Pins,
@@ -89,6 +94,7 @@ impl Directory {
             questions: Questions::new(),
             streams: Streams::new(),
             claims: Claims::new(),
+            unseen: Unseen::new(),
             lineage: Lineage::new(),
             names: Names::new(limits),
             pins: Pins::default(),
@@ -111,7 +117,12 @@ impl Directory {
 
     fn message(&mut self, netns: u32, segment: &Segment<'_>, bytes: &[u8], cut: bool, time: u64) {
         let (source, destination) = (segment.source, segment.destination);
-        match message::parse(bytes, cut) {
+        let parsed = message::parse(bytes, cut);
+        let is_answer = matches!(parsed, Ok(Some(Message::Answer { .. })));
+        if segment.tcp.is_none() && source.port() == claims::PORT && !is_answer {
+            self.unseen.message(destination, netns);
+        }
+        match parsed {
             Ok(None) => {}
             Ok(Some(Message::Query { id, question })) => {
                 if segment.tcp.is_none() && destination.port() == claims::PORT {
@@ -140,7 +151,11 @@ impl Directory {
     ) {
         if segment.tcp.is_none() {
             let ends = [segment.destination, segment.source];
-            match self.questions.answer(netns, ends, id, &question, time) {
+            let verdict = self.questions.answer(netns, ends, id, &question, time);
+            if verdict != Verdict::Again {
+                self.unseen.message(segment.destination, netns);
+            }
+            match verdict {
                 Verdict::Asked => {}
                 Verdict::Again => return,
                 Verdict::Unasked => {
@@ -165,6 +180,7 @@ impl Directory {
 
     /// A socket was closed.
     pub fn closed(&mut self, flow: &Flow) {
+        self.unseen.closed(flow);
         self.server_flow(flow, flow.ended);
     }
 
@@ -242,14 +258,20 @@ impl Directory {
         Domains { local: find(tuple.local), remote: find(tuple.remote) }
     }
 
-    /// Forgets what is of no use any more; how many names.
+    /// Compares what sockets that are closed have received with what was captured for them, once that
+    /// has had the time to be read.
+    pub fn compare(&mut self, now: u64) {
+        self.unseen.compare(now);
+    }
+
+    /// Forgets what is of no use any more; how many names and questions.
     pub fn expire(&mut self, now: u64) -> usize {
-        let before = self.names.len();
+        let before = self.names.len() + self.questions.len();
         self.questions.expire(now);
         self.claims.expire(now);
         self.lineage.expire(now);
         self.names.expire(now);
-        before - self.names.len()
+        before - self.names.len() - self.questions.len()
     }
 
     /// What has happened so far.
@@ -259,6 +281,7 @@ impl Directory {
             questions_evicted: self.questions.evicted,
             names_evicted: self.names.evicted,
             unclaimed: self.claims.unclaimed,
+            unseen: self.unseen.count,
             ancestors_evicted: self.lineage.evicted,
             ..self.counters
         }

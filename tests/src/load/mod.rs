@@ -7,6 +7,7 @@ pub(crate) mod bench;
 pub(crate) mod books;
 pub(crate) mod crew;
 mod measure;
+mod names;
 mod odd;
 mod parts;
 mod reader;
@@ -70,6 +71,16 @@ const LOSSES: [&str; 9] = [
     "late_lost",
     "late_after_report",
     "late_unmatched",
+];
+
+/// Counters of DNS traffic that gave no name.
+const NAMES_LOST: [&str; 6] = [
+    "dns_unseen",
+    "dns_cut",
+    "dns_names_evicted",
+    "dns_ancestors_evicted",
+    "dns_unclaimed",
+    "dns_unasked",
 ];
 
 /// The names of the loads that a plan runs.
@@ -138,12 +149,13 @@ fn perform(plan: &Plan, part: &Part) -> Result<()> {
     let cpu = after.cpu - before.cpu;
     let lost: Vec<String> = LOSSES
         .iter()
+        .chain(&NAMES_LOST)
         .filter_map(|name| Some((name, outcome.counter(name).ok().filter(|count| *count > 0)?)))
         .map(|(name, count)| format!("{name} {count}"))
         .collect();
     println!(
         "{}: {} ends in {:.1} s, {} documents, counted lost: {}; {} packets, {} bytes sent, {} and {} in \
-         documents; memory {} at the start, {} warm, {} at the peak, {} at the end; {:.2} s of CPU, \
+         documents;{} memory {} at the start, {} warm, {} at the peak, {} at the end; {:.2} s of CPU, \
          {:.1} us a document{}",
         part.name,
         ends.len(),
@@ -154,6 +166,11 @@ fn perform(plan: &Plan, part: &Part) -> Result<()> {
         wire.bytes_out,
         said.wire.packets_out,
         said.wire.bytes_out,
+        if findings.unnamed > 0 {
+            format!(" {} without name;", findings.unnamed)
+        } else {
+            String::new()
+        },
         mib(fresh.resident),
         mib(before.resident),
         mib(after.peak),
@@ -192,6 +209,12 @@ fn judge(findings: &mut Findings, outcome: &Outcome, earlier: Wire) {
     }
     if let Some(wrong) = outcome.unbalanced(earlier) {
         findings.add(wrong);
+    }
+    let (unnamed, lost): (_, u64) =
+        (findings.unnamed, NAMES_LOST.iter().map(|name| count(name)).sum());
+    // Those of the warm-up are counted with them.
+    if unnamed > lost {
+        findings.add(format_args!("{unnamed} names are missing, {lost} were counted lost"));
     }
     let losses: u64 = LOSSES.iter().map(|name| count(name)).sum();
     if losses == 0 && findings.uneven > 0 {

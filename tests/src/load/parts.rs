@@ -2,14 +2,15 @@
 
 use std::{cell::RefCell, thread, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::{
     books::{End, Transport},
     crew::Worker,
     measure::cost,
+    names::{GREETING, name},
     report::{mib, percent},
-    worker::{ANSWER, Job, REQUEST, address, datagram},
+    worker::{ANSWER, Ends, Job, REQUEST, address, datagram},
 };
 use crate::net::Netns;
 
@@ -70,6 +71,15 @@ pub(super) const PARTS: &[Part] = &[
         full: 10_000,
         warm: 500,
         make: udp,
+    },
+    Part {
+        name: "load/names",
+        // So long names are held, and with them memory.
+        settings: &["socket.dns.minimum_ttl: 20s"],
+        termination: "1s",
+        full: 50_000,
+        warm: 2_500,
+        make: names,
     },
 ];
 
@@ -205,19 +215,67 @@ fn udp(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
             payload: [0; 2],
             // IPv4 and UDP headers.
             sent: Some((EACH.into(), u64::from(EACH) * (28 + datagram(peer) as u64))),
+            named: false,
         })
         .collect();
-    // The receiver has one peer; of its own addresses the first counts.
-    let received = made.first().map(|(here, there)| End {
-        transport: Transport::Udp,
-        ends: (*there, *here),
-        pid: sink.pid(),
-        direction: "ingress",
-        payload: [0; 2],
-        sent: Some((0, 0)),
-    });
+    let received = made.first().map(|ends| receiver(*ends, sink.pid()));
     debug_assert!(made.first().is_none_or(|(_, there)| *there.ip() == address(first)));
     sender.end()?;
     sink.end()?;
     Ok(ends.into_iter().chain(received).collect())
+}
+
+/// A receiver has one peer, however many of its own addresses are written to; the first counts.
+fn receiver((here, there): Ends, pid: u32) -> End {
+    End {
+        transport: Transport::Udp,
+        ends: (there, here),
+        pid,
+        direction: "ingress",
+        payload: [0; 2],
+        sent: Some((0, 0)),
+        named: false,
+    }
+}
+
+/// Names, each asked for once and used once.
+fn names(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
+    let mut resolver = Worker::start(site.netns, &Job::Resolve)?;
+    resolver.server()?;
+    let mut sink = Worker::start(site.netns, &Job::Sink)?;
+    let port = sink.server()?.port();
+    let mut asking = Worker::start(site.netns, &Job::Ask { port, first, count })?;
+    let made = asking.made(count + 1)?;
+    let (questions, made) = made.split_first().context("no conversation with the server")?;
+    let mut all: Vec<End> = made
+        .iter()
+        .map(|ends| End {
+            transport: Transport::Udp,
+            ends: *ends,
+            pid: asking.pid(),
+            direction: "egress",
+            payload: [0; 2],
+            // IPv4 and UDP headers.
+            sent: Some((1, 28 + GREETING as u64)),
+            named: true,
+        })
+        .collect();
+    all.extend(made.first().map(|ends| receiver(*ends, sink.pid())));
+    let (here, there) = *questions;
+    let question = |number: u32| 28 + 12 + name(number).len() as u64 + 2 + 4;
+    let answer = |number: u32| question(number) + name(number).len() as u64 + 2 + 10 + 4;
+    let numbers = || first..first + count;
+    for (ends, pid, direction, bytes) in [
+        ((here, there), asking.pid(), "egress", numbers().map(question).sum()),
+        ((there, here), resolver.pid(), "ingress", numbers().map(answer).sum()),
+    ] {
+        let sent = Some((count.into(), bytes));
+        let payload = [0; 2];
+        let transport = Transport::Udp;
+        all.push(End { transport, ends, pid, direction, payload, sent, named: false });
+    }
+    asking.end()?;
+    resolver.end()?;
+    sink.end()?;
+    Ok(all)
 }

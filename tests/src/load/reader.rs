@@ -27,8 +27,10 @@ struct Document<'a> {
     event: Event<'a>,
     flow: Option<Flow>,
     network: Option<Network<'a>>,
-    source: Option<Side>,
-    destination: Option<Side>,
+    #[serde(borrow)]
+    source: Option<Side<'a>>,
+    #[serde(borrow)]
+    destination: Option<Side<'a>>,
     process: Option<Process>,
     system: Option<System>,
 }
@@ -51,9 +53,10 @@ struct Network<'a> {
 }
 
 #[derive(Clone, Copy, Deserialize)]
-struct Side {
+struct Side<'a> {
     ip: IpAddr,
     port: u16,
+    domain: Option<&'a str>,
     #[serde(default)]
     packets: u64,
     #[serde(default)]
@@ -237,6 +240,9 @@ fn note(reported: &mut Reported, document: &Document<'_>, netns: u64) {
     said.pid = process.as_ref().map_or(0, |process| process.pid);
     if said.direction != network.direction {
         said.direction = network.direction.to_owned();
+    }
+    if let Some(domain) = remote.domain {
+        said.domain = Some(domain.into());
     }
     said.retransmits += audit.socket.tcp.as_ref().map_or(0, |tcp| tcp.retransmits);
     let add = |wire: &mut Wire| {

@@ -20,7 +20,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use socket2::{Domain, Socket, Type};
 
-use super::odd;
+use super::{names, odd};
 
 /// What a client sends over a connection, bytes.
 pub(crate) const REQUEST: usize = 100;
@@ -52,6 +52,10 @@ pub(crate) enum Job {
     Sink,
     /// Sends so many datagrams to each of so many addresses, from one socket.
     Flood { port: u16, first: u32, peers: u32, each: u32 },
+    /// Answers for names that go by numbers.
+    Resolve,
+    /// Asks for so many names and sends a datagram to each; says first the conversation with the server.
+    Ask { port: u16, first: u32, count: u32 },
 }
 
 /// The ends of a connection: local, remote.
@@ -97,6 +101,8 @@ fn perform(job: &Job) -> Result<()> {
         Job::Extended { address, headers } => odd::extended(address, headers),
         Job::Sink => sink(),
         Job::Flood { port, first, peers, each } => flood(port, first..first + peers, each),
+        Job::Resolve => names::resolve(),
+        Job::Ask { port, first, count } => names::ask(port, first..first + count),
     }
 }
 

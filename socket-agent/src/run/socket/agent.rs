@@ -306,6 +306,9 @@ impl Agent {
             self.engine.shut_down(&mut self.open, &mut self.tables, &mut self.records);
             self.report()?;
         }
+        if let Some(dns) = &mut self.dns {
+            dns.finish();
+        }
         self.output.flush()?;
         log::info!(target: "sensor", "totals {}", line(self.totals()));
         log::info!(target: "sensor", "counters {}", line(self.counters()));

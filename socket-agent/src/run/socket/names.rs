@@ -23,7 +23,7 @@ const EXPIRE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(100);
 /// They take at most one part in so many of the time.
 const SHARE: u32 = 20;
-/// Names that free memory worth giving back.
+/// Names and questions that free memory worth giving back.
 const MANY: usize = 4096;
 
 /// What is captured, and what it says.
@@ -127,6 +127,12 @@ impl NameService {
         Ok(())
     }
 
+    /// Nothing more will be captured.
+    pub(super) fn finish(&mut self) {
+        self.drain();
+        self.directory.compare(u64::MAX);
+    }
+
     /// The names of both ends of a flow.
     pub(super) fn domains(&mut self, record: &FlowRecord) -> Domains {
         let last = record.is_final && record.cause != Cause::Idle;
@@ -136,6 +142,7 @@ impl NameService {
     /// What is to be done regularly.
     pub(super) fn tick(&mut self) {
         self.capture.tick();
+        self.directory.compare(Clock::boottime());
         if self.expired.elapsed() >= EXPIRE {
             self.expired = Instant::now();
             if self.directory.expire(Clock::boottime()) >= MANY {
@@ -150,7 +157,7 @@ impl NameService {
     }
 
     /// What may be missing.
-    pub(super) fn counters(&mut self) -> [(&'static str, u64); 10] {
+    pub(super) fn counters(&mut self) -> [(&'static str, u64); 11] {
         let capture = self.capture.counters();
         let directory = self.directory.counters();
         [
@@ -163,6 +170,7 @@ impl NameService {
             ("dns_questions_evicted", directory.questions_evicted),
             ("dns_names_evicted", directory.names_evicted),
             ("dns_unclaimed", directory.unclaimed),
+            ("dns_unseen", directory.unseen),
             ("dns_ancestors_evicted", directory.ancestors_evicted),
         ]
     }

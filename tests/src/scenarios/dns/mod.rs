@@ -2,12 +2,12 @@
 
 mod asking;
 mod limits;
-mod message;
 mod packets;
 mod resolver;
 mod site;
 
 use super::Scenario;
+use crate::dns as message;
 
 pub(super) const SHARED: &[Scenario] = &[
     Scenario::shared("dns/a_then_tcp", asking::a_then_tcp),

@@ -3,19 +3,19 @@
 use std::net::IpAddr;
 
 /// Type of a record.
-pub(super) const A: u16 = 1;
-pub(super) const CNAME: u16 = 5;
-pub(super) const AAAA: u16 = 28;
-pub(super) const HTTPS: u16 = 65;
+pub(crate) const A: u16 = 1;
+pub(crate) const CNAME: u16 = 5;
+pub(crate) const AAAA: u16 = 28;
+pub(crate) const HTTPS: u16 = 65;
 
 /// Flag: there is more than fits into a datagram.
-pub(super) const TRUNCATED: u16 = 0x0200;
+pub(crate) const TRUNCATED: u16 = 0x0200;
 
 /// A record: the name it is of, its type, its data. It holds for a second.
-pub(super) struct Record(pub(super) String, pub(super) u16, pub(super) Vec<u8>);
+pub(crate) struct Record(pub(crate) String, pub(crate) u16, pub(crate) Vec<u8>);
 
 /// An address of a name.
-pub(super) fn address(name: &str, address: IpAddr) -> Record {
+pub(crate) fn address(name: &str, address: IpAddr) -> Record {
     let (kind, data) = match address {
         IpAddr::V4(address) => (A, address.octets().to_vec()),
         IpAddr::V6(address) => (AAAA, address.octets().to_vec()),
@@ -24,12 +24,12 @@ pub(super) fn address(name: &str, address: IpAddr) -> Record {
 }
 
 /// Another name of a name.
-pub(super) fn alias(name: &str, target: &str) -> Record {
+pub(crate) fn alias(name: &str, target: &str) -> Record {
     Record(name.to_owned(), CNAME, labels(target))
 }
 
 /// A service at the name itself, with hints at its address.
-pub(super) fn service(name: &str, address: IpAddr) -> Record {
+pub(crate) fn service(name: &str, address: IpAddr) -> Record {
     let mut data = vec![0, 1, 0];
     match address {
         IpAddr::V4(address) => {
@@ -44,20 +44,20 @@ pub(super) fn service(name: &str, address: IpAddr) -> Record {
     Record(name.to_owned(), HTTPS, data)
 }
 
-pub(super) fn query(id: u16, name: &str, kind: u16) -> Vec<u8> {
+pub(crate) fn query(id: u16, name: &str, kind: u16) -> Vec<u8> {
     message(id, 0x0100, name, kind, &[])
 }
 
-pub(super) fn answer(id: u16, name: &str, kind: u16, records: &[Record]) -> Vec<u8> {
+pub(crate) fn answer(id: u16, name: &str, kind: u16, records: &[Record]) -> Vec<u8> {
     message(id, 0x8180, name, kind, records)
 }
 
-pub(super) fn truncated(id: u16, name: &str, kind: u16) -> Vec<u8> {
+pub(crate) fn truncated(id: u16, name: &str, kind: u16) -> Vec<u8> {
     message(id, 0x8180 | TRUNCATED, name, kind, &[])
 }
 
 /// As it goes over TCP.
-pub(super) fn framed(message: &[u8]) -> Vec<u8> {
+pub(crate) fn framed(message: &[u8]) -> Vec<u8> {
     let mut bytes = (message.len() as u16).to_be_bytes().to_vec();
     bytes.extend(message);
     bytes
