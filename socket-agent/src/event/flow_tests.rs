@@ -107,6 +107,7 @@ fn http() -> FlowRecord {
         is_final: true,
         is_first: true,
         complete: true,
+        until: 5_173 * MILLI,
     }
 }
 
@@ -132,7 +133,7 @@ fn document(record: &FlowRecord, process: Option<&Process>) -> Value {
         user: named.then_some("vagrant"),
         group: named.then_some("users"),
         domains: &domains,
-        reported: clock().wall(5_173 * MILLI),
+        reported: clock().wall(record.until),
     };
     let mut buffer = b"before ".to_vec();
     write_flow(&facts, &metadata(), &clock(), &mut buffer).unwrap();

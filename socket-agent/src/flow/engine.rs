@@ -29,6 +29,8 @@ pub trait Kernel {
     /// Whether a socket listens, or is bound without a peer, on the local port of this tuple: now,
     /// or, for connections that are older than the agent, when it started.
     fn is_listening(&self, tuple: &Tuple, began: Began) -> Option<bool>;
+    /// Boottime nanoseconds.
+    fn now(&self) -> u64;
     /// Brings up to date what the kernel's tables do not hold of open flows: the state of TCP, and
     /// what UDP dropped. Both are zero where it is not known.
     fn sample(&mut self, flows: &mut [Flow]);
@@ -290,6 +292,7 @@ impl Engine {
             is_final: cause != Cause::Period,
             complete: handshake && from_start,
             is_first: first_report,
+            until: kernel.now(),
             flow,
         });
     }
@@ -306,12 +309,11 @@ enum Open {
     GoesOn,
 }
 
-/// Whether packets can follow the end of the socket: all TCP ends but those where the peer closed
-/// first and has confirmed, or nothing was ever established.
+/// Whether packets can follow the end of the socket: of all TCP connections that were established. Also
+/// of those that the peer closed first and has confirmed: its FIN may have been sent twice.
 fn may_see_late_packets(flow: &Flow) -> bool {
     flow.tuple.protocol == PROTO_TCP
         && flow.ended != 0
-        && flow.tcp.state != state::LAST_ACK
         && flow.tcp.state != state::SYN_SENT
 }
 

@@ -44,4 +44,6 @@ pub struct FlowRecord {
     pub is_first: bool,
     /// TCP: the handshake was seen, from connect or accept on, and lies in this record.
     pub complete: bool,
+    /// When its counts were taken, boottime nanoseconds.
+    pub until: u64,
 }

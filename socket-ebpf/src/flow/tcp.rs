@@ -13,8 +13,7 @@ use crate::{
         core_offsets as at, field, now,
         packet::{Packet, Way},
         sock::{
-            CLOSE, ESTABLISHED, LAST_ACK, LISTEN, NEW_SYN_RECV, STREAM, SYN_RECV, SYN_SENT, Sock,
-            TIME_WAIT,
+            CLOSE, ESTABLISHED, LISTEN, NEW_SYN_RECV, STREAM, SYN_RECV, SYN_SENT, Sock, TIME_WAIT,
         },
         task::Task,
     },
@@ -258,7 +257,7 @@ fn closed(sock: Sock, old: u8) {
     flow.tcp.error = field::<u32>(sock.0, at::sock_sk_err());
     flow.tcp.retransmits = field::<u32>(sock.0, at::tcp_sock_total_retrans());
     flow.tcp.srtt_us = field::<u32>(sock.0, at::tcp_sock_srtt_us()) >> 3;
-    if old != LAST_ACK && old != SYN_SENT {
+    if old != SYN_SENT {
         late::expect(&flow.tuple, flow.id);
     }
     submit::flow(flow);

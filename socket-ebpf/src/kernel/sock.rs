@@ -14,8 +14,6 @@ pub const ESTABLISHED: u8 = 1;
 pub const TIME_WAIT: u8 = 6;
 /// `TCP_CLOSE`.
 pub const CLOSE: u8 = 7;
-/// `TCP_LAST_ACK`.
-pub const LAST_ACK: u8 = 9;
 /// `TCP_LISTEN`.
 pub const LISTEN: u8 = 10;
 /// `TCP_NEW_SYN_RECV`: a request socket.

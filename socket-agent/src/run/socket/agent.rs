@@ -264,7 +264,6 @@ impl Agent {
             dns.prepare(records, &mut *tables.sensor)?;
         }
         let clock = &clock.get();
-        let reported = clock.wall(Clock::boottime());
         for record in records.drain(..) {
             let owner = &record.flow.owner;
             let process = shared.processes().lookup_at(owner, record.flow.last);
@@ -278,7 +277,7 @@ impl Agent {
                 process: process.as_deref(),
                 user: user.as_deref(),
                 group: group.as_deref(),
-                reported,
+                reported: clock.wall(record.until),
             };
             output.emit(|buffer| write_flow(&facts, &shared.metadata, clock, buffer))?;
         }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use socket_common::{Began, Flow, Late, Tuple};
 
-use crate::{flow::Kernel, sensor::Source};
+use crate::{clock::Clock, flow::Kernel, sensor::Source};
 
 /// A local port that is listened on: network namespace, protocol, port.
 type Listener = (u32, u8, u16);
@@ -73,6 +73,10 @@ impl Kernel for KernelTables {
     fn is_listening(&self, tuple: &Tuple, began: Began) -> Option<bool> {
         let listening = if began == Began::Existing { &self.listened } else { &self.listening };
         Some(listening.contains(&(tuple.netns, tuple.protocol, tuple.local_port)))
+    }
+
+    fn now(&self) -> u64 {
+        Clock::boottime()
     }
 
     fn sample(&mut self, flows: &mut [Flow]) {

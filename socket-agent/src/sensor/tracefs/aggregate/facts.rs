@@ -9,7 +9,6 @@ pub(in crate::sensor::tracefs) mod state {
     pub(in crate::sensor::tracefs) const SYN_RECV: u8 = 3;
     pub(in crate::sensor::tracefs) const TIME_WAIT: u8 = 6;
     pub(in crate::sensor::tracefs) const CLOSE: u8 = 7;
-    pub(in crate::sensor::tracefs) const LAST_ACK: u8 = 9;
     pub(in crate::sensor::tracefs) const LISTEN: u8 = 10;
     pub(in crate::sensor::tracefs) const NEW_SYN_RECV: u8 = 12;
 }

@@ -189,7 +189,7 @@ impl<T: Tasks> Aggregator<T> {
             flow.tcp.retransmits = sock.retransmits;
             flow.tcp.srtt_us = sock.srtt >> 3;
         }
-        if old != state::LAST_ACK && old != state::SYN_SENT {
+        if old != state::SYN_SENT {
             self.expect_late(tuple, id);
         }
         self.submit(sock.address);
