@@ -184,7 +184,10 @@ fn watch(plan: &Plan, watcher: Watcher, tasks: Vec<Task>, report: &Report) -> Re
         }
         None
     };
-    let mut open = in_parallel(plan.jobs, begun, |begun| act(begun, false));
+    let (alone, beside): (Vec<_>, Vec<_>) =
+        begun.into_iter().partition(|(task, _)| task.scenario.alone);
+    let mut open = in_parallel(plan.jobs, beside, |begun| act(begun, false));
+    open.extend(in_parallel(1, alone, |begun| act(begun, false)));
     let again = std::mem::take(&mut *again.lock().unwrap_or_else(PoisonError::into_inner));
     open.extend(in_parallel(1, again, |begun| act(begun, true)));
 
@@ -232,7 +235,7 @@ fn options(plan: &Plan, watcher: Watcher) -> Options {
         program: plan.agent.clone(),
         hooks: plan.hooks.clone(),
         timeouts: watcher.timeouts(),
-        settings: &[],
+        settings: watcher.settings(),
         output: None,
         btf: plan.btf.clone(),
         log: plan.logs.as_ref().map(|logs| logs.join(format!("{}.log", watcher.name()))),

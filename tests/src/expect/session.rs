@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    fmt,
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -56,8 +57,18 @@ pub struct Session {
     agent: Agent,
     ledger: Ledger,
     at_end: Mutex<Vec<Expected>>,
+    questions: Mutex<Vec<(&'static str, Question)>>,
     since: SystemTime,
     hooks: String,
+}
+
+/// What is asked of all documents when the agent has ended.
+struct Question(Box<dyn FnOnce(&[Doc]) -> Result<()> + Send>);
+
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Question")
+    }
 }
 
 /// A document that comes only because the agent ends.
@@ -114,8 +125,8 @@ impl Session {
     pub fn start(options: &Options) -> Result<Self> {
         let since = SystemTime::now();
         let agent = Agent::start(options, &Netns::current()?)?;
-        let (ledger, at_end) = Default::default();
-        Ok(Self { agent, ledger, at_end, since, hooks: options.hooks.clone() })
+        let (ledger, at_end, questions) = Default::default();
+        Ok(Self { agent, ledger, at_end, questions, since, hooks: options.hooks.clone() })
     }
 
     /// Waits for the document of one end of a conversation and compares it with the truth; what the
@@ -188,10 +199,22 @@ impl Session {
         at_end.push(Expected { scenario, side, seen });
     }
 
+    /// Something that all documents are asked when the agent has ended.
+    pub fn ask_at_end(
+        &self,
+        scenario: &'static str,
+        question: impl FnOnce(&[Doc]) -> Result<()> + Send + 'static,
+    ) {
+        let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
+        questions.push((scenario, Question(Box::new(question))));
+    }
+
     /// Whether a scenario is decided only when the agent has ended.
     pub fn decides_at_end(&self, scenario: &str) -> bool {
         let at_end = self.at_end.lock().unwrap_or_else(PoisonError::into_inner);
+        let questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
         at_end.iter().any(|expected| expected.scenario == scenario)
+            || questions.iter().any(|(asks, _)| *asks == scenario)
     }
 
     /// Ends the agent and looks whether it ended well, lost nothing and said everything exactly once.
@@ -199,7 +222,7 @@ impl Session {
     /// # Errors
     /// If it does not end.
     pub fn end(self) -> Result<Ended> {
-        let Self { agent, ledger, at_end, since, hooks } = self;
+        let Self { agent, ledger, at_end, questions, since, hooks } = self;
         let stopped = agent.stop()?;
         let mut wrong = ended_well(&stopped, &hooks);
         let program = executable()?.to_string_lossy().into_owned();
@@ -219,6 +242,13 @@ impl Session {
             let differences = compare::differences(doc, &side, &seen, since);
             if !differences.is_empty() {
                 found.push(format!("{}: {}", brief(doc), differences.join("; ")));
+            }
+        }
+        for (scenario, Question(ask)) in
+            questions.into_inner().unwrap_or_else(PoisonError::into_inner)
+        {
+            if let Err(error) = ask(&documents) {
+                by_scenario.entry(scenario).or_default().push(format!("{error:#}"));
             }
         }
         Ok(Ended { documents, wrong, by_scenario })

@@ -1,8 +1,6 @@
 //! Sockets that were there before the agent.
 
-use std::thread;
-
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 
 use super::{Rest, Scenario, pair::Pair};
 use crate::{
@@ -25,11 +23,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     }),
     Scenario::before("before/listener", listener),
     Scenario::before("before/udp_server", udp_server),
-    Scenario::own("before/another_agent", another_agent),
+    Scenario::shared("before/another_agent", another_agent).alone(),
 ];
 
 /// Why the agent does not know sockets that were there before it, if it said so.
-fn blind(session: &Session) -> Option<anyhow::Error> {
+pub(super) fn blind(session: &Session) -> Option<anyhow::Error> {
     let degraded = session.degraded().into_iter().find(|hook| hook.starts_with("iter_files "))?;
     Some(skip(format!("the agent does without {degraded}")))
 }
@@ -105,20 +103,14 @@ fn udp_server(lab: &Lab<'_>) -> Result<Rest> {
 /// Two agents do not disturb each other.
 fn another_agent(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
-    let agents = thread::scope(|scope| {
-        let other = scope.spawn(|| lab.agent(Timeouts::default()));
-        let one = lab.agent(Timeouts::default());
-        let other = other.join().map_err(|_| anyhow!("the thread of an agent panicked"))?;
-        anyhow::Ok([one?, other?])
-    })?;
+    let other = lab.agent(Timeouts::default())?;
     let pair = Pair::meet(lab, &place, Family::V4)?;
     pair.echo(500)?;
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    for session in agents {
+    for session in [lab.shared()?, &other] {
         session.expect(lab.name, &client, &place.capture)?;
         session.expect(lab.name, &server, &place.capture)?;
-        session.stop()?;
     }
-    Ok(())
+    other.stop().map(drop)
 }

@@ -11,23 +11,22 @@ use nix::{
     time::{ClockId, clock_gettime, clock_settime},
 };
 
-use super::{Scenario, pair::Pair};
+use super::{Scenario, Watcher, pair::Pair};
 use crate::{
-    agent::{Doc, Timeouts},
+    agent::Doc,
+    expect::Side,
     lab::Lab,
     place::Family,
     skip::skip,
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario::own("clock/set_back", |lab| step(lab, -7200)),
-    Scenario::own("clock/set_ahead", |lab| step(lab, 7200)),
+    Scenario::watched("clock/set_back", Watcher::Narrow, |lab| step(lab, -7200)).alone(),
+    Scenario::watched("clock/set_ahead", Watcher::Narrow, |lab| step(lab, 7200)).alone(),
 ];
 
 /// Set where nobody minds: on a machine that is made for one run.
 const DISPOSABLE: &str = "DISPOSABLE_MACHINE";
-
-const SETTINGS: &[&str] = &["socket.clock_sync_period: 200ms", "socket.flow_report_period: 300ms"];
 
 /// Sets the clock, and sets it right again when dropped.
 struct Step(i64);
@@ -58,7 +57,7 @@ fn step(lab: &Lab<'_>, seconds: i64) -> Result<()> {
         return Err(skip("it would set this machine's clock"));
     }
     let place = lab.loopback()?;
-    let session = lab.agent_with(Timeouts::default(), SETTINGS)?;
+    let session = lab.shared()?;
     let start = SystemTime::now();
     let before = Pair::meet(lab, &place, Family::V4)?;
     before.echo(100)?;
@@ -66,6 +65,7 @@ fn step(lab: &Lab<'_>, seconds: i64) -> Result<()> {
     let (near, far) = before.sides("fin_local", "fin_remote")?;
     let old = session.expect(lab.name, &near, &place.capture)?;
     session.expect(lab.name, &far, &place.capture)?;
+    let mut sides: Vec<Side> = vec![near, far];
     let across = Pair::meet(lab, &place, Family::V4)?;
     across.echo(100)?;
 
@@ -85,21 +85,23 @@ fn step(lab: &Lab<'_>, seconds: i64) -> Result<()> {
     across.close_client_first()?;
     let long = session.expect(lab.name, &near, &place.capture)?;
     session.expect(lab.name, &far, &place.capture)?;
+    sides.extend([near, far]);
     let after = Pair::meet(lab, &place, Family::V4)?;
     after.echo(100)?;
     after.close_client_first()?;
     let (near, far) = after.sides("fin_local", "fin_remote")?;
     let new = session.expect(lab.name, &near, &place.capture)?;
     session.expect(lab.name, &far, &place.capture)?;
+    sides.extend([near, far]);
 
     ensure!(distance(time(&old, "event.start")?, start) < moved / 2, "the first flow has moved");
     for doc in [&long, &new] {
         let at = time(doc, "event.start")?;
         ensure!(distance(at, start) > moved / 2, "a later flow has not moved: {at:?}");
     }
-    let documents = session.stop()?;
+    let documents = session.documents();
     drop(step);
-    for doc in documents.iter().filter(|doc| doc.text("event.action") == "network_flow") {
+    for doc in documents.iter().filter(|doc| sides.iter().any(|side| side.is_told_by(doc))) {
         let (start, end) = (time(doc, "event.start")?, time(doc, "event.end")?);
         ensure!(start <= end, "it ends before it starts: {doc:?}");
         let long = distance(start, end);

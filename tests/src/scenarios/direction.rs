@@ -2,9 +2,8 @@
 
 use anyhow::{Context, Result};
 
-use super::{Scenario, pair::Pair};
+use super::{Rest, Scenario, before::blind, pair::Pair};
 use crate::{
-    agent::Timeouts,
     capture::{Seen, Transport},
     expect::{Direction, Side},
     lab::{Lab, same_conversation},
@@ -16,12 +15,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::shared("direction/low_port_connects", low_port_connects),
     Scenario::shared("direction/simultaneous_open", simultaneous_open),
     Scenario::shared("direction/udp_peers_both_ways", udp_peers_both_ways),
-];
-
-pub(super) const OWN: &[Scenario] = &[
-    Scenario::own("direction/listener_gone", listener_gone),
-    Scenario::own("direction/udp_answer_first", udp_answer_first),
-    Scenario::own("direction/udp_equal_ports", udp_equal_ports),
+    Scenario::before("direction/listener_gone", listener_gone),
+    Scenario::before("direction/udp_answer_first", udp_answer_first),
+    Scenario::before("direction/udp_equal_ports", udp_equal_ports),
 ];
 
 /// Below every ephemeral range.
@@ -87,7 +83,7 @@ fn simultaneous_open(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// A connection came in before the agent started, and its listener went while the agent ran.
-fn listener_gone(lab: &Lab<'_>) -> Result<()> {
+fn listener_gone(lab: &Lab<'_>) -> Result<Rest> {
     let place = lab.loopback()?;
     let (server, client) = lab.couple(&place)?;
     let listener = server.listen(place.any_port(Family::V4)?)?;
@@ -96,14 +92,20 @@ fn listener_gone(lab: &Lab<'_>) -> Result<()> {
     let pair = Pair { server, client, at_server, at_client };
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     let [client, server] = [client, server].map(|side| side.began("existing").complete(false));
-    let session = lab.agent(Timeouts::default())?;
-    pair.server.close(listener)?;
-    let before = [seen(&place, &client)?, seen(&place, &server)?];
-    pair.echo(500)?;
-    pair.close_client_first()?;
-    session.expect_nth(lab.name, &client, 0, || Ok(seen(&place, &client)?.since(before[0])))?;
-    session.expect_nth(lab.name, &server, 0, || Ok(seen(&place, &server)?.since(before[1])))?;
-    session.stop().map(drop)
+    Ok(Box::new(move |lab| {
+        let session = lab.shared()?;
+        if let Some(reason) = blind(session) {
+            session.ignore(lab.name, &[&client, &server]);
+            return Err(reason);
+        }
+        pair.server.close(listener)?;
+        let before = [seen(&place, &client)?, seen(&place, &server)?];
+        pair.echo(500)?;
+        pair.close_client_first()?;
+        session.expect_nth(lab.name, &client, 0, || Ok(seen(&place, &client)?.since(before[0])))?;
+        session.expect_nth(lab.name, &server, 0, || Ok(seen(&place, &server)?.since(before[1])))?;
+        Ok(())
+    }))
 }
 
 /// One socket that speaks first to one peer and is spoken to by another.
@@ -138,18 +140,18 @@ fn udp_peers_both_ways(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// The question came before the agent started: what it sees first is the answer.
-fn udp_answer_first(lab: &Lab<'_>) -> Result<()> {
+fn udp_answer_first(lab: &Lab<'_>) -> Result<Rest> {
     answer_first(lab, Some(LOW), [Direction::Ingress, Direction::Egress])
 }
 
 /// As before, with two ports that say nothing: the first packet seen decides, wrongly.
-fn udp_equal_ports(lab: &Lab<'_>) -> Result<()> {
+fn udp_equal_ports(lab: &Lab<'_>) -> Result<Rest> {
     answer_first(lab, None, [Direction::Egress, Direction::Ingress])
 }
 
 /// A server answers, from this port or any, a question that the agent has not seen; the directions
 /// are those of the server and of the client.
-fn answer_first(lab: &Lab<'_>, port: Option<u16>, directions: [Direction; 2]) -> Result<()> {
+fn answer_first(lab: &Lab<'_>, port: Option<u16>, directions: [Direction; 2]) -> Result<Rest> {
     let place = lab.loopback()?;
     let (server, client) = lab.couple(&place)?;
     let mut address = place.any_port(Family::V4)?;
@@ -161,13 +163,18 @@ fn answer_first(lab: &Lab<'_>, port: Option<u16>, directions: [Direction; 2]) ->
     let one = Side::sender(&server, at_server.local, at_client.local).direction(directions[0]);
     let two = Side::receiver(&client, at_client.local, at_server.local).direction(directions[1]);
 
-    let session = lab.agent(Timeouts::default())?;
-    let before = [seen(&place, &one)?, seen(&place, &two)?];
-    server.send_to(at_server, 500, at_client.local)?;
-    client.receive(at_client, 500)?;
-    client.close(at_client)?;
-    server.close(at_server)?;
-    session.expect_nth(lab.name, &one, 0, || Ok(seen(&place, &one)?.since(before[0])))?;
-    session.expect_nth(lab.name, &two, 0, || Ok(seen(&place, &two)?.since(before[1])))?;
-    session.stop().map(drop)
+    Ok(Box::new(move |lab| {
+        let session = lab.shared()?;
+        if let Some(reason) = blind(session) {
+            return Err(reason);
+        }
+        let before = [seen(&place, &one)?, seen(&place, &two)?];
+        server.send_to(at_server, 500, at_client.local)?;
+        client.receive(at_client, 500)?;
+        client.close(at_client)?;
+        server.close(at_server)?;
+        session.expect_nth(lab.name, &one, 0, || Ok(seen(&place, &one)?.since(before[0])))?;
+        session.expect_nth(lab.name, &two, 0, || Ok(seen(&place, &two)?.since(before[1])))?;
+        Ok(())
+    }))
 }

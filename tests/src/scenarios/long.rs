@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Scenario, pair::Pair};
+use super::{Scenario, Watcher, pair::Pair};
 use crate::{
     agent::{Doc, Timeouts},
     expect::{Session, Side},
@@ -15,12 +15,14 @@ use crate::{
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario::own("long/tcp_is_reported_again_and_again", reports_tcp),
-    Scenario::own("long/udp_is_reported_again_and_again", reports_udp),
-    Scenario::own("long/reported_and_then_idle", then_idle),
-    Scenario::own("long/reported_and_then_stopped", then_stopped),
-    Scenario::own("long/period_zero_is_never", never),
-    Scenario::own("long/beyond_4_gib", beyond_4_gib),
+    Scenario::watched("long/tcp_is_reported_again_and_again", Watcher::Often, reports_tcp),
+    Scenario::watched("long/udp_is_reported_again_and_again", Watcher::Often, reports_udp),
+    Scenario::watched("long/reported_and_then_stopped", Watcher::Often, then_stopped),
+    // What the agent makes of pause and period; the kernel knows nothing of either.
+    Scenario::own("long/reported_and_then_idle", then_idle).portable(),
+    Scenario::own("long/period_zero_is_never", never).portable(),
+    // An emulated machine would take minutes.
+    Scenario::own("long/beyond_4_gib", beyond_4_gib).portable(),
 ];
 
 const PERIOD: &[&str] = &["socket.flow_report_period: 300ms"];
@@ -102,31 +104,31 @@ fn check_series(documents: &[Doc], side: &Side, closed: bool) -> Result<()> {
 fn reports_tcp(lab: &Lab<'_>) -> Result<()> {
     lab.needs_ebpf()?;
     let place = lab.loopback()?;
-    let session = lab.agent_with(Timeouts::default(), PERIOD)?;
+    let session = lab.shared()?;
     let pair = Pair::meet(lab, &place, Family::V4)?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    keep_on(&session, [&client, &server], 3, || pair.echo(2000))?;
+    keep_on(session, [&client, &server], 3, || pair.echo(2000))?;
     pair.close_client_first()?;
     finish(lab, session, &place, [&client, &server])
 }
 
-fn finish(lab: &Lab<'_>, session: Session, place: &Place, ends: [&Side; 2]) -> Result<()> {
+fn finish(lab: &Lab<'_>, session: &Session, place: &Place, ends: [&Side; 2]) -> Result<()> {
     for side in ends {
         session.expect(lab.name, side, &place.capture)?;
     }
-    let documents = session.stop()?;
+    let documents = session.documents();
     ends.into_iter().try_for_each(|side| check_series(&documents, side, true))
 }
 
 fn reports_udp(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
-    let session = lab.agent_with(Timeouts::default(), PERIOD)?;
+    let session = lab.shared()?;
     let (server, client) = lab.couple(&place)?;
     let at_server = server.udp(place.any_port(Family::V6)?)?;
     let at_client = client.udp(place.any_port(Family::V6)?)?;
     let one = Side::sender(&client, at_client.local, at_server.local);
     let two = Side::receiver(&server, at_server.local, at_client.local);
-    keep_on(&session, [&one, &two], 3, || {
+    keep_on(session, [&one, &two], 3, || {
         client.send_to(at_client, 99, at_server.local)?;
         server.receive(at_server, 99).map(drop)
     })?;
@@ -165,17 +167,19 @@ fn then_idle(lab: &Lab<'_>) -> Result<()> {
 fn then_stopped(lab: &Lab<'_>) -> Result<()> {
     lab.needs_ebpf()?;
     let place = lab.loopback()?;
-    let session = lab.agent_with(Timeouts::default(), PERIOD)?;
+    let session = lab.shared()?;
     let pair = Pair::meet(lab, &place, Family::V4)?;
     let (client, server) = pair.sides("open", "open")?;
-    keep_on(&session, [&client, &server], 2, || pair.echo(1234))?;
-    for side in [&client, &server] {
+    keep_on(session, [&client, &server], 2, || pair.echo(1234))?;
+    for side in [client, server] {
         let (transport, local, remote) = side.key();
         let seen = place.capture.seen(transport, local, remote)?;
         session.expect_at_end(lab.name, side.clone(), seen);
+        session.ask_at_end(lab.name, move |documents| check_series(documents, &side, false));
     }
-    let documents = session.stop()?;
-    [&client, &server].into_iter().try_for_each(|side| check_series(&documents, side, false))
+    // What is open stays so until the agent has ended.
+    lab.keep((place, pair));
+    Ok(())
 }
 
 /// Without a period there is one document, however long it takes.
@@ -189,7 +193,8 @@ fn never(lab: &Lab<'_>) -> Result<()> {
     // The other agent tells how time goes by.
     keep_on(&often, [&client, &server], 3, || pair.echo(10))?;
     pair.close_client_first()?;
-    finish(lab, often, &place, [&client, &server])?;
+    finish(lab, &often, &place, [&client, &server])?;
+    often.stop()?;
     for side in [&client, &server] {
         session.expect(lab.name, side, &place.capture)?;
         let early = reports(&session.documents(), side).len();

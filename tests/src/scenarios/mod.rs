@@ -26,13 +26,21 @@ use anyhow::Result;
 
 use crate::{agent::Timeouts, lab::Lab};
 
-/// The agent that watches a scenario. One agent is started for all scenarios that name the same.
+/// The agent that watches a scenario. One agent is started for all scenarios that name the same:
+/// starting one costs an emulated machine more than most scenarios.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watcher {
     /// Reports what is closed soon, and what is open not at all.
     Prompt,
     /// Reports what is idle for some seconds.
     Idle,
+    /// Forgets what is idle for some seconds; tells of connections that open and close.
+    Forgetful,
+    /// Reports what goes on several times a second, and open sockets every other second; tells of
+    /// connections that open and close.
+    Often,
+    /// Does not look at IPv6; looks at the wall clock several times a second.
+    Narrow,
     /// Reports nothing before its end.
     AtEnd,
     /// The scenario starts what it needs itself, and runs alone.
@@ -60,21 +68,28 @@ pub struct Scenario {
     pub watcher: Watcher,
     /// The hook set it is about; `None` if about all.
     pub hooks: Option<&'static str>,
-    /// Whether it comes out the same on every kernel: nothing is loaded into it.
+    /// Whether it comes out the same on every kernel: nothing is loaded into it, or it is about what
+    /// the agent makes of what it reads there.
     pub portable: bool,
+    /// Whether it runs with nothing beside it, after the others of its agent.
+    pub alone: bool,
     /// Does it.
     pub act: Act,
 }
 
 impl Watcher {
     /// Those that are shared, in the order they run.
-    pub const SHARED: [Self; 3] = [Self::Prompt, Self::Idle, Self::AtEnd];
+    pub const SHARED: [Self; 6] =
+        [Self::Prompt, Self::Idle, Self::Forgetful, Self::Often, Self::Narrow, Self::AtEnd];
 
     /// What its scenarios are called together.
     pub fn name(self) -> &'static str {
         match self {
             Self::Prompt => "all",
             Self::Idle => "idle",
+            Self::Forgetful => "forgetful",
+            Self::Often => "often",
+            Self::Narrow => "narrow",
             Self::AtEnd => "at_end",
             Self::Own => "own",
         }
@@ -84,18 +99,40 @@ impl Watcher {
     pub fn timeouts(self) -> Timeouts {
         let patient = Timeouts::default();
         match self {
-            Self::Prompt | Self::Own => patient,
+            Self::Prompt | Self::Often | Self::Narrow | Self::Own => patient,
             // Long enough that no pause between two steps is taken for the end, on an emulated
             // machine too.
             Self::Idle => Timeouts { flow_inactive: "6s", ..patient },
+            Self::Forgetful => {
+                Timeouts { flow_inactive: "5s", socket_inactive: "5s", ..patient }
+            }
             Self::AtEnd => Timeouts { flow_termination: "30m", ..patient },
+        }
+    }
+
+    /// What else is set.
+    pub fn settings(self) -> &'static [&'static str] {
+        match self {
+            Self::Prompt | Self::Idle | Self::AtEnd | Self::Own => &[],
+            Self::Forgetful => &["socket.events: all"],
+            Self::Often => &[
+                "socket.flow_report_period: 300ms",
+                "socket.events: all",
+                "state.period: 1h",
+                "socket.state.period: 2s",
+            ],
+            Self::Narrow => &[
+                "socket.enable_ipv6: false",
+                "socket.flow_report_period: 300ms",
+                "socket.clock_sync_period: 200ms",
+            ],
         }
     }
 }
 
 impl Scenario {
     const fn new(name: &'static str, watcher: Watcher, act: Act) -> Self {
-        Self { name, watcher, hooks: None, portable: false, act }
+        Self { name, watcher, hooks: None, portable: false, alone: false, act }
     }
 
     const fn shared(name: &'static str, run: fn(&Lab<'_>) -> Result<()>) -> Self {
@@ -125,6 +162,10 @@ impl Scenario {
     const fn portable(self) -> Self {
         Self { portable: true, ..self }
     }
+
+    const fn alone(self) -> Self {
+        Self { alone: true, ..self }
+    }
 }
 
 /// All of them, in the order they run.
@@ -145,7 +186,6 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         timeout::SCENARIOS,
         dns::SHARED,
         dns::OWN,
-        direction::OWN,
         long::SCENARIOS,
         ipv6_off::SCENARIOS,
         lost::SCENARIOS,

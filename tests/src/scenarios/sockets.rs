@@ -8,9 +8,9 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::{Scenario, pair::Pair};
+use super::{Rest, Scenario, Watcher, pair::Pair};
 use crate::{
-    agent::{Doc, Timeouts},
+    agent::Doc,
     expect::Session,
     lab::Lab,
     place::{Family, Place},
@@ -26,10 +26,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::shared("sockets/listener_of_a_process_that_exits", of_a_process_that_exits),
     Scenario::shared("sockets/udp_server_comes_and_goes", udp_server),
     Scenario::shared("sockets/udp_client_is_no_listener", udp_client),
-    Scenario::own("sockets/connections", connections),
-    Scenario::own("sockets/idle_connection_closes", idle_connection),
-    Scenario::own("sockets/existing", existing),
-    Scenario::own("sockets/existing_again", existing_again),
+    Scenario::watched("sockets/connections", Watcher::Often, connections),
+    Scenario::watched("sockets/idle_connection_closes", Watcher::Forgetful, idle_connection),
+    Scenario::before("sockets/existing", existing),
+    Scenario::watched("sockets/existing_again", Watcher::Often, existing_again),
     Scenario::own("sockets/show", show).portable(),
 ];
 
@@ -242,55 +242,53 @@ fn both_ends<'a>(action: &'static str, pair: &'a Pair) -> Result<[Expected<'a>; 
 fn connections(lab: &Lab<'_>) -> Result<()> {
     told(lab)?;
     let place = lab.loopback()?;
-    let session = lab.agent_with(Timeouts::default(), &["socket.events: all"])?;
+    let session = lab.shared()?;
     let pair = Pair::meet(lab, &place, Family::V4)?;
     let mut flows = Vec::new();
     for expected in both_ends(OPENED, &pair)? {
-        flows.push(expected.of(&session)?.text("flow.id"));
+        flows.push(expected.of(session)?.text("flow.id"));
     }
     pair.echo(100)?;
     pair.close_client_first()?;
     for (expected, flow) in both_ends(CLOSED, &pair)?.iter().zip(flows) {
-        let closed = expected.of(&session)?;
+        let closed = expected.of(session)?;
         ensure!(!flow.is_empty() && closed.text("flow.id") == flow, "flow.id {flow}");
         ensure!(closed.number("event.duration").is_some_and(|time| time > 0), "no event.duration");
     }
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    session.expect(lab.name, &client, &place.capture)?;
-    session.expect(lab.name, &server, &place.capture)?;
-    session.stop().map(drop)
+    lab.expect_both(&client, &server, &place)
 }
 
 /// The end of a connection whose flow was forgotten, as nothing crossed it, is told all the same.
 fn idle_connection(lab: &Lab<'_>) -> Result<()> {
     told(lab)?;
     let place = lab.loopback()?;
-    let timeouts = Timeouts { flow_inactive: "1s", socket_inactive: "1s", ..Timeouts::default() };
-    let session = lab.agent_with(timeouts, &["socket.events: all"])?;
+    let session = lab.shared()?;
     let pair = Pair::meet(lab, &place, Family::V4)?;
     let (client, server) = pair.sides("idle", "idle")?;
     session.expect(lab.name, &client, &place.capture)?;
     session.expect(lab.name, &server, &place.capture)?;
     pair.abort()?;
     let ends = [(pair.at_client, "egress"), (pair.at_server, "ingress")];
-    for (sock, direction) in ends {
-        session.wait(&format!("{CLOSED} {direction}"), |doc| {
-            let (here, there) = match direction {
-                "egress" => (doc.end("source"), doc.end("destination")),
-                _ => (doc.end("destination"), doc.end("source")),
-            };
-            doc.text("event.action") == CLOSED
-                && doc.text("network.direction") == direction
-                && (here, there) == (Some(sock.local), sock.peer)
-        })?;
+    let told = |doc: &Doc, (sock, direction): (Sock, &str)| {
+        let (here, there) = match direction {
+            "egress" => (doc.end("source"), doc.end("destination")),
+            _ => (doc.end("destination"), doc.end("source")),
+        };
+        doc.text("event.action") == CLOSED
+            && doc.text("network.direction") == direction
+            && (here, there) == (Some(sock.local), sock.peer)
+    };
+    for end in ends {
+        session.wait(&format!("{CLOSED} {}", end.1), |doc| told(doc, end))?;
     }
-    let closed = session.documents();
-    let closed = closed.iter().filter(|doc| doc.text("event.action") == CLOSED);
-    let connections = closed.filter(|doc| doc.text("network.direction") != "listening").count();
-    ensure!(connections == 2, "{connections} connections were told to be closed");
+    for end in ends {
+        let count = session.documents().iter().filter(|doc| told(doc, end)).count();
+        ensure!(count == 1, "{count} times told that the connection was closed");
+    }
     // The reset is the first packet of a flow that began midway, which is not at issue here.
     session.forgive(lab.name);
-    session.stop().map(drop)
+    Ok(())
 }
 
 /// A listener, a connection through it, and a UDP server, in a namespace of their own.
@@ -314,14 +312,21 @@ fn all<'a>(pair: &'a Pair, listener: Sock, udp: Sock) -> Result<Vec<Expected<'a>
 }
 
 /// What was open before the agent is in one report, each socket once.
-fn existing(lab: &Lab<'_>) -> Result<()> {
+fn existing(lab: &Lab<'_>) -> Result<Rest> {
     let place = lab.loopback()?;
     let (pair, listener, udp) = sockets(lab, &place)?;
-    let session = lab.agent_with(Timeouts::default(), &[])?;
+    Ok(Box::new(move |lab| is_told(lab, &place, &pair, listener, udp)))
+}
+
+fn is_told(lab: &Lab<'_>, place: &Place, pair: &Pair, listener: Sock, udp: Sock) -> Result<()> {
+    let session = lab.shared()?;
+    // Its flow is not at issue here.
+    let (client, server) = pair.sides("fin_local", "fin_remote")?;
+    session.ignore(lab.name, &[&client, &server]);
     let netns = place.netns.inode()?;
     let mut reports = Vec::new();
-    for expected in all(&pair, listener, udp)? {
-        let doc = expected.of(&session)?;
+    for expected in all(pair, listener, udp)? {
+        let doc = expected.of(session)?;
         let told = doc.number("system.audit.socket.netns.inode");
         ensure!(told == Some(netns), "netns.inode is {told:?}, should be {netns}");
         reports.push(doc.text("event.id"));
@@ -342,27 +347,25 @@ fn existing(lab: &Lab<'_>) -> Result<()> {
         local: listener.local,
         remote: None,
     };
-    gone.of(&session)?;
+    gone.of(session)?;
     pair.close_client_first()?;
-    pair.server.close(udp)?;
-    drop(session);
-    Ok(())
+    pair.server.close(udp)
 }
 
 /// Reports come again, each with an id of its own.
 fn existing_again(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
     let (pair, listener, udp) = sockets(lab, &place)?;
-    let session =
-        lab.agent_with(Timeouts::default(), &["state.period: 1h", "socket.state.period: 1s"])?;
+    let session = lab.shared()?;
+    // Its flow is not at issue here.
+    let (client, server) = pair.sides("fin_local", "fin_remote")?;
+    session.ignore(lab.name, &[&client, &server]);
     let expected = all(&pair, listener, udp)?;
     let first = expected.first().context("no socket")?;
-    let one = first.of(&session)?.text("event.id");
+    let one = first.of(session)?.text("event.id");
     let again =
         session.wait("a second report", |doc| first.is_in(doc) && doc.text("event.id") != one)?;
-    first.check(&again)?;
-    drop(session);
-    Ok(())
+    first.check(&again)
 }
 
 /// The same without an agent, as a table and as documents.

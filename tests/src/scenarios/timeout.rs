@@ -4,7 +4,6 @@ use anyhow::{Result, ensure};
 
 use super::{Scenario, Watcher, pair::Pair};
 use crate::{
-    agent::Timeouts,
     capture::Seen,
     expect::{Direction, Side},
     lab::Lab,
@@ -15,8 +14,8 @@ use crate::{
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::watched("timeout/idle_tcp", Watcher::Idle, idle_tcp),
     Scenario::watched("timeout/idle_udp", Watcher::Idle, idle_udp),
-    Scenario::own("timeout/forgotten_tcp", forgotten_tcp),
-    Scenario::own("timeout/forgotten_udp", forgotten_udp),
+    Scenario::watched("timeout/forgotten_tcp", Watcher::Forgetful, forgotten_tcp),
+    Scenario::watched("timeout/forgotten_udp", Watcher::Forgetful, forgotten_udp),
     Scenario::watched("timeout/sigterm", Watcher::AtEnd, sigterm),
 ];
 
@@ -72,15 +71,11 @@ fn idle_udp(lab: &Lab<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What leaves the tables when it is idle.
-const FORGET: Timeouts =
-    Timeouts { flow_inactive: "4s", flow_termination: "1s", socket_inactive: "4s" };
-
 /// A connection that is forgotten is two flows; of the second nobody knows who began, except that a
 /// port that is listened on is a server's.
 fn forgotten_tcp(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
-    let session = lab.agent(FORGET)?;
+    let session = lab.shared()?;
     let pair = Pair::meet(lab, &place, Family::V4)?;
     pair.echo(300)?;
     let (client, server) = pair.sides("idle", "idle")?;
@@ -98,13 +93,13 @@ fn forgotten_tcp(lab: &Lab<'_>) -> Result<()> {
     session.expect_nth(lab.name, &server, 1, || Ok(seen(&place, &server)?.since(then[1])))?;
     let ids = [first, second].map(|doc| doc.text("flow.id"));
     ensure!(ids[0] != ids[1], "two flows with the id {}", ids[0]);
-    session.stop().map(drop)
+    Ok(())
 }
 
 /// A UDP socket that is forgotten begins anew with its next packet.
 fn forgotten_udp(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
-    let session = lab.agent(FORGET)?;
+    let session = lab.shared()?;
     let (server, client) = lab.couple(&place)?;
     let at_server = server.udp(place.any_port(Family::V4)?)?;
     let at_client = client.udp(place.any_port(Family::V4)?)?;
@@ -122,7 +117,7 @@ fn forgotten_udp(lab: &Lab<'_>) -> Result<()> {
     server.close(at_server)?;
     session.expect_nth(lab.name, &one, 1, || Ok(seen(&place, &one)?.since(then[0])))?;
     session.expect_nth(lab.name, &two, 1, || Ok(seen(&place, &two)?.since(then[1])))?;
-    session.stop().map(drop)
+    Ok(())
 }
 
 /// What is open, and what was closed a moment ago, is reported at the end.
