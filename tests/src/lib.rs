@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod btf;
 pub mod capture;
+pub mod cost;
 mod dns;
 pub mod expect;
 pub mod lab;

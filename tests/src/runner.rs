@@ -13,6 +13,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{
     agent::{Doc, Options},
+    cost::Cost,
     expect::Session,
     lab::{Kept, Lab},
     puppet::Puppet,
@@ -104,11 +105,13 @@ pub fn run(plan: &Plan) -> Result<Totals> {
     let report = Report::default();
     // One group after the other: an agent sees the flows of all that runs, and knows only its own.
     for watcher in Watcher::SHARED {
-        let tasks = of(watcher);
+        let (tasks, cost) = (of(watcher), Cost::begin());
         if !tasks.is_empty() {
             watch(plan, watcher, tasks, &report)?;
+            println!("COST {} {cost}", watcher.name());
         }
     }
+    let cost = Cost::begin();
     let (options, kept) = (options(plan, Watcher::Own), Kept::default());
     for task in of(Watcher::Own) {
         let start = Instant::now();
@@ -126,6 +129,7 @@ pub fn run(plan: &Plan) -> Result<Totals> {
         };
         report.add(task.scenario.name, start.elapsed(), &result);
     }
+    println!("COST {} {cost}", Watcher::Own.name());
     Ok(report.totals())
 }
 

@@ -22,7 +22,7 @@ use crate::{
     paths::Paths,
     pins::Pins,
     ui,
-    vm::{self, End, Ended, Machine},
+    vm::{self, End, Ended, Exit, Machine},
 };
 
 /// Far beyond what a run takes, so that only one that hangs is ended.
@@ -48,7 +48,7 @@ struct Boot<'a> {
 struct Booted<'a> {
     boot: Boot<'a>,
     runs: Vec<Run>,
-    statuses: Vec<u8>,
+    exits: Vec<Exit>,
     /// Why what is missing is missing.
     ended: String,
 }
@@ -150,12 +150,12 @@ fn execute<'a>(
 ) -> Booted<'a> {
     let mut runs: Vec<Run> = boot.hooks.iter().map(|_| Run::default()).collect();
     let booted = kernel.and_then(|kernel| start(paths, programs, &boot, kernel, &mut runs));
-    let (statuses, ended) = match booted {
-        Ok(Ended { statuses, end: End::Done }) => (statuses, "the guest did not run it".to_owned()),
-        Ok(Ended { statuses, end: End::TimedOut(why) | End::Failed(why) }) => (statuses, why),
+    let (exits, ended) = match booted {
+        Ok(Ended { exits, end: End::Done }) => (exits, "the guest did not run it".to_owned()),
+        Ok(Ended { exits, end: End::TimedOut(why) | End::Failed(why) }) => (exits, why),
         Err(error) => (Vec::new(), format!("{error:#}")),
     };
-    Booted { boot, runs, statuses, ended }
+    Booted { boot, runs, exits, ended }
 }
 
 fn start(
@@ -205,10 +205,12 @@ fn start(
 }
 
 fn judge(report: &mut Report, matrix: &mut Matrix, booted: Booted<'_>, filtered: bool) {
-    let Booted { boot, runs, statuses, ended } = booted;
+    let Booted { boot, runs, exits, ended } = booted;
     for (number, (set, run)) in boot.hooks.iter().zip(runs).enumerate() {
-        let status = statuses.get(number).copied();
+        let exit = exits.get(number);
+        let status = exit.map(|exit| exit.status);
         let (mut row, outcome, release) = run.finish(boot.name, set, filtered, status, &ended);
+        row.spent = exit.map(|exit| exit.spent);
         if !filtered {
             matrix.judge(boot.name, &release, outcome, &mut row);
         }

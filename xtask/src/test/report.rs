@@ -1,8 +1,8 @@
 //! What the tests came to.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
-use crate::ui;
+use crate::{ui, vm::Spent};
 
 /// Counts of tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(super) struct Row {
     pub(super) tally: Tally,
     pub(super) failures: Vec<Reason>,
     pub(super) skips: Vec<Reason>,
+    /// What an emulated machine took for it.
+    pub(super) spent: Option<Spent>,
 }
 
 /// Everything that ran, or could not.
@@ -99,13 +101,17 @@ impl Report {
 
     /// The table, every reason, and the totals on the last line.
     pub(super) fn render(&self) -> String {
-        let heading = ["kernel", "hook set", "passed", "failed", "skipped"].map(str::to_owned);
+        let heading =
+            ["kernel", "hook set", "passed", "failed", "skipped", "minutes", "of processor"];
+        let heading = heading.map(str::to_owned);
         let mut table = vec![heading.to_vec()];
         table.extend(self.rows.iter().map(|row| {
             let Tally { passed, failed, skipped } = row.tally;
             let hooks = if row.hooks.is_empty() { "-".to_owned() } else { row.hooks.clone() };
             let counts = [passed, failed, skipped].map(|count| count.to_string());
-            [vec![row.kernel.clone(), hooks], counts.to_vec()].concat()
+            let minutes = |time: Duration| format!("{:.1}", time.as_secs_f64() / 60.0);
+            let spent = row.spent.map(|spent| [spent.wall, spent.processor].map(minutes).to_vec());
+            [vec![row.kernel.clone(), hooks], counts.to_vec(), spent.unwrap_or_default()].concat()
         }));
         let mut text = format!("\n{}", ui::table(&table));
         for row in &self.rows {

@@ -12,7 +12,7 @@ use vm_init::Frame;
 
 use super::{
     SharedFile, qemu,
-    session::{Session, Stop},
+    session::{Exit, Session, Stop},
 };
 use crate::{build::Programs, command, initramfs::Contents, kernel::Kernel, paths::Paths};
 
@@ -32,8 +32,8 @@ pub(crate) struct Machine<'a> {
 
 /// What became of a machine.
 pub(crate) struct Ended {
-    /// Exit statuses of the commands that ended, in order.
-    pub(crate) statuses: Vec<u8>,
+    /// How the commands ended, in order.
+    pub(crate) exits: Vec<Exit>,
     pub(crate) end: End,
 }
 
@@ -84,7 +84,7 @@ impl Machine<'_> {
                 "the guest wrote something else to the port of its frames: {text:?}"
             )),
         };
-        Ok(Ended { statuses: session.into_statuses(), end })
+        Ok(Ended { exits: session.into_exits(), end })
     }
 
     fn contents<'a>(&'a self, programs: &'a Programs) -> Contents<'a> {

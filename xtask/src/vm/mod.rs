@@ -17,6 +17,7 @@ pub(crate) use self::{
     file::SharedFile,
     machine::{End, Ended, Machine},
     qemu::ensure as ensure_emulator,
+    session::{Exit, Spent},
 };
 use crate::{
     build,
@@ -56,7 +57,7 @@ pub(crate) fn command(paths: &Paths, pins: &Pins, options: &VmOptions) -> Result
     };
     let ended = machine.run(paths, &programs, &mut |frame| print(frame))?;
     let code = match ended.end {
-        End::Done => *ended.statuses.first().context("the guest did not run the command")?,
+        End::Done => ended.exits.first().context("the guest did not run the command")?.status,
         End::TimedOut(reason) => {
             eprintln!("error: {reason}");
             TIMED_OUT

@@ -1,6 +1,7 @@
 //! A running machine as seen from the host.
 
 use std::{
+    fs,
     io::Read,
     process::{Child, ChildStdout},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
@@ -13,15 +14,35 @@ use vm_init::{Decoder, Frame};
 
 /// Time the machine has to stop by itself after its last frame.
 const GRACE: Duration = Duration::from_secs(10);
+/// `USER_HZ`, the same on every architecture Linux still has.
+const TICKS_PER_SECOND: u64 = 100;
 
 /// Ends the emulator when it goes out of scope.
 pub(super) struct Session {
     child: Child,
     pieces: Receiver<Vec<u8>>,
     decoder: Decoder,
+    started: Instant,
     deadline: Instant,
     ready: bool,
-    statuses: Vec<u8>,
+    exits: Vec<Exit>,
+    spent: Spent,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exit {
+    pub(crate) status: u8,
+    /// Since the command before it; of the first one, since the machine was started.
+    pub(crate) spent: Spent,
+}
+
+/// What a machine took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spent {
+    pub(crate) wall: Duration,
+    /// Processor time of the emulator.
+    pub(crate) processor: Duration,
 }
 
 /// Why a session is over.
@@ -45,9 +66,11 @@ impl Session {
         let stdout = child.stdout.take().context("the emulator has no output")?;
         let (sender, pieces) = mpsc::channel();
         thread::spawn(move || read(stdout, &sender));
-        let deadline = Instant::now() + timeout;
+        let started = Instant::now();
+        let deadline = started + timeout;
         let decoder = Decoder::default();
-        Ok(Self { child, pieces, decoder, deadline, ready: false, statuses: Vec::new() })
+        let (exits, spent) = (Vec::new(), Spent::default());
+        Ok(Self { child, pieces, decoder, started, deadline, ready: false, exits, spent })
     }
 
     /// Hands every frame to `sink` until the machine is over.
@@ -61,7 +84,7 @@ impl Session {
                 };
                 match &frame {
                     Frame::Ready => self.ready = true,
-                    Frame::Exit(status) => self.statuses.push(*status),
+                    Frame::Exit(status) => self.exited(*status),
                     Frame::Done => {
                         self.wait();
                         return Ok(Stop::Done);
@@ -84,8 +107,18 @@ impl Session {
         self.ready
     }
 
-    pub(super) fn into_statuses(mut self) -> Vec<u8> {
-        std::mem::take(&mut self.statuses)
+    pub(super) fn into_exits(mut self) -> Vec<Exit> {
+        std::mem::take(&mut self.exits)
+    }
+
+    fn exited(&mut self, status: u8) {
+        let now = Spent { wall: self.started.elapsed(), processor: processor_time(&self.child) };
+        let spent = Spent {
+            wall: now.wall.saturating_sub(self.spent.wall),
+            processor: now.processor.saturating_sub(self.spent.processor),
+        };
+        self.spent = now;
+        self.exits.push(Exit { status, spent });
     }
 
     /// Lets the machine stop by itself: the pipe closes with it.
@@ -100,6 +133,16 @@ impl Drop for Session {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What a process has used so far; nothing where the kernel does not tell.
+fn processor_time(child: &Child) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+    // Behind the name, which may hold anything, the fields are numbered from the third on.
+    let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
+    let ticks = behind.split_whitespace().skip(11).take(2);
+    let ticks: u64 = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
 }
 
 fn read(mut stdout: ChildStdout, sender: &mpsc::Sender<Vec<u8>>) {
@@ -130,7 +173,8 @@ mod tests {
                 Ok(())
             })
             .unwrap();
-        (stop, frames, session.into_statuses())
+        let statuses = session.into_exits().iter().map(|exit| exit.status).collect();
+        (stop, frames, statuses)
     }
 
     const LONG: Duration = Duration::from_secs(60);
