@@ -312,9 +312,7 @@ enum Open {
 /// Whether packets can follow the end of the socket: of all TCP connections that were established. Also
 /// of those that the peer closed first and has confirmed: its FIN may have been sent twice.
 fn may_see_late_packets(flow: &Flow) -> bool {
-    flow.tuple.protocol == PROTO_TCP
-        && flow.ended != 0
-        && flow.tcp.state != state::SYN_SENT
+    flow.tuple.protocol == PROTO_TCP && flow.ended != 0 && flow.tcp.state != state::SYN_SENT
 }
 
 /// Gives memory back after a peak.

@@ -63,7 +63,9 @@ pub struct Session {
 }
 
 /// What is asked of all documents when the agent has ended.
-struct Question(Box<dyn FnOnce(&[Doc]) -> Result<()> + Send>);
+struct Question(Ask);
+
+type Ask = Box<dyn FnOnce(&[Doc]) -> Result<()> + Send>;
 
 impl fmt::Debug for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

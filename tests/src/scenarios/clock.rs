@@ -12,13 +12,7 @@ use nix::{
 };
 
 use super::{Scenario, Watcher, pair::Pair};
-use crate::{
-    agent::Doc,
-    expect::Side,
-    lab::Lab,
-    place::Family,
-    skip::skip,
-};
+use crate::{agent::Doc, expect::Side, lab::Lab, place::Family, skip::skip};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::watched("clock/set_back", Watcher::Narrow, |lab| step(lab, -7200)).alone(),

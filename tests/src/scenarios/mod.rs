@@ -103,9 +103,7 @@ impl Watcher {
             // Long enough that no pause between two steps is taken for the end, on an emulated
             // machine too.
             Self::Idle => Timeouts { flow_inactive: "6s", ..patient },
-            Self::Forgetful => {
-                Timeouts { flow_inactive: "5s", socket_inactive: "5s", ..patient }
-            }
+            Self::Forgetful => Timeouts { flow_inactive: "5s", socket_inactive: "5s", ..patient },
             Self::AtEnd => Timeouts { flow_termination: "30m", ..patient },
         }
     }

@@ -31,8 +31,10 @@ const CPUS: u8 = 2;
 const MEMORY: u32 = 1536;
 /// Machines at a time. Scenarios wait much, so that one machine leaves processors idle.
 const AT_A_TIME: usize = 2;
-/// Nothing that happens in the emulator is worth protecting, and its serial port is slow.
-const CMDLINE: &str = "quiet mitigations=off";
+/// Nothing that happens in the emulator is worth protecting, and its serial port is slow. All of it
+/// saves processor time: about a fifth.
+const CMDLINE: &str = "quiet mitigations=off init_on_alloc=0 hardened_usercopy=off \
+                       randomize_kstack_offset=off nokaslr nowatchdog transparent_hugepage=always";
 
 /// One boot.
 struct Boot<'a> {
