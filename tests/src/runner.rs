@@ -241,6 +241,7 @@ fn options(plan: &Plan, watcher: Watcher) -> Options {
         timeouts: watcher.timeouts(),
         settings: watcher.settings(),
         output: None,
+        before: None,
         btf: plan.btf.clone(),
         log: plan.logs.as_ref().map(|logs| logs.join(format!("{}.log", watcher.name()))),
     }

@@ -105,6 +105,11 @@ impl Agent {
         self.log.lines().iter().filter_map(|line| log::degraded(line)).collect()
     }
 
+    /// What it has logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lines()
+    }
+
     /// Ends the agent with SIGTERM and waits until it has said everything.
     ///
     /// # Errors

@@ -2,6 +2,8 @@
 
 use std::{
     fs::{self, File},
+    io,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -43,6 +45,8 @@ pub struct Options {
     pub output: Option<PathBuf>,
     /// Where its log is kept, if it is.
     pub log: Option<PathBuf>,
+    /// What its process does before the agent is executed: system calls only, after a fork.
+    pub before: Option<fn() -> io::Result<()>>,
 }
 
 impl Options {
@@ -59,7 +63,16 @@ impl Options {
         if let Some(output) = &self.output {
             command.arg("--output-file").arg(output);
         }
+        self.surround(&mut command);
         Ok(command)
+    }
+
+    /// Lets a process begin as that of the agent does.
+    pub fn surround(&self, command: &mut Command) {
+        if let Some(before) = self.before {
+            // SAFETY: what is given makes system calls only.
+            unsafe { command.pre_exec(before) };
+        }
     }
 
     pub(super) fn log_file(&self) -> Result<Option<File>> {

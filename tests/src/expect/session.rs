@@ -316,6 +316,11 @@ impl Session {
         self.agent.documents()
     }
 
+    /// What it has logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.agent.log()
+    }
+
     /// The agent's process id.
     pub fn pid(&self) -> u32 {
         self.agent.pid()

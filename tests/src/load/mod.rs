@@ -118,6 +118,7 @@ fn perform(plan: &Plan, part: &Part) -> Result<()> {
         settings: part.settings,
         btf: None,
         output: None,
+        before: None,
         log: plan.logs.as_ref().map(|logs| logs.join(log)),
     })?;
     let (agent, reader) = (bench.agent.pid(), &bench.reader);

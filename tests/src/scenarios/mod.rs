@@ -16,6 +16,7 @@ mod owner;
 mod pair;
 mod process;
 mod sockets;
+mod surroundings;
 mod tcp;
 mod timeout;
 mod tracefs;
@@ -190,6 +191,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         clock::SCENARIOS,
         tracefs::SCENARIOS,
         input::SCENARIOS,
+        surroundings::SCENARIOS,
         losses::SCENARIOS,
     ]
     .into_iter()

@@ -19,17 +19,18 @@ use crate::{
     },
 };
 
-/// By the counters they make count. Tables and counters are the same for all hook sets.
+/// By the counters they make count. Tables, ring and counters are the same for all hook sets, and those
+/// that are only made smaller for it behave the same on every kernel.
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario::own("losses/flow_table_full", tables::flows).only("cgroup"),
-    Scenario::own("losses/peer_table_full", tables::peers).only("cgroup"),
-    Scenario::own("losses/owner_table_full", tables::owners).only("cgroup"),
-    Scenario::own("losses/late_table_full", tables::late).only("cgroup"),
-    Scenario::own("losses/pending_missed", sockets::pending).only("cgroup"),
-    Scenario::own("losses/closed_lost", ring::closed).only("cgroup"),
-    Scenario::own("losses/process_lost", ring::processes).only("cgroup"),
-    Scenario::own("losses/socket_lost", ring::sockets).only("cgroup"),
-    Scenario::own("losses/late_lost", ring::late).only("cgroup"),
+    Scenario::own("losses/flow_table_full", tables::flows).only("cgroup").portable(),
+    Scenario::own("losses/peer_table_full", tables::peers).only("cgroup").portable(),
+    Scenario::own("losses/owner_table_full", tables::owners).only("cgroup").portable(),
+    Scenario::own("losses/late_table_full", tables::late).only("cgroup").portable(),
+    Scenario::own("losses/pending_missed", sockets::pending).only("cgroup").portable(),
+    Scenario::own("losses/closed_lost", ring::closed).only("cgroup").portable(),
+    Scenario::own("losses/process_lost", ring::processes).only("cgroup").portable(),
+    Scenario::own("losses/socket_lost", ring::sockets).only("cgroup").portable(),
+    Scenario::own("losses/late_lost", ring::late).only("cgroup").portable(),
     Scenario::own("losses/late_unmatched", sockets::refused).only("cgroup"),
     Scenario::own("losses/midway", sockets::midway).only("cgroup"),
     Scenario::own("losses/unparsed", sockets::headers).only("cgroup"),
