@@ -196,6 +196,7 @@ fn random_packets_do_no_harm() {
             directory.closed(&any);
         }
     }
+    assert!(directory.counters().malformed > 0);
     let [names, questions, streams, _] = directory.held();
     assert!(names <= 1000 && questions <= 16_384 && streams <= 256);
 }

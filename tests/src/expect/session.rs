@@ -24,7 +24,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Counters that may be above zero without anything being lost.
-const HARMLESS: [&str; 9] = [
+const HARMLESS: [&str; 10] = [
     "spilled",
     "midway",
     "late_unmatched",
@@ -34,6 +34,7 @@ const HARMLESS: [&str; 9] = [
     "dns_segments_lost",
     "dns_unasked",
     "dns_unclaimed",
+    "dns_unseen",
 ];
 /// Counters that have to be there.
 const COUNTERS: [&str; 12] = [

@@ -5,7 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
 use super::{
     asking::{ip, name_of},
@@ -14,7 +18,6 @@ use super::{
 };
 use crate::{
     agent::Timeouts,
-    expect::Side,
     lab::Lab,
     net::{
         Netns, link,
@@ -132,6 +135,9 @@ pub(super) fn interface(lab: &Lab<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Packets with the first 128 bytes of each kept: more than fit into a ring of 256 KiB.
+const FLOOD: u32 = 2000;
+
 /// Limits that are too low: what is lost is counted.
 pub(super) fn losses(lab: &Lab<'_>) -> Result<()> {
     let session = lab.agent_with(
@@ -158,16 +164,28 @@ pub(super) fn losses(lab: &Lab<'_>) -> Result<()> {
     records.push(message::address(&name, ip(&place, Family::V4)?));
     site.ask_and_close(&client, &name, A, &records)?;
     check(&site.visit(&client)?.0, "destination", "", "")?;
+    // More than the ring of a namespace holds, while nobody reads it.
+    let agent = Pid::from_raw(session.pid().cast_signed());
+    let flood = client.udp(place.any_port(Family::V4)?)?;
+    kill(agent, Signal::SIGSTOP).context("stopping the agent")?;
+    let sent = (0..FLOOD).try_for_each(|_| client.send_to(flood, 9, site.at_server.local));
+    kill(agent, Signal::SIGCONT).context("letting the agent go on")?;
+    sent?;
+    client.close(flood)?;
+    site.end()?;
     // A namespace beyond the limit, seen by the agent as soon as its process runs.
     let third = lab.loopback()?;
-    let beyond = Puppet::spawn(&third.netns, "beyond")?;
-    let at_beyond = beyond.udp(third.any_port(Family::V4)?)?;
-    beyond.send_to(at_beyond, 9, third.closed_port(Family::V4)?)?;
-    beyond.close(at_beyond)?;
-    let side = Side::sender(&beyond, at_beyond.local, third.closed_port(Family::V4)?);
-    session.expect(lab.name, &side, &third.capture)?;
+    let beyond = Site::unseen(lab, &session, &third, Family::V4)?;
+    let asking = beyond.client()?;
+    let name = name_of(lab, "beyond");
+    let records = [message::address(&name, ip(&third, Family::V4)?)];
+    beyond.ask_and_close(&asking, &name, A, &records)?;
+    check(&beyond.visit(&asking)?.0, "destination", "", "")?;
+    beyond.end()?;
     let counters = session.counters()?;
-    for name in ["dns_cut", "dns_names_evicted", "dns_namespaces_missed"] {
+    let lost =
+        ["dns_cut", "dns_names_evicted", "dns_namespaces_missed", "dns_dropped", "dns_unseen"];
+    for name in lost {
         ensure!(counters.get(name).is_some_and(|count| *count > 0), "{name}: {counters:?}");
     }
     Ok(())
