@@ -50,9 +50,8 @@ fn process(findings: &mut Findings, doc: &Doc, side: &Side) {
     findings.text(doc, "process.pid", &side.pid);
     findings.text(doc, "user.id", &side.uid);
     findings.text(doc, "group.id", &side.gid);
-    for (field, truth) in
-        [("uid", side.uid), ("euid", side.uid), ("gid", side.gid), ("egid", side.gid)]
-    {
+    let (euid, egid) = side.effective.unwrap_or((side.uid, side.gid));
+    for (field, truth) in [("uid", side.uid), ("euid", euid), ("gid", side.gid), ("egid", egid)] {
         findings.text(doc, &format!("system.audit.socket.{field}"), &truth);
     }
     if let Ok(path) = executable() {

@@ -158,6 +158,7 @@ mod tests {
             pid,
             arguments: Vec::new(),
             uid: 0,
+            effective: None,
             gid: 0,
             began: None,
             ended: None,

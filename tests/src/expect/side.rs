@@ -43,6 +43,8 @@ pub struct Side {
     pub(super) executable: Option<&'static str>,
     pub(super) uid: u32,
     pub(super) gid: u32,
+    /// Effective user and group, where they are others.
+    pub(super) effective: Option<(u32, u32)>,
     pub(super) began: Option<&'static str>,
     pub(super) ended: Option<&'static str>,
     /// Empty if it must be absent.
@@ -108,6 +110,7 @@ impl Side {
             arguments,
             executable: None,
             uid: 0,
+            effective: None,
             gid: 0,
             began: None,
             ended: None,
@@ -128,6 +131,12 @@ impl Side {
     #[must_use]
     pub fn user(self, uid: u32, gid: u32) -> Self {
         Self { uid, gid, ..self }
+    }
+
+    /// With other effective ids.
+    #[must_use]
+    pub fn acting_as(self, uid: u32, gid: u32) -> Self {
+        Self { effective: Some((uid, gid)), ..self }
     }
 
     /// Of another executable.

@@ -163,12 +163,14 @@ pub enum Command {
     },
     /// Take the socket that the linked puppet passed.
     Take,
-    /// Become another user, all ids.
+    /// Become another user, with all ids or only with the effective ones.
     SetIds {
         /// User id.
         uid: u32,
         /// Group id.
         gid: u32,
+        /// The real and saved ids stay.
+        effective: bool,
     },
     /// So many connections one after the other: connect, send, receive, close.
     Burst {

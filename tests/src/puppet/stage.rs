@@ -12,7 +12,9 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 use nix::{
     sys::signal::{SigHandler, Signal, signal},
-    unistd::{ForkResult, Gid, Uid, fork, getpid, setgroups, setresgid, setresuid},
+    unistd::{
+        ForkResult, Gid, Uid, fork, getpid, setegid, seteuid, setgroups, setresgid, setresuid,
+    },
 };
 use socket2::Socket;
 
@@ -140,7 +142,9 @@ impl Stage {
             Command::Threaded(command) => self.threaded(*command)?,
             Command::Pass { fd } => self.pass(fd)?,
             Command::Take => self.take()?,
-            Command::SetIds { uid, gid } => set_ids(Uid::from_raw(uid), Gid::from_raw(gid))?,
+            Command::SetIds { uid, gid, effective } => {
+                set_ids(Uid::from_raw(uid), Gid::from_raw(gid), effective)?
+            }
             Command::Burst { address, count, bytes } => crowd::burst(address, count, bytes)?,
             Command::Serve { fd, count, bytes } => crowd::serve(self.socket(fd)?, count, bytes)?,
             Command::LastWords(commands) => {
@@ -210,7 +214,12 @@ fn describe(socket: &Socket) -> Result<Sock> {
     Ok(Sock { fd: socket.as_raw_fd(), local: plain(local), peer: peer.map(plain) })
 }
 
-fn set_ids(uid: Uid, gid: Gid) -> Result<Reply> {
+fn set_ids(uid: Uid, gid: Gid, effective: bool) -> Result<Reply> {
+    if effective {
+        setegid(gid)?;
+        seteuid(uid)?;
+        return Ok(Reply::Done);
+    }
     setgroups(&[])?;
     setresgid(gid, gid, gid)?;
     setresuid(uid, uid, uid)?;

@@ -18,7 +18,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::shared("owner/udp_exits_at_once", udp_exits_at_once),
     Scenario::shared("owner/tcp_exits_at_once", tcp_exits_at_once),
     Scenario::shared("owner/interrupts_hit_others", interrupts_hit_others),
-    Scenario::shared("owner/other_user", other_user),
+    Scenario::shared("owner/other_user", |lab| other_user(lab, false)),
+    Scenario::shared("owner/acts_as_other_user", |lab| other_user(lab, true)),
     Scenario::shared("owner/threads", threads),
 ];
 
@@ -180,12 +181,13 @@ fn interrupts_hit_others(lab: &Lab<'_>) -> Result<()> {
     lab.shared()?.expect_all(lab.name, &sides, &place.capture)
 }
 
-fn other_user(lab: &Lab<'_>) -> Result<()> {
+/// Who has become another user after its program was executed.
+fn other_user(lab: &Lab<'_>, effective: bool) -> Result<()> {
     const UID: u32 = 12_345;
     const GID: u32 = 23_456;
     let place = lab.loopback()?;
     let (server, client) = lab.couple(&place)?;
-    client.step(&Command::SetIds { uid: UID, gid: GID })?;
+    client.step(&Command::SetIds { uid: UID, gid: GID, effective })?;
     let listener = server.listen(place.any_port(Family::V4)?)?;
     let at_client = client.connect(listener.local)?;
     let at_server = server.accept(listener)?;
@@ -193,7 +195,8 @@ fn other_user(lab: &Lab<'_>) -> Result<()> {
     pair.echo(100)?;
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    lab.expect_both(&client.user(UID, GID), &server, &place)
+    let client = if effective { client.acting_as(UID, GID) } else { client.user(UID, GID) };
+    lab.expect_both(&client, &server, &place)
 }
 
 /// Every step on a thread of its own: the process is the owner.
