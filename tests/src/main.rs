@@ -1,9 +1,10 @@
 //! `scenarios run`: whole-system tests of the agent on the running kernel.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 use scenarios::{
+    bench::{self, Figures, Part, Traffic},
     btf, load,
     puppet::{self, dart},
     runner::{self, Plan},
@@ -66,6 +67,57 @@ enum Command {
         #[arg(long)]
         keep_logs: Option<PathBuf>,
     },
+    /// Compare the throughput of traffic with and without somebody who watches; needs root.
+    BenchTraffic {
+        /// The agent's executable.
+        #[arg(long, default_value = "/bin/socket-agent")]
+        agent: PathBuf,
+        /// A hook set it uses; may be repeated.
+        #[arg(long)]
+        hooks: Vec<String>,
+        /// NAME=COMMAND of another program that watches; may be repeated.
+        #[arg(long = "peer")]
+        peers: Vec<String>,
+        /// A kind of traffic; may be repeated.
+        #[arg(long = "load", value_enum, default_values_t = bench::Load::ALL)]
+        loads: Vec<bench::Load>,
+        /// Runs with each that watches, every one between two with nobody.
+        #[arg(long, default_value_t = 9)]
+        pairs: u32,
+        /// How long a run lasts.
+        #[arg(long, default_value = "500ms", value_parser = humantime::parse_duration)]
+        time: Duration,
+    },
+    /// Measure what an agent takes itself; needs root.
+    BenchFigures {
+        /// The agent's executable.
+        #[arg(long, default_value = "/bin/socket-agent")]
+        agent: PathBuf,
+        /// A hook set it uses; may be repeated.
+        #[arg(long)]
+        hooks: Vec<String>,
+        /// What to measure; may be repeated.
+        #[arg(long = "part", value_enum)]
+        parts: Vec<Part>,
+        /// Starts.
+        #[arg(long, default_value_t = 9)]
+        starts: u32,
+        /// How long nothing happens.
+        #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
+        idle: Duration,
+        /// How long connections are made as fast as one processor can.
+        #[arg(long, default_value = "60s", value_parser = humantime::parse_duration)]
+        sustained: Duration,
+        /// Flows that are open at the same time.
+        #[arg(long, default_value_t = 100_000)]
+        flows: u32,
+    },
+    /// A process of a bench.
+    #[command(hide = true)]
+    BenchWorker {
+        /// Which.
+        end: bench::End,
+    },
     /// A process of a load.
     #[command(hide = true)]
     LoadWorker {
@@ -94,6 +146,15 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Role { name: _ } => puppet::main(),
         Command::Dart { target, way, extra } => dart::main(target, way, &extra),
+        Command::BenchTraffic { agent, hooks, peers, loads, pairs, time } => {
+            bench::traffic(&Traffic { agent, hooks, peers, loads, pairs, time })
+                .map_or_else(refuse, done)
+        }
+        Command::BenchFigures { agent, hooks, parts, starts, idle, sustained, flows } => {
+            bench::figures(&Figures { agent, hooks, parts, starts, idle, sustained, flows })
+                .map_or_else(refuse, done)
+        }
+        Command::BenchWorker { end } => bench::worker(end),
         Command::LoadWorker { job } => load::worker(&job),
         Command::Load { agent, hooks, filter, divisor, list, keep_logs } => {
             let plan = load::Plan { agent, hooks, filter, divisor, logs: keep_logs };
@@ -121,6 +182,16 @@ fn main() -> ExitCode {
             run(plan, hide_btf)
         }
     }
+}
+
+fn done((): ()) -> ExitCode {
+    ExitCode::SUCCESS
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_or_else takes")]
+fn refuse(error: anyhow::Error) -> ExitCode {
+    eprintln!("bench: {error:#}");
+    ExitCode::FAILURE
 }
 
 fn run(mut plan: Plan, hide_btf: Option<btf::Form>) -> ExitCode {

@@ -102,13 +102,32 @@ pub(crate) struct TestOptions {
 
 #[derive(Args)]
 pub(crate) struct BenchOptions {
-    /// Which one; all of them if none is named.
+    /// Which one: all, rr, crr, stream, udp, flows, idle, startup or audit.
     #[arg(value_name = "NAME", default_value = "all")]
     pub(crate) name: String,
+    /// Hook sets of the agent, separated by commas; the one that the agent prefers if none is named,
+    /// in a virtual machine all of them.
+    #[arg(long, value_name = "SETS", value_delimiter = ',')]
+    pub(crate) hooks: Vec<String>,
+    /// Measure other programs that watch traffic in the same run.
+    #[arg(long)]
+    pub(crate) peers: bool,
+    /// Run in a virtual machine with this kernel of ci/kernels.toml; only ratios mean something there.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) kernel: Option<String>,
+    /// Runs of each kind of traffic with each program, every one between two with none.
+    #[arg(long, value_name = "COUNT", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) pairs: u32,
+    /// How long such a run lasts.
+    #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = humantime::parse_duration)]
+    pub(crate) time: Duration,
+    /// How long connections are made as fast as one processor can, with an eye on losses.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    pub(crate) sustained: Duration,
     /// Events in the logs of the audit bench.
     #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
     pub(crate) events: u64,
-    /// Runs of each program, of which the best counts.
+    /// Runs of each program of the audit bench, of which the best counts.
     #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) runs: u32,
     /// Leave docs/bench as it is.

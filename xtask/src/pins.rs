@@ -45,6 +45,7 @@ pub(crate) struct Debian {
     pub(crate) qemu: Vec<String>,
     pub(crate) tests: Vec<String>,
     pub(crate) audit_peers: Vec<String>,
+    pub(crate) peers: Vec<String>,
 }
 
 // === impl Pins ===

@@ -26,6 +26,16 @@ impl Memory {
     }
 }
 
+/// Lets all threads share one heap. To be called before any other thread is started: the heap of another
+/// thread cannot be cut at its end, and what the start needs would stay for ever.
+pub(super) fn share_heap() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: has no preconditions; a value that is refused changes nothing.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
+
 /// Returns free pages to the system. Takes some milliseconds for a large heap.
 pub(super) fn trim() {
     #[cfg(target_env = "gnu")]

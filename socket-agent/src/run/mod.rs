@@ -40,6 +40,7 @@ use crate::{
 ///
 /// No dataset can start, one of them fails while it runs, or the output cannot be written.
 pub fn run(config: &Config, options: &RunOptions) -> anyhow::Result<()> {
+    memory::share_heap();
     // Opened first: a mistake in its name must not cost a start of the sensor.
     let output = match &options.output {
         OutputTarget::Stdout => Output::stdout()?,

@@ -29,8 +29,15 @@ pub(crate) struct Shared {
     processes: Mutex<ProcessTable>,
     /// Boottime up to which the process table knows what the kernel has told; `None` if nothing
     /// feeds it.
-    known: Mutex<Option<u64>>,
+    known: Mutex<Known>,
     told: Condvar,
+}
+
+/// What is known, and how many threads wait to know more: telling nobody is a call of the kernel.
+#[derive(Debug, Default)]
+struct Known {
+    until: Option<u64>,
+    waiting: u32,
 }
 
 impl Shared {
@@ -53,7 +60,7 @@ impl Shared {
         let metadata = Metadata::new(&host, &identity).context("cannot describe this host")?;
         let processes = ProcessTable::new(TableOptions::default(), Clock::now(), &machine_id);
         let processes = Mutex::new(processes);
-        Ok(Self { metadata, processes, known: Mutex::new(None), told: Condvar::new() })
+        Ok(Self { metadata, processes, known: Mutex::default(), told: Condvar::new() })
     }
 
     /// The processes that are known. Held for a few lookups only: others wait for it.
@@ -63,14 +70,20 @@ impl Shared {
 
     /// Tells that the process table knows everything up to a time, boottime nanoseconds.
     pub(super) fn knows_processes_until(&self, time: u64) {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(time);
-        self.told.notify_all();
+        self.tell(Some(time));
     }
 
     /// Tells that nothing feeds the process table any more.
     pub(super) fn feeds_no_more(&self) {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.told.notify_all();
+        self.tell(None);
+    }
+
+    fn tell(&self, until: Option<u64>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.until = until;
+        if known.waiting > 0 {
+            self.told.notify_all();
+        }
     }
 
     /// Waits until the process table knows everything up to a time, boottime nanoseconds; for
@@ -78,12 +91,14 @@ impl Shared {
     pub(super) fn wait_for_processes(&self, time: u64) {
         let deadline = Instant::now() + PATIENCE;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        while known.is_some_and(|known| known < time) {
+        while known.until.is_some_and(|until| until < time) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
             }
+            known.waiting += 1;
             known = self.told.wait_timeout(known, left).unwrap_or_else(PoisonError::into_inner).0;
+            known.waiting -= 1;
         }
     }
 }

@@ -40,14 +40,21 @@ pub fn packet(skb: usize, sock: Sock, way: Way) {
     if !sock.is_inet() {
         return;
     }
-    let Some(packet) = Packet::of(skb, way) else { return };
+    if let Some(packet) = Packet::of(skb, way) {
+        of_socket(&packet, sock, way);
+    }
+}
+
+/// As [`packet`], when its headers have been read; `sock` is one of the internet's families.
+#[inline(always)]
+pub fn of_socket(packet: &Packet, sock: Sock, way: Way) {
     if packet.family == socket_common::FAMILY_IPV6 && !ipv6_enabled() {
         return;
     }
     if packet.protocol == PROTO_TCP {
-        tcp::packet(&packet, sock, way);
+        tcp::packet(packet, sock, way);
     } else {
-        udp::packet(&packet, sock, way);
+        udp::packet(packet, sock, way);
     }
 }
 

@@ -43,12 +43,8 @@ pub fn seen_at_listener(packet: &Packet, now: u64) -> bool {
     let Some(last) = LAST_HANDSHAKE.get_ptr_mut(0) else { return false };
     // SAFETY: a valid element of this CPU.
     let last = unsafe { &mut *last };
-    let this = packet.tcp_identity();
     // A repetition of a packet may come in the same memory, but not so soon.
-    let same = last[0] == this[0]
-        && last[1] == this[1]
-        && last[2] == this[2]
-        && now.wrapping_sub(last[3]) < SOON;
+    let same = now.wrapping_sub(last[3]) < SOON && packet.is([last[0], last[1], last[2]]);
     if same {
         last[0] = 0;
     }

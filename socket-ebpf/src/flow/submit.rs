@@ -16,15 +16,23 @@ const NO_WAKEUP: u64 = 1;
 const FORCE_WAKEUP: u64 = 2;
 /// `BPF_RB_AVAIL_DATA`.
 const AVAILABLE: u64 = 0;
-/// The agent looks at the ring several times a second; it is woken earlier when this much waits.
-const WAKE_AT: u64 = 256 * 1024;
+/// The agent looks at the ring several times a second; it is woken earlier each time that so much more
+/// is waiting. A power of two.
+const WAKE_EVERY: u64 = 256 * 1024;
 
-/// Flags for a submission: no wake-up unless much is waiting.
+/// Flags for the submission of a record of `length` bytes: a wake-up costs more than ten records, so
+/// there is none but for the record with which much is waiting.
 #[inline(always)]
-pub fn wakeup() -> u64 {
+pub fn wakeup(length: usize) -> u64 {
     // SAFETY: EVENTS is a ring buffer.
     let waiting = unsafe { bpf_ringbuf_query((&raw const EVENTS).cast_mut().cast(), AVAILABLE) };
-    if waiting > WAKE_AT { FORCE_WAKEUP } else { NO_WAKEUP }
+    // Reserved already, with a header of eight bytes, and rounded up.
+    let record = length as u64 + 16;
+    if waiting >= WAKE_EVERY && waiting & (WAKE_EVERY - 1) < record {
+        FORCE_WAKEUP
+    } else {
+        NO_WAKEUP
+    }
 }
 
 /// Hands over a closed flow.
@@ -37,7 +45,7 @@ pub fn flow(flow: &Flow) {
             (*event).header = Header { kind: kind::FLOW, length: 0 };
             copy(&raw mut (*event).flow, flow);
         }
-        slot.submit(wakeup());
+        slot.submit(wakeup(size_of::<FlowEvent>()));
         return;
     }
     if SPILL.insert(&flow.id, flow, BPF_ANY as u64).is_ok() {
@@ -67,7 +75,7 @@ pub fn late(late: &Late) {
         (*event).header = Header { kind: kind::LATE, length: 0 };
         copy(&raw mut (*event).late, late);
     }
-    slot.submit(wakeup());
+    slot.submit(wakeup(size_of::<LateEvent>()));
 }
 
 /// Tells of a socket that has come, or gone if `closed` is a time; `port` is its local port, which
@@ -89,7 +97,7 @@ pub fn socket(socket: &SocketOwner, sock: u64, port: u16, closed: u64) {
         (*event).sock = sock;
         (*event).closed = closed;
     }
-    slot.submit(wakeup());
+    slot.submit(wakeup(size_of::<SocketEvent>()));
 }
 
 /// Tells of a connection that has been established.
@@ -105,5 +113,5 @@ pub fn connected(flow: &Flow) {
         (*event).header = Header { kind: kind::CONNECTED, length: 0 };
         copy(&raw mut (*event).flow, flow);
     }
-    slot.submit(wakeup());
+    slot.submit(wakeup(size_of::<FlowEvent>()));
 }

@@ -133,7 +133,11 @@ fn accepted(sock: Sock, tuple: &Tuple, now: u64, full: Counter) -> Option<&'stat
 /// A TCP socket goes from one state to another.
 #[inline(always)]
 pub fn state_changed(sock: Sock, old: u8, new: u8) {
-    if old == new || !sock.is_inet() || sock.protocol() != PROTO_TCP as u16 {
+    // Half of all changes say nothing new.
+    if old == new || !matches!(new, SYN_SENT | ESTABLISHED | LISTEN | CLOSE) {
+        return;
+    }
+    if !sock.is_inet() || sock.protocol() != PROTO_TCP as u16 {
         return;
     }
     match new {

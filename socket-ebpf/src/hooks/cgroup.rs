@@ -7,7 +7,11 @@ use aya_ebpf::{
 
 use crate::{
     flow,
-    kernel::{address, core_offsets as at, field, packet::Way, sock::Sock},
+    kernel::{
+        address,
+        packet::{Packet, Way},
+        sock::{Sock, is_inet},
+    },
 };
 
 /// Let the packet, or the call, go on.
@@ -15,9 +19,22 @@ const ALLOW: i32 = 1;
 
 #[inline(always)]
 fn packet(ctx: &SkBuffContext, way: Way) -> i32 {
-    let skb = address(ctx.skb.skb);
-    // The kernel sets the full socket for the run of the program.
-    flow::packet(skb, Sock(field(skb, at::sk_buff_sk())), way);
+    let buffer = ctx.skb.skb;
+    // SAFETY: the context of this run; the kernel sets the full socket for it.
+    let sock = unsafe { (*buffer).__bindgen_anon_2.sk };
+    // SAFETY: the kernel checks the pointer that was not null.
+    if sock.is_null() || !is_inet(unsafe { (*sock).family }) {
+        return ALLOW;
+    }
+    let sock = Sock(address(sock));
+    let packet = match Packet::shown(buffer, way) {
+        Some(packet) => packet,
+        None => match Packet::of(address(buffer), way) {
+            Some(packet) => packet,
+            None => return ALLOW,
+        },
+    };
+    flow::of_socket(&packet, sock, way);
     ALLOW
 }
 

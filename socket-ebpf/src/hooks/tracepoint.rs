@@ -1,7 +1,7 @@
 //! Raw tracepoints, which several sets share.
 
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
-use socket_common::{FAMILY_IPV4, PROTO_TCP, REPLIES_HIDDEN, Rank};
+use socket_common::{FAMILY_IPV4, PROTO_TCP, PROTO_UDP, REPLIES_HIDDEN, Rank};
 
 use crate::{
     flow,
@@ -44,7 +44,11 @@ pub fn tp_tcp_received(ctx: RawTracePointContext) -> i32 {
 #[inline(always)]
 pub fn tp_received(ctx: RawTracePointContext) -> i32 {
     if ctx.arg::<u64>(1) as i32 > 0 {
-        flow::owner::touched(Sock(ctx.arg::<u64>(0) as usize), Rank::FirstIo);
+        let sock = Sock(ctx.arg::<u64>(0) as usize);
+        // TCP has a tracepoint of its own, and most sockets have no flow at all.
+        if sock.protocol() == PROTO_UDP as u16 {
+            flow::owner::touched(sock, Rank::FirstIo);
+        }
     }
     0
 }

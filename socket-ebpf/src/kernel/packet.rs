@@ -1,9 +1,10 @@
 //! `struct sk_buff`: what a buffer stands for on the wire.
 
+use aya_ebpf::bindings::__sk_buff;
 use socket_common::{Counter, FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, PROTO_UDP, Tuple};
 
 use super::{
-    core_offsets as at, field, read,
+    address, core_offsets as at, field, read,
     sock::{Peer, netns_inode},
 };
 use crate::maps::count;
@@ -37,20 +38,58 @@ const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
 const DESTINATION: u8 = 60;
 
-/// A buffer whose network and transport headers are known to the kernel.
+/// What the headers of a buffer that carries TCP or UDP say.
 #[derive(Clone, Copy)]
 pub struct Packet {
-    skb: usize,
-    network: usize,
-    transport: usize,
+    /// The `struct sk_buff`; a pointer that [`address`] makes a number of.
+    skb: *const u8,
+    /// Bytes of the network header, IPv6 extension headers included.
+    header: u32,
     /// IP header to end of data, as one (possibly oversized) packet.
     length: u32,
     pub family: u8,
     pub protocol: u8,
+    /// An IPv6 packet with a header of options for every hop.
+    hop_by_hop: bool,
+    /// First word of the transport header: source and destination port, in network order.
+    ports: [u16; 2],
+    /// TCP: sequence and acknowledgement number, as they lie in memory.
+    numbers: u64,
+    /// TCP: length of the header, flags and window, as they lie in memory.
+    control: u32,
+    source: [u32; 4],
+    destination: [u32; 4],
     /// IP packets that this buffer stands for: a segmentation-offloaded one counts as its segments.
     pub packets: u64,
     /// IP total lengths of those packets, each with headers of its own.
     pub bytes: u64,
+}
+
+/// A value at some distance from the start of a packet, within what was compared with its end.
+#[inline(always)]
+fn at_data<T: Copy>(start: usize, distance: usize) -> T {
+    // SAFETY: the verifier checks that it lies within the packet. The network header is aligned as the
+    // processor likes it, and where that is not enough the verifier refuses the program.
+    unsafe { ((start + distance) as *const T).read_volatile() }
+}
+
+/// Eight bytes in memory order.
+#[inline(always)]
+fn numbers(start: usize, distance: usize) -> u64 {
+    let [low, high]: [u32; 2] = [at_data(start, distance), at_data(start, distance + 4)];
+    let [low, high] = if cfg!(target_endian = "little") { [low, high] } else { [high, low] };
+    (high as u64) << 32 | low as u64
+}
+
+/// An IPv6 address.
+#[inline(always)]
+fn address_at(start: usize, distance: usize) -> [u32; 4] {
+    [
+        at_data(start, distance),
+        at_data(start, distance + 4),
+        at_data(start, distance + 8),
+        at_data(start, distance + 12),
+    ]
 }
 
 #[inline(always)]
@@ -121,33 +160,121 @@ impl Packet {
         let length: u32 = field(skb, at::sk_buff_len());
         // `len` counts from `data`, which may stand at the link, network or transport header.
         let length = (length as usize).wrapping_add(data).wrapping_sub(network) as u32;
+        let (source, destination) = if family == FAMILY_IPV4 {
+            let pair: [u32; 2] = read(network + 12);
+            ([pair[0], 0, 0, 0], [pair[1], 0, 0, 0])
+        } else {
+            (read(network + 8), read(network + 24))
+        };
+        let tcp = protocol == PROTO_TCP;
         let mut packet = Self {
-            skb,
-            network,
-            transport,
+            skb: skb as *const u8,
+            header: (transport - network) as u32,
             length,
             family,
             protocol,
+            hop_by_hop: family == FAMILY_IPV6 && read::<u8>(network + 6) == HOP_BY_HOP,
+            ports: read(transport),
+            numbers: if tcp { read(transport + 4) } else { 0 },
+            control: if tcp { read(transport + 12) } else { 0 },
+            source,
+            destination,
             packets: 1,
             bytes: length as u64,
         };
         let end: u32 = field(skb, at::sk_buff_end());
         let segment: u16 = field(head + end as usize, at::skb_shared_info_gso_size());
-        if segment != 0 {
-            packet.split(segment as u32);
-        } else if protocol == PROTO_UDP {
-            packet.fragment(way);
-        }
+        packet.count(segment as u32, way);
         Some(packet)
+    }
+
+    /// As [`Packet::of`], for the buffer that a cgroup program is shown: what its context offers is read
+    /// without a call of the kernel. `None` also for packets with options or extension headers, and
+    /// where the headers are not in one piece.
+    #[inline(always)]
+    pub fn shown(ctx: *const __sk_buff, way: Way) -> Option<Self> {
+        // SAFETY: the context of a running program; the verifier checks every access.
+        let (start, end) = unsafe { ((*ctx).data as usize, (*ctx).data_end as usize) };
+        if start + 20 + 8 > end {
+            return None;
+        }
+        let first: u8 = at_data(start, 0);
+        let mut packet = Self {
+            skb: ctx.cast(),
+            header: 0,
+            // SAFETY: as above.
+            length: unsafe { (*ctx).len },
+            family: 0,
+            protocol: 0,
+            hop_by_hop: false,
+            ports: [0; 2],
+            numbers: 0,
+            control: 0,
+            source: [0; 4],
+            destination: [0; 4],
+            packets: 1,
+            bytes: 0,
+        };
+        packet.bytes = packet.length as u64;
+        if first == 0x45 {
+            packet.family = FAMILY_IPV4;
+            packet.protocol = at_data(start, 9);
+            packet.header = 20;
+            packet.source[0] = at_data(start, 12);
+            packet.destination[0] = at_data(start, 16);
+            packet.ports = [at_data(start, 20), at_data(start, 22)];
+            if packet.protocol == PROTO_TCP {
+                if start + 20 + 20 > end {
+                    return None;
+                }
+                packet.numbers = numbers(start, 24);
+                packet.control = at_data(start, 32);
+            }
+        } else if first >> 4 == 6 {
+            if start + 40 + 8 > end {
+                return None;
+            }
+            packet.family = FAMILY_IPV6;
+            packet.protocol = at_data(start, 6);
+            packet.header = 40;
+            packet.source = address_at(start, 8);
+            packet.destination = address_at(start, 24);
+            packet.ports = [at_data(start, 40), at_data(start, 42)];
+            if packet.protocol == PROTO_TCP {
+                if start + 40 + 20 > end {
+                    return None;
+                }
+                packet.numbers = numbers(start, 44);
+                packet.control = at_data(start, 52);
+            }
+        } else {
+            return None;
+        }
+        if packet.protocol != PROTO_TCP && packet.protocol != PROTO_UDP {
+            return None;
+        }
+        // SAFETY: as above.
+        packet.count(unsafe { (*ctx).gso_size }, way);
+        Some(packet)
+    }
+
+    /// Counts the packets that the buffer stands for.
+    #[inline(always)]
+    fn count(&mut self, segment: u32, way: Way) {
+        if segment != 0 {
+            self.split(segment);
+        } else if self.protocol == PROTO_UDP {
+            self.fragment(way);
+        }
     }
 
     #[inline(always)]
     fn header_length(&self) -> u32 {
-        let network = (self.transport - self.network) as u32;
         if self.protocol == PROTO_UDP {
-            network + UDP_HEADER
+            self.header + UDP_HEADER
         } else {
-            network + ((read::<u8>(self.transport + 12) >> 4) as u32) * 4
+            // The first of the bytes in memory has the length in its upper half.
+            self.header + (self.control.to_le() >> 4 & 15) * 4
         }
     }
 
@@ -161,7 +288,7 @@ impl Packet {
             return;
         }
         let mut total = length;
-        if self.family == FAMILY_IPV6 && length > 65_535 && read::<u8>(self.network + 6) == 0 {
+        if self.hop_by_hop && length > 65_535 {
             // The jumbo option of an IPv6 buffer above 64 KiB never reaches the wire.
             headers -= 8;
             total -= 8;
@@ -179,7 +306,7 @@ impl Packet {
             Way::Out => self.route_mtu(),
             Way::In => self.largest_fragment(),
         };
-        let header = (self.transport - self.network) as u32;
+        let header = self.header;
         // IPv6 fragments have a header more than the whole datagram has.
         let extra = if self.family == FAMILY_IPV6 { FRAGMENT_HEADER } else { 0 };
         if limit <= header + extra + 8 || (way == Way::Out && self.length <= limit) {
@@ -199,7 +326,7 @@ impl Packet {
     #[inline(always)]
     fn route_mtu(&self) -> u32 {
         // The lowest bit says whether the buffer holds a reference.
-        let route = field::<usize>(self.skb, at::sk_buff_skb_refdst()) & !1;
+        let route = field::<usize>(address(self.skb), at::sk_buff_skb_refdst()) & !1;
         let metrics = field::<usize>(route, at::dst_entry_metrics()) & !3;
         if metrics != 0 {
             let set: u32 = read(metrics + RTAX_MTU * 4);
@@ -219,7 +346,7 @@ impl Packet {
             at::inet6_skb_parm_frag_max_size()
         };
         match (at::sk_buff_cb(), within) {
-            (Some(cb), Some(within)) => read::<u16>(self.skb + cb + within) as u32,
+            (Some(cb), Some(within)) => read::<u16>(address(self.skb) + cb + within) as u32,
             _ => 0,
         }
     }
@@ -228,15 +355,22 @@ impl Packet {
     /// sequence numbers, flags, window and length.
     #[inline(always)]
     pub fn tcp_identity(&self) -> [u64; 3] {
-        let numbers: u64 = read(self.transport + 4);
-        let flags: u32 = read(self.transport + 12);
-        [self.skb as u64, numbers, (flags as u64) << 32 | self.length as u64]
+        [address(self.skb) as u64, self.numbers, (self.control as u64) << 32 | self.length as u64]
+    }
+
+    /// Whether [`Packet::tcp_identity`] is this one.
+    #[inline(always)]
+    pub fn is(&self, identity: [u64; 3]) -> bool {
+        // What costs a call comes last.
+        identity[1] == self.numbers
+            && identity[2] == ((self.control as u64) << 32 | self.length as u64)
+            && identity[0] == address(self.skb) as u64
     }
 
     /// TCP flags.
     #[inline(always)]
     pub fn tcp_flags(&self) -> u8 {
-        read(self.transport + 13)
+        (self.control.to_le() >> 8) as u8
     }
 
     /// Whether a TCP packet carries data or a FIN: something a process asked for.
@@ -247,35 +381,22 @@ impl Packet {
 
     #[inline(always)]
     fn ports(&self) -> (u16, u16) {
-        let ports: [u16; 2] = read(self.transport);
-        (u16::from_be(ports[0]), u16::from_be(ports[1]))
+        (u16::from_be(self.ports[0]), u16::from_be(self.ports[1]))
     }
 
     /// Both ports as one number: tells packets of different connections apart, nearly always.
     #[inline(always)]
     pub fn ends(&self) -> u64 {
-        read::<u32>(self.transport) as u64
-    }
-
-    #[inline(always)]
-    fn addresses(&self) -> ([u32; 4], [u32; 4]) {
-        if self.family == FAMILY_IPV4 {
-            let pair: [u32; 2] = read(self.network + 12);
-            ([pair[0], 0, 0, 0], [pair[1], 0, 0, 0])
-        } else {
-            (read(self.network + 8), read(self.network + 24))
-        }
+        (self.ports[1] as u64) << 16 | self.ports[0] as u64
     }
 
     /// The far end of a packet that goes `way`.
     #[inline(always)]
     pub fn peer(&self, way: Way) -> Peer {
         let (source, destination) = self.ports();
-        let port = if way == Way::Out { destination } else { source };
-        let address = if self.family == FAMILY_IPV4 {
-            [read(self.network + if way == Way::Out { 16 } else { 12 }), 0, 0, 0]
-        } else {
-            read(self.network + if way == Way::Out { 24 } else { 8 })
+        let (address, port) = match way {
+            Way::Out => (self.destination, destination),
+            Way::In => (self.source, source),
         };
         Peer { address, port, family: self.family }
     }
@@ -283,7 +404,7 @@ impl Packet {
     /// Addresses and ports as seen by the host that the packet leaves or enters.
     #[inline(always)]
     pub fn tuple(&self, way: Way, netns: u32) -> Tuple {
-        let (source, destination) = self.addresses();
+        let (source, destination) = (self.source, self.destination);
         let (source_port, destination_port) = self.ports();
         let (local, remote, local_port, remote_port) = if way == Way::Out {
             (source, destination, source_port, destination_port)
@@ -306,7 +427,7 @@ impl Packet {
     /// Network namespace of the device that the packet is on.
     #[inline(always)]
     pub fn device_netns(&self) -> u32 {
-        let device: usize = field(self.skb, at::sk_buff_dev());
+        let device: usize = field(address(self.skb), at::sk_buff_dev());
         netns_inode(field(device, at::net_device_nd_net()))
     }
 }

@@ -53,8 +53,7 @@ impl Sock {
 
     #[inline(always)]
     pub fn is_inet(self) -> bool {
-        let family: u16 = field(self.0, at::sock_common_skc_family());
-        family == AF_INET || family == AF_INET6
+        is_inet(field::<u16>(self.0, at::sock_common_skc_family()) as u32)
     }
 
     #[inline(always)]
@@ -180,6 +179,12 @@ impl Sock {
     pub fn tcp_tuple(self, state: u8) -> Tuple {
         self.tuple(PROTO_TCP, state != TIME_WAIT && state != NEW_SYN_RECV)
     }
+}
+
+/// Whether an address family is one of the internet's.
+#[inline(always)]
+pub fn is_inet(family: u32) -> bool {
+    family == AF_INET as u32 || family == AF_INET6 as u32
 }
 
 #[inline(always)]

@@ -93,7 +93,7 @@ pub fn tp_exec(ctx: RawTracePointContext) -> i32 {
     // SAFETY: `size` bytes of the element are initialised.
     let bytes =
         unsafe { core::slice::from_raw_parts((event as *const ExecEvent).cast::<u8>(), size) };
-    if EVENTS.output::<[u8]>(bytes, wakeup()).is_err() {
+    if EVENTS.output::<[u8]>(bytes, wakeup(bytes.len())).is_err() {
         count(Counter::ProcessLost);
     }
     0
@@ -119,7 +119,7 @@ pub fn tp_fork(ctx: RawTracePointContext) -> i32 {
         pid: child.tgid(),
         parent: parent.tgid(),
     });
-    slot.submit(wakeup());
+    slot.submit(wakeup(size_of::<ForkEvent>()));
     0
 }
 
@@ -144,6 +144,6 @@ pub fn tp_exit(ctx: RawTracePointContext) -> i32 {
         pid: task.tgid(),
         code: field(leader.0, at::task_struct_exit_code()),
     });
-    slot.submit(wakeup());
+    slot.submit(wakeup(size_of::<ExitEvent>()));
     0
 }

@@ -10,19 +10,19 @@ use nix::unistd::{SysconfVar, sysconf};
 
 /// Memory and time of a process at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Cost {
+pub(crate) struct Cost {
     /// Resident memory, bytes: what is mapped from files and shared with the kernel included.
-    pub(super) resident: u64,
+    pub(crate) resident: u64,
     /// Its peak since the last [`forget_peak`].
-    pub(super) peak: u64,
+    pub(crate) peak: u64,
     /// Processor time in user and kernel mode so far.
-    pub(super) cpu: Duration,
+    pub(crate) cpu: Duration,
     /// How often it went to sleep.
-    pub(super) sleeps: u64,
+    pub(crate) sleeps: u64,
 }
 
 /// Reads what a process costs.
-pub(super) fn cost(pid: u32) -> Result<Cost> {
+pub(crate) fn cost(pid: u32) -> Result<Cost> {
     let read = |name: &str| {
         let path = format!("/proc/{pid}/{name}");
         fs::read_to_string(&path).with_context(|| format!("reading {path}"))
@@ -58,13 +58,13 @@ pub(super) fn cost(pid: u32) -> Result<Cost> {
 }
 
 /// Lets the peak of a process begin anew at what it holds now.
-pub(super) fn forget_peak(pid: u32) -> Result<()> {
+pub(crate) fn forget_peak(pid: u32) -> Result<()> {
     let path = format!("/proc/{pid}/clear_refs");
     fs::write(&path, "5").with_context(|| format!("writing {path}"))
 }
 
 /// Waits until a process holds at most `bound` bytes; the last reading, whatever it is, after `limit`.
-pub(super) fn wait_below(pid: u32, bound: u64, limit: Duration) -> Result<Cost> {
+pub(crate) fn wait_below(pid: u32, bound: u64, limit: Duration) -> Result<Cost> {
     let deadline = Instant::now() + limit;
     loop {
         let now = cost(pid)?;

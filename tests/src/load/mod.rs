@@ -6,7 +6,7 @@
 pub(crate) mod bench;
 pub(crate) mod books;
 pub(crate) mod crew;
-mod measure;
+pub(crate) mod measure;
 mod names;
 mod odd;
 mod parts;

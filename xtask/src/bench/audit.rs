@@ -61,7 +61,7 @@ pub(super) fn run(paths: &Paths, pins: &Pins, options: &BenchOptions) -> Result<
     fs::remove_dir_all(&folder).with_context(|| format!("remove {}", folder.display()))?;
 
     Ok(Report {
-        title: "Audit events",
+        title: "Audit events".to_owned(),
         machine,
         tables: vec![commands, mixed],
         notes: vec![
@@ -105,7 +105,7 @@ fn table(
         rows.push(Row { name: program.name, values: figures(log, cost), quoted: false });
     }
     let title = format!("{title} ({} events, {} records)", log.events, log.records);
-    Ok(Table { title, columns: COLUMNS.to_vec(), rows })
+    Ok(Table { title, rows_are: "program", columns: COLUMNS.map(str::to_owned).to_vec(), rows })
 }
 
 fn figures(log: Log, cost: Cost) -> Vec<Value> {

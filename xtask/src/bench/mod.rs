@@ -1,54 +1,103 @@
 //! `cargo xtask bench`: measures this project beside its peers, in the same run.
 //!
-//! Each bench is one file with a [`Bench`]; results are printed and kept under docs/bench, as JSON
-//! for programs and as Markdown for people.
+//! What is measured of the agent at work is measured by the test runner, here or in a virtual machine
+//! ([`place`]); [`traffic`] and [`figures`] make tables of what it says. Results are printed and kept
+//! under docs/bench, as JSON for programs and as Markdown for people.
 
 mod audit;
+mod figures;
+mod line;
 mod log;
 mod machine;
 mod measure;
+mod peers;
+mod place;
 mod report;
+mod traffic;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
-use self::report::Report;
-use crate::{cli::BenchOptions, paths::Paths, pins::Pins, ui};
+use self::place::Place;
+use crate::{cli::BenchOptions, command, paths::Paths, pins::Pins, ui};
 
-/// A bench.
-struct Bench {
-    name: &'static str,
-    run: fn(&Paths, &Pins, &BenchOptions) -> Result<Report>,
+/// Kinds of traffic, as the test runner calls them.
+const LOADS: [&str; 4] = ["rr", "crr", "stream", "udp"];
+/// Groups of figures, as the test runner calls them.
+const PARTS: [&str; 3] = ["startup", "idle", "flows"];
+const AUDIT: &str = "audit";
+
+/// What is measured in one go, and makes one report.
+#[derive(Debug, PartialEq, Eq)]
+enum Bench {
+    Traffic(Vec<&'static str>),
+    Figures(Vec<&'static str>),
+    Audit,
 }
-
-/// Those there are, in the order in which `all` runs them.
-const BENCHES: [Bench; 1] = [Bench { name: "audit", run: audit::run }];
 
 /// Runs one bench, or all.
 pub(crate) fn run(paths: &Paths, pins: &Pins, options: &BenchOptions) -> Result<ExitCode> {
-    for bench in chosen(&options.name)? {
-        ui::section(&format!("bench {}", bench.name));
-        let report = (bench.run)(paths, pins, options)?;
+    let benches = chosen(&options.name)?;
+    ensure!(command::is_root(), "the bench loads programs into the kernel: run it as root");
+    let mut place = None;
+    for bench in benches {
+        let name = bench.file(options.kernel.as_deref());
+        if bench == Bench::Audit && options.kernel.is_some() {
+            ui::note("left out: audit, which is no affair of the kernel's");
+            continue;
+        }
+        ui::section(&format!("bench {name}"));
+        let report = match &bench {
+            Bench::Audit => audit::run(paths, pins, options)?,
+            Bench::Traffic(loads) => {
+                traffic::run(Place::made(&mut place, paths, pins, options)?, loads, options)?
+            }
+            Bench::Figures(parts) => {
+                figures::run(Place::made(&mut place, paths, pins, options)?, parts, options)?
+            }
+        };
         print!("{}", report.text());
         if options.no_save {
             continue;
         }
-        for file in report.save(&paths.root().join("docs/bench"), bench.name)? {
+        for file in report.save(&paths.root().join("docs/bench"), &name)? {
             ui::note(&format!("written: {}", file.display()));
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn chosen(name: &str) -> Result<Vec<&'static Bench>> {
-    let found: Vec<_> =
-        BENCHES.iter().filter(|bench| name == "all" || name == bench.name).collect();
-    if found.is_empty() {
-        let names: Vec<_> = BENCHES.iter().map(|bench| bench.name).collect();
-        bail!("there is no bench {name:?}; there are: all, {}", names.join(", "));
+impl Bench {
+    /// The name of its report.
+    fn file(&self, kernel: Option<&str>) -> String {
+        let name = match self {
+            Self::Traffic(loads) if loads.len() > 1 => "traffic",
+            Self::Figures(parts) if parts.len() > 1 => "agent",
+            Self::Traffic(names) | Self::Figures(names) => names.first().copied().unwrap_or("none"),
+            Self::Audit => AUDIT,
+        };
+        kernel.map_or_else(|| name.to_owned(), |kernel| format!("{name}-{kernel}"))
     }
-    Ok(found)
+}
+
+fn chosen(name: &str) -> Result<Vec<Bench>> {
+    if name == "all" {
+        let (loads, parts) = (LOADS.to_vec(), PARTS.to_vec());
+        return Ok(vec![Bench::Traffic(loads), Bench::Figures(parts), Bench::Audit]);
+    }
+    let one = |names: &[&'static str]| names.iter().copied().find(|known| *known == name);
+    if let Some(load) = one(&LOADS) {
+        return Ok(vec![Bench::Traffic(vec![load])]);
+    }
+    if let Some(part) = one(&PARTS) {
+        return Ok(vec![Bench::Figures(vec![part])]);
+    }
+    if name == AUDIT {
+        return Ok(vec![Bench::Audit]);
+    }
+    let names = [&LOADS[..], &PARTS[..], &[AUDIT]].concat();
+    bail!("there is no bench {name:?}; there are: all, {}", names.join(", "))
 }
 
 #[cfg(test)]
@@ -57,9 +106,16 @@ mod tests {
 
     #[test]
     fn benches_are_chosen_by_name() {
-        assert_eq!(chosen("all").map(|found| found.len()).ok(), Some(BENCHES.len()));
-        assert_eq!(chosen("audit").map(|found| found.len()).ok(), Some(1));
+        let files = |name: &str| -> Vec<String> {
+            chosen(name).unwrap().iter().map(|bench| bench.file(None)).collect()
+        };
+        assert_eq!(files("all"), ["traffic", "agent", "audit"]);
+        assert_eq!(files("crr"), ["crr"]);
+        assert_eq!(files("idle"), ["idle"]);
+        assert_eq!(files("audit"), ["audit"]);
+        assert_eq!(Bench::Traffic(LOADS.to_vec()).file(Some("6.1")), "traffic-6.1");
         let error = chosen("audti").err().map(|error| error.to_string());
-        assert_eq!(error.as_deref(), Some("there is no bench \"audti\"; there are: all, audit"));
+        let expected = "there is no bench \"audti\"; there are: all, rr, crr, stream, udp, startup, idle, flows, audit";
+        assert_eq!(error.as_deref(), Some(expected));
     }
 }

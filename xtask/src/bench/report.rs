@@ -14,7 +14,7 @@ use crate::ui;
 
 #[derive(Serialize)]
 pub(super) struct Report {
-    pub(super) title: &'static str,
+    pub(super) title: String,
     pub(super) machine: Machine,
     pub(super) tables: Vec<Table>,
     /// What the figures are and what they are not.
@@ -24,7 +24,9 @@ pub(super) struct Report {
 #[derive(Serialize)]
 pub(super) struct Table {
     pub(super) title: String,
-    pub(super) columns: Vec<&'static str>,
+    /// What rows are.
+    pub(super) rows_are: &'static str,
+    pub(super) columns: Vec<String>,
     pub(super) rows: Vec<Row>,
 }
 
@@ -42,6 +44,8 @@ pub(super) struct Row {
 pub(super) enum Value {
     Whole(u64),
     Tenths(f64),
+    Thousandths(f64),
+    Text(String),
     None,
 }
 
@@ -50,6 +54,8 @@ impl Value {
         match self {
             Self::Whole(number) => grouped(*number),
             Self::Tenths(number) => format!("{number:.1}"),
+            Self::Thousandths(number) => format!("{number:.3}"),
+            Self::Text(text) => text.clone(),
             Self::None => "-".to_owned(),
         }
     }
@@ -70,7 +76,7 @@ fn grouped(number: u64) -> String {
 
 impl Table {
     fn cells(&self) -> Vec<Vec<String>> {
-        let heading = std::iter::once("program").chain(self.columns.iter().copied());
+        let heading = std::iter::once(self.rows_are).chain(self.columns.iter().map(String::as_str));
         let row = |row: &Row| {
             let name =
                 if row.quoted { format!("{} (published)", row.name) } else { row.name.clone() };
@@ -136,7 +142,12 @@ mod tests {
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(1_234_567), "1 234 567");
         let row = Row { name: "x".to_owned(), values: vec![Value::Tenths(4.25)], quoted: true };
-        let table = Table { title: "t".to_owned(), columns: vec!["us"], rows: vec![row] };
+        let table = Table {
+            title: "t".to_owned(),
+            rows_are: "program",
+            columns: vec!["us".to_owned()],
+            rows: vec![row],
+        };
         assert_eq!(table.cells(), [["program", "us"], ["x (published)", "4.2"]]);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{fs, path::Path, process::Command};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
+use object::build::elf;
 
 use crate::{command, linker, paths::Paths, pins::Pins, toolchain};
 
@@ -17,7 +18,34 @@ pub(crate) fn object(paths: &Paths, pins: &Pins) -> Result<()> {
     cargo.arg("build");
     command::run(configure(&mut cargo, paths, pins, &linker)?).context("build the eBPF object")?;
     let built = paths.target().join("bpf").join(&pins.ebpf.target).join("release").join(CRATE);
-    replace(&built, &paths.object())
+    let object = fs::read(&built).with_context(|| format!("read {}", built.display()))?;
+    let object = without_debug(&object).with_context(|| {
+        format!("{} is no object file; remove it and build again", built.display())
+    })?;
+    replace(&object, &paths.object())
+}
+
+/// Leaves out what only a debugger reads, nine tenths of the object: it would be part of the agent, and
+/// of its memory. Types, lines and relocations stay, in `.BTF` and `.BTF.ext`.
+fn without_debug(object: &[u8]) -> Result<Vec<u8>> {
+    let mut builder = elf::Builder::read(object).context("read the object file")?;
+    for section in &mut builder.sections {
+        let name = section.name.as_slice();
+        section.delete = name.starts_with(b".debug_") || name.starts_with(b".rel.debug_");
+    }
+    builder.delete_orphans();
+    // LLVM keeps the names of sections among those of symbols.
+    let is_names = |data: &elf::SectionData<'_>| matches!(data, elf::SectionData::SectionString);
+    if !builder.sections.iter().any(|section| is_names(&section.data)) {
+        let names = builder.sections.add();
+        names.name = ".shstrtab".into();
+        names.sh_type = object::elf::SHT_STRTAB;
+        names.sh_addralign = 1;
+        names.data = elf::SectionData::SectionString;
+    }
+    let mut stripped = Vec::new();
+    builder.write(&mut stripped).context("write the object file")?;
+    Ok(stripped)
 }
 
 /// Checks the eBPF programs with the linter of their compiler.
@@ -46,12 +74,8 @@ fn configure<'a>(
         .env("CARGO_ENCODED_RUSTFLAGS", flags))
 }
 
-/// Copies a file unless it is the same: the agent is built anew whenever its object is newer.
-fn replace(from: &Path, to: &Path) -> Result<()> {
-    let new = fs::read(from).with_context(|| format!("read {}", from.display()))?;
-    if !new.starts_with(b"\x7fELF") {
-        bail!("{} is no object file; remove it and build again", from.display());
-    }
+/// Writes a file unless it is the same: the agent is built anew whenever its object is newer.
+fn replace(new: &[u8], to: &Path) -> Result<()> {
     if fs::read(to).is_ok_and(|old| old == new) {
         return Ok(());
     }
@@ -67,26 +91,45 @@ mod tests {
     #[test]
     fn an_equal_object_keeps_its_time() {
         let dir = tempfile::tempdir().unwrap();
-        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
-        fs::write(&from, b"\x7fELF 1").unwrap();
-        replace(&from, &to).unwrap();
+        let to = dir.path().join("to");
+        replace(b"1", &to).unwrap();
         let past = SystemTime::UNIX_EPOCH;
         fs::File::open(&to).unwrap().set_modified(past).unwrap();
 
-        replace(&from, &to).unwrap();
+        replace(b"1", &to).unwrap();
         assert_eq!(fs::metadata(&to).unwrap().modified().unwrap(), past);
 
-        fs::write(&from, b"\x7fELF 2").unwrap();
-        replace(&from, &to).unwrap();
-        assert_eq!(fs::read(&to).unwrap(), b"\x7fELF 2");
+        replace(b"2", &to).unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"2");
+    }
+
+    #[test]
+    fn debug_sections_are_left_out_and_others_stay() {
+        let mut builder = elf::Builder::new(object::Endianness::Little, true);
+        builder.header.e_machine = object::elf::EM_BPF;
+        for name in [".shstrtab", ".BTF", ".debug_info"] {
+            let section = builder.sections.add();
+            section.name = name.into();
+            let names = name == ".shstrtab";
+            section.sh_type =
+                if names { object::elf::SHT_STRTAB } else { object::elf::SHT_PROGBITS };
+            section.data = if names {
+                elf::SectionData::SectionString
+            } else {
+                elf::SectionData::Data(b"data".as_slice().into())
+            };
+        }
+        let mut whole = Vec::new();
+        builder.write(&mut whole).unwrap();
+
+        let stripped = without_debug(&whole).unwrap();
+        let has = |object: &[u8], name: &[u8]| object.windows(name.len()).any(|part| part == name);
+        assert!(has(&whole, b".debug_info") && !has(&stripped, b".debug_info"));
+        assert!(has(&stripped, b".BTF") && stripped.len() < whole.len());
     }
 
     #[test]
     fn what_is_no_object_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
-        fs::write(&from, b"BC\xc0\xde").unwrap();
-        assert!(replace(&from, &to).is_err());
-        assert!(!to.exists());
+        assert!(without_debug(b"BC\xc0\xde").is_err());
     }
 }

@@ -17,6 +17,7 @@ mod kind {
     pub(super) const STRUCT: u32 = 4;
     pub(super) const UNION: u32 = 5;
     pub(super) const ENUM: u32 = 6;
+    pub(super) const TYPEDEF: u32 = 8;
     pub(super) const FUNC: u32 = 12;
     pub(super) const FUNC_PROTO: u32 = 13;
     pub(super) const VAR: u32 = 14;
@@ -33,16 +34,17 @@ pub(in crate::sensor) struct Types {
 }
 
 /// One type; ids count from 1.
-struct Entry<'a> {
+struct Entry {
     kind: u32,
-    name: &'a [u8],
+    /// Where its name begins among the strings.
+    name: u32,
     /// Members, values or arguments.
     length: usize,
     /// Id of the type it refers to, or its size.
     refers_to: u32,
 }
 
-impl Entry<'_> {
+impl Entry {
     /// Bytes of its description.
     fn bytes(&self) -> usize {
         FIXED
@@ -74,13 +76,13 @@ impl Types {
     }
 
     /// All types in the order of their ids; stops where the data makes no sense.
-    fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+    fn entries(&self) -> impl Iterator<Item = Entry> {
         let mut at = self.types.start;
         std::iter::from_fn(move || {
             let types = self.bytes.get(at..self.types.end)?;
             let (name, info, refers_to) = (word(types, 0)?, word(types, 4)?, word(types, 8)?);
             let (kind, length) = ((info >> 24) & 0x1f, (info & 0xffff) as usize);
-            let entry = Entry { kind, name: self.name(name), length, refers_to };
+            let entry = Entry { kind, name, length, refers_to };
             at += entry.bytes();
             Some(entry)
         })
@@ -98,7 +100,7 @@ impl Types {
         let mut counts = Vec::new();
         for entry in self.entries() {
             counts.push(if entry.kind == kind::FUNC_PROTO { Some(entry.length) } else { None });
-            if entry.kind == kind::FUNC && entry.name == function.as_bytes() {
+            if entry.kind == kind::FUNC && self.is_named(&entry, function) {
                 prototypes.push(entry.refers_to);
             }
         }
@@ -113,9 +115,29 @@ impl Types {
         found
     }
 
+    /// Id of a function.
+    pub(in crate::sensor) fn function(&self, name: &str) -> Option<u32> {
+        self.id(kind::FUNC, name)
+    }
+
+    /// Id of another name for a type.
+    pub(in crate::sensor) fn typedef(&self, name: &str) -> Option<u32> {
+        self.id(kind::TYPEDEF, name)
+    }
+
+    fn id(&self, kind: u32, name: &str) -> Option<u32> {
+        let is = |entry: &Entry| entry.kind == kind && self.is_named(entry, name);
+        let place = self.entries().position(|entry| is(&entry))?;
+        u32::try_from(place).ok()?.checked_add(1)
+    }
+
+    fn is_named(&self, entry: &Entry, name: &str) -> bool {
+        self.name(entry.name) == name.as_bytes()
+    }
+
     /// Whether a struct of this name is described.
     pub(in crate::sensor) fn has_struct(&self, name: &str) -> bool {
-        self.entries().any(|entry| entry.kind == kind::STRUCT && entry.name == name.as_bytes())
+        self.id(kind::STRUCT, name).is_some()
     }
 }
 

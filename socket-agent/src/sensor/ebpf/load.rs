@@ -3,13 +3,13 @@
 use std::{
     fs::File,
     io::Read,
-    os::fd::{AsFd, AsRawFd, BorrowedFd},
+    os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
 };
 
 use aya::{
     Btf, Ebpf, EbpfLoader, Endianness,
-    maps::{Array, MapData, RingBuf},
+    maps::{Array, Map, MapData},
     programs::Iter,
 };
 use socket_common::{
@@ -19,6 +19,7 @@ use socket_common::{
 
 use super::{
     attach::{self, Attached, Degraded, Places},
+    buffer::RingBuffer,
     error::{SensorError, one_line},
     features::{self, KERNEL_BTF, Prototypes},
     ring,
@@ -53,7 +54,7 @@ pub struct Sensor {
     /// `None` once detached. What the loader held beside is dropped: it takes megabytes.
     programs: Option<Vec<Attached>>,
     tables: Tables,
-    ring: RingBuf<MapData>,
+    ring: RingBuffer,
     /// `None` where the kernel does not run programs on demand.
     sampler: Option<Sampler>,
     unknown_records: u64,
@@ -80,7 +81,7 @@ impl Sensor {
         let mut ebpf = load(config, &target)?;
         write_settings(&mut ebpf, config, options, &prototypes)?;
         let tables = open_tables(&mut ebpf)?;
-        let ring = RingBuf::try_from(take_map(&mut ebpf, "EVENTS")?).map_err(object_error)?;
+        let ring = open_ring(&ebpf)?;
         let cgroup = match (&options.cgroup, options.set) {
             (Some(path), _) => File::open(path).ok(),
             (None, HookSet::Cgroup) => return Err(SensorError::NoCgroup),
@@ -156,8 +157,7 @@ impl Source for Sensor {
     }
 
     fn descriptor(&self) -> BorrowedFd<'_> {
-        // SAFETY: the ring lives as long as the borrow.
-        unsafe { BorrowedFd::borrow_raw(self.ring.as_raw_fd()) }
+        self.ring.as_fd()
     }
 
     fn take_spilled(&mut self, each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError> {
@@ -269,7 +269,7 @@ fn object_error(error: impl std::error::Error) -> SensorError {
     SensorError::Object { reason, remedy: remedy.into() }
 }
 
-fn take_map(ebpf: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, SensorError> {
+fn take_map(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, SensorError> {
     ebpf.take_map(name).ok_or_else(|| no_map(name))
 }
 
@@ -278,6 +278,17 @@ fn no_map(name: &str) -> SensorError {
         reason: format!("it has no map {name}"),
         remedy: "build the agent again".into(),
     }
+}
+
+fn open_ring(ebpf: &Ebpf) -> Result<RingBuffer, SensorError> {
+    const NAME: &str = "EVENTS";
+    // Borrowed, as programs that are loaded later name the map by its descriptor.
+    let Some(Map::RingBuf(map)) = ebpf.map(NAME) else { return Err(no_map(NAME)) };
+    let failed = |source| SensorError::Map { map: NAME, source };
+    // The loader may have made it larger: a power of two, and whole pages.
+    let size = map.info().map_err(object_error)?.max_entries();
+    let fd = map.fd().as_fd().try_clone_to_owned().map_err(failed)?;
+    RingBuffer::map(fd, size, ring::LONGEST).map_err(failed)
 }
 
 fn open_tables(ebpf: &mut Ebpf) -> Result<Tables, SensorError> {

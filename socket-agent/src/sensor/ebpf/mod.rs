@@ -2,6 +2,7 @@
 
 mod attach;
 pub(in crate::sensor) mod btf;
+mod buffer;
 mod error;
 mod features;
 mod load;

@@ -1,16 +1,18 @@
 //! Records of the ring buffer.
 
-use aya::maps::{MapData, RingBuf};
 use socket_common::{DATA_MAX, ExecEvent, FlowEvent, Header, LateEvent, SocketEvent, kind};
 
+use super::buffer::RingBuffer;
 use crate::sensor::Event;
+
+/// Bytes of the longest record.
+pub(super) const LONGEST: usize = size_of::<ExecEvent>();
 
 /// Takes the next record; `None` when the ring is empty. Records that are no known kind or too
 /// short are passed over and counted in `unknown`.
-pub(super) fn next(ring: &mut RingBuf<MapData>, unknown: &mut u64) -> Option<Event> {
+pub(super) fn next(ring: &mut RingBuffer, unknown: &mut u64) -> Option<Event> {
     loop {
-        let item = ring.next()?;
-        if let Some(event) = parse(&item) {
+        if let Some(event) = ring.next(parse)? {
             return Some(event);
         }
         *unknown += 1;

@@ -2,17 +2,15 @@
 
 use std::{cell::OnceCell, fs, path::Path};
 
-use aya::Btf;
-use aya_obj::btf::BtfKind;
-
 use super::facility::Probe;
+use crate::sensor::ebpf::btf::Types;
 
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 
 /// Type information, read once and only if somebody asks for an id.
 #[derive(Default)]
 pub(super) struct KernelTypes {
-    types: OnceCell<Option<Btf>>,
+    types: OnceCell<Option<Types>>,
 }
 
 impl KernelTypes {
@@ -36,19 +34,15 @@ impl KernelTypes {
 
     /// Id of a function.
     pub(super) fn function(&self, name: &str) -> Option<u32> {
-        self.id(name, BtfKind::Func)
+        self.types()?.function(name)
     }
 
     /// Id of the prototype of a tracepoint.
     pub(super) fn tracepoint(&self, name: &str) -> Option<u32> {
-        self.id(&format!("btf_trace_{name}"), BtfKind::Typedef)
+        self.types()?.typedef(&format!("btf_trace_{name}"))
     }
 
-    fn id(&self, name: &str, kind: BtfKind) -> Option<u32> {
-        self.types()?.id_by_type_name_kind(name, kind).ok()
-    }
-
-    fn types(&self) -> Option<&Btf> {
-        self.types.get_or_init(|| Btf::from_sys_fs().ok()).as_ref()
+    fn types(&self) -> Option<&Types> {
+        self.types.get_or_init(|| fs::read(VMLINUX).ok().and_then(Types::parse)).as_ref()
     }
 }
