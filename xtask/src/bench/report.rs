@@ -50,7 +50,7 @@ pub(super) enum Value {
 }
 
 impl Value {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match self {
             Self::Whole(number) => grouped(*number),
             Self::Tenths(number) => format!("{number:.1}"),

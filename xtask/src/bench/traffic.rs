@@ -73,7 +73,7 @@ fn table(load: &str, lines: &[Line]) -> Table {
             Value::Thousandths(1.0),
             Value::Thousandths(bare[0] / bare[1]),
             Value::Thousandths(bare[2] / bare[1]),
-            Value::Whole(bare[1] as u64),
+            Value::Whole(bare[1].round() as u64),
             Value::None,
         ],
         quoted: false,
@@ -115,7 +115,7 @@ fn row(name: &str, samples: &[Sample<'_>]) -> Option<Row> {
         Value::Thousandths(middle),
         Value::Thousandths(low),
         Value::Thousandths(high),
-        Value::Whole(rate as u64),
+        Value::Whole(rate.round() as u64),
         Value::Tenths(share * 100.0),
     ];
     Some(Row { name: name.to_owned(), values, quoted: false })
