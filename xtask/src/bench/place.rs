@@ -141,7 +141,7 @@ impl<'a> Place<'a> {
             }
             other => vm::print(other),
         })?;
-        match (ended.end, ended.statuses.first()) {
+        match (ended.end, ended.exits.first().map(|exit| exit.status)) {
             (End::Done, Some(0)) => {}
             (End::Done, status) => bail!("the test runner failed in the guest: {status:?}"),
             (End::TimedOut(why) | End::Failed(why), _) => bail!(why),
