@@ -60,6 +60,7 @@ impl Started {
             btf: None,
             output: Some("/dev/null".into()),
             log: None,
+            before: None,
         };
         let netns = Netns::current()?;
         let start = Instant::now();
