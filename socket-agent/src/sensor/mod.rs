@@ -3,6 +3,7 @@
 pub mod dns;
 pub mod ebpf;
 pub mod host;
+mod netns;
 pub mod sockets;
 mod source;
 pub mod tracefs;

@@ -83,12 +83,7 @@ pub(super) fn program(snaplen: u32) -> Vec<sock_filter> {
     a.jump(drop);
 
     a.place(ipv4);
-    a.load(BPF_H, BPF_IND, 6);
-    a.alu(BPF_AND, 0x1fff);
-    let whole = a.label();
-    a.jump_if(0, whole);
-    a.jump(drop);
-    a.place(whole);
+    first_fragment(&mut a, 6, 0x1fff, drop);
     a.load(BPF_B, BPF_IND, 9);
     a.store(NEXT);
     // Index += length of the header with its options.
@@ -129,6 +124,17 @@ pub(super) fn program(snaplen: u32) -> Vec<sock_filter> {
     a.finish()
 }
 
+/// Drops fragments but the first, whose offset is zero: the bits of `mask` in the word at `offset` from
+/// the index.
+fn first_fragment(a: &mut Assembler, offset: u32, mask: u32, drop: Label) {
+    a.load(BPF_H, BPF_IND, offset);
+    a.alu(BPF_AND, mask);
+    let first = a.label();
+    a.jump_if(0, first);
+    a.jump(drop);
+    a.place(first);
+}
+
 /// Goes behind one IPv6 extension header, whose kind is in memory and which begins at the index.
 fn extension(a: &mut Assembler, transport: Label, drop: Label) {
     let (options, fragment, authentication) = (a.label(), a.label(), a.label());
@@ -144,12 +150,7 @@ fn extension(a: &mut Assembler, transport: Label, drop: Label) {
     a.jump(drop);
 
     a.place(fragment);
-    a.load(BPF_H, BPF_IND, 2);
-    a.alu(BPF_AND, 0xfff8);
-    let first = a.label();
-    a.jump_if(0, first);
-    a.jump(drop);
-    a.place(first);
+    first_fragment(a, 2, 0xfff8, drop);
     a.push(BPF_LD | BPF_IMM, 8);
     a.jump(go);
 

@@ -3,7 +3,6 @@
 //! A ring keeps its namespace alive, so it is closed soon after the last process has left.
 
 mod filter;
-mod namespaces;
 mod ring;
 
 use std::{
@@ -21,6 +20,7 @@ use nix::{
 use thiserror::Error;
 
 use self::ring::{Ring, Shape};
+use super::netns::{self, Namespace};
 use crate::{clock::Clock, config::DnsConfig, dns::Packet};
 
 /// How often `/proc` is searched for namespaces.
@@ -89,7 +89,7 @@ impl Capture {
             let what = what.to_owned();
             move |source| CaptureError { what, source, remedy }
         };
-        let own = namespaces::own().map_err(failed("/proc/self/ns/net", "mount /proc"))?;
+        let own = netns::own().map_err(failed("/proc/self/ns/net", "mount /proc"))?;
         let ready = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
             .map_err(|error| failed("epoll", "raise the limit of open files")(error.into()))?;
         let mut capture = Self {
@@ -157,9 +157,9 @@ impl Capture {
 
     /// A process runs a new program: it may have entered a namespace before.
     pub fn executed(&mut self, pid: u32) {
-        let Some(netns) = namespaces::of(pid) else { return };
-        if !self.rings.contains_key(&netns) {
-            self.add(netns, pid);
+        let Some(inode) = netns::of(pid) else { return };
+        if !self.rings.contains_key(&inode) {
+            self.add(inode, pid);
         }
     }
 
@@ -203,7 +203,7 @@ impl Capture {
     fn search(&mut self) {
         self.searched = Instant::now();
         self.urgent = false;
-        let found = match namespaces::all() {
+        let found = match netns::of_processes() {
             Ok(found) => found,
             Err(error) => {
                 log::warn!(target: "dns", "/proc: {error}; new network namespaces are not found");
@@ -276,7 +276,7 @@ impl Capture {
             Ring::open(shape, filter)?
         } else {
             // A socket sees the packets of the namespace it was made in, wherever its owner is.
-            namespaces::inside(pid, netns, || Ring::open(shape, filter).map(Movable))?.0
+            Namespace::of_process(pid, netns).inside(|| Ring::open(shape, filter).map(Movable))?.0
         };
         if self.config.interface == DnsConfig::ANY {
             ring.listen(0)?;

@@ -5,7 +5,6 @@
 
 mod diag;
 mod holders;
-mod namespaces;
 
 use std::{collections::HashSet, io, thread};
 
@@ -13,6 +12,7 @@ use socket_common::{Owner, PROTO_TCP, PROTO_UDP, Tuple};
 
 pub use holders::Ids;
 
+use super::netns::{self, Namespace};
 use crate::flow::state;
 
 /// Network namespaces that are looked into at most.
@@ -94,7 +94,7 @@ pub fn list() -> io::Result<Listing> {
 /// As [`list`], on this thread, which must end afterwards: it is left in another namespace.
 pub(crate) fn list_here() -> io::Result<Listing> {
     let mut listing = Listing::default();
-    let mut known = namespaces::all()?;
+    let mut known = netns::all()?;
     // Which of too many are left out is the same every time.
     known.sort_unstable_by_key(|namespace| namespace.inode);
     if known.len() > NAMESPACES {
@@ -136,7 +136,7 @@ pub(crate) fn list_here() -> io::Result<Listing> {
 /// The process is gone, its namespace may not be entered, or the kernel refuses the dump.
 pub(crate) fn port_of_listener(pid: u32, netns: u32, inode: u64) -> io::Result<Option<u16>> {
     let look = move || {
-        namespaces::of_process(pid, netns).enter()?;
+        Namespace::of_process(pid, netns).enter()?;
         let sockets = diag::dump(netns)?;
         let found = sockets.into_iter().find(|socket| socket.inode == inode && inode != 0);
         Ok(found.map(|socket| socket.tuple.local_port))
