@@ -35,6 +35,8 @@ pub(crate) enum Task {
     Load(LoadOptions),
     /// Check, build and test everything; the last line counts what passed, failed and was skipped.
     Test(TestOptions),
+    /// Feed any bytes to what reads text from outside, and see that it holds.
+    Fuzz(FuzzOptions),
     /// Measure this project beside its peers, which are installed for it.
     Bench(BenchOptions),
 }
@@ -98,6 +100,22 @@ pub(crate) struct TestOptions {
     /// Run only this virtual machine of ci/kernels.toml, and nothing else; may be repeated.
     #[arg(long, value_name = "NAME", conflicts_with = "no_vm")]
     pub(crate) vm: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct FuzzOptions {
+    /// Which target; all of them if none is named.
+    #[arg(value_name = "NAME")]
+    pub(crate) target: Option<String>,
+    /// For how long, all targets together.
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = humantime::parse_duration)]
+    pub(crate) time: Duration,
+}
+
+impl Default for FuzzOptions {
+    fn default() -> Self {
+        Self { target: None, time: Duration::from_secs(60) }
+    }
 }
 
 #[derive(Args)]

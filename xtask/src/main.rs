@@ -8,6 +8,7 @@ mod build;
 mod cli;
 mod command;
 mod deny;
+mod fuzz;
 mod initramfs;
 mod kernel;
 mod linker;
@@ -47,6 +48,7 @@ fn dispatch(task: Task) -> anyhow::Result<ExitCode> {
         Task::Run { arguments } => run::run(&paths, &pins, &arguments),
         Task::Vm(options) => vm::command(&paths, &pins, &options),
         Task::Load(options) => test::load(&paths, &pins, &options),
+        Task::Fuzz(options) => fuzz::run(&paths, &pins, &options).map(|()| ExitCode::SUCCESS),
         Task::Bench(options) => bench::run(&paths, &pins, &options),
         Task::Test(options) => test::run(&paths, &pins, &options),
     }

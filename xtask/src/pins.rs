@@ -46,6 +46,7 @@ pub(crate) struct Debian {
     pub(crate) tests: Vec<String>,
     pub(crate) audit_peers: Vec<String>,
     pub(crate) peers: Vec<String>,
+    pub(crate) fuzz: Vec<String>,
 }
 
 // === impl Pins ===

@@ -11,6 +11,7 @@ pub mod decode;
 pub mod document;
 pub mod ids;
 pub mod live;
+mod member;
 pub mod names;
 pub mod netlink;
 pub mod normalise;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     document::{self, Context},
-    normalise::{IdNames, Normal, normalise},
+    normalise::{IdNames, NameCounters, Normal, normalise},
     reassembly::{self, Counters, Event, Reassembler},
     records::{Kind, ParseError, Record},
 };
@@ -42,6 +42,8 @@ pub struct Totals {
     pub unparsed: u64,
     /// What was strange about events.
     pub warnings: u64,
+    /// Names of users and groups.
+    pub names: NameCounters,
 }
 
 /// Turns records into documents.
@@ -134,6 +136,7 @@ impl Stream {
             counters: self.reassembler.counters(),
             unparsed: self.unparsed,
             warnings: self.warnings,
+            names: self.names.counters(),
         }
     }
 

@@ -15,7 +15,8 @@ use anyhow::Result;
 use self::{matrix::Matrix, report::Report};
 use crate::{
     apt, build,
-    cli::{LoadOptions, TestOptions},
+    cli::{FuzzOptions, LoadOptions, TestOptions},
+    fuzz,
     kernel::List,
     paths::Paths,
     pins::Pins,
@@ -42,6 +43,9 @@ pub(crate) fn run(paths: &Paths, pins: &Pins, options: &TestOptions) -> Result<E
         if !only_vms {
             ui::section("unit tests");
             unit::run(&mut report, paths, filter);
+        }
+        if filter.is_none() && !only_vms {
+            step(&mut report, "fuzz targets", || fuzz::run(paths, pins, &FuzzOptions::default()));
         }
         let mut programs = None;
         step(&mut report, "build", || {

@@ -6,54 +6,35 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::audit::records::Key;
+use crate::audit::{member::Member, records::Key};
 
-/// The key of a member of the code's own, with all that comes before a string: `,"kind":"`.
-#[derive(Clone, Copy)]
-pub(super) struct Name(pub(super) &'static str);
+/// The key of a member of the code's own.
+pub(super) type Name = &'static Member;
 
 /// A [`Name`] from a literal that needs no escape.
 macro_rules! key {
     ($key:literal) => {
-        $crate::audit::document::json::Name(concat!(",\"", $key, "\":\""))
+        const { &$crate::audit::member::Member::new(concat!(",\"", $key, "\":\"")) }
     };
 }
 pub(super) use key;
 
-/// Writes the members of an object.
+/// Writes the members of an object. Each begins with a comma; that of the first one then becomes
+/// the brace that opens the object.
 pub(super) struct Json<'b>(&'b mut Vec<u8>);
 
 impl<'b> Json<'b> {
     /// Appends an object.
     pub(super) fn object(out: &'b mut Vec<u8>, members: impl FnOnce(&mut Json<'_>)) {
-        out.push(b'{');
+        let start = out.len();
         members(&mut Json(out));
-        out.push(b'}');
-    }
-
-    /// Without its comma, if it begins an object.
-    #[inline]
-    fn begin(&mut self, key: &str) {
-        let skip = usize::from(self.0.last() == Some(&b'{'));
-        self.0.extend_from_slice(key.as_bytes().get(skip..).unwrap_or_default());
-    }
-
-    #[inline]
-    fn key(&mut self, Name(key): Name) {
-        self.begin(key.strip_suffix('"').unwrap_or(key));
-    }
-
-    #[inline]
-    fn comma(&mut self, opening: u8) {
-        if self.0.last() != Some(&opening) {
-            self.0.push(b',');
-        }
+        close(out, start, *b"{}");
     }
 
     /// A string.
     #[inline]
-    pub(super) fn text(&mut self, Name(key): Name, value: &str) {
-        self.begin(key);
+    pub(super) fn text(&mut self, key: Name, value: &str) {
+        key.begin_string(self.0);
         contents(self.0, value.as_bytes());
         self.0.push(b'"');
     }
@@ -69,27 +50,31 @@ impl<'b> Json<'b> {
     /// A field of a record, as a string; what is not UTF-8 becomes U+FFFD.
     #[inline]
     pub(super) fn field(&mut self, key: Key, name: &[u8], value: &[u8]) {
-        self.field_key(key, name);
-        lossy(self.0, value);
+        if value.is_ascii() {
+            self.field_bytes(key, name, value);
+        } else {
+            self.field_bytes(key, name, String::from_utf8_lossy(value).as_bytes());
+        }
     }
 
     /// A field of a record, as a string.
     #[inline]
     pub(super) fn field_text(&mut self, key: Key, name: &[u8], value: &str) {
-        self.field_key(key, name);
-        string(self.0, value.as_bytes());
+        self.field_bytes(key, name, value.as_bytes());
     }
 
     /// An array of strings, by the name of a field.
     pub(super) fn field_list<T: AsRef<str>>(&mut self, key: Key, name: &[u8], values: &[T]) {
-        self.field_key(key, name);
+        match key.member() {
+            Some(member) => member.begin(self.0),
+            None => self.other_key(name),
+        }
         self.items(values);
     }
 
     /// What a value displays, as a string. It must need no escape.
     pub(super) fn display(&mut self, key: Name, value: impl fmt::Display) {
-        self.key(key);
-        self.0.push(b'"');
+        key.begin_string(self.0);
         // A buffer in memory takes all.
         let _ = write!(Raw(self.0), "{value}");
         self.0.push(b'"');
@@ -97,19 +82,19 @@ impl<'b> Json<'b> {
 
     /// A number.
     pub(super) fn number(&mut self, key: Name, value: u64) {
-        self.key(key);
+        key.begin(self.0);
         self.0.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     }
 
     /// What is JSON already.
     pub(super) fn raw(&mut self, key: Name, json: &str) {
-        self.key(key);
+        key.begin(self.0);
         self.0.extend_from_slice(json.as_bytes());
     }
 
     /// An array of strings, even an empty one.
     pub(super) fn list<T: AsRef<str>>(&mut self, key: Name, values: impl IntoIterator<Item = T>) {
-        self.key(key);
+        key.begin(self.0);
         self.items(values);
     }
 
@@ -128,25 +113,22 @@ impl<'b> Json<'b> {
         mut each: impl FnMut(&mut Json<'_>, T),
     ) {
         let start = self.0.len();
-        self.key(key);
-        self.0.push(b'[');
-        let empty = self.0.len();
+        key.begin(self.0);
+        let open = self.0.len();
         for value in values {
-            self.comma(b'[');
-            self.0.push(b'{');
-            each(&mut Json(self.0), value);
-            self.0.push(b'}');
+            self.0.push(b',');
+            Json::object(self.0, |json| each(json, value));
         }
-        if self.0.len() == empty {
+        if self.0.len() == open {
             self.0.truncate(start);
         } else {
-            self.0.push(b']');
+            close(self.0, open, *b"[]");
         }
     }
 
     /// An object, even an empty one.
     pub(super) fn always(&mut self, key: Name, members: impl FnOnce(&mut Json<'_>)) {
-        self.key(key);
+        key.begin(self.0);
         Json::object(self.0, members);
     }
 
@@ -154,36 +136,56 @@ impl<'b> Json<'b> {
     #[inline]
     pub(super) fn group(&mut self, key: Name, members: impl FnOnce(&mut Json<'_>)) {
         let start = self.0.len();
-        self.key(key);
-        self.0.push(b'{');
-        let empty = self.0.len();
+        key.begin(self.0);
+        let open = self.0.len();
         members(&mut Json(self.0));
-        if self.0.len() == empty {
+        if self.0.len() == open {
             self.0.truncate(start);
         } else {
-            self.0.push(b'}');
+            close(self.0, open, *b"{}");
         }
     }
 
     #[inline]
-    fn field_key(&mut self, key: Key, name: &[u8]) {
-        if let Some(key) = key.json() {
-            self.begin(key);
+    fn field_bytes(&mut self, key: Key, name: &[u8], value: &[u8]) {
+        if let Some(member) = key.member() {
+            member.begin_string(self.0);
         } else {
-            self.comma(b'{');
-            lossy(self.0, name);
-            self.0.push(b':');
+            self.other_key(name);
+            self.0.push(b'"');
         }
+        contents(self.0, value);
+        self.0.push(b'"');
+    }
+
+    /// The name of a field that is not interned.
+    #[cold]
+    fn other_key(&mut self, name: &[u8]) {
+        self.0.extend_from_slice(b",\"");
+        contents(self.0, String::from_utf8_lossy(name).as_bytes());
+        self.0.extend_from_slice(b"\":");
     }
 
     fn items<T: AsRef<str>>(&mut self, values: impl IntoIterator<Item = T>) {
-        self.0.push(b'[');
+        let open = self.0.len();
         for value in values {
-            self.comma(b'[');
-            string(self.0, value.as_ref().as_bytes());
+            self.0.extend_from_slice(b",\"");
+            contents(self.0, value.as_ref().as_bytes());
+            self.0.push(b'"');
         }
-        self.0.push(b']');
+        close(self.0, open, *b"[]");
     }
+}
+
+/// Ends an object or an array that began at `open`: there stands the comma of its first member, or
+/// nothing yet.
+#[inline]
+fn close(out: &mut Vec<u8>, open: usize, [opening, closing]: [u8; 2]) {
+    match out.get_mut(open) {
+        Some(comma) => *comma = opening,
+        None => out.push(opening),
+    }
+    out.push(closing);
 }
 
 struct Raw<'b>(&'b mut Vec<u8>);
@@ -195,31 +197,47 @@ impl fmt::Write for Raw<'_> {
     }
 }
 
-#[inline]
-fn lossy(out: &mut Vec<u8>, text: &[u8]) {
-    if text.is_ascii() {
-        string(out, text);
-    } else {
-        string(out, String::from_utf8_lossy(text).as_bytes());
-    }
-}
-
-/// Appends a string of UTF-8 between quotes.
-#[inline]
-fn string(out: &mut Vec<u8>, text: &[u8]) {
-    out.push(b'"');
-    contents(out, text);
-    out.push(b'"');
-}
-
 /// Appends UTF-8 as it stands between quotes.
 #[inline]
 fn contents(out: &mut Vec<u8>, text: &[u8]) {
-    if is_plain(text) {
-        out.extend_from_slice(text);
-    } else {
-        escape(out, text);
+    // Most are short, and are copied as two pieces of fixed length, which overlap.
+    match text.len() {
+        0 => {}
+        1 => pieces::<1>(out, text),
+        2..=4 => pieces::<2>(out, text),
+        5..=8 => pieces::<4>(out, text),
+        9..=16 => pieces::<8>(out, text),
+        _ if is_plain(text) => out.extend_from_slice(text),
+        _ => escape(out, text),
     }
+}
+
+/// As [`contents`], of `N` to twice as many bytes, 16 at most.
+#[inline]
+fn pieces<const N: usize>(out: &mut Vec<u8>, text: &[u8]) {
+    let (Some(first), Some(last)) = (text.first_chunk::<N>(), text.last_chunk::<N>()) else {
+        return;
+    };
+    // Four bytes of each fit into one word.
+    let special = match N {
+        1..=4 => special(word(first) | word(last) << 32),
+        _ => special(word(first)) | special(word(last)),
+    };
+    if special != 0 {
+        return escape(out, text);
+    }
+    let end = out.len() + text.len();
+    out.extend_from_slice(first);
+    out.truncate(end - N);
+    out.extend_from_slice(last);
+}
+
+/// Eight bytes at most in a word; spaces, which need no escape, fill up to four.
+#[inline]
+fn word<const N: usize>(bytes: &[u8; N]) -> u64 {
+    let mut word = if N > 4 { [0; 8] } else { [b' ', b' ', b' ', b' ', 0, 0, 0, 0] };
+    word[..N].copy_from_slice(bytes);
+    u64::from_le_bytes(word)
 }
 
 #[cold]
@@ -241,44 +259,29 @@ fn escape(out: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
-/// Whether no byte needs an escape.
+/// Whether no byte of more than eight needs an escape.
 #[inline]
 fn is_plain(text: &[u8]) -> bool {
-    // Looked at eight at a time; fewer are put into one word, some of them twice.
     let mut rest = text;
     while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
-        if has_special(u64::from_le_bytes(*chunk)) {
+        if special(u64::from_le_bytes(*chunk)) != 0 {
             return false;
         }
         rest = behind;
     }
-    let word = if let (Some(first), Some(last)) = (rest.first_chunk::<4>(), rest.last_chunk::<4>())
-    {
-        u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
-    } else if let (Some(first), Some(last)) = (rest.first_chunk::<2>(), rest.last_chunk::<2>()) {
-        let pair =
-            u32::from(u16::from_le_bytes(*first)) | u32::from(u16::from_le_bytes(*last)) << 16;
-        u64::from(pair) | u64::from(pair) << 32
-    } else if let [byte] = rest {
-        u64::from(*byte) * ONES
-    } else {
-        return true;
-    };
-    !has_special(word)
+    // Of the last ones, some are looked at twice.
+    text.last_chunk::<8>().is_none_or(|last| special(u64::from_le_bytes(*last)) == 0)
 }
 
-const ONES: u64 = u64::MAX / 255;
-
-/// Whether any byte of the word is a control character, a quote or a backslash.
+/// Not zero if any byte of the word is a control character, a quote or a backslash.
 #[inline]
-const fn has_special(word: u64) -> bool {
+const fn special(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
-    let quote = word ^ (ONES * b'"' as u64);
-    let backslash = word ^ (ONES * b'\\' as u64);
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    let quote = quote.wrapping_sub(ONES) & !quote;
-    let backslash = backslash.wrapping_sub(ONES) & !backslash;
-    (control | quote | backslash) & HIGHS != 0
+    // With one bit turned around, a quote follows the control characters.
+    let control = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+    let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    (control | backslash) & !word & HIGHS
 }
 
 #[cfg(test)]
@@ -294,8 +297,8 @@ mod tests {
     #[test]
     fn every_byte_at_every_place_is_read_back() {
         for byte in 0..=0x7f_u8 {
-            for place in 0..20 {
-                for length in place + 1..=20 {
+            for place in 0..40 {
+                for length in place + 1..=40 {
                     let mut text = vec![b'x'; length];
                     text[place] = byte;
                     let text = String::from_utf8(text).unwrap();

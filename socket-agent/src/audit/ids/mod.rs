@@ -11,15 +11,17 @@ mod services;
 
 use std::{
     path::Path,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use rustc_hash::FxHashMap;
 
-pub use services::{Services, ServicesCounters};
+pub use services::Services;
 
-use super::normalise::IdNames;
+use super::{
+    normalise::{IdNames, NameCounters},
+    records::Text,
+};
 use crate::process::Names;
 
 /// How long a name is given out without looking whether it has changed.
@@ -41,7 +43,7 @@ pub enum Id {
 pub struct HostNames {
     files: Names,
     services: Option<Services>,
-    recent: FxHashMap<Id, Option<Arc<str>>>,
+    recent: FxHashMap<Id, Option<Text<'static>>>,
     cleared: Instant,
 }
 
@@ -61,12 +63,7 @@ impl HostNames {
         Self { files, services, recent: FxHashMap::default(), cleared: Instant::now() }
     }
 
-    /// What the name service was asked and has answered.
-    pub fn counters(&self) -> ServicesCounters {
-        self.services.as_ref().map(Services::counters).unwrap_or_default()
-    }
-
-    fn name(&mut self, id: Id) -> Option<Arc<str>> {
+    fn name(&mut self, id: Id) -> Option<Text<'static>> {
         if let Some(name) = self.recent.get(&id) {
             return name.clone();
         }
@@ -77,6 +74,7 @@ impl HostNames {
         let name = in_files.or_else(|| {
             self.services.as_mut().and_then(|services| services.name(id, Instant::now()))
         });
+        let name = name.map(Text::from);
         if self.recent.len() >= RECENT_MAX {
             self.recent.clear();
         }
@@ -92,11 +90,11 @@ impl Default for HostNames {
 }
 
 impl IdNames for HostNames {
-    fn user(&mut self, uid: u32) -> Option<Arc<str>> {
+    fn user(&mut self, uid: u32) -> Option<Text<'static>> {
         self.name(Id::User(uid))
     }
 
-    fn group(&mut self, gid: u32) -> Option<Arc<str>> {
+    fn group(&mut self, gid: u32) -> Option<Text<'static>> {
         self.name(Id::Group(gid))
     }
 
@@ -106,6 +104,10 @@ impl IdNames for HostNames {
             self.cleared = now;
             self.recent.clear();
         }
+    }
+
+    fn counters(&self) -> NameCounters {
+        self.services.as_ref().map(Services::counters).unwrap_or_default()
     }
 }
 

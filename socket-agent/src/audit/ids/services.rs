@@ -16,7 +16,7 @@ use std::{
 
 use lru::LruCache;
 
-use super::Id;
+use super::{super::normalise::NameCounters, Id};
 
 /// Answers that are kept.
 const ANSWERS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
@@ -33,23 +33,12 @@ const ANSWER_MAX: u64 = 64 << 10;
 /// Where the program is looked for.
 const PLACES: [&str; 3] = ["usr/bin/getent", "bin/getent", "usr/sbin/getent"];
 
-/// What was asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ServicesCounters {
-    /// Numbers that were asked for.
-    pub asked: u64,
-    /// Of these, the ones that have a name.
-    pub named: u64,
-    /// Questions that were not put, because too many waited. Documents have the number alone.
-    pub dropped: u64,
-}
-
 /// Asks, and keeps what was answered.
 #[derive(Debug)]
 pub struct Services {
     answers: LruCache<Id, Answer>,
     worker: Option<Worker>,
-    counters: ServicesCounters,
+    counters: NameCounters,
 }
 
 #[derive(Debug)]
@@ -72,11 +61,11 @@ impl Services {
         let program = PLACES.iter().map(|place| root.join(place)).find(|path| path.is_file());
         let config = fs::read_to_string(root.join("etc/nsswitch.conf")).unwrap_or_default();
         let worker = program.filter(|_| asks_more_than_files(&config)).and_then(Worker::start);
-        Self { answers: LruCache::new(ANSWERS_MAX), worker, counters: ServicesCounters::default() }
+        Self { answers: LruCache::new(ANSWERS_MAX), worker, counters: NameCounters::default() }
     }
 
     /// What was asked so far.
-    pub fn counters(&self) -> ServicesCounters {
+    pub fn counters(&self) -> NameCounters {
         self.counters
     }
 
@@ -84,7 +73,7 @@ impl Services {
     pub(super) fn name(&mut self, id: Id, now: Instant) -> Option<Arc<str>> {
         let worker = self.worker.as_ref()?;
         for (id, name) in worker.answers.try_iter() {
-            self.counters.named += u64::from(name.is_some());
+            self.counters.found += u64::from(name.is_some());
             let until = now + if name.is_some() { KNOWN } else { UNKNOWN };
             self.answers.put(id, Answer { name, until: Some(until) });
         }
@@ -247,7 +236,7 @@ mod tests {
         assert_eq!(services.name(Id::User(7000), later).as_deref(), Some("eve"), "meanwhile");
         assert_eq!(eventually(&mut services, Id::User(7000), later).as_deref(), Some("eve"));
         assert_eq!(asked(), "passwd 7000\ngroup 7000\npasswd 7000\n");
-        assert_eq!(services.counters(), ServicesCounters { asked: 3, named: 2, dropped: 0 });
+        assert_eq!(services.counters(), NameCounters { asked: 3, found: 2, dropped: 0 });
     }
 
     #[test]
@@ -256,6 +245,6 @@ mod tests {
         fs::write(root.path().join("etc/nsswitch.conf"), "passwd: files\n").unwrap();
         let mut services = Services::new(root.path());
         assert_eq!(services.name(Id::User(7000), Instant::now()), None);
-        assert_eq!(services.counters(), ServicesCounters::default());
+        assert_eq!(services.counters(), NameCounters::default());
     }
 }

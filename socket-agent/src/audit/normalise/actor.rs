@@ -2,7 +2,7 @@
 
 use super::{
     Entity, IdNames, Ids, Pair, Process,
-    rows::{RecordRow, Roles},
+    rows::{RecordRow, Roles, SyscallRow},
     syscall::Syscall,
     text::{Text, first},
 };
@@ -51,7 +51,7 @@ pub(super) fn account<'a>(
 pub(super) fn means<'a>(
     row: Option<&RecordRow>,
     record: &'a Record,
-    syscall: Option<&Syscall<'a>>,
+    call: Option<(&Syscall<'a>, &SyscallRow)>,
     process: &Process<'a>,
 ) -> Option<Text<'a>> {
     if let Some(row) = row
@@ -62,10 +62,8 @@ pub(super) fn means<'a>(
             _ => Some(field.text()),
         };
     }
-    let call = syscall
-        .filter(|_| row.is_none())
-        .filter(|call| super::rows::syscall(&call.meaning).is_some_and(|row| row.is_means));
-    call.map(|call| call.meaning.clone()).or_else(|| process.means())
+    let call = call.filter(|(_, call_row)| row.is_none() && call_row.is_means);
+    call.map(|(call, _)| call.meaning.clone()).or_else(|| process.means())
 }
 
 /// The name of a signal.

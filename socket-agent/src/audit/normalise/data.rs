@@ -92,11 +92,9 @@ impl<'a> Data<'a> {
                 }
                 _ => {}
             }
-            for field in record.fields() {
-                let is_count = field.id == Key::ITEMS && has_paths;
-                if !field.is_absent() && !is_count && !has_own_place(record, &field) {
-                    data.field(record, &field);
-                }
+            let is_count = |key| key == Key::ITEMS && has_paths;
+            for field in record.wanted(|key| !is_count(key) && !has_own_place(record, key)) {
+                data.field(record, &field, call);
             }
         }
         if let Some(call) = call {
@@ -116,7 +114,7 @@ impl<'a> Data<'a> {
         }
     }
 
-    fn field(&mut self, record: &'a Record, field: &Field<'a>) {
+    fn field(&mut self, record: &'a Record, field: &Field<'a>, call: Option<&Syscall<'a>>) {
         let kind = record.kind();
         let text = field.text();
         let mut words = None;
@@ -125,7 +123,10 @@ impl<'a> Data<'a> {
                 let arch = hexadecimal(field.value).and_then(|arch| u32::try_from(arch).ok());
                 arch.and_then(decode::arch_name).map_or(text, Text::from)
             }
-            Key::SYSCALL => syscall::name(record).unwrap_or(text),
+            Key::SYSCALL => match call.filter(|call| std::ptr::eq(call.record, record)) {
+                Some(call) => call.name.clone(),
+                None => syscall::name(record).unwrap_or(text),
+            },
             Key::EXIT => exit(text),
             Key::OBJ => {
                 for (part, value) in SecurityContext::parse(&text).parts() {
@@ -193,9 +194,10 @@ impl<'a> Data<'a> {
 }
 
 /// Whether a document has another place for a field.
-fn has_own_place(record: &Record, field: &Field<'_>) -> bool {
+#[inline]
+fn has_own_place(record: &Record, key: Key) -> bool {
     matches!(
-        field.id,
+        key,
         Key::PID
             | Key::PPID
             | Key::COMM
@@ -207,7 +209,7 @@ fn has_own_place(record: &Record, field: &Field<'_>) -> bool {
             | Key::SUCCESS
             | Key::RES
             | Key::RESULT
-    ) || Ids::index(record, field.id).is_some()
+    ) || Ids::index(record, key).is_some()
 }
 
 /// The name of an error; other results are numbers.

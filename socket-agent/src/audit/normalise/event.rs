@@ -31,7 +31,7 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
 
     let account = actor::account(row, main, names);
     let actor = actor::actor(row, main, &ids, account.as_ref());
-    let how = actor::means(row, main, syscall.as_ref(), &process);
+    let how = actor::means(row, main, syscall.as_ref().zip(call_row), &process);
     let from = object::Candidates {
         records,
         file: file.as_ref(),
@@ -120,6 +120,8 @@ fn record_row(record: &Record) -> Option<&'static RecordRow> {
             Some(_) => "APPARMOR_ERROR",
             None => record.kind().name()?,
         },
+        // That of the call says more.
+        Kind::SYSCALL => return None,
         kind => kind.name()?,
     };
     rows::record(name)

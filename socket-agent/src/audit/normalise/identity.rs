@@ -1,7 +1,5 @@
 //! Users and groups.
 
-use std::sync::Arc;
-
 use super::{
     rows::Roles,
     text::{Text, is_unset},
@@ -11,11 +9,26 @@ use crate::audit::records::{Field, Key, Kind, Record, decimal};
 /// Gives the names of users and groups.
 pub trait IdNames {
     /// Name of a user id.
-    fn user(&mut self, uid: u32) -> Option<Arc<str>>;
+    fn user(&mut self, uid: u32) -> Option<Text<'static>>;
     /// Name of a group id.
-    fn group(&mut self, gid: u32) -> Option<Arc<str>>;
+    fn group(&mut self, gid: u32) -> Option<Text<'static>>;
     /// Called before each event: the only place to look at a clock.
     fn tick(&mut self) {}
+    /// What was asked of others.
+    fn counters(&self) -> NameCounters {
+        NameCounters::default()
+    }
+}
+
+/// Names that are not in the host's files, for which its name service is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NameCounters {
+    /// Numbers that were asked for.
+    pub asked: u64,
+    /// Of these, the ones that have a name.
+    pub found: u64,
+    /// Questions that were not put, because too many waited. Documents have the number alone.
+    pub dropped: u64,
 }
 
 /// Gives none.
@@ -23,11 +36,11 @@ pub trait IdNames {
 pub struct NoNames;
 
 impl IdNames for NoNames {
-    fn user(&mut self, _: u32) -> Option<Arc<str>> {
+    fn user(&mut self, _: u32) -> Option<Text<'static>> {
         None
     }
 
-    fn group(&mut self, _: u32) -> Option<Arc<str>> {
+    fn group(&mut self, _: u32) -> Option<Text<'static>> {
         None
     }
 }
@@ -96,8 +109,7 @@ impl<'a> Entity<'a> {
         let id = field.text();
         let name = added.or_else(|| {
             let number = u32::try_from(decimal(field.value)?).ok()?;
-            let name = if is_group { names.group(number) } else { names.user(number) };
-            name.map(Text::Shared)
+            if is_group { names.group(number) } else { names.user(number) }
         });
         Self { id: Some(id), name }
     }
@@ -137,9 +149,9 @@ impl<'a> Ids<'a> {
     pub(super) fn read(records: &'a [Record], names: &mut dyn IdNames) -> Self {
         let mut ids = Self::default();
         for record in records.iter().filter(|record| record.kind() != Kind::PATH) {
-            for field in record.fields() {
+            for field in record.wanted(|key| Self::index(record, key).is_some()) {
                 let Some(index) = Self::index(record, field.id) else { continue };
-                if ids.0[index].is_none() && !field.is_absent() {
+                if ids.0[index].is_none() {
                     let is_group = field.key.ends_with(b"gid");
                     ids.0[index] = Some(Entity::of_id(record, &field, is_group, names));
                 }

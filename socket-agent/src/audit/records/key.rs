@@ -1,5 +1,7 @@
 //! Names of fields, interned: a parsed record holds a byte for each.
 
+use crate::audit::member::Member;
+
 /// The name of a field that the code or its tables speak of; [`Key::OTHER`] for all else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key(u8);
@@ -18,7 +20,8 @@ macro_rules! keys {
 
         /// By number; the first is of no field.
         const NAMES: &[&str] = &["", $($name,)*];
-        const JSON: &[&str] = &["", $(concat!(",\"", $name, "\":"),)*];
+        static MEMBERS: [Member; NAMES.len()] =
+            [Member::new(""), $(Member::new(concat!(",\"", $name, "\":\"")),)*];
         /// Whether a field holds a string from outside.
         const ENCODED: &[bool] = &[false, $(false $(|| $encoded)?,)*];
     };
@@ -268,10 +271,10 @@ impl Key {
         }
     }
 
-    /// The name as the key of a member in JSON, with what comes before and after: `,"uid":`.
+    /// The name as that of a member in JSON.
     #[inline]
-    pub(crate) fn json(self) -> Option<&'static str> {
-        JSON.get(usize::from(self.0)).copied().filter(|_| self != Self::OTHER)
+    pub(in crate::audit) fn member(self) -> Option<&'static Member> {
+        MEMBERS.get(usize::from(self.0)).filter(|_| self != Self::OTHER)
     }
 
     /// The name; `None` for [`Key::OTHER`].

@@ -111,8 +111,9 @@ impl Record {
         buffer.extend_from_slice(text);
         self.slots.clear();
         let Self { slots, .. } = self;
+        let is_exec = kind == Kind::EXECVE;
         let mut parser =
-            Parser { kind, text, buffer, slots, nested: false, avc: false, prefix: None };
+            Parser { kind, is_exec, text, buffer, slots, nested: false, avc: false, prefix: None };
         parser.fields(start, text_end);
         self.enriched = parser.slots.len();
         if text_end < length {
@@ -130,6 +131,8 @@ fn trimmed(line: &[u8]) -> &[u8] {
 
 struct Parser<'t, 'r> {
     kind: Kind,
+    /// Whether arguments of a program are encoded.
+    is_exec: bool,
     /// The text, which is also the beginning of the buffer.
     text: &'t [u8],
     buffer: Vec<u8>,
@@ -214,19 +217,30 @@ impl Parser<'_, '_> {
         (close + 1).min(text.len())
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, id: Key, key: Span, value: Span, form: Form) {
-        let mut slot = Slot { id, form, absent: false, key, value };
-        slot.absent = match self.text.get(value.range()) {
+        let absent = match self.text.get(value.range()) {
             Some(b"" | b"?") => true,
             Some(text) => form == Form::Plain && text == b"(null)",
             // Made of several parts, behind the text.
             None => false,
         };
+        let slot = Slot { id, form, absent, key, value };
+        let is_encoded = self.is_exec || id.is_encoded();
+        if (is_encoded && form == Form::Plain) || self.prefix.is_some() {
+            self.push_special(slot);
+        } else {
+            self.slots.push(slot);
+        }
+    }
+
+    /// As [`push`](Self::push), for what is not as it stands in the text.
+    fn push_special(&mut self, mut slot: Slot) {
+        let name = slot.key.of(self.text);
         if self.prefix.is_some() {
             self.lengthen_name(&mut slot);
         }
-        if form == Form::Plain && encoded::is_encoded(self.kind, slot.id, key.of(self.text)) {
+        if slot.form == Form::Plain && encoded::is_encoded(self.kind, slot.id, name) {
             self.decode(&mut slot);
         }
         self.slots.push(slot);

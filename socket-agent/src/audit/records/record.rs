@@ -58,6 +58,15 @@ impl Record {
         Fields { buffer: &self.buffer, slots: slots.iter() }
     }
 
+    /// Those of the [`fields`](Self::fields) that say something and have a name that is wanted.
+    #[inline]
+    pub(crate) fn wanted(&self, wanted: impl Fn(Key) -> bool) -> impl Iterator<Item = Field<'_>> {
+        let slots = self.slots.get(..self.enriched).unwrap_or_default();
+        // What is not wanted is most of it, and not looked at any further.
+        let slots = slots.iter().filter(move |slot| !slot.absent && wanted(slot.id));
+        slots.map(|slot| slot.field(&self.buffer))
+    }
+
     /// The names that auditd has added: `UID`, `SYSCALL` and so on.
     pub fn added(&self) -> Fields<'_> {
         let slots = self.slots.get(self.enriched..).unwrap_or_default();

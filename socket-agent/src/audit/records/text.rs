@@ -7,10 +7,38 @@ use std::{borrow::Cow, fmt, ops::Deref, sync::Arc};
 pub enum Text<'a> {
     /// A part of something else.
     Borrowed(&'a str),
-    /// A name that a cache holds.
+    /// A short name that a cache holds too: most are.
+    Short(Short),
+    /// A longer one.
     Shared(Arc<str>),
     /// Made of several parts, or of what is not UTF-8.
     Owned(String),
+}
+
+/// A few bytes of text, in place: to copy them is quicker than to count who shares them.
+#[derive(Clone, Copy)]
+pub struct Short {
+    length: u8,
+    bytes: [u8; Self::LENGTH_MAX],
+}
+
+impl Short {
+    /// So many that [`Text`] is no larger for it.
+    const LENGTH_MAX: usize = 14;
+
+    /// `None` if the text is longer.
+    fn new(text: &str) -> Option<Self> {
+        let mut bytes = [0; Self::LENGTH_MAX];
+        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        Some(Self { length: text.len() as u8, bytes })
+    }
+
+    #[inline]
+    fn as_str(&self) -> &str {
+        let bytes = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
+        // SAFETY: `new` has copied them from a `str`, all of it.
+        unsafe { std::str::from_utf8_unchecked(bytes) }
+    }
 }
 
 impl<'a> Text<'a> {
@@ -28,6 +56,7 @@ impl<'a> Text<'a> {
     pub fn into_owned(self) -> String {
         match self {
             Self::Borrowed(text) => text.to_owned(),
+            Self::Short(text) => text.as_str().to_owned(),
             Self::Shared(text) => text.as_ref().to_owned(),
             Self::Owned(text) => text,
         }
@@ -41,6 +70,7 @@ impl Deref for Text<'_> {
     fn deref(&self) -> &str {
         match self {
             Self::Borrowed(text) => text,
+            Self::Short(text) => text.as_str(),
             Self::Shared(text) => text,
             Self::Owned(text) => text,
         }
@@ -93,7 +123,7 @@ impl From<String> for Text<'_> {
 
 impl From<Arc<str>> for Text<'_> {
     fn from(text: Arc<str>) -> Self {
-        Self::Shared(text)
+        Short::new(&text).map_or(Self::Shared(text), Self::Short)
     }
 }
 
@@ -132,5 +162,15 @@ mod tests {
             assert_eq!((form, &**form, form.to_string()), (&forms[0], "ann", "ann".to_owned()));
         }
         assert_eq!(Text::lossy(b"a\xffb"), "a\u{fffd}b");
+    }
+
+    #[test]
+    fn names_of_any_length_stay_what_they_are() {
+        for length in 0..40 {
+            let name: String = "näme".chars().cycle().take(length).collect();
+            let text = Text::from(std::sync::Arc::<str>::from(&*name));
+            assert_eq!((&*text, text.clone().into_owned()), (&*name, name.clone()));
+        }
+        assert_eq!(size_of::<Text<'_>>(), size_of::<String>());
     }
 }
