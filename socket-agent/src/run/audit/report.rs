@@ -17,6 +17,8 @@ pub(super) fn log(live: &LiveCounters, worker: &Worker) {
         ("audit_events", events.events),
         ("audit_documents", worker.sink.documents()),
         ("audit_warnings", stream.warnings),
+        ("audit_names_asked", stream.names.asked),
+        ("audit_names_found", stream.names.found),
     ];
     log::info!(target: "audit", "totals {}", line(totals));
     let counters = vec![
@@ -42,6 +44,7 @@ pub(super) fn log(live: &LiveCounters, worker: &Worker) {
         ("audit_resumed", events.resumed),
         ("audit_timed_out", events.timed_out),
         ("audit_evicted", events.evicted),
+        ("audit_names_dropped", stream.names.dropped),
         ("audit_own", worker.around.own()),
     ];
     log::info!(target: "audit", "counters {}", line(counters));
