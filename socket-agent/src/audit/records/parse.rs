@@ -225,16 +225,16 @@ impl Parser<'_, '_> {
             // Made of several parts, behind the text.
             None => false,
         };
-        let slot = Slot { id, form, absent, key, value };
         let is_encoded = self.is_exec || id.is_encoded();
         if (is_encoded && form == Form::Plain) || self.prefix.is_some() {
-            self.push_special(slot);
-        } else {
-            self.slots.push(slot);
+            return self.push_special(Slot { id, form, absent, key, value });
         }
+        // Made in its place: made elsewhere and then copied, it would cost several times as much.
+        self.slots.push(Slot { id, form, absent, key, value });
     }
 
     /// As [`push`](Self::push), for what is not as it stands in the text.
+    #[inline(never)]
     fn push_special(&mut self, mut slot: Slot) {
         let name = slot.key.of(self.text);
         if self.prefix.is_some() {
