@@ -5,6 +5,7 @@
 //! that with the documents that the [`agent`] printed.
 
 pub mod agent;
+pub mod audit;
 pub mod bench;
 pub mod btf;
 pub mod capture;

@@ -4,6 +4,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 use scenarios::{
+    audit::{acts, recorder},
     bench::{self, Figures, Part, Traffic},
     btf, load,
     puppet::{self, dart},
@@ -130,6 +131,21 @@ enum Command {
         /// What it plays; shows in its arguments.
         name: String,
     },
+    /// Print audit records of a process that does one of everything; needs root.
+    AuditRecord {
+        /// The agent's executable.
+        #[arg(long, default_value = "/bin/socket-agent")]
+        agent: PathBuf,
+    },
+    /// A process that does one of everything.
+    #[command(hide = true)]
+    AuditAct {
+        /// Does nothing.
+        #[arg(long)]
+        nothing: bool,
+        /// The folder that it works in, or words that show in its arguments.
+        words: Vec<PathBuf>,
+    },
     /// A process that sends one datagram and is gone.
     #[command(hide = true)]
     Dart {
@@ -155,6 +171,21 @@ fn main() -> ExitCode {
                 .map_or_else(refuse, done)
         }
         Command::BenchWorker { end } => bench::worker(end),
+        Command::AuditAct { nothing: true, .. } => ExitCode::SUCCESS,
+        Command::AuditAct { words, .. } => match words.as_slice() {
+            [folder] => acts::main(folder),
+            _ => ExitCode::FAILURE,
+        },
+        Command::AuditRecord { agent } => match recorder::record(&agent) {
+            Ok(records) => {
+                print!("{records}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
         Command::LoadWorker { job } => load::worker(&job),
         Command::Load { agent, hooks, filter, divisor, list, keep_logs } => {
             let plan = load::Plan { agent, hooks, filter, divisor, logs: keep_logs };

@@ -240,6 +240,7 @@ fn options(plan: &Plan, watcher: Watcher) -> Options {
         hooks: plan.hooks.clone(),
         timeouts: watcher.timeouts(),
         settings: watcher.settings(),
+        modules: None,
         output: None,
         before: None,
         btf: plan.btf.clone(),

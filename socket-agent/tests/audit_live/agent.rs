@@ -143,6 +143,12 @@ impl Agent {
         kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM).unwrap();
     }
 
+    /// Ends it with SIGKILL.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Ends it with SIGTERM, and returns all that it has written.
     pub(crate) fn stop(self) -> Stopped {
         self.terminate();

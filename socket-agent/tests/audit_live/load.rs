@@ -1,4 +1,4 @@
-//! 20,000 programs in a minute.
+//! Many programs in a short time: 20,000 a minute.
 
 use std::{
     fs,
@@ -13,8 +13,10 @@ use crate::{
     host::Host,
 };
 
-const PROGRAMS: u32 = 20_000;
-const TIME: Duration = Duration::from_secs(60);
+/// Programs in all; `AUDIT_LOAD` gives another number.
+const PROGRAMS: u32 = 2_000;
+/// Programs a second.
+const RATE: f64 = 20_000.0 / 60.0;
 /// One connection for so many programs.
 const CONNECTS: u32 = 10;
 
@@ -26,11 +28,13 @@ fn processor_time(pid: u32) -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
-/// What the agent takes is shown: give it a release build by `SOCKET_AGENT`.
+/// What the agent takes is shown, and is worth something with a release build: name that by
+/// `SOCKET_AGENT`.
 #[test]
-#[ignore = "takes a minute: run it alone with `-- --ignored --nocapture load`"]
-fn nothing_of_20000_programs_is_lost() {
+fn nothing_of_many_programs_is_lost() {
     let host = or_skip!(Host::take());
+    let programs = std::env::var("AUDIT_LOAD").map_or(PROGRAMS, |text| text.parse().unwrap());
+    let time = Duration::from_secs_f64(f64::from(programs) / RATE);
     let rules = "-w /etc/passwd -p rwa -k identity\n-w /etc/shadow -p rwa -k identity\n\
                  -w /etc/ssh -p wa -k ssh\n\
                  -a always,exit -F arch=b64 -S execve,execveat -k exec\n\
@@ -40,8 +44,8 @@ fn nothing_of_20000_programs_is_lost() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (start, before) = (Instant::now(), processor_time(agent.pid()));
-    for number in 0..PROGRAMS {
-        let due = TIME * number / PROGRAMS;
+    for number in 0..programs {
+        let due = time.mul_f64(f64::from(number) / f64::from(programs));
         thread::sleep(due.saturating_sub(start.elapsed()));
         let mut cat = Command::new("/bin/cat");
         cat.arg("/etc/passwd").stdout(std::process::Stdio::null());
@@ -64,16 +68,19 @@ fn nothing_of_20000_programs_is_lost() {
         };
         stopped.documents.iter().collect::<Vec<_>>().iter().filter(of).count()
     };
-    assert_eq!(of_children("executed"), PROGRAMS as usize);
-    assert_eq!(of_children("opened-file"), PROGRAMS as usize);
+    assert_eq!(of_children("executed"), programs as usize);
+    assert_eq!(of_children("opened-file"), programs as usize);
     let connects = stopped.find(|it| it["destination"]["port"] == address.port()).len();
-    assert_eq!(connects, (PROGRAMS / CONNECTS) as usize);
-    let share = used.as_secs_f64() / TIME.as_secs_f64() * 100.0;
+    assert_eq!(connects, programs.div_ceil(CONNECTS) as usize);
+    let share = used.as_secs_f64() / time.as_secs_f64() * 100.0;
     println!(
-        "{PROGRAMS} programs in {took:.1?}: {} documents, {used:.2?} of processor time, {share:.1} % \
-         of one core in a minute; {resident}",
+        "{programs} programs in {took:.1?}: {} documents, {used:.2?} of processor time, {share:.1} % \
+         of one core in {time:.0?}; {resident}",
         stopped.documents.len()
     );
-    assert!(share < 10.0, "{used:?} for the programs of a minute");
+    // A build without optimisation takes several times as much.
+    if !cfg!(debug_assertions) || std::env::var_os("SOCKET_AGENT").is_some() {
+        assert!(share < 10.0, "{used:?} in {time:?}");
+    }
     drop(host);
 }

@@ -39,6 +39,31 @@ fn rules_and_settings_come_back_when_that_is_asked_for() {
 }
 
 #[test]
+fn after_a_kill_the_next_agent_takes_over_and_what_was_there_stays() {
+    let mut host = or_skip!(Host::take());
+    let options = "audit.restore_rules: true";
+    let agent = Agent::start(&module("-w /etc/passwd -p wa -k first", options));
+    let own = format!("-a never,exit -S all -F pid={}", agent.pid());
+    agent.kill();
+    assert_eq!(host.rule_texts(), [own.as_str(), "-w /etc/passwd -p wa -k first"]);
+    let settings = host.settings();
+    assert_eq!((settings.enabled, settings.backlog_limit), (1, 8192));
+
+    let agent = Agent::start(&module("-w /etc/group -p r -k second", options));
+    let pid = agent.pid();
+    assert_eq!(host.rule_texts()[1..], ["-w /etc/group -p r -k second"]);
+    assert_eq!(host.settings().pid, pid, "a dead daemon owns nothing");
+    run("cat", &["/etc/group"]);
+    let stopped = agent.stop();
+    stopped.assert_nothing_lost();
+    stopped.one("the file read", |it| {
+        it["file"]["path"] == "/etc/group" && it["process"]["name"] == "cat"
+    });
+    // Without the rule of the process that is no more: another may get its id.
+    assert_eq!(host.rule_texts(), ["-w /etc/passwd -p wa -k first"]);
+}
+
+#[test]
 fn without_rules_those_of_the_kernel_stay() {
     let mut host = or_skip!(Host::take());
     or_skip!(needs("auditctl", "install auditd"));

@@ -39,6 +39,8 @@ pub struct Options {
     pub timeouts: Timeouts,
     /// Further settings of the socket dataset, each a line as YAML writes it.
     pub settings: &'static [&'static str],
+    /// Modules, as YAML, instead of the socket dataset.
+    pub modules: Option<String>,
     /// `--btf`.
     pub btf: Option<PathBuf>,
     /// File for its documents instead of standard output.
@@ -56,7 +58,10 @@ impl Options {
         fs::write(&file, self.configuration())
             .with_context(|| format!("writing {}", file.display()))?;
         let mut command = Command::new(&self.program);
-        command.args(["run", "--hooks", &self.hooks, "-c"]).arg(file);
+        command.args(["run", "-c"]).arg(file);
+        if self.modules.is_none() {
+            command.args(["--hooks", &self.hooks]);
+        }
         if let Some(btf) = &self.btf {
             command.arg("--btf").arg(btf);
         }
@@ -94,6 +99,9 @@ impl Options {
     }
 
     fn configuration(&self) -> String {
+        if let Some(modules) = &self.modules {
+            return modules.clone();
+        }
         let Timeouts { flow_inactive, flow_termination, socket_inactive } = self.timeouts;
         let mut text = format!(
             "modules:\n\

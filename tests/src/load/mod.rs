@@ -116,6 +116,7 @@ fn perform(plan: &Plan, part: &Part) -> Result<()> {
         hooks: plan.hooks.clone(),
         timeouts: Timeouts { flow_termination: part.termination, ..Timeouts::default() },
         settings: part.settings,
+        modules: None,
         btf: None,
         output: None,
         before: None,

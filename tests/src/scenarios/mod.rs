@@ -1,5 +1,6 @@
 //! The scenarios, one file a topic.
 
+mod audit;
 mod before;
 mod clock;
 mod container;
@@ -193,6 +194,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         input::SCENARIOS,
         surroundings::SCENARIOS,
         losses::SCENARIOS,
+        audit::SCENARIOS,
     ]
     .into_iter()
     .flatten()

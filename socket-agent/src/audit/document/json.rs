@@ -200,44 +200,52 @@ impl fmt::Write for Raw<'_> {
 /// Appends UTF-8 as it stands between quotes.
 #[inline]
 fn contents(out: &mut Vec<u8>, text: &[u8]) {
-    // Most are short, and are copied as two pieces of fixed length, which overlap.
+    // Most are short, and are copied as words, of which too much is then cut off.
     match text.len() {
         0 => {}
-        1 => pieces::<1>(out, text),
-        2..=4 => pieces::<2>(out, text),
-        5..=8 => pieces::<4>(out, text),
-        9..=16 => pieces::<8>(out, text),
+        length @ 1..=8 => {
+            let (word, fill) = short(text);
+            if special(word | fill) != 0 {
+                return escape(out, text);
+            }
+            let end = out.len() + length;
+            out.extend_from_slice(&word.to_le_bytes());
+            out.truncate(end);
+        }
+        length @ 9..=16 => {
+            let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>())
+            else {
+                return;
+            };
+            if special(u64::from_le_bytes(*first)) | special(u64::from_le_bytes(*last)) != 0 {
+                return escape(out, text);
+            }
+            // The two overlap.
+            let middle = out.len() + length - 8;
+            out.extend_from_slice(first);
+            out.truncate(middle);
+            out.extend_from_slice(last);
+        }
         _ if is_plain(text) => out.extend_from_slice(text),
         _ => escape(out, text),
     }
 }
 
-/// As [`contents`], of `N` to twice as many bytes, 16 at most.
+/// One to eight bytes as a word with zeros behind them, and spaces for where the zeros are.
 #[inline]
-fn pieces<const N: usize>(out: &mut Vec<u8>, text: &[u8]) {
-    let (Some(first), Some(last)) = (text.first_chunk::<N>(), text.last_chunk::<N>()) else {
-        return;
+fn short(text: &[u8]) -> (u64, u64) {
+    const SPACES: u64 = 0x2020_2020_2020_2020;
+    // From both ends; what is in both parts is the same in both.
+    let shift = |bytes: usize| 8 * (text.len() - bytes) as u32;
+    let word = if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>())
+    {
+        u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << shift(4)
+    } else if let (Some(first), Some(last)) = (text.first_chunk::<2>(), text.last_chunk::<2>()) {
+        u64::from(u16::from_le_bytes(*first)) | u64::from(u16::from_le_bytes(*last)) << shift(2)
+    } else {
+        text.first().copied().map_or(0, u64::from)
     };
-    // Four bytes of each fit into one word.
-    let special = match N {
-        1..=4 => special(word(first) | word(last) << 32),
-        _ => special(word(first)) | special(word(last)),
-    };
-    if special != 0 {
-        return escape(out, text);
-    }
-    let end = out.len() + text.len();
-    out.extend_from_slice(first);
-    out.truncate(end - N);
-    out.extend_from_slice(last);
-}
-
-/// Eight bytes at most in a word; spaces, which need no escape, fill up to four.
-#[inline]
-fn word<const N: usize>(bytes: &[u8; N]) -> u64 {
-    let mut word = if N > 4 { [0; 8] } else { [b' ', b' ', b' ', b' ', 0, 0, 0, 0] };
-    word[..N].copy_from_slice(bytes);
-    u64::from_le_bytes(word)
+    (word, SPACES.checked_shl(8 * text.len() as u32).unwrap_or(0))
 }
 
 #[cold]

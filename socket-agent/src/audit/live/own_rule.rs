@@ -1,6 +1,8 @@
 //! The rule that keeps the agent from auditing itself: without it, a rule about writing files makes
 //! a record of every document that is written, and that record the next document.
 
+use std::path::Path;
+
 use crate::audit::rules::{Action, Condition, Field, List, Mask, Operator, Rule, Value};
 
 /// The rule for a process.
@@ -14,9 +16,30 @@ pub(super) fn of(pid: u32) -> Rule {
     rule
 }
 
+/// Whether it is such a rule, as the kernel lists it, for a process that is no more: an agent that was
+/// killed has left it behind. Put back, it would hide whatever gets that process id next.
+pub(super) fn is_left_behind(listed: &[u8]) -> bool {
+    let Ok(rule) = Rule::decode(listed) else { return false };
+    let [Condition { field: Field::PID, value: Value::Number(pid), .. }] = rule.conditions() else {
+        return false;
+    };
+    rule == of(*pid) && !Path::new("/proc").join(pid.to_string()).exists()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::rules::Position;
+
+    #[test]
+    fn that_of_a_living_process_or_of_a_user_stays() {
+        let listed = |rule: &Rule| rule.encode(Position::Last);
+        // Beyond the highest process id.
+        assert!(is_left_behind(&listed(&of(u32::MAX >> 2))));
+        assert!(!is_left_behind(&listed(&of(std::process::id()))));
+        assert!(!is_left_behind(&listed(&Rule::new(List::Exit, Action::Never))));
+        assert!(!is_left_behind(b"no rule"));
+    }
 
     #[test]
     fn it_is_what_a_user_would_write() {

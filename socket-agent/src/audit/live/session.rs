@@ -216,7 +216,9 @@ impl Session {
         if self.plan.load_rules
             && let Some(set) = &config.rules
         {
-            self.rules_before = Some(self.control.rules()?);
+            let mut before = self.control.rules()?;
+            before.retain(|rule| !own_rule::is_left_behind(rule));
+            self.rules_before = Some(before);
             load::clear(&mut self.control)?;
             let loaded = load::load(&mut self.control, set, config.ignore_errors);
             let Loaded { rules, ignored, lock: asked } = loaded.map_err(StartError::Rules)?;

@@ -283,6 +283,12 @@ impl Key {
         NAMES.get(usize::from(self.0)).copied().filter(|_| self != Self::OTHER)
     }
 
+    /// Whether the field holds the label of a process or a file.
+    #[inline]
+    pub(super) fn is_label(self) -> bool {
+        matches!(self, Self::SUBJ | Self::OBJ | Self::LABEL)
+    }
+
     /// Whether the field holds a string from outside, in any record but those of system calls.
     #[inline]
     pub(super) fn is_encoded(self) -> bool {

@@ -112,8 +112,18 @@ impl Record {
         self.slots.clear();
         let Self { slots, .. } = self;
         let is_exec = kind == Kind::EXECVE;
-        let mut parser =
-            Parser { kind, is_exec, text, buffer, slots, nested: false, avc: false, prefix: None };
+        let is_tidy = matches!(kind, Kind::SYSCALL | Kind::PATH | Kind::PROCTITLE);
+        let mut parser = Parser {
+            kind,
+            is_exec,
+            is_tidy,
+            text,
+            buffer,
+            slots,
+            nested: false,
+            avc: false,
+            prefix: None,
+        };
         parser.fields(start, text_end);
         self.enriched = parser.slots.len();
         if text_end < length {
@@ -133,6 +143,8 @@ struct Parser<'t, 'r> {
     kind: Kind,
     /// Whether arguments of a program are encoded.
     is_exec: bool,
+    /// Whether the kernel writes values with nothing but spaces between.
+    is_tidy: bool,
     /// The text, which is also the beginning of the buffer.
     text: &'t [u8],
     buffer: Vec<u8>,
@@ -167,37 +179,37 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// Reads the value that begins at `at` and returns where it ends.
+    /// Reads the value that begins at `at` and returns where to go on.
     #[inline]
     fn value(&mut self, text: &[u8], id: Key, key: Span, mut at: usize) -> usize {
         // Some versions of AppArmor write subj==.
         if text.get(at) == Some(&b'=') {
             at += 1;
         }
-        match text.get(at) {
+        let rest = text.get(at..).unwrap_or_default();
+        match rest.first() {
             Some(b'"') => {
-                let close = scan::find(text, at + 1, b'"');
-                self.push(id, key, Span::new(at + 1, close), Form::Quoted);
-                (close + 1).min(text.len())
+                let inner = rest.get(1..).unwrap_or_default();
+                let value = inner.get(..scan::length(inner, b'"')).unwrap_or_default();
+                self.push(id, key, at + 1, value, Form::Quoted);
+                (at + value.len() + 2).min(text.len())
             }
             Some(b'\'') => self.apostrophes(text, id, key, at + 1),
             Some(b'{') => {
-                let close = (scan::find(text, at, b'}') + 1).min(text.len());
-                self.push(id, key, Span::new(at, close), Form::Plain);
-                close
+                let value = rest.get(..=scan::length(rest, b'}')).unwrap_or(rest);
+                self.push(id, key, at, value, Form::Plain);
+                at + value.len()
             }
             _ => {
-                let mut space = scan::find(text, at, b' ');
-                if matches!(id, Key::SUBJ | Key::OBJ | Key::LABEL) {
-                    space = with_mode(text, space);
+                let mut length = scan::length(rest, b' ');
+                if id.is_label() {
+                    length = with_mode(rest, length);
                 }
-                let value = text.get(at..space).unwrap_or_default();
-                let value = match value.last() {
-                    Some(b',' | b')') => without_punctuation(value),
-                    _ => value,
-                };
-                self.push(id, key, Span::new(at, at + value.len()), Form::Plain);
-                space
+                let value = rest.get(..length).unwrap_or_default();
+                let value = if self.is_tidy { value } else { without_punctuation(value) };
+                self.push(id, key, at, value, Form::Plain);
+                // Behind the space.
+                at + length + 1
             }
         }
     }
@@ -212,19 +224,21 @@ impl Parser<'_, '_> {
             self.nested = false;
             return (close + 1).min(text.len());
         }
-        let close = scan::find(text, at, b'\'');
-        self.push(id, key, Span::new(at, close), Form::Quoted);
-        (close + 1).min(text.len())
+        let inner = text.get(at..).unwrap_or_default();
+        let value = inner.get(..scan::length(inner, b'\'')).unwrap_or_default();
+        self.push(id, key, at, value, Form::Quoted);
+        (at + value.len() + 1).min(text.len())
     }
 
+    /// Adds a field whose value begins at `start`.
     #[inline(always)]
-    fn push(&mut self, id: Key, key: Span, value: Span, form: Form) {
-        let absent = match self.text.get(value.range()) {
-            Some(b"" | b"?") => true,
-            Some(text) => form == Form::Plain && text == b"(null)",
-            // Made of several parts, behind the text.
-            None => false,
+    fn push(&mut self, id: Key, key: Span, start: usize, value: &[u8], form: Form) {
+        let absent = match value {
+            b"" | b"?" => true,
+            b"(null)" => form == Form::Plain,
+            _ => false,
         };
+        let value = Span::new(start, start + value.len());
         let is_encoded = self.is_exec || id.is_encoded();
         if (is_encoded && form == Form::Plain) || self.prefix.is_some() {
             return self.push_special(Slot { id, form, absent, key, value });
@@ -274,7 +288,7 @@ impl Parser<'_, '_> {
             b"avc:" => self.avc = true,
             b"denied" | b"granted" if self.avc => {
                 let key = append(&mut self.buffer, b"seresult");
-                self.push(Key::SERESULT, key, Span::new(start, word_end), Form::Plain);
+                self.push(Key::SERESULT, key, start, word, Form::Plain);
             }
             b"{" if self.avc => {
                 self.avc = false;
@@ -290,14 +304,15 @@ impl Parser<'_, '_> {
 
     /// `{ read write } for`: what was asked for, with commas between.
     fn permissions(&mut self, text: &[u8], start: usize) -> usize {
-        let close = scan::find(text, start, b'}');
+        let close = start + scan::length(text.get(start..).unwrap_or_default(), b'}');
         let words = text.get(start..close).unwrap_or_default();
         let words: Vec<_> =
             words.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect();
         let joined = words.join(&b","[..]);
         let key = append(&mut self.buffer, b"seperms");
         let value = append(&mut self.buffer, &joined);
-        self.push(Key::SEPERMS, key, value, Form::Plain);
+        let (id, form, absent) = (Key::SEPERMS, Form::Plain, false);
+        self.slots.push(Slot { id, form, absent, key, value });
         (close + 1).min(text.len())
     }
 
@@ -333,11 +348,13 @@ fn name(text: &[u8], at: usize) -> (usize, u64) {
 }
 
 /// AppArmor's labels have their mode behind a space: `subj=/usr/sbin/cupsd (enforce)`.
-fn with_mode(text: &[u8], space: usize) -> usize {
-    if !text.get(space..).unwrap_or_default().starts_with(b" (") {
-        return space;
+#[cold]
+fn with_mode(text: &[u8], length: usize) -> usize {
+    let behind = text.get(length..).unwrap_or_default();
+    if !behind.starts_with(b" (") {
+        return length;
     }
-    (scan::find(text, space, b')') + 1).min(text.len())
+    length + (scan::length(behind, b')') + 1).min(behind.len())
 }
 
 /// Programs of old wrote `(hostname=?, addr=?, terminal=cron res=success)`.

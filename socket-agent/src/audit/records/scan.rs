@@ -16,7 +16,13 @@ pub(super) const fn marks(word: u64, byte: u8) -> u64 {
 /// The first place from `at` on that holds the byte, or the end of the text.
 #[inline]
 pub(super) fn find(text: &[u8], at: usize, byte: u8) -> usize {
-    let mut rest = text.get(at..).unwrap_or_default();
+    text.get(at..).map_or(text.len(), |rest| at + length(rest, byte))
+}
+
+/// How many bytes stand before the first such byte: all, if there is none.
+#[inline]
+pub(super) fn length(text: &[u8], byte: u8) -> usize {
+    let mut rest = text;
     while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
         let marks = marks(u64::from_le_bytes(*chunk), byte);
         if marks != 0 {

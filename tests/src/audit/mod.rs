@@ -1,0 +1,83 @@
+//! What the audit framework tells of: a process that does one of everything, and an agent that
+//! watches it.
+
+pub mod acts;
+pub mod recorder;
+
+use std::{os::unix::process::CommandExt as _, path::Path, process::Command};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    agent::{Agent, Options, Stopped, Timeouts},
+    net::Netns,
+};
+
+/// The group of the acting process, by which rules know what it does.
+const GROUP: u32 = 4_242;
+/// The folder that it works in, which is watched.
+const FOLDER: &str = "/tmp/audit-acts";
+
+/// Rules about all that it does.
+fn rules() -> String {
+    const CALLS: &str = "execve,execveat,connect,bind,listen,accept4,sendto,openat2,rename,\
+        renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,mkdir,mkdirat,rmdir,chmod,fchmodat,\
+        chown,fchownat,ftruncate,setxattr,mount,umount2,sethostname,kill,ptrace,memfd_create,setuid,\
+        setresuid,setgroups,bpf,io_uring_setup,landlock_create_ruleset,pidfd_open,pipe2,capset";
+    format!(
+        "-a always,exit -F arch=b64 -F gid={GROUP} -S {CALLS} -k acts\n\
+         -w {FOLDER}/ -p wa -k watched"
+    )
+}
+
+/// An agent with the audit dataset alone.
+///
+/// # Errors
+/// It does not start.
+pub fn agent(program: &Path, rules: &str, options: &str) -> Result<Agent> {
+    Agent::start(&module(program, rules, options), &Netns::current()?)
+}
+
+fn module(program: &Path, rules: &str, options: &str) -> Options {
+    let indented = |text: &str, by: &str| -> String {
+        text.lines().map(|line| format!("{by}{line}\n")).collect()
+    };
+    let modules = format!(
+        "modules:\n- module: auditd\n  audit_rules: |\n{}{}",
+        indented(rules, "    "),
+        indented(options, "  ")
+    );
+    Options {
+        program: program.to_owned(),
+        hooks: String::new(),
+        timeouts: Timeouts::default(),
+        settings: &[],
+        modules: Some(modules),
+        btf: None,
+        output: None,
+        log: None,
+    }
+}
+
+/// Lets a process do one of everything while an agent watches; the documents have the text of the
+/// records.
+///
+/// # Errors
+/// The agent does not start or does not end well, or the process cannot do what it is to do.
+pub fn watch(program: &Path) -> Result<Stopped> {
+    acts::prepare(Path::new(FOLDER))?;
+    let agent = agent(program, &rules(), "audit.restore_rules: true\ninclude_raw_message: true")?;
+    let actor = std::env::current_exe().context("which program is this")?;
+    let mut command = Command::new(actor);
+    command.args(["audit-act", FOLDER]).gid(GROUP);
+    let output = command.output().context("starting the process that acts")?;
+    ensure!(
+        output.status.success(),
+        "the process that acts: {}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let stopped = agent.stop()?;
+    ensure!(stopped.status.success(), "the agent: {}: {:?}", stopped.status, stopped.log);
+    Ok(stopped)
+}
