@@ -14,6 +14,21 @@ impl fmt::Display for Skip {
 
 impl Error for Skip {}
 
+/// Ends a test that cannot be made on this machine, and says why: for a `Result` whose error is the
+/// reason.
+#[macro_export]
+macro_rules! or_skip {
+    ($result:expr) => {
+        match $result {
+            Ok(value) => value,
+            Err(reason) => {
+                println!("skipped: {reason}");
+                return;
+            }
+        }
+    };
+}
+
 /// Ends a scenario because the machine cannot do what it needs.
 pub fn skip(reason: impl Into<String>) -> anyhow::Error {
     Skip(reason.into()).into()

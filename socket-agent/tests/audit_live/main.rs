@@ -8,18 +8,8 @@
     reason = "these are tests, also where they are no test functions"
 )]
 
-/// Ends a test that cannot be made on this machine, and says why.
-macro_rules! or_skip {
-    ($result:expr) => {
-        match $result {
-            Ok(value) => value,
-            Err(reason) => {
-                println!("skipped: {reason}");
-                return;
-            }
-        }
-    };
-}
+#[macro_use]
+extern crate scenarios;
 
 mod agent;
 mod auditd;

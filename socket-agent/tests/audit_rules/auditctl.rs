@@ -9,7 +9,7 @@ use socket_agent::audit::{
     rules::{Command, PermCalls, Position, Rule, RuleSet, Source, System},
 };
 
-use scenarios::machine::AuditLock;
+use scenarios::{machine::AuditLock, or_skip};
 
 use crate::netlink::Audit;
 
@@ -116,18 +116,6 @@ fn listed(commands: &[Command]) -> Vec<Vec<u8>> {
 
 fn show(rules: &[Vec<u8>]) -> Vec<String> {
     rules.iter().map(|it| Rule::decode(it).unwrap().to_text(Arch::of_build())).collect()
-}
-
-macro_rules! or_skip {
-    ($result:expr) => {
-        match $result {
-            Ok(value) => value,
-            Err(reason) => {
-                println!("skipped: {reason}");
-                return;
-            }
-        }
-    };
 }
 
 #[test]

@@ -3,13 +3,10 @@
 use super::{
     Context, Options,
     json::{Json, key},
-    parts::{data, label, pair, path},
+    parts::{data, label, origin, pair, path},
     raw_messages, user,
 };
-use crate::{
-    audit::normalise::{Endpoint, File, Normal},
-    event::ECS_VERSION,
-};
+use crate::audit::normalise::{Endpoint, File, Normal};
 
 pub(super) fn write(
     normal: &Normal<'_>,
@@ -54,11 +51,7 @@ pub(super) fn write(
             });
         }
         json.group(key!("service"), |json| json.text(key!("type"), "auditd"));
-        host(json, normal, context);
-        if let Some(metadata) = context.metadata {
-            json.raw(key!("agent"), metadata.agent.get());
-        }
-        json.group(key!("ecs"), |json| json.text(key!("version"), ECS_VERSION));
+        origin(json, normal, context);
     });
 }
 
@@ -146,13 +139,4 @@ fn related(json: &mut Json<'_>, normal: &Normal<'_>) {
     let ends = [&normal.source, &normal.destination].into_iter().flatten();
     let ips: Vec<_> = ends.filter_map(|end| end.ip).map(|ip| ip.to_string()).collect();
     json.list_if_any(key!("ip"), &ips);
-}
-
-/// This host, or the one that a log names.
-pub(super) fn host(json: &mut Json<'_>, normal: &Normal<'_>, context: &Context<'_>) {
-    if let Some(metadata) = context.metadata {
-        json.raw(key!("host"), metadata.host.get());
-    } else if let Some(node) = normal.event.records.iter().find_map(|record| record.node()) {
-        json.group(key!("host"), |json| json.text(key!("name"), &String::from_utf8_lossy(node)));
-    }
 }

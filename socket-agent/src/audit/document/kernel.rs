@@ -2,15 +2,11 @@
 
 use super::{
     Context, Options,
-    ecs::host,
     json::{Json, key},
-    parts::{data, pair, path},
+    parts::{data, origin, pair, path},
     raw_messages,
 };
-use crate::{
-    audit::{normalise::Normal, records::Key},
-    event::ECS_VERSION,
-};
+use crate::audit::{normalise::Normal, records::Key};
 
 pub(super) fn write(
     normal: &Normal<'_>,
@@ -34,11 +30,7 @@ pub(super) fn write(
             json.text(key!("name"), "kernel");
         });
         json.text(key!("type"), "metricsets");
-        host(json, normal, context);
-        if let Some(metadata) = context.metadata {
-            json.raw(key!("agent"), metadata.agent.get());
-        }
-        json.group(key!("ecs"), |json| json.text(key!("version"), ECS_VERSION));
+        origin(json, normal, context);
     });
 }
 

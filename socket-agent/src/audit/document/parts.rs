@@ -1,10 +1,27 @@
 //! Parts that both forms have.
 
-use super::json::{Json, key};
-use crate::audit::{
-    normalise::{Data, Pair, PathRecord, Value},
-    records::{Key, SecurityContext},
+use super::{
+    Context,
+    json::{Json, key},
 };
+use crate::{
+    audit::{
+        normalise::{Data, Normal, Pair, PathRecord, Value},
+        records::{Key, SecurityContext},
+    },
+    event::ECS_VERSION,
+};
+
+/// Where a document comes from - this host, or the one that a log names - and whose it is.
+pub(super) fn origin(json: &mut Json<'_>, normal: &Normal<'_>, context: &Context<'_>) {
+    if let Some(metadata) = context.metadata {
+        json.raw(key!("host"), metadata.host.get());
+        json.raw(key!("agent"), metadata.agent.get());
+    } else if let Some(node) = normal.event.records.iter().find_map(|record| record.node()) {
+        json.group(key!("host"), |json| json.text(key!("name"), &String::from_utf8_lossy(node)));
+    }
+    json.group(key!("ecs"), |json| json.text(key!("version"), ECS_VERSION));
+}
 
 /// Two names.
 pub(super) fn pair(json: &mut Json<'_>, pair: &Pair<'_>) {
