@@ -55,6 +55,7 @@ fn module(program: &Path, rules: &str, options: &str) -> Options {
         modules: Some(modules),
         btf: None,
         output: None,
+        before: None,
         log: None,
     }
 }

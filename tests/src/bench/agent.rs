@@ -57,6 +57,7 @@ impl Started {
             hooks: hooks.to_owned(),
             timeouts: DEFAULTS,
             settings,
+            modules: None,
             btf: None,
             output: Some("/dev/null".into()),
             log: None,
