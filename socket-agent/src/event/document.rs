@@ -318,6 +318,16 @@ pub(super) struct Hex(pub(super) u64);
 /// Displays as a kernel address.
 pub(super) struct Address(pub(super) u64);
 
+// === impl Container ===
+
+impl<'a> Container<'a> {
+    /// The container of a process, if it is in one.
+    pub(super) fn of(process: Option<&'a crate::process::Process>) -> Option<Self> {
+        let container = process?.container.as_deref()?;
+        Some(Self { id: &container.id, runtime: container.runtime })
+    }
+}
+
 // === impl InPod ===
 
 impl<'a> InPod<'a> {

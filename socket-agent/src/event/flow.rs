@@ -130,10 +130,7 @@ pub fn write_flow(
             .process
             .zip(created.as_ref())
             .map(|(process, created)| ProcessObject::of(process, flow.owner.tid, created)),
-        container: facts
-            .process
-            .and_then(|process| process.container.as_deref())
-            .map(|container| Container { id: &container.id, runtime: container.runtime }),
+        container: Container::of(facts.process),
         pod: InPod::of(facts.process),
         user: owned.then_some(Named { id: Text(flow.owner.uid), name: facts.user }),
         group: owned.then_some(Named { id: Text(flow.owner.gid), name: facts.group }),
