@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -21,6 +22,8 @@ pub enum Form {
     Raw,
     /// Section `.BTF` of an ELF file.
     Elf,
+    /// Not at all: the agent has to find out by itself.
+    Nothing,
 }
 
 impl FromStr for Form {
@@ -30,23 +33,34 @@ impl FromStr for Form {
         match name {
             "raw" => Ok(Self::Raw),
             "elf" => Ok(Self::Elf),
-            _ => Err("expected raw or elf".to_owned()),
+            "nothing" => Ok(Self::Nothing),
+            _ => Err("expected raw, elf or nothing".to_owned()),
         }
     }
 }
 
 /// Hides the kernel's types from this process and those it starts, and returns a file in `directory`
-/// that holds them. The kernel itself goes on using its own.
+/// that holds them in this form. The kernel itself goes on using its own.
 ///
 /// Needs `CAP_SYS_ADMIN`, and that no other thread runs yet.
-pub fn hide(form: Form, directory: &Path) -> Result<PathBuf> {
-    let types = fs::read(KERNEL).with_context(|| format!("reading {KERNEL}"))?;
+pub fn hide(form: Form, directory: &Path) -> Result<Option<PathBuf>> {
+    let types = match fs::read(KERNEL) {
+        Ok(types) => types,
+        // Nothing is there that would have to be hidden.
+        Err(error) if error.kind() == ErrorKind::NotFound && form == Form::Nothing => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error).with_context(|| format!("reading {KERNEL}")),
+    };
     let file = directory.join("kernel.btf");
     let content = match form {
-        Form::Raw => types,
-        Form::Elf => elf(&types),
+        Form::Raw => Some(types),
+        Form::Elf => Some(elf(&types)),
+        Form::Nothing => None,
     };
-    fs::write(&file, content).with_context(|| format!("writing {}", file.display()))?;
+    if let Some(content) = &content {
+        fs::write(&file, content).with_context(|| format!("writing {}", file.display()))?;
+    }
     let empty = directory.join("empty");
     fs::write(&empty, b"").with_context(|| format!("writing {}", empty.display()))?;
     unshare(CloneFlags::CLONE_NEWNS).context("making a mount namespace")?;
@@ -55,7 +69,7 @@ pub fn hide(form: Form, directory: &Path) -> Result<PathBuf> {
         .context("making mounts private")?;
     mount(Some(&empty), KERNEL, none, MsFlags::MS_BIND, none)
         .with_context(|| format!("hiding {KERNEL}"))?;
-    Ok(file)
+    Ok(content.map(|_| file))
 }
 
 /// A 64-bit object file of this machine's byte order with one section beside that of names. Source:

@@ -34,7 +34,8 @@ enum Command {
         /// Leave out scenarios that come out the same on every kernel.
         #[arg(long)]
         kernel_only: bool,
-        /// Hide the kernel's type information, and give it to the agents as a file: raw or elf.
+        /// Hide the kernel's type information, and give it to the agents as a file - raw or elf - or
+        /// not at all: nothing.
         #[arg(long, value_name = "FORM")]
         hide_btf: Option<btf::Form>,
         /// How many scenarios run at a time.
@@ -250,7 +251,7 @@ fn summary(hooks: &str, result: anyhow::Result<runner::Totals>) -> ExitCode {
 fn prepare(plan: &mut Plan, hide_btf: Option<btf::Form>) -> anyhow::Result<tempfile::TempDir> {
     let directory = tempfile::tempdir()?;
     if let Some(form) = hide_btf {
-        plan.btf = Some(btf::hide(form, directory.path())?);
+        plan.btf = btf::hide(form, directory.path())?;
     }
     Ok(directory)
 }

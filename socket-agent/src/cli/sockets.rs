@@ -5,12 +5,11 @@ use std::{net::SocketAddr, path::Path, process::ExitCode};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use socket_common::{PROTO_TCP, Rank, Tuple};
-use uuid::Uuid;
 
 use super::report::print;
 use crate::{
     clock::Clock,
-    event::{Happening, SocketFacts, address, direction, state_name, write_socket},
+    event::{Happening, SocketFacts, address, direction, id, state_name, write_socket},
     process::Names,
     run::Shared,
     sensor::sockets::{self, OpenSocket, Role},
@@ -72,7 +71,7 @@ fn documents(sockets: &[OpenSocket], shared: &Shared) -> anyhow::Result<String> 
     let mut names = Names::new(Path::new("/"));
     let clock = Clock::now();
     let reported = clock.wall(Clock::boottime());
-    let report = Uuid::new_v4();
+    let report = id::random();
     let mut text = Vec::new();
     for socket in sockets {
         let owner = socket.owner();

@@ -8,6 +8,8 @@ use std::{
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::id;
+
 /// Name space of agent ids that are made from a machine id.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f0f_6e0e_90e1_4d35_a1f4_1c7a_0f25_93b8);
 /// File below the state directory.
@@ -58,7 +60,7 @@ impl Agent {
     /// The agent of this host, with its id from a state directory. Never fails.
     pub fn load(state: &Path, hostname: &str, machine_id: &str) -> (Self, IdSource) {
         let (id, source) = load_id(&state.join(FILE), machine_id);
-        (Self::new(id, Uuid::new_v4(), hostname), source)
+        (Self::new(id, id::random(), hostname), source)
     }
 
     pub(super) fn new(id: Uuid, ephemeral_id: Uuid, hostname: &str) -> Self {
@@ -79,7 +81,7 @@ fn load_id(path: &Path, machine_id: &str) -> (Uuid, IdSource) {
     if let Some(id) = stored {
         return (id, IdSource::Stored(path.to_owned()));
     }
-    let id = Uuid::new_v4();
+    let id = id::random();
     match store_id(path, id) {
         Ok(()) => (id, IdSource::Created(path.to_owned())),
         Err(source) => {

@@ -8,6 +8,7 @@ mod document;
 mod ended;
 mod flow;
 mod host;
+pub mod id;
 mod metadata;
 mod os;
 mod socket;

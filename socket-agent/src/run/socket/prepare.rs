@@ -7,11 +7,11 @@ use crate::{
     clock::Clock,
     config::{HookSet, Metrics, SocketConfig},
     process::Names,
-    run::{changes::Changes, dataset::Context},
+    run::{changes::Changes, dataset::Context, shared::STATE},
     sensor::{
         Source,
         ebpf::{Degraded, Options, Sensor},
-        host::{self, HostFacts, ksyms},
+        host::{self, Facility, HostFacts, ksyms},
         tracefs,
     },
 };
@@ -27,7 +27,8 @@ pub(super) fn agent(
     for reason in &choice.reasons {
         log::info!(target: "sensor", "hook set {}: {reason}", choice.set);
     }
-    let (sensor, degraded) = start(socket, choice.set)?;
+    let described = socket.btf.is_some() || facts.has(Facility::Btf);
+    let (sensor, degraded) = start(socket, choice.set, described)?;
     for hook in &degraded {
         log::warn!(target: "sensor", "{} not attached: {}: {}", hook.hook, hook.effect, hook.reason);
     }
@@ -45,16 +46,28 @@ pub(super) fn agent(
 }
 
 /// Starts the sensor of a set; with it come the hooks that it has to do without.
-fn start(socket: &SocketConfig, set: HookSet) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
+/// `described` is whether there is type information.
+fn start(
+    socket: &SocketConfig,
+    set: HookSet,
+    described: bool,
+) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
     let (ipv6, receive_functions) = (ipv6(socket)?, receive_functions());
     if set == HookSet::Tracefs {
-        let options =
-            tracefs::Options { ipv6, receive_functions, state: crate::run::shared::STATE.into() };
+        let options = tracefs::Options { ipv6, receive_functions, state: STATE.into() };
         let (sensor, degraded) = tracefs::Sensor::start(socket, &options)?;
         return Ok((Box::new(sensor), degraded));
     }
-    let options = Options { set, cgroup: host::cgroup2_mount(), ipv6, receive_functions };
-    let (sensor, degraded) = Sensor::start(socket, &options)?;
+    let (types, mut degraded) = if described {
+        (None, Vec::new())
+    } else {
+        let (types, failed) = tracefs::by_trying(socket, STATE.as_ref())?;
+        (Some(types), failed)
+    };
+    let cgroup = host::cgroup2_mount();
+    let options = Options { set, cgroup, ipv6, receive_functions, types };
+    let (sensor, missing) = Sensor::start(socket, &options)?;
+    degraded.extend(missing);
     Ok((Box::new(sensor), degraded))
 }
 

@@ -16,7 +16,7 @@ use super::tables::KernelTables;
 use crate::{
     clock::Clock,
     config::{SocketConfig, SocketEvents},
-    event::{Happening, SocketFacts, write_socket},
+    event::{Happening, SocketFacts, id, write_socket},
     flow::{Kernel as _, role, state},
     output::Sink,
     process::{Names, Process},
@@ -202,7 +202,7 @@ impl Sockets {
                     listing.sockets.len(),
                     listing.namespaces
                 );
-                self.report = Uuid::new_v4();
+                self.report = id::random();
                 self.pending = listing.sockets.into();
             }
             Err(error) => self.failed(&error),

@@ -2,8 +2,10 @@
 //! described. Source: Documentation/bpf/btf.rst.
 
 mod members;
+mod write;
 
 pub(in crate::sensor) use members::Member;
+pub(in crate::sensor) use write::{Known, write};
 
 /// `BTF_MAGIC`.
 const MAGIC: u16 = 0xeb9f;

@@ -47,6 +47,8 @@ pub struct Options {
     pub ipv6: bool,
     /// Address range of `tcp_v4_rcv` and `tcp_v6_rcv`; zeroes if unknown.
     pub receive_functions: [[u64; 2]; 2],
+    /// Type information to use where the kernel publishes none and no file is given.
+    pub types: Option<Vec<u8>>,
 }
 
 /// Loaded and attached programs with their tables. Dropping it detaches everything.
@@ -76,7 +78,7 @@ impl Sensor {
         config: &SocketConfig,
         options: &Options,
     ) -> Result<(Self, Vec<Degraded>), SensorError> {
-        let target = target_btf(config.btf.as_deref())?;
+        let target = target_btf(config.btf.as_deref(), options.types.as_deref())?;
         let prototypes = Prototypes::of_kernel();
         let mut ebpf = load(config, &target)?;
         write_settings(&mut ebpf, config, options, &prototypes)?;
@@ -88,8 +90,9 @@ impl Sensor {
             (None, _) => None,
         };
         // The kernel's own types are large: they are read once where the object is fitted to them.
-        let other_btf = config.btf.as_ref().and_then(|_| Btf::from_sys_fs().ok());
-        let kernel_btf = if config.btf.is_some() { other_btf.as_ref() } else { Some(&target) };
+        let other = config.btf.is_some() || options.types.is_some();
+        let other_btf = other.then(|| Btf::from_sys_fs().ok()).flatten();
+        let kernel_btf = if other { other_btf.as_ref() } else { Some(&target) };
         let places = Places {
             set: options.set.name(),
             cgroup: cgroup.as_ref(),
@@ -230,10 +233,11 @@ impl Source for Sensor {
 }
 
 /// The type information that the object is fitted to.
-fn target_btf(file: Option<&Path>) -> Result<Btf, SensorError> {
-    let parsed = match file {
-        Some(path) => Btf::parse(&features::read_file(path)?, Endianness::default()),
-        None => Btf::parse_file(KERNEL_BTF, Endianness::default()),
+fn target_btf(file: Option<&Path>, types: Option<&[u8]>) -> Result<Btf, SensorError> {
+    let parsed = match (file, types) {
+        (Some(path), _) => Btf::parse(&features::read_file(path)?, Endianness::default()),
+        (None, Some(types)) => Btf::parse(types, Endianness::default()),
+        (None, None) => Btf::parse_file(KERNEL_BTF, Endianness::default()),
     };
     parsed.map_err(|error| SensorError::Btf {
         place: file.unwrap_or(Path::new(KERNEL_BTF)).into(),

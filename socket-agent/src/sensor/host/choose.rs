@@ -83,7 +83,13 @@ pub fn choose(facts: &HostFacts, requested: HookSet) -> Result<Choice, NoHookSet
     for (set, needs) in considered {
         let obstacles = obstacles(facts, *set, needs);
         if obstacles.is_empty() {
-            let needs: Vec<&str> = needs.iter().map(|facility| facility.name()).collect();
+            let name = |facility: &Facility| match facility {
+                Facility::Btf if !facts.has(Facility::Btf) && facts.btf_file.is_none() => {
+                    "tracefs to find offsets by trying"
+                }
+                other => other.name(),
+            };
+            let needs: Vec<&str> = needs.iter().map(name).collect();
             let asked = if requested == HookSet::Auto { "" } else { "asked for; " };
             let mut reasons: Vec<String> =
                 failed.reasons.iter().map(|reason| format!("not {reason}")).collect();
@@ -103,10 +109,12 @@ type Obstacle<'f> = (Facility, Option<&'f Probe>);
 
 fn obstacles<'f>(facts: &'f HostFacts, set: HookSet, needs: &[Facility]) -> Vec<Obstacle<'f>> {
     let missing = needs.iter().filter(|facility| {
-        // Trampolines are found by the kernel's own types; the others only read structures.
-        let from_file =
-            **facility == Facility::Btf && set != HookSet::Fentry && facts.btf_file.is_some();
-        !from_file && !facts.has(**facility)
+        // Trampolines are found by the kernel's own types; the others only read structures, whose
+        // members can be found with probes as well.
+        let otherwise = **facility == Facility::Btf
+            && set != HookSet::Fentry
+            && (facts.btf_file.is_some() || facts.has(Facility::Tracefs));
+        !otherwise && !facts.has(**facility)
     });
     missing.map(|facility| obstacle(facts, *facility)).collect()
 }
@@ -191,10 +199,13 @@ mod tests {
             assert_eq!(chosen(&[Trampolines, Kprobes, third]), Some(HookSet::Tracefs));
             assert_eq!(chosen(&[Trampolines, Kprobes, third, Tracefs]), None);
         }
-        for common in [BpfSyscall, Btf, RingBuffer] {
+        for common in [BpfSyscall, RingBuffer] {
             assert_eq!(chosen(&[common]), Some(HookSet::Tracefs));
             assert_eq!(chosen(&[common, Tracefs]), None);
         }
+        // Without types tracefs helps to find offsets.
+        assert_eq!(chosen(&[Btf]), Some(HookSet::Kprobe));
+        assert_eq!(chosen(&[Btf, Tracefs]), None);
         assert_eq!(chosen(&[Lockdown]), None);
     }
 
@@ -212,6 +223,11 @@ mod tests {
         assert_eq!(
             choice.reasons,
             ["not fentry: trampolines: broken", "kprobe: has btf, kprobes, ring buffer"]
+        );
+        let choice = choose(&host_without(&[Facility::Btf]), HookSet::Kprobe).unwrap();
+        assert_eq!(
+            choice.reasons,
+            ["kprobe: asked for; has tracefs to find offsets by trying, kprobes, ring buffer"]
         );
         let choice = choose(&host_without(&[]), HookSet::Kprobe).unwrap();
         assert_eq!(choice.set, HookSet::Kprobe);

@@ -24,6 +24,8 @@ mod probe;
 mod processes;
 mod sensor;
 mod tasks;
+mod types;
 
 pub use install::Options;
 pub use sensor::Sensor;
+pub use types::by_trying;

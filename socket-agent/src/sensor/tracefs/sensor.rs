@@ -317,20 +317,9 @@ fn guessed(
     config: &SocketConfig,
     options: &Options,
 ) -> Result<(Offsets, Shapes, Vec<Degraded>), SensorError> {
-    let timeout = config.tracefs.guess_timeout;
-    let found =
-        guess::find(group, timeout, &options.state).map_err(|reason| SensorError::Hook {
-            set: "tracefs",
-            hook: "offsets".into(),
-            reason,
-            remedy: "give the type information of the running kernel with --btf FILE",
-        })?;
-    let degraded = found.failed.into_iter().map(|(name, effect, reason)| Degraded {
-        hook: format!("guess {name}"),
-        reason,
-        effect,
-    });
-    Ok((found.offsets, found.shapes, degraded.collect()))
+    let found = guess::offsets(group, config.tracefs.guess_timeout, &options.state)?;
+    let (offsets, shapes) = (found.offsets.clone(), found.shapes.clone());
+    Ok((offsets, shapes, found.degraded()))
 }
 
 fn clear_stale(tracing: &Tracing) -> Result<(), SensorError> {

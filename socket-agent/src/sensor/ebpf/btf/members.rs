@@ -3,7 +3,7 @@
 use super::{FIXED, Types, kind, word};
 
 /// `BTF_KIND_PTR`.
-const PTR: u32 = 2;
+pub(super) const PTR: u32 = 2;
 /// `BTF_KIND_TYPEDEF`, `VOLATILE`, `CONST`, `RESTRICT`, `TYPE_TAG`: other names for a type.
 const ALIASES: [u32; 5] = [8, 9, 10, 11, 18];
 /// Deepest nesting of structures and aliases that is followed.

@@ -4,8 +4,8 @@ use super::{Guesses, search::first, trial::Spec, trigger};
 use crate::sensor::tracefs::offsets::Member;
 
 /// Ids that nobody has.
-const GROUPS: [u32; 3] = [0x0a11_c0de, 0x0a12_c0df, 0x0a13_c0e1];
-const USERS: [u32; 3] = [0x0b21_c0d3, 0x0b22_c0d5, 0x0b23_c0d9];
+pub(super) const GROUPS: [u32; 3] = [0x0a11_c0de, 0x0a12_c0df, 0x0a13_c0e1];
+pub(super) const USERS: [u32; 3] = [0x0b21_c0d3, 0x0b22_c0d5, 0x0b23_c0d9];
 
 impl Guesses<'_> {
     pub(super) fn credentials(&mut self) -> Result<(), String> {

@@ -13,6 +13,7 @@ mod credentials;
 mod search;
 mod segment;
 mod socket;
+mod task;
 mod trial;
 mod trigger;
 
@@ -26,6 +27,7 @@ use super::{
     offsets::Offsets,
     probe::{Abi, Shapes},
 };
+use crate::sensor::{SensorError, ebpf::Degraded};
 
 /// What guesses work with, and what they have found.
 pub(super) struct Guesses<'g> {
@@ -39,7 +41,7 @@ pub(super) struct Guesses<'g> {
 /// A guess: its name, what is missing if it fails, and the guess itself.
 type Guess = (&'static str, &'static str, fn(&mut Guesses<'_>) -> Result<(), String>);
 
-const GUESSES: [Guess; 8] = [
+const GUESSES: [Guess; 11] = [
     ("sockets", "everything", |guesses| guesses.sockets()),
     ("ipv6 sockets", "flows over IPv6", |guesses| guesses.sockets6()),
     ("socket files", "who sends on a UDP socket", |guesses| guesses.files()),
@@ -50,6 +52,9 @@ const GUESSES: [Guess; 8] = [
     ("credentials", "changes of user and group of running processes", |guesses| {
         guesses.credentials()
     }),
+    ("tasks", "short-lived processes, but for their names", |guesses| guesses.tasks()),
+    ("owners of tasks", "user and group of short-lived processes", |guesses| guesses.owners()),
+    ("arguments", "the arguments of short-lived processes", |guesses| guesses.arguments()),
 ];
 
 /// What was found.
@@ -60,8 +65,38 @@ pub(super) struct Found {
     pub(super) failed: Vec<(&'static str, &'static str, String)>,
 }
 
+impl Found {
+    /// What is missing because a guess failed.
+    pub(super) fn degraded(self) -> Vec<Degraded> {
+        let degraded = self.failed.into_iter().map(|(name, effect, reason)| Degraded {
+            hook: format!("guess {name}"),
+            reason,
+            effect,
+        });
+        degraded.collect()
+    }
+}
+
+/// As [`find`], with the error that a user gets.
+///
+/// # Errors
+///
+/// A guess failed that everything rests on.
+pub(super) fn offsets(
+    group: &mut Group,
+    timeout: Duration,
+    state: &Path,
+) -> Result<Found, SensorError> {
+    find(group, timeout, state).map_err(|reason| SensorError::Hook {
+        set: "tracefs",
+        hook: "offsets".into(),
+        reason,
+        remedy: "give the type information of the running kernel with --btf FILE",
+    })
+}
+
 /// Finds offsets by trying, or takes those that were found for this very kernel before.
-pub(super) fn find(group: &mut Group, timeout: Duration, state: &Path) -> Result<Found, String> {
+fn find(group: &mut Group, timeout: Duration, state: &Path) -> Result<Found, String> {
     let key = cache::key();
     if let Some((offsets, shapes)) = cache::load(state, &key) {
         log::info!(target: "sensor", "offsets of this kernel are known from an earlier start");

@@ -3,13 +3,16 @@
 use std::{
     io::{self, Read, Write},
     net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket},
+    ops::RangeInclusive,
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
     thread,
 };
 
+use crate::clock::Clock;
+
 /// A random address of the loopback network, no byte of which is 0 or equals another.
 pub(super) fn address() -> Ipv4Addr {
-    let bytes = uuid::Uuid::new_v4().into_bytes();
+    let bytes = crate::event::id::random().into_bytes();
     Ipv4Addr::new(127, 1 | bytes[0] & 0x7e, 0x80 | bytes[1] & 0x7f | 2, 2 + (bytes[2] & 0x3f))
 }
 
@@ -174,22 +177,77 @@ fn segment_size(stream: &std::net::TcpStream) -> io::Result<u32> {
 
 /// A thread takes other ids: real, effective and saved. Only it has them, and it ends at once.
 pub(super) fn other_ids(groups: [u32; 3], users: [u32; 3]) -> io::Result<()> {
+    with_dumpable_kept(|| {
+        let changed = thread::spawn(move || set_ids(groups, users));
+        changed.join().map_err(|_| io::Error::other("the thread ended early"))?
+    })
+}
+
+/// Changing ids takes from the whole process that it may be dumped; gives it back.
+fn with_dumpable_kept<T>(act: impl FnOnce() -> T) -> T {
     // SAFETY: no pointers.
     let dumpable = unsafe { libc::prctl(libc::PR_GET_DUMPABLE) };
-    let changed = thread::spawn(move || {
-        // The library's functions would change all threads.
-        let calls = [(libc::SYS_setresgid, groups), (libc::SYS_setresuid, users)];
-        calls.into_iter().try_for_each(|(call, [real, effective, saved])| {
-            // SAFETY: system calls with numbers.
-            let result = unsafe { libc::syscall(call, real, effective, saved) };
-            if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-        })
-    });
-    let changed = changed.join().map_err(|_| io::Error::other("the thread ended early"));
-    // Changing ids takes this away from the whole process.
+    let result = act();
     // SAFETY: no pointers.
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, dumpable) };
-    changed?
+    result
+}
+
+/// Changes the ids of this thread alone.
+fn set_ids(groups: [u32; 3], users: [u32; 3]) -> io::Result<()> {
+    // The library's functions would change all threads.
+    let calls = [(libc::SYS_setresgid, groups), (libc::SYS_setresuid, users)];
+    calls.into_iter().try_for_each(|(call, [real, effective, saved])| {
+        // SAFETY: system calls with numbers.
+        let result = unsafe { libc::syscall(call, real, effective, saved) };
+        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    })
+}
+
+/// A thread that began.
+#[derive(Clone, Debug)]
+pub(super) struct Begun {
+    pub(super) tid: u32,
+    /// Its name, up to the end of what the kernel keeps of names.
+    pub(super) name: [u8; 16],
+    /// Boottime around its beginning, nanoseconds.
+    pub(super) time: RangeInclusive<u64>,
+}
+
+/// Begins a thread, with other ids or the process's own, which ends at once. Its name is random.
+pub(super) fn thread(ids: Option<([u32; 3], [u32; 3])>) -> io::Result<Begun> {
+    let [one, two, three, four] = crate::event::id::random().into_bytes()[..4] else {
+        return Err(io::Error::other("no name"));
+    };
+    let text = format!("guess-{one:02x}{two:02x}{three:02x}{four:02x}\0");
+    let mut name = [0; 16];
+    name[..text.len()].copy_from_slice(text.as_bytes());
+    // The first thread has the name, which the second begins with.
+    let begin = move || -> io::Result<Begun> {
+        // SAFETY: a terminated string that outlives the call.
+        unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+        if let Some((groups, users)) = ids {
+            set_ids(groups, users)?;
+        }
+        let before = Clock::boottime();
+        // SAFETY: no preconditions.
+        let second = thread::Builder::new().spawn(|| unsafe { libc::gettid() })?;
+        let time = before..=Clock::boottime();
+        let tid = second.join().map_err(|_| io::Error::other("the thread ended early"))?;
+        Ok(Begun { tid: tid.unsigned_abs(), name, time })
+    };
+    with_dumpable_kept(|| {
+        let first = thread::Builder::new().spawn(begin)?;
+        first.join().map_err(|_| io::Error::other("the thread ended early"))?
+    })
+}
+
+/// Where this process's arguments begin and end in its memory: fields 48 and 49 of its `stat`.
+pub(super) fn argument_ends() -> Option<[u64; 2]> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(45);
+    let ends = [fields.next()?.parse().ok()?, fields.next()?.parse().ok()?];
+    (ends[0] != 0).then_some(ends)
 }
 
 /// The bytes that an IPv6 socket keeps of an IPv4 address.
@@ -215,6 +273,21 @@ mod tests {
         assert_ne!(tried.local.ip(), tried.remote.ip());
         let (from, to) = datagram(33).unwrap();
         assert!(from != to && from.ip().is_loopback());
+    }
+
+    #[test]
+    fn a_thread_begins_with_its_name_within_the_time() {
+        let (one, two) = (thread(None).unwrap(), thread(None).unwrap());
+        assert!(one.tid != two.tid && one.name != two.name);
+        assert!(one.name.starts_with(b"guess-") && one.name[14] == 0);
+        assert!(one.time.end() < two.time.start());
+    }
+
+    #[test]
+    fn the_arguments_are_where_proc_says() {
+        let [start, end] = argument_ends().unwrap();
+        let length = std::fs::read("/proc/self/cmdline").unwrap().len();
+        assert_eq!(end - start, length as u64);
     }
 
     #[test]
