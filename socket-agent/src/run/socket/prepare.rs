@@ -11,7 +11,7 @@ use crate::{
     sensor::{
         Source,
         ebpf::{Degraded, Options, Sensor},
-        host::{self, Facility, HostFacts, ksyms},
+        host::{self, Facility, HostFacts, Kernel, ksyms},
         tracefs,
     },
 };
@@ -54,7 +54,9 @@ fn start(
 ) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
     let (ipv6, receive_functions) = (ipv6(socket)?, receive_functions());
     if set == HookSet::Tracefs {
-        let options = tracefs::Options { ipv6, receive_functions, state: STATE.into() };
+        let second_filter = second_filter();
+        let options =
+            tracefs::Options { ipv6, receive_functions, second_filter, state: STATE.into() };
         let (sensor, degraded) = tracefs::Sensor::start(socket, &options)?;
         return Ok((Box::new(sensor), degraded));
     }
@@ -99,4 +101,14 @@ fn receive_functions() -> [[u64; 2]; 2] {
             [[0, 0]; 2]
         }
     }
+}
+
+/// Where the socket filter is asked a second time, on kernels that are old enough to do that.
+fn second_filter() -> [u64; 2] {
+    const NAME: &str = "tcp_v6_do_rcv";
+    if Kernel::running().version() >= (4, 14) {
+        return [0, 0];
+    }
+    let range = ksyms::read(&[NAME]).ok().and_then(|symbols| symbols.range(NAME));
+    range.map_or([0, 0], |range| [range.start, range.end])
 }

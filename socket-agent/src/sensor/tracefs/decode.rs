@@ -43,7 +43,7 @@ pub(super) fn fact(tell: Tell, values: &Values<'_>) -> Result<Option<Fact>, Coun
             }
             Some(Fact::Packet { packet, sock: values.sock(), way: Way::Out })
         }
-        Tell::Received => {
+        Tell::Received | Tell::Child => {
             // The filter is asked for sockets of any family.
             let sock = values.sock();
             if !sock.is_inet() {

@@ -24,6 +24,9 @@ pub struct Options {
     pub ipv6: bool,
     /// Address range of `tcp_v4_rcv` and `tcp_v6_rcv`; zeroes if unknown.
     pub receive_functions: [[u64; 2]; 2],
+    /// Address range of `tcp_v6_do_rcv` on kernels where it asks the socket filter once more, which
+    /// those before about 4.10 do; zeroes on others.
+    pub second_filter: [u64; 2],
     /// Where offsets that were found by trying are kept.
     pub state: PathBuf,
 }
@@ -46,6 +49,8 @@ pub(super) struct Installer<'i> {
 }
 
 const SET: &str = "tracefs";
+/// Words of the stack among which the caller of the caller is.
+pub(super) const STACK: usize = 8;
 
 impl Installer<'_> {
     /// Installs all probes and tracepoints of the set. Returns how the records of each are read, by
@@ -102,16 +107,20 @@ impl Installer<'_> {
     fn probe(&mut self, abi: Abi, probe: &Probe) -> Result<(u16, Kind), String> {
         let mut reason = String::new();
         for function in probe.functions {
-            let shapes = match *function {
-                "sk_skb_reason_drop" => Shapes { dropped_buffer: 1, ..self.shapes.clone() },
-                _ => Shapes { dropped_buffer: 0, ..self.shapes.clone() },
+            let shapes = Shapes {
+                dropped_buffer: usize::from(*function == "sk_skb_reason_drop"),
+                stack: if self.options.second_filter == [0, 0] { 0 } else { STACK },
+                ..self.shapes.clone()
             };
             let mut line = Line::new(abi, self.offsets);
             if !fetch(&mut line, probe, &shapes) {
                 return Err("offsets that it needs are not known".into());
             }
-            // More calls that have not returned can be followed since 4.12.
-            let kinds: &[&str] = if probe.returns { &["r1024", "r"] } else { &["p"] };
+            let kinds: &[&str] = match probe.returns {
+                true if takes_maximum(self.tracing) => &["r1024", "r"],
+                true => &["r"],
+                false => &["p"],
+            };
             let written = kinds.iter().find_map(|kind| {
                 let text = line.text(kind, self.group.name(), probe.event, function);
                 match self.group.add(probe.event, &text) {
@@ -182,6 +191,13 @@ impl Installer<'_> {
         };
         CString::new(text).ok().filter(|filter| !filter.is_empty())
     }
+}
+
+/// Whether the kernel can be told how many calls that have not returned it is to follow: since 4.12.
+/// Older ones take the number for a missing name and put the probe into a group of their own.
+fn takes_maximum(tracing: &Tracing) -> bool {
+    let readme = fs::read_to_string(tracing.file("README")).unwrap_or_default();
+    readme.contains("r[maxactive]")
 }
 
 /// Names of the fields of tracepoints.

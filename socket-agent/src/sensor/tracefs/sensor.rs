@@ -16,12 +16,12 @@ use super::{
     existing, format,
     group::{self, Group},
     guess,
-    install::{Installer, Kind, Options},
+    install::{Installer, Kind, Options, STACK},
     merge::Merge,
     mount::Tracing,
     offsets::{self, Offsets},
     perf::{Record, Rings, What},
-    probe::{Shapes, Task, Tell},
+    probe::{Field, Shapes, Task, Tell},
     processes::Processes,
     tasks::TaskTable,
 };
@@ -46,12 +46,15 @@ pub struct Sensor {
     kinds: HashMap<u16, Kind>,
     shapes: Shapes,
     receive: [[u64; 2]; 2],
+    second_filter: [u64; 2],
     netns: u32,
     merge: Merge,
     clock: SampleClock,
     aggregator: Aggregator<TaskTable>,
     processes: Processes,
     losses: Losses,
+    /// The buffer that each CPU's socket filter saw last.
+    filtered: HashMap<u32, u64>,
     detached: bool,
     missed_before: u64,
 }
@@ -135,6 +138,7 @@ impl Sensor {
             kinds,
             shapes,
             receive: options.receive_functions,
+            second_filter: options.second_filter,
             netns: own_netns(),
             merge: Merge::new(limits.perf_queue_size as usize),
             aggregator: Aggregator::new(tasks, config.tables, idle, options.ipv6),
@@ -146,6 +150,7 @@ impl Sensor {
                 unreadable: 0,
                 warned: None,
             },
+            filtered: HashMap::new(),
             detached: false,
             missed_before: 0,
         };
@@ -176,7 +181,7 @@ impl Sensor {
         let context =
             Context { now: self.clock.boottime(record.time), pid: record.pid, tid: record.tid };
         match &record.what {
-            What::Sample(raw) => self.sample(raw, context),
+            What::Sample(raw) => self.sample(raw, record.cpu, context),
             What::Lost(count) => self.losses.add(record.cpu, *count),
             What::Comm { pid, tid, comm } if pid == tid => {
                 self.aggregator.tasks.change(*pid, |owner| *owner = owner.with_comm(*comm));
@@ -195,7 +200,7 @@ impl Sensor {
         }
     }
 
-    fn sample(&mut self, raw: &[u8], context: Context) {
+    fn sample(&mut self, raw: &[u8], cpu: u32, context: Context) {
         let kind = format::id_of(raw).and_then(|id| self.kinds.get(&id));
         let Some(kind) = kind else {
             self.losses.unreadable += 1;
@@ -214,6 +219,19 @@ impl Sensor {
                 self.aggregator.push(event);
             }
             return;
+        }
+        // Where the filter has been asked for a packet, it was counted then.
+        let buffer = values.get(Field::Skb);
+        match kind.tell {
+            Tell::Received => {
+                let stack = kind.layout.bytes(raw, Field::Stack, STACK * size_of::<usize>());
+                if asked_again(stack, &self.receive, self.second_filter) {
+                    return;
+                }
+                self.filtered.insert(cpu, buffer);
+            }
+            Tell::Child if self.filtered.get(&cpu) == Some(&buffer) => return,
+            _ => {}
         }
         match decode::fact(kind.tell, &values) {
             Ok(Some(fact)) => self.aggregator.take(fact, context),
@@ -305,6 +323,18 @@ impl Losses {
     }
 }
 
+/// Whether the socket filter is asked for a packet that it was asked for already: the first of the
+/// functions on the stack that receive decides.
+fn asked_again(stack: &[u8], receive: &[[u64; 2]; 2], second: [u64; 2]) -> bool {
+    let within = |word: u64, [from, to]: [u64; 2]| (from..to).contains(&word);
+    let words = stack
+        .chunks_exact(size_of::<usize>())
+        .filter_map(|word| Some(usize::from_ne_bytes(word.try_into().ok()?) as u64));
+    let mut callers = words
+        .filter(|word| within(*word, second) || receive.iter().any(|range| within(*word, *range)));
+    callers.next().is_some_and(|word| within(word, second))
+}
+
 /// Inode number of the agent's own network namespace; 0 on kernels without.
 fn own_netns() -> u32 {
     let inode = std::fs::metadata("/proc/self/ns/net").map_or(0, |namespace| namespace.ino());
@@ -332,4 +362,21 @@ fn clear_stale(tracing: &Tracing) -> Result<(), SensorError> {
         log::info!(target: "sensor", "removed {cleared} probes that an agent left which was killed");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_is_asked_again_is_told_by_who_asks() {
+        let bytes = |words: &[usize]| -> Vec<u8> {
+            words.iter().flat_map(|word| word.to_ne_bytes()).collect()
+        };
+        let (receive, second) = ([[100, 200], [300, 400]], [500, 600]);
+        assert!(asked_again(&bytes(&[7, 8, 9, 550, 350]), &receive, second));
+        assert!(!asked_again(&bytes(&[7, 8, 350, 550]), &receive, second));
+        assert!(!asked_again(&bytes(&[7, 8]), &receive, second));
+        assert!(!asked_again(&[], &receive, [0, 0]));
+    }
 }

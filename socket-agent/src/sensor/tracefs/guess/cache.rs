@@ -21,7 +21,13 @@ struct Stored {
     kernel: String,
     offsets: BTreeMap<String, (u32, u8)>,
     shapes: Shapes,
+    /// Guesses that failed, with the reason. They are tried again after a boot.
+    failed: BTreeMap<String, String>,
+    boot: String,
 }
+
+/// What is kept: places, and guesses that failed with the reason.
+pub(super) type Kept = (Offsets, Shapes, BTreeMap<String, String>);
 
 /// What tells this kernel from others: its build id and release.
 pub(super) fn key() -> String {
@@ -38,10 +44,13 @@ pub(super) fn key() -> String {
 }
 
 /// What was found for a kernel, if it is kept in a directory.
-pub(super) fn load(state: &Path, key: &str) -> Option<(Offsets, Shapes)> {
+pub(super) fn load(state: &Path, key: &str) -> Option<Kept> {
     let text = fs::read(state.join(FILE)).ok()?;
     let stored: Stored = serde_json::from_slice(&text).ok()?;
     if stored.version != VERSION || stored.kernel != key {
+        return None;
+    }
+    if !stored.failed.is_empty() && stored.boot != boot() {
         return None;
     }
     let mut offsets = Offsets::default();
@@ -50,7 +59,12 @@ pub(super) fn load(state: &Path, key: &str) -> Option<(Offsets, Shapes)> {
             offsets.set(*member, Place { offset: *offset, size: *size });
         }
     }
-    Some((offsets, stored.shapes))
+    Some((offsets, stored.shapes, stored.failed))
+}
+
+/// What tells this boot from others.
+fn boot() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default()
 }
 
 /// Keeps what was found.
@@ -58,7 +72,7 @@ pub(super) fn load(state: &Path, key: &str) -> Option<(Offsets, Shapes)> {
 /// # Errors
 ///
 /// The file cannot be written.
-pub(super) fn save(state: &Path, key: &str, offsets: &Offsets, shapes: &Shapes) -> io::Result<()> {
+pub(super) fn save(state: &Path, key: &str, (offsets, shapes, failed): &Kept) -> io::Result<()> {
     let places = Member::ALL.iter().filter_map(|member| {
         offsets.get(*member).map(|place| (format!("{member:?}"), (place.offset, place.size)))
     });
@@ -67,6 +81,8 @@ pub(super) fn save(state: &Path, key: &str, offsets: &Offsets, shapes: &Shapes) 
         kernel: key.to_owned(),
         offsets: places.collect(),
         shapes: shapes.clone(),
+        failed: failed.clone(),
+        boot: boot(),
     };
     let path = state.join(FILE);
     let told = |error: io::Error| io::Error::other(format!("{}: {error}", path.display()));
@@ -88,9 +104,14 @@ mod tests {
         let mut offsets = Offsets::default();
         offsets.set(Member::SkcDaddr, Place { offset: 8, size: 4 });
         let shapes = Shapes { output_buffer: 1, ..Shapes::default() };
-        save(&state, "one", &offsets, &shapes).unwrap();
-        assert_eq!(load(&state, "one"), Some((offsets, shapes)));
+        let failed = BTreeMap::from([("segments".to_owned(), "not seen".to_owned())]);
+        let kept = (offsets, shapes, failed);
+        save(&state, "one", &kept).unwrap();
+        assert_eq!(load(&state, "one"), Some(kept));
         assert_eq!(load(&state, "two"), None);
+        let text = fs::read_to_string(state.join(FILE)).unwrap();
+        fs::write(state.join(FILE), text.replace("\"boot\":\"", "\"boot\":\"another")).unwrap();
+        assert_eq!(load(&state, "one"), None, "what failed is tried again after a boot");
         fs::write(state.join(FILE), "{").unwrap();
         assert_eq!(load(&state, "one"), None);
         assert_eq!(key().len(), 64);

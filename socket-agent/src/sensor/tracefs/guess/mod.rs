@@ -98,14 +98,18 @@ pub(super) fn offsets(
 /// Finds offsets by trying, or takes those that were found for this very kernel before.
 fn find(group: &mut Group, timeout: Duration, state: &Path) -> Result<Found, String> {
     let key = cache::key();
-    if let Some((offsets, shapes)) = cache::load(state, &key) {
+    if let Some((offsets, shapes, reasons)) = cache::load(state, &key) {
         log::info!(target: "sensor", "offsets of this kernel are known from an earlier start");
-        return Ok(Found { offsets, shapes, failed: Vec::new() });
+        let failed = GUESSES.iter().filter_map(|(name, effect, _)| {
+            reasons.get(*name).map(|reason| (*name, *effect, reason.clone()))
+        });
+        let failed = failed.collect();
+        return Ok(Found { offsets, shapes, failed });
     }
     let abi = Abi::of_this_machine().ok_or("arguments of functions are not known")?;
     let mut guesses =
         Guesses { group, abi, timeout, offsets: Offsets::default(), shapes: Shapes::default() };
-    let mut failed = Vec::new();
+    let mut failed: Vec<(&str, &str, String)> = Vec::new();
     let start = Instant::now();
     for (name, effect, guess) in GUESSES {
         let began = Instant::now();
@@ -121,10 +125,11 @@ fn find(group: &mut Group, timeout: Duration, state: &Path) -> Result<Found, Str
     }
     let Guesses { offsets, shapes, .. } = guesses;
     log::info!(target: "sensor", "offsets of this kernel found by trying in {:?}", start.elapsed());
-    if failed.is_empty()
-        && let Err(error) = cache::save(state, &key, &offsets, &shapes)
-    {
+    let reasons = failed.iter().map(|(name, _, reason)| ((*name).to_owned(), reason.clone()));
+    let kept = (offsets, shapes, reasons.collect());
+    if let Err(error) = cache::save(state, &key, &kept) {
         log::warn!(target: "sensor", "{error}; they will be looked for again at the next start");
     }
+    let (offsets, shapes, _) = kept;
     Ok(Found { offsets, shapes, failed })
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::{
     Guesses,
-    search::{number, places},
+    search::number,
     trial::{Hit, Spec},
     trigger,
 };
@@ -59,14 +59,26 @@ impl Guesses<'_> {
                     Some((hit.memory.get(index)?.as_slice(), &wanted[..]))
                 })
                 .collect();
-            let found = places(&dumps, 2);
-            found.first().copied().ok_or_else(|| {
-                format!("{} is not behind {} offloaded buffers", size.get(), dumps.len())
+            most(&dumps).ok_or_else(|| {
+                let (count, first) = (dumps.len(), dumps.first().map(|(dump, _)| *dump));
+                format!(
+                    "{} is not behind most of {count} offloaded buffers: {first:x?}",
+                    size.get()
+                )
             })
         })?;
         self.note(Member::GsoSize, u32::try_from(place).unwrap_or(0), 2);
         Ok(())
     }
+}
+
+/// Where most dumps have their value: a buffer may be cut differently, or have been changed since.
+fn most(dumps: &[(&[u8], &[u8])]) -> Option<usize> {
+    let count =
+        |at: usize| dumps.iter().filter(|(dump, value)| dump[at..].starts_with(value)).count();
+    let length = dumps.iter().map(|(dump, _)| dump.len()).min()?;
+    let best = (0..length).step_by(2).max_by_key(|at| (count(*at), std::cmp::Reverse(*at)))?;
+    (4 * count(best) > 3 * dumps.len()).then_some(best)
 }
 
 /// Whether a buffer holds several segments.
@@ -79,4 +91,19 @@ fn large(hit: &Hit, segment: u32) -> bool {
 fn end_of(hit: &Hit) -> u32 {
     let value = hit.values.get(1).copied().unwrap_or(0).to_ne_bytes();
     number(&value, 0, 4).and_then(|end| u32::try_from(end).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_where_most_have_it_counts() {
+        let (with, without) = ([9, 9, 7, 1, 0, 0], [7, 1, 9, 9, 0, 0]);
+        let value = &[7, 1][..];
+        let dumps = [&with, &with, &with, &with, &without].map(|dump| (&dump[..], value));
+        assert_eq!(most(&dumps), Some(2));
+        assert_eq!(most(&dumps[3..]), None);
+        assert_eq!(most(&[]), None);
+    }
 }

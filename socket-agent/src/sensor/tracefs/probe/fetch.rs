@@ -21,6 +21,9 @@ pub(in crate::sensor::tracefs) struct Shapes {
     /// Sizes of buffers' data (`end - head`) for which the segment size is fetched: the places are
     /// constant for buffers from the kernel's general allocator.
     pub(in crate::sensor::tracefs) ends: [u32; ENDS],
+    /// Words of the stack that are fetched with a packet that is received, to tell who asks the filter.
+    #[serde(skip)]
+    pub(in crate::sensor::tracefs) stack: usize,
 }
 
 impl Default for Shapes {
@@ -30,6 +33,7 @@ impl Default for Shapes {
             taking_socket: 0,
             dropped_buffer: 0,
             ends: [192, 384, 704, 1728, 3776, 7872, 16_064, 32_448, 65_216, 448, 576, 640],
+            stack: 0,
         }
     }
 }
@@ -59,7 +63,13 @@ pub(in crate::sensor::tracefs) fn fetch(
                 true
             }
         }),
-        Tell::Received => argument(line, 1)
+        Tell::Received => argument(line, 1).is_some_and(|skb| {
+            for index in 0..shapes.stack {
+                line.word_of_stack(index);
+            }
+            sock(line, &first) && packet(line, &skb, shapes, -BEFORE)
+        }),
+        Tell::Child => argument(line, 2)
             .is_some_and(|skb| sock(line, &first) && packet(line, &skb, shapes, -BEFORE)),
         Tell::Dropped => argument(line, shapes.dropped_buffer).is_some_and(|skb| {
             let caller = Base(line.return_address().to_owned());

@@ -40,7 +40,7 @@ fields! {
     Skb, Len, Head, Data, Network, End, Iif, PacketNetns, Mtu, Metrics, MetricMtu, FragMax4, FragMax6,
     Window, Segment,
     // Other arguments.
-    NewState, Location, Dead,
+    NewState, Location, Dead, Stack,
     // The task.
     Pid, Tgid, Start, Comm, CommLow, Uid, Gid, Euid, Egid, Cgroup, Parent, ParentStart, ExitCode,
     ArgStart, ArgEnd, Arguments,

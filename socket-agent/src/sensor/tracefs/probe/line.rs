@@ -62,6 +62,11 @@ impl<'o> Line<'o> {
         self.push(&field.name(), &base.0, self.abi.word)
     }
 
+    /// Fetches a word of the stack.
+    pub(in crate::sensor::tracefs) fn word_of_stack(&mut self, index: usize) -> bool {
+        self.push(&Field::Stack.numbered(index), &format!("$stack{index}"), self.abi.word)
+    }
+
     /// Fetches what an expression names, `size` bytes of it.
     pub(in crate::sensor::tracefs) fn raw(&mut self, name: &str, text: &str, size: u8) -> bool {
         self.push(name, text, size)

@@ -7,6 +7,8 @@ pub(in crate::sensor::tracefs) enum Tell {
     Sent,
     /// A packet is received by a socket.
     Received,
+    /// A packet that ends a handshake goes to the new socket.
+    Child,
     /// A packet is dropped.
     Dropped,
     /// A TCP socket changes its state.
@@ -81,6 +83,7 @@ use Missing::{Fatal, Worse};
 
 const ACCEPT: &str = "the first to send or receive owns an accepted connection";
 const BIND: &str = "UDP servers are known only once they answer";
+const CHILD: &str = "on kernels of about 4.4 the last packet of a handshake is not counted";
 const LATE: &str = "the last packets of closed connections (TIME_WAIT) are not counted";
 const LISTEN: &str = "accepted connections are owned by whoever accepts or uses them";
 const MULTICAST: &str = "multicast and broadcast that is sent is not counted";
@@ -104,7 +107,7 @@ const fn ipv6(probe: Probe) -> Probe {
 }
 
 /// All probes. The first alternative of each is that of the newest kernels.
-pub(in crate::sensor::tracefs) const PROBES: [Probe; 19] = [
+pub(in crate::sensor::tracefs) const PROBES: [Probe; 20] = [
     probe("state", &["tcp_set_state"], Tell::State, Fatal),
     probe("listen", &["inet_csk_listen_start"], Tell::Listen, Worse(LISTEN)),
     probe("output4", &["ip_output"], Tell::Sent, Fatal),
@@ -112,6 +115,8 @@ pub(in crate::sensor::tracefs) const PROBES: [Probe; 19] = [
     ipv6(probe("output6", &["ip6_output"], Tell::Sent, Worse("IPv6 packets sent are not counted"))),
     // Before 4.7 the filter is called by its old name.
     probe("input", &["sk_filter_trim_cap", "sk_filter"], Tell::Received, Fatal),
+    // Kernels of about 4.4 do not ask the filter for these.
+    probe("child", &["tcp_child_process"], Tell::Child, Worse(CHILD)),
     Probe { returns: true, ..probe("accept", &["inet_csk_accept"], Tell::Accepted, Worse(ACCEPT)) },
     probe("tcp_taken", &["tcp_rcv_space_adjust"], Tell::TcpTaken, Worse(RECEIVER)),
     probe("udp_taken4", &["udp_recvmsg"], Tell::UdpTaken, Worse(RECEIVER)),
