@@ -82,5 +82,6 @@ impl AsFd for Netns {
 }
 
 fn open_own() -> io::Result<File> {
-    File::open("/proc/thread-self/ns/net")
+    // `/proc/thread-self` is of 3.17.
+    File::open(format!("/proc/self/task/{}/ns/net", nix::unistd::gettid()))
 }

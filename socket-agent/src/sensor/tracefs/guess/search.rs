@@ -32,7 +32,8 @@ pub(super) fn pointers(dumps: &[&[u8]], word: usize) -> Vec<usize> {
     let is_pointer = |dump: &&[u8], at: usize| {
         let value = number(dump, at, word).unwrap_or(0);
         if word == 8 {
-            value >> 47 == 0x1_ffff && value < u64::MAX - 4096
+            // With page tables of five levels more bits than with four are part of the address.
+            value >> 56 == 0xff && value < u64::MAX - 4096
         } else {
             value >> 30 == 3
         }
@@ -58,7 +59,7 @@ mod tests {
 
     #[test]
     fn pointers_are_addresses_of_the_kernel() {
-        let words = [0xffff_8880_0000_1000_u64, 5, 0xffff_ffff_8100_0000, u64::MAX];
+        let words = [0xffff_8880_0000_1000_u64, 5, 0xff11_0000_0010_0000, u64::MAX];
         let dump: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
         assert_eq!(pointers(&[&dump], 8), [0, 16]);
     }
