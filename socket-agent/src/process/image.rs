@@ -48,8 +48,11 @@ impl Image {
         let mut args = split(parts.args);
         // A process may exec again before its record is read; what /proc shows is then the
         // executable and the arguments of another program. The kernel names a process after the
-        // file it executes.
-        let same = snapshot.filter(|s| *s.comm == *comm_of(&filename));
+        // file it executes. Where the record lacks even that, the arguments have to do.
+        let same = snapshot.filter(|s| match filename.as_str() {
+            "" => !parts.args.is_empty() && s.cmdline.starts_with(parts.args),
+            filename => *s.comm == *comm_of(filename),
+        });
         if args_truncated
             && let Some(snapshot) = same
             && snapshot.cmdline.starts_with(parts.args)
@@ -155,6 +158,12 @@ mod tests {
         let image = made(&event, Some(&shown));
         assert_eq!(image.executable.as_deref(), Some("/opt/real/curl-8"));
         assert_eq!(image.working_directory.as_deref(), Some("/opt/bin"));
+
+        // A record without the file's name: the arguments tell whether it is the same program.
+        let image = made(&exec(7, 1, "", b"./curl\0"), Some(&shown));
+        assert_eq!(image.executable.as_deref(), Some("/opt/real/curl-8"));
+        let image = made(&exec(7, 1, "", b"./wget\0"), Some(&shown));
+        assert_eq!(image.executable, None);
 
         // Already another program: its link is not ours, the working directory still is.
         shown.comm = "sleep".into();

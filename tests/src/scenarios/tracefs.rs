@@ -2,8 +2,10 @@
 
 use std::{
     fs,
-    net::UdpSocket,
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream, UdpSocket},
     path::{Path, PathBuf},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -22,9 +24,11 @@ use crate::{
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::own("tracefs/killed", killed).only("tracefs"),
     Scenario::own("tracefs/udp_burst", udp_burst).only("tracefs"),
+    Scenario::own("tracefs/short_connections", short_connections).only("tracefs"),
 ];
 
 const BURST: u64 = 200_000;
+const CONNECTIONS: usize = 2_000;
 /// What was sent is reported within this time, on an emulated machine too.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -120,5 +124,51 @@ fn udp_burst(lab: &Lab<'_>) -> Result<()> {
     );
     ensure!(counted.iter().all(|packets| *packets <= BURST), "too many packets: {counted:?}");
     ensure!(missing <= lost, "{missing} packets are missing, but only {lost} samples were lost");
+    Ok(())
+}
+
+/// Of many short connections each is reported from both ends, or missing in the counters.
+fn short_connections(lab: &Lab<'_>) -> Result<()> {
+    let agent = Agent::start(lab.options, &Netns::current()?)?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let to = listener.local_addr()?;
+    let server = thread::spawn(move || -> Result<()> {
+        for _ in 0..CONNECTIONS {
+            let (mut stream, _) = listener.accept().context("accept")?;
+            let mut question = [0; 10];
+            stream.read_exact(&mut question).context("reading a question")?;
+            stream.write_all(&question).context("answering")?;
+        }
+        Ok(())
+    });
+    let start = Instant::now();
+    for _ in 0..CONNECTIONS {
+        let mut stream = TcpStream::connect(to).context("connect")?;
+        stream.write_all(&[0x5a; 10]).context("asking")?;
+        stream.read_to_end(&mut Vec::new()).context("reading an answer")?;
+    }
+    let took = start.elapsed();
+    server.join().map_err(|_| anyhow::anyhow!("the server panicked"))??;
+    let ended = |documents: &[Doc]| {
+        let ours = documents.iter().filter(|doc| {
+            doc.number("destination.port") == Some(to.port().into())
+                && doc.text("network.transport") == "tcp"
+                && doc.text("flow.final") == "true"
+        });
+        ours.count()
+    };
+    // Where samples were lost some may never end.
+    agent.wait_for(PATIENCE, |documents| (ended(documents) >= 2 * CONNECTIONS).then_some(()));
+    let stopped = agent.stop()?;
+    let counter = |name: &str| stopped.counters.get(name).copied().unwrap_or(0);
+    let lost = counter("samples_lost") + counter("programs_missed");
+    let seen = ended(&stopped.documents);
+    println!(
+        "{}: {CONNECTIONS} connections in {took:?}: {seen} documents, {lost} samples lost",
+        lab.name
+    );
+    ensure!(seen <= 2 * CONNECTIONS, "a connection was reported more than once: {seen} documents");
+    let missing = (2 * CONNECTIONS - seen) as u64;
+    ensure!(missing <= lost, "{missing} documents are missing, but only {lost} samples were lost");
     Ok(())
 }

@@ -14,6 +14,8 @@ use crate::sensor::tracefs::offsets::Member;
 const BUFFER: usize = 32;
 /// IP and UDP headers.
 const HEADERS: usize = 28;
+/// Bytes that a datagram carries whose headers are looked for.
+const PAYLOAD: usize = 100;
 const TRIES: usize = 4;
 
 impl Guesses<'_> {
@@ -48,7 +50,7 @@ impl Guesses<'_> {
         let skb = self.argument(self.shapes.output_buffer)?;
         let ends = RefCell::new(Vec::new());
         let action = || {
-            ends.borrow_mut().push(trigger::datagram(100)?);
+            ends.borrow_mut().push(trigger::datagram(PAYLOAD)?);
             Ok(())
         };
         let spec = Spec::dump("ip_output", &[], skb, BUFFER);
@@ -63,15 +65,14 @@ impl Guesses<'_> {
         spec.memory.extend(candidates.iter().map(|at| (format!("+{at}({skb})"), 0, 3)));
         spec.memory.truncate(1 + 20);
         ends.borrow_mut().clear();
-        let (data, network, size) =
+        let Headers { data, end, network, size } =
             self.trial(&[spec], action, |hits| headers(hits, &ends.borrow(), &candidates))?;
         let word = size_of::<usize>() as u32;
-        // In every kernel `head` stands right before `data`, and `end` right before it.
+        // In every kernel `head` stands right before `data`.
         let head = data.checked_sub(word).ok_or("no room for the head")?;
-        let end_size = if word == 8 { 4 } else { word };
         self.note(Member::SkbData, data, 8);
         self.note(Member::SkbHead, head, 8);
-        self.note(Member::SkbEnd, head.checked_sub(end_size).ok_or("no room for the end")?, 4);
+        self.note(Member::SkbEnd, end, 4);
         self.note(Member::SkbNetwork, network, size);
         Ok(())
     }
@@ -121,11 +122,19 @@ fn buffers(hits: &[Hit], lengths: &[usize]) -> Result<Buffers, String> {
     Ok((argument, sock, length, taking))
 }
 
+struct Headers {
+    data: u32,
+    end: u32,
+    network: u32,
+    /// Bytes of the distance of the network header.
+    size: u8,
+}
+
 fn headers(
     hits: &[Hit],
     ends: &[(std::net::SocketAddr, std::net::SocketAddr)],
     candidates: &[usize],
-) -> Result<(u32, u32, u8), String> {
+) -> Result<Headers, String> {
     if hits.len() < TRIES || hits.len() != ends.len() {
         return Err(format!("{} of {} datagrams were seen", hits.len(), ends.len()));
     }
@@ -154,6 +163,7 @@ fn headers(
     if distances.len() != hits.len() || distances.iter().any(|distance| *distance > 4096) {
         return Err("the head does not stand before the data".into());
     }
+    let end = end(hits, data, &distances).ok_or("no end of the data stands before the head")?;
     // The distance of the transport header stands right before that of the network header.
     for size in [2usize, 4] {
         let pairs: Vec<_> = hits
@@ -167,8 +177,51 @@ fn headers(
         let pairs: Vec<_> = pairs.iter().map(|(dump, value)| (*dump, &value[..])).collect();
         if let Some(at) = places(&pairs, size).first() {
             let small = |value: usize| u32::try_from(value).map_err(|error| error.to_string());
-            return Ok((small(data)?, small(at + size)?, size as u8));
+            let (data, network) = (small(data)?, small(at + size)?);
+            return Ok(Headers { data, end: small(end)?, network, size: size as u8 });
         }
     }
     Err("the distance of the network header is nowhere".into())
+}
+
+/// Where the end of the buffer is: behind the end of the data, which is known. Before the head there may
+/// be a gap. Both are distances from the head; on 32-bit machines they are addresses.
+fn end(hits: &[Hit], data: usize, distances: &[u64]) -> Option<usize> {
+    let word = size_of::<usize>();
+    let head = data.checked_sub(word)?;
+    let length = (PAYLOAD + HEADERS) as u64;
+    let is_tail = |at: &usize| {
+        hits.iter().zip(distances).all(|(hit, distance)| {
+            let start = if word == 8 { Some(*distance) } else { number(hit.dump(), data, word) };
+            start.is_some_and(|start| number(hit.dump(), *at, 4) == Some(start + length))
+        })
+    };
+    let tail = [8, 12].into_iter().filter_map(|back| head.checked_sub(back)).find(is_tail)?;
+    Some(tail + 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A buffer whose data ends at 40 + 128, with its head at 192.
+    fn hit(tail: usize) -> Hit {
+        let mut dump = vec![0; 8 * BUFFER];
+        let mut put = |at: usize, bytes: &[u8]| dump[at..at + bytes.len()].copy_from_slice(bytes);
+        let head = 0xffff_8880_0000_1000_u64;
+        put(192, &head.to_ne_bytes());
+        put(192 + size_of::<usize>(), &(head + 40).to_ne_bytes());
+        put(tail, &168_u32.to_ne_bytes());
+        put(tail + 4, &704_u32.to_ne_bytes());
+        Hit { spec: 0, values: Vec::new(), memory: vec![dump] }
+    }
+
+    #[test]
+    fn the_end_stands_behind_the_tail_whether_there_is_a_gap_or_not() {
+        if size_of::<usize>() == 8 {
+            assert_eq!(end(&[hit(184)], 200, &[40]), Some(188));
+            assert_eq!(end(&[hit(180)], 200, &[40]), Some(184));
+            assert_eq!(end(&[hit(170)], 200, &[40]), None);
+        }
+    }
 }

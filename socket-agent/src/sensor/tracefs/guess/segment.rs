@@ -60,18 +60,7 @@ impl Guesses<'_> {
                 })
                 .collect();
             most(&dumps).ok_or_else(|| {
-                let (count, first) = (dumps.len(), dumps.first().map(|(dump, _)| *dump));
-                for end in ends {
-                    let of: Vec<_> = hits.iter().filter(|h| large(h, size.get()) && end_of(h) == end).collect();
-                    let index = ends.iter().position(|e| *e == end).unwrap_or(0);
-                    if let Some(hit) = of.last() {
-                        log::debug!(target: "sensor", "end {end}: {} hits, last {:x?} {:x?}", of.len(), hit.values, hit.memory.get(index));
-                    }
-                }
-                format!(
-                    "{} is not behind most of {count} offloaded buffers: {first:x?}",
-                    size.get()
-                )
+                format!("{} is not behind most of {} offloaded buffers", size.get(), dumps.len())
             })
         })?;
         self.note(Member::GsoSize, u32::try_from(place).unwrap_or(0), 2);
