@@ -41,6 +41,11 @@ impl Programs {
         self.0.functions.values()
     }
 
+    /// Names and types of the maps.
+    pub(crate) fn maps(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.0.maps.iter().map(|(name, map)| (name.as_str(), map.map_type()))
+    }
+
     /// The program that a relocation belongs to.
     pub(crate) fn function(&self, relocation: &Relocation) -> &Function {
         self.all()

@@ -9,6 +9,7 @@ mod difference;
 mod elf;
 mod judge;
 mod kernel;
+mod limits;
 mod loader;
 mod object;
 mod structure;

@@ -4,12 +4,14 @@
 //! the socket's lock is held by a process. Elsewhere the owner comes from the socket that the
 //! connection came through. A higher [`Rank`] replaces a lower one.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::bindings::{BPF_ANY, BPF_NOEXIST};
 use socket_common::{Counter, Flow, Owner, PROTO_UDP, Rank, SocketOwner, TELL_LISTENERS, Tuple};
 
 use super::submit;
 use crate::{
-    kernel::{copy, now, sock::Sock, task::Task},
+    kernel::{copy, now, sock::Sock, task::Task, zero},
     maps::{FLOWS, LAST_CLOSED, OWNERS, count, settings},
 };
 
@@ -63,7 +65,7 @@ pub enum Seen {
 pub fn remember(sock: Sock, task: Task, protocol: u8, rank: Rank, seen: Seen) {
     // `inet_sport` is set only after the hooks on bind have run.
     let mut tuple: Tuple = sock.tuple(protocol, false);
-    tuple.remote = [0; 4];
+    zero(&raw mut tuple.remote);
     tuple.remote_port = 0;
     let now = now();
     let listening = (protocol != PROTO_UDP) as u8;
@@ -77,27 +79,31 @@ pub fn remember(sock: Sock, task: Task, protocol: u8, rank: Rank, seen: Seen) {
         }
     }
     let tell = seen == Seen::Coming && wanted(TELL_LISTENERS);
-    let entry = SocketOwner {
-        tuple,
-        owner: task.owner(),
-        since: if seen == Seen::Existing { 0 } else { now },
-        inode: sock.inode(),
-        rank: rank as u8,
-        listening,
-        announced: tell as u8,
-        connection: 0,
-        reserved2: 0,
-    };
+    let mut entry = MaybeUninit::<SocketOwner>::uninit();
+    zero(entry.as_mut_ptr());
+    // SAFETY: zeroes are valid.
+    let entry = unsafe { entry.assume_init_mut() };
+    copy(&raw mut entry.tuple, &raw const tuple);
+    entry.owner = task.owner();
+    if seen != Seen::Existing {
+        entry.since = now;
+    }
+    entry.inode = sock.inode();
+    entry.rank = rank as u8;
+    entry.listening = listening;
+    if tell {
+        entry.announced = 1;
+    }
     // What the start-up scan finds never replaces what was seen to happen.
     let flags = if seen == Seen::Existing { BPF_NOEXIST } else { BPF_ANY };
-    if let Err(error) = OWNERS.insert(&sock.key(), &entry, flags as u64) {
+    if let Err(error) = OWNERS.insert(&sock.key(), &*entry, flags as u64) {
         if error != EEXIST {
             count(Counter::OwnerTableFull);
         }
         return;
     }
     if tell {
-        submit::socket(&entry, sock.key(), entry.tuple.local_port, 0);
+        submit::socket(entry, sock.key(), entry.tuple.local_port, 0);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Handshakes: packets of connections that have no socket yet.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::bindings::BPF_ANY;
 use socket_common::{Flow, Pending, Traffic, Tuple};
 
@@ -8,6 +10,7 @@ use crate::{
     kernel::{
         packet::{Packet, RST, SYN, Way},
         sock::Sock,
+        zero,
     },
     maps::{FLOWS, LAST_HANDSHAKE, PENDING},
 };
@@ -61,8 +64,13 @@ fn counted(packet: &Packet, tuple: &Tuple, listener: Sock, way: Way, now: u64) -
     };
     if opens && child != Some(0) {
         // The first SYN, or that of a connection after one between the same ends.
-        let fresh = Pending { listener: listener.key(), first: now, ..Pending::default() };
-        let _ = PENDING.insert(tuple, &fresh, BPF_ANY as u64);
+        let mut fresh = MaybeUninit::<Pending>::uninit();
+        zero(fresh.as_mut_ptr());
+        // SAFETY: zeroes are valid.
+        let fresh = unsafe { fresh.assume_init_mut() };
+        fresh.listener = listener.key();
+        fresh.first = now;
+        let _ = PENDING.insert(tuple, fresh, BPF_ANY as u64);
     } else if let Some(child) = child.filter(|child| *child != 0) {
         return of_child(packet, tuple, child, way, now);
     }

@@ -69,6 +69,19 @@ pub fn copy<T>(to: *mut T, from: *const T) {
     }
 }
 
+/// Zeroes a shared type, or a part of one, in place. An assignment may become a call of memset, which is a
+/// loop.
+#[inline(always)]
+pub fn zero<T>(place: *mut T) {
+    let mut at = 0;
+    while at < size_of::<T>() / 4 {
+        // SAFETY: valid, 4-byte aligned and a multiple of 4 bytes long: the shared types are. Volatile,
+        // so that the compiler does not make it a memset again.
+        unsafe { place.cast::<u32>().add(at).write_volatile(0) }
+        at += 1;
+    }
+}
+
 /// Nanoseconds of the boottime clock, or of the monotonic clock on kernels before 5.8.
 #[inline(always)]
 pub fn now() -> u64 {

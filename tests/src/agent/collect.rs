@@ -1,6 +1,7 @@
 //! Documents as they arrive.
 
 use std::{
+    collections::HashMap,
     net::{IpAddr, SocketAddr},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Instant,
@@ -70,6 +71,8 @@ pub(super) struct Collector {
 #[derive(Debug, Default)]
 struct State {
     documents: Vec<Doc>,
+    /// Places in `documents` of those that name a process, by its id.
+    by_pid: HashMap<u64, Vec<usize>>,
     garbage: Vec<String>,
     ended: bool,
 }
@@ -77,7 +80,7 @@ struct State {
 impl Collector {
     pub(super) fn line(&self, line: String) {
         match serde_json::from_str::<Value>(&line) {
-            Ok(value) if value.is_object() => self.lock().documents.push(Doc(value)),
+            Ok(value) if value.is_object() => self.lock().push(Doc(value)),
             _ => self.lock().garbage.push(line),
         }
         self.arrived.notify_all();
@@ -97,6 +100,24 @@ impl Collector {
             Some(found) => Some(Some(found)),
             None if state.ended => Some(None),
             None => None,
+        })
+        .flatten()
+    }
+
+    /// As [`Collector::wait_for`], with the places of the documents of one process.
+    pub(super) fn wait_for_process<T>(
+        &self,
+        pid: u64,
+        deadline: Instant,
+        mut find: impl FnMut(&[Doc], &[usize]) -> Option<T>,
+    ) -> Option<T> {
+        self.wait(deadline, |state| {
+            let places = state.by_pid.get(&pid).map(Vec::as_slice).unwrap_or_default();
+            match find(&state.documents, places) {
+                Some(found) => Some(Some(found)),
+                None if state.ended => Some(None),
+                None => None,
+            }
         })
         .flatten()
     }
@@ -130,6 +151,15 @@ impl Collector {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn push(&mut self, doc: Doc) {
+        if let Some(pid) = doc.number("process.pid") {
+            self.by_pid.entry(pid).or_default().push(self.documents.len());
+        }
+        self.documents.push(doc);
     }
 }
 

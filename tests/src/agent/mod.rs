@@ -95,6 +95,16 @@ impl Agent {
         self.documents.wait_for(Instant::now() + limit, find)
     }
 
+    /// As [`Agent::wait_for`], with the places of the documents of one process.
+    pub fn wait_for_process<T>(
+        &self,
+        pid: u32,
+        limit: Duration,
+        find: impl FnMut(&[Doc], &[usize]) -> Option<T>,
+    ) -> Option<T> {
+        self.documents.wait_for_process(u64::from(pid), Instant::now() + limit, find)
+    }
+
     /// The documents that came so far.
     pub fn documents(&self) -> Vec<Doc> {
         self.documents.all()
