@@ -139,7 +139,7 @@ impl Values<'_> {
             destination: header.destination,
             source_port: header.ports[0],
             destination_port: header.ports[1],
-            netns: self.namespace(Field::PacketNetns),
+            netns: self.get(Field::PacketNetns) as u32,
         }))
     }
 

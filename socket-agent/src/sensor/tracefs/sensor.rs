@@ -126,6 +126,8 @@ impl Sensor {
         tasks.set_holders(existing::holders());
         let idle = config.flow_inactive_timeout.as_nanos().try_into().unwrap_or(u64::MAX);
         let limits = &config.tracefs;
+        let mut aggregator = Aggregator::new(tasks, config.tables, idle, options.ipv6);
+        aggregator.netns = own_netns();
         let sensor = Self {
             clock: SampleClock::new(
                 rings.clock(),
@@ -141,7 +143,7 @@ impl Sensor {
             second_filter: options.second_filter,
             netns: own_netns(),
             merge: Merge::new(limits.perf_queue_size as usize),
-            aggregator: Aggregator::new(tasks, config.tables, idle, options.ipv6),
+            aggregator,
             processes: Processes::new(probed),
             losses: Losses {
                 by_cpu: BTreeMap::new(),

@@ -124,7 +124,7 @@ pub(in crate::sensor::tracefs) struct Packet {
     pub(in crate::sensor::tracefs) destination: [u32; 4],
     pub(in crate::sensor::tracefs) source_port: u16,
     pub(in crate::sensor::tracefs) destination_port: u16,
-    /// Network namespace of the device or route.
+    /// Network namespace of the device or route; 0 if it is not known.
     pub(in crate::sensor::tracefs) netns: u32,
 }
 

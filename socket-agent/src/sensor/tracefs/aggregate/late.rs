@@ -12,10 +12,36 @@ impl<T: Tasks> Aggregator<T> {
             self.count(Counter::LateTableFull);
             return;
         }
+        self.places.insert(Tuple { netns: 0, ..tuple }, tuple.netns);
         let previous = self.late.insert(tuple, Late { flow, ..Late::default() });
         if let Some(previous) = previous.filter(|previous| previous.last != 0) {
             self.push(Event::Late(previous));
         }
+    }
+
+    /// The tuple of a packet whose namespace may not be known: that of the connection that was closed
+    /// last between the same ends, else the agent's own.
+    pub(super) fn placed(&self, tuple: Tuple) -> Tuple {
+        match tuple.netns {
+            0 => Tuple { netns: self.places.get(&tuple).copied().unwrap_or(self.netns), ..tuple },
+            _ => tuple,
+        }
+    }
+
+    /// Takes what was counted for a closed flow.
+    pub(in crate::sensor::tracefs) fn take_late(
+        &mut self,
+        flow: u64,
+        tuple: &Tuple,
+    ) -> Option<Late> {
+        if self.late.get(tuple).is_none_or(|late| late.flow != flow) {
+            return None;
+        }
+        let place = Tuple { netns: 0, ..*tuple };
+        if self.places.get(&place) == Some(&tuple.netns) {
+            self.places.remove(&place);
+        }
+        self.late.remove(tuple)
     }
 
     /// A packet without a live socket.

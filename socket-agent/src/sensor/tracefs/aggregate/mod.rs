@@ -48,6 +48,10 @@ pub(super) struct Aggregator<T> {
     owners: HashMap<u64, SocketOwner>,
     pending: LruCache<Tuple, Pending>,
     late: HashMap<Tuple, Late>,
+    /// Namespaces of those in `late`, by their tuples without.
+    places: HashMap<Tuple, u32>,
+    /// The agent's own network namespace.
+    pub(super) netns: u32,
     limits: Tables,
     idle_ns: u64,
     ipv6: bool,
@@ -67,6 +71,8 @@ impl<T: Tasks> Aggregator<T> {
             owners: HashMap::new(),
             pending: LruCache::new(pending),
             late: HashMap::new(),
+            places: HashMap::new(),
+            netns: 0,
             limits,
             idle_ns,
             ipv6,
@@ -89,7 +95,7 @@ impl<T: Tasks> Aggregator<T> {
             }
             Fact::Reply { packet } => {
                 if packet.protocol == PROTO_TCP && !self.hides(packet.family) {
-                    let tuple = packet.tuple(Way::Out, packet.netns);
+                    let tuple = self.placed(packet.tuple(Way::Out, packet.netns));
                     if !self.handshake(&packet, &tuple, 0, Way::Out, context.now) {
                         self.late_packet(&packet, &tuple, Way::Out, context.now);
                     }
@@ -97,7 +103,7 @@ impl<T: Tasks> Aggregator<T> {
             }
             Fact::Orphan { packet } => {
                 if packet.protocol == PROTO_TCP && !self.hides(packet.family) {
-                    let tuple = packet.tuple(Way::In, packet.netns);
+                    let tuple = self.placed(packet.tuple(Way::In, packet.netns));
                     self.late_packet(&packet, &tuple, Way::In, context.now);
                 }
             }
@@ -156,12 +162,6 @@ impl<T: Tasks> Aggregator<T> {
             reserved: 0,
             reserved2: 0,
         })
-    }
-
-    /// Takes what was counted for a closed flow.
-    pub(super) fn take_late(&mut self, flow: u64, tuple: &Tuple) -> Option<Late> {
-        let same = self.late.get(tuple).is_some_and(|late| late.flow == flow);
-        if same { self.late.remove(tuple) } else { None }
     }
 
     fn next_id(&mut self, now: u64) -> u64 {

@@ -105,6 +105,9 @@ fn a_connection_that_came_in_has_its_handshake_and_the_listeners_owner() {
     let last = Sock { error: 0, retransmits: 3, srtt: 80, ..tcp(CHILD, 4) };
     aggregator.take(Fact::State { sock: last, new: state::CLOSE }, at(20, 0));
     aggregator.take(Fact::Orphan { packet: packet(Way::In, ACK, 52) }, at(21, 0));
+    // One whose namespace is not known is that of whoever was closed last between these ends.
+    let somewhere = Packet { netns: 0, ..packet(Way::In, ACK, 40) };
+    aggregator.take(Fact::Orphan { packet: somewhere }, at(22, 0));
 
     let flows = closed(&mut aggregator);
     let [flow] = flows[..] else { panic!("{flows:?}") };
@@ -114,7 +117,9 @@ fn a_connection_that_came_in_has_its_handshake_and_the_listeners_owner() {
     assert_eq!((flow.began, flow.rank), (Began::Accept as u8, Rank::Opener as u8));
     assert_eq!((flow.owner.pid, flow.tcp.retransmits, flow.tcp.srtt_us), (22, 3, 10));
     let late = aggregator.take_late(flow.id, &flow.tuple).unwrap();
-    assert_eq!((late.traffic.packets_in, late.traffic.bytes_in, late.last), (1, 52, 21));
+    assert_eq!((late.traffic.packets_in, late.traffic.bytes_in, late.last), (2, 92, 22));
+    aggregator.take(Fact::Orphan { packet: somewhere }, at(23, 0));
+    assert_eq!(counter(&aggregator, Counter::LateUnmatched), 1);
     assert_eq!(counter(&aggregator, Counter::PendingMissed), 0);
 }
 
