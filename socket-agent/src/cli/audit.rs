@@ -18,6 +18,9 @@ use crate::audit::{
     replay::{Options, Replay, Summary},
 };
 
+/// Logs are read in pieces of so many bytes.
+const PIECE: usize = 128 << 10;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Audit {
     /// Turn auditd's logs into documents, as the agent would have done; needs no privileges.
@@ -91,12 +94,13 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<Summary> {
             log::warn!(target: "audit", "{}:{}: {}", path.display(), line.number, line.error);
         };
         let done = if path == Path::new("-") {
-            replay.read(io::stdin().lock(), bad)
+            // Its own buffer is small, and passed by for pieces of this size.
+            replay.read(BufReader::with_capacity(PIECE, io::stdin().lock()), bad)
         } else {
             let file = File::open(path).with_context(|| {
                 format!("{}: cannot be opened; give a log in auditd's format", path.display())
             })?;
-            replay.read(BufReader::with_capacity(1 << 17, file), bad)
+            replay.read(BufReader::with_capacity(PIECE, file), bad)
         };
         done.with_context(|| format!("replaying {}", path.display()))?;
     }

@@ -37,6 +37,38 @@ fn a_file_and_standard_input_give_the_same() {
 }
 
 #[test]
+fn standard_input_may_come_in_large_pieces() {
+    let folder = std::path::Path::new(LOG).parent().unwrap();
+    let files = ["kernel-5.10", "kernel-6.1", "kernel-6.12", "kernel-sid"]
+        .map(|name| folder.join(format!("{name}.log")));
+    let texts = files.each_ref().map(|file| std::fs::read(file).unwrap()).concat();
+    // More than one piece.
+    assert!(texts.len() > 200 << 10, "{}", texts.len());
+    let files = files.each_ref().map(|file| file.to_str().unwrap());
+    let from_files = replay(&[&files[..], &["--no-resolve-ids"]].concat(), b"");
+    let from_input = replay_slowly(&texts);
+    assert!(from_files.status.success() && from_input.status.success());
+    assert_eq!(from_files.stdout, from_input.stdout);
+    assert_eq!(from_files.stderr, from_input.stderr);
+}
+
+/// Written while the documents are read: neither pipe holds all of it.
+fn replay_slowly(input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_socket-agent"))
+        .args(["audit", "replay", "-", "--no-resolve-ids"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(input).unwrap());
+        child.wait_with_output().unwrap()
+    })
+}
+
+#[test]
 fn lines_that_are_no_records_are_told_and_passed_over() {
     let input = b"hello\n----\ntime->Tue Nov 14\ntype=USER_ACCT msg=audit(1.000:5): pid=1 uid=0\n";
     let output = replay(&["-", "--schema", "kernel"], input);

@@ -5,6 +5,7 @@ mod auparse;
 mod coalesce;
 mod command;
 mod golden;
+mod memory;
 mod reassembly;
 mod shared;
 
