@@ -1,11 +1,11 @@
 //! Processors and priorities.
 
-use std::thread;
+use std::{fs, thread};
 
 use anyhow::{Context as _, Result, anyhow};
 use nix::{
     sched::{CpuSet, sched_setaffinity},
-    unistd::Pid,
+    unistd::{Pid, setsid},
 };
 
 /// Lets the calling thread, and what it starts from now on, run on one processor only.
@@ -30,6 +30,11 @@ pub(super) fn on<T: Send>(processor: usize, work: impl FnOnce() -> Result<T> + S
 /// Puts the calling process before all others of its processor, so that what else the machine does
 /// takes little from it. Without the right to do so nothing changes.
 pub(super) fn go_first() {
+    // Where the scheduler groups processes by session, priority counts within the session only, and that
+    // of the session against others. Fails only for the first process of a session, which has its own.
+    let _ = setsid();
+    // Kernels without such groups have no such file.
+    let _ = fs::write("/proc/self/autogroup", "-20");
     // SAFETY: no memory is involved.
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -20) };
 }
