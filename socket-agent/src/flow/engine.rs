@@ -47,6 +47,9 @@ pub struct Rules {
     pub socket_inactive: u64,
     /// Time between two reports of a flow that goes on; 0 if there are none.
     pub report_period: u64,
+    /// Closed connections that wait at the same time. The kernel keeps late packets of so many only, and
+    /// of a connection that finds no room they are lost: those that have waited longest make room.
+    pub held: usize,
     /// First port that this host gives to sockets that ask for none.
     pub ephemeral: u16,
 }
@@ -131,10 +134,13 @@ impl Engine {
         }
     }
 
-    /// Reports closed connections whose time has come, some hundred at a time; whether more are due.
+    /// Reports closed connections whose time has come, or that are too many, some hundred at a time;
+    /// whether more are due.
     pub fn tick(&mut self, now: u64, kernel: &mut impl Kernel, out: &mut Vec<FlowRecord>) -> bool {
         for _ in 0..LOT {
-            let Some(&(due, id)) = self.due.first().filter(|(due, _)| *due <= now) else {
+            let too_many = self.held.len() > self.rules.held;
+            let Some(&(due, id)) = self.due.first().filter(|(due, _)| *due <= now || too_many)
+            else {
                 release_room(&mut self.held);
                 return false;
             };

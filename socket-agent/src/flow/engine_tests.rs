@@ -11,6 +11,7 @@ const RULES: Rules = Rules {
     termination: 5 * SECOND,
     socket_inactive: 60 * SECOND,
     report_period: 0,
+    held: 1000,
     ephemeral: 32_768,
 };
 
@@ -72,6 +73,23 @@ fn late(flow: u64, packets: u64, last: u64) -> Late {
 fn close(engine: &mut Engine, flow: Flow, kernel: &mut Tables, out: &mut Vec<FlowRecord>) {
     engine.closed(flow, flow.ended, kernel, out);
     engine.tick(flow.ended + RULES.termination, kernel, out);
+}
+
+#[test]
+fn those_that_have_waited_longest_make_room() {
+    let rules = Rules { held: 2, ..RULES };
+    let (mut engine, mut kernel, mut out) = (Engine::new(rules), Tables::default(), vec![]);
+    for id in 1..=4 {
+        engine.closed(
+            Flow { ended: (1 + id) * SECOND, ..tcp(id, 5) },
+            9 * SECOND,
+            &kernel,
+            &mut out,
+        );
+    }
+    assert!(!engine.tick(5 * SECOND, &mut kernel, &mut out));
+    let reported: Vec<u64> = out.iter().map(|record| record.flow.id).collect();
+    assert_eq!((reported, engine.held()), (vec![1, 2], 2));
 }
 
 #[test]

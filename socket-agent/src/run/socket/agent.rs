@@ -89,6 +89,7 @@ impl Agent {
                 termination: nanos(socket.flow_termination_timeout),
                 socket_inactive: nanos(socket.socket_inactive_timeout),
                 report_period: nanos(period),
+                held: held_at_most(socket.tables.late),
                 ephemeral: first_ephemeral(),
             }),
             shared,
@@ -344,6 +345,13 @@ impl Agent {
         counters.extend(self.dns.iter_mut().flat_map(NameService::counters));
         counters
     }
+}
+
+/// Closed connections that may wait for late packets, of which the kernel's table has room for so many:
+/// what closes between two looks at the ring has to fit as well.
+fn held_at_most(room: u32) -> usize {
+    const LEAST: usize = 1024;
+    (room as usize / 4 * 3).max(LEAST)
 }
 
 /// The lower end of `net.ipv4.ip_local_port_range`, which holds for IPv6 too; where it cannot be read,
