@@ -120,7 +120,8 @@ impl Default for FuzzOptions {
 
 #[derive(Args)]
 pub(crate) struct BenchOptions {
-    /// Which one: all, rr, crr, stream, udp, flows, idle, startup or audit.
+    /// Which: all, traffic (rr, crr, stream, udp), agent (startup, idle, flows), audit, or one of those
+    /// in parentheses.
     #[arg(value_name = "NAME", default_value = "all")]
     pub(crate) name: String,
     /// Hook sets of the agent, separated by commas; the one that the agent prefers if none is named,

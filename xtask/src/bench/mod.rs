@@ -82,9 +82,12 @@ impl Bench {
 }
 
 fn chosen(name: &str) -> Result<Vec<Bench>> {
-    if name == "all" {
-        let (loads, parts) = (LOADS.to_vec(), PARTS.to_vec());
-        return Ok(vec![Bench::Traffic(loads), Bench::Figures(parts), Bench::Audit]);
+    let (traffic, agent) = (Bench::Traffic(LOADS.to_vec()), Bench::Figures(PARTS.to_vec()));
+    match name {
+        "all" => return Ok(vec![traffic, agent, Bench::Audit]),
+        "traffic" => return Ok(vec![traffic]),
+        "agent" => return Ok(vec![agent]),
+        _ => {}
     }
     let one = |names: &[&'static str]| names.iter().copied().find(|known| *known == name);
     if let Some(load) = one(&LOADS) {
@@ -97,7 +100,7 @@ fn chosen(name: &str) -> Result<Vec<Bench>> {
         return Ok(vec![Bench::Audit]);
     }
     let names = [&LOADS[..], &PARTS[..], &[AUDIT]].concat();
-    bail!("there is no bench {name:?}; there are: all, {}", names.join(", "))
+    bail!("there is no bench {name:?}; there are: all, traffic, agent, {}", names.join(", "))
 }
 
 #[cfg(test)]
@@ -110,12 +113,13 @@ mod tests {
             chosen(name).unwrap().iter().map(|bench| bench.file(None)).collect()
         };
         assert_eq!(files("all"), ["traffic", "agent", "audit"]);
+        assert_eq!(files("traffic"), ["traffic"]);
         assert_eq!(files("crr"), ["crr"]);
         assert_eq!(files("idle"), ["idle"]);
         assert_eq!(files("audit"), ["audit"]);
         assert_eq!(Bench::Traffic(LOADS.to_vec()).file(Some("6.1")), "traffic-6.1");
         let error = chosen("audti").err().map(|error| error.to_string());
-        let expected = "there is no bench \"audti\"; there are: all, rr, crr, stream, udp, startup, idle, flows, audit";
+        let expected = "there is no bench \"audti\"; there are: all, traffic, agent, rr, crr, stream, udp, startup, idle, flows, audit";
         assert_eq!(error.as_deref(), Some(expected));
     }
 }
