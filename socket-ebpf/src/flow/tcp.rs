@@ -186,10 +186,8 @@ fn established(sock: Sock, old: u8) {
     if let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) {
         // SAFETY: entries stay readable for the run of a program.
         let flow = unsafe { &mut *flow };
-        if old == SYN_SENT
-            || flow.began != Began::Accept as u8
-            || flow.tuple == sock.tcp_tuple(ESTABLISHED)
-        {
+        // One of other ends is what an earlier socket at this address left behind.
+        if old == SYN_SENT || flow.tuple == sock.tcp_tuple(ESTABLISHED) {
             if flow.tcp.connect_ns == 0 {
                 flow.tcp.connect_ns = now.wrapping_sub(flow.first);
                 tell_connected(flow);

@@ -11,7 +11,7 @@ use crate::{
     puppet::Sock,
 };
 
-pub(super) const SCENARIOS: &[Scenario] = &[Scenario::own("lost/release", release).portable()];
+pub(super) const SCENARIOS: &[Scenario] = &[Scenario::own("lost/release", release)];
 
 /// Where `struct Flow` has the local port: after three numbers and two addresses.
 const LOCAL_PORT: usize = 3 * 8 + 2 * 16;
