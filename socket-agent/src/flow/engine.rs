@@ -74,7 +74,7 @@ struct ClosedSocket {
 pub struct Engine {
     rules: Rules,
     /// Closed connections, by flow id, until their time has come.
-    held: HashMap<u64, Flow>,
+    held: HashMap<u64, Box<Flow>>,
     /// When that is.
     due: BTreeSet<(u64, u64)>,
     progress: Progress,
@@ -120,7 +120,8 @@ impl Engine {
         if may_see_late_packets(&flow) {
             let due = flow.ended.max(flow.last).min(now).saturating_add(self.rules.termination);
             self.due.insert((due, flow.id));
-            self.held.insert(flow.id, flow);
+            // Boxed, as a table of large values holds twice as much while it grows.
+            self.held.insert(flow.id, Box::new(flow));
         } else {
             self.finish(flow, Cause::Closed, kernel, out);
         }
@@ -155,7 +156,7 @@ impl Engine {
         if let Some(late) = kernel.take_late(id, &flow.tuple) {
             merge(&mut flow, &late);
         }
-        self.finish(flow, Cause::Closed, kernel, out);
+        self.finish(*flow, Cause::Closed, kernel, out);
     }
 
     /// Looks at open flows: reports those that pause, and those that have gone on for the report
