@@ -4,12 +4,13 @@
 //! timeouts live: a TCP connection that may still see packets after its socket is gone is held for
 //! the termination timeout; an open flow that pauses is reported and counted anew from there.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use socket_common::{Began, FLAG_EXISTING, FLAG_HAS_PEERS, Flow, Late, Owner, PROTO_TCP, Tuple};
 
 use super::{
     Cause, FlowRecord,
+    held::Held,
     progress::{Part, Progress, packets},
     role, state,
 };
@@ -73,10 +74,8 @@ struct ClosedSocket {
 /// See the module.
 pub struct Engine {
     rules: Rules,
-    /// Closed connections, by flow id, until their time has come.
-    held: HashMap<u64, Box<Flow>>,
-    /// When that is.
-    due: BTreeSet<(u64, u64)>,
+    /// Closed connections, until their time has come.
+    held: Held,
     progress: Progress,
     closed_sockets: HashMap<u64, ClosedSocket>,
     counters: EngineCounters,
@@ -87,8 +86,7 @@ impl Engine {
     pub fn new(rules: Rules) -> Self {
         Self {
             rules,
-            held: HashMap::new(),
-            due: BTreeSet::new(),
+            held: Held::default(),
             progress: Progress::default(),
             closed_sockets: HashMap::new(),
             counters: EngineCounters::default(),
@@ -119,9 +117,7 @@ impl Engine {
         }
         if may_see_late_packets(&flow) {
             let due = flow.ended.max(flow.last).min(now).saturating_add(self.rules.termination);
-            self.due.insert((due, flow.id));
-            // Boxed, as a table of large values holds twice as much while it grows.
-            self.held.insert(flow.id, Box::new(flow));
+            self.held.insert(flow, due);
         } else {
             self.finish(flow, Cause::Closed, kernel, out);
         }
@@ -129,7 +125,7 @@ impl Engine {
 
     /// Late packets that the kernel could not keep any longer.
     pub fn late(&mut self, late: &Late) {
-        match self.held.get_mut(&late.flow) {
+        match self.held.get_mut(late.flow) {
             Some(flow) => merge(flow, late),
             None => self.counters.late_after_report += packets(&late.traffic),
         }
@@ -140,23 +136,15 @@ impl Engine {
     pub fn tick(&mut self, now: u64, kernel: &mut impl Kernel, out: &mut Vec<FlowRecord>) -> bool {
         for _ in 0..LOT {
             let too_many = self.held.len() > self.rules.held;
-            let Some(&(due, id)) = self.due.first().filter(|(due, _)| *due <= now || too_many)
-            else {
-                release_room(&mut self.held);
+            let Some(mut flow) = self.held.take_first(|due| due <= now || too_many) else {
                 return false;
             };
-            self.due.remove(&(due, id));
-            self.release(id, kernel, out);
+            if let Some(late) = kernel.take_late(flow.id, &flow.tuple) {
+                merge(&mut flow, &late);
+            }
+            self.finish(flow, Cause::Closed, kernel, out);
         }
         true
-    }
-
-    fn release(&mut self, id: u64, kernel: &mut impl Kernel, out: &mut Vec<FlowRecord>) {
-        let Some(mut flow) = self.held.remove(&id) else { return };
-        if let Some(late) = kernel.take_late(id, &flow.tuple) {
-            merge(&mut flow, &late);
-        }
-        self.finish(*flow, Cause::Closed, kernel, out);
     }
 
     /// Looks at open flows: reports those that pause, and those that have gone on for the report

@@ -2,6 +2,7 @@
 
 mod community_id;
 mod engine;
+mod held;
 mod progress;
 mod record;
 pub mod role;
