@@ -1,6 +1,6 @@
 //! `cargo xtask fuzz`: any bytes for what reads text from outside.
 //!
-//! The targets of `fuzz/` are linked with libFuzzer and compiled with its counters. These are
+//! The targets of `tests/fuzz/` are linked with libFuzzer and compiled with its counters. These are
 //! passes of LLVM that every rustc can run, so no nightly toolchain and no cargo-fuzz is needed;
 //! address sanitizer, which does need one, would find nothing in code without `unsafe`.
 
@@ -73,7 +73,7 @@ fn compile(paths: &Paths, pins: &Pins) -> Result<PathBuf> {
         // agent's dependencies by itself.
         .args(["build", "--release", "--target", &triple])
         .arg("--manifest-path")
-        .arg(paths.root().join("fuzz/Cargo.toml"))
+        .arg(paths.root().join("tests/fuzz/Cargo.toml"))
         .env("CARGO_TARGET_DIR", &target)
         .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"));
     command::run(&mut cargo).context("build the fuzz targets")?;
@@ -98,14 +98,14 @@ impl Target {
         program
             .arg(&work)
             // Inputs that once failed, or that are worth beginning with.
-            .arg(paths.root().join("fuzz/corpus").join(name))
+            .arg(paths.root().join("tests/fuzz/corpus").join(name))
             .arg(format!("-max_total_time={}", time.as_secs().max(1)))
             .arg(format!("-max_len={length}"))
             .args(["-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"])
             .arg(format!("-artifact_prefix={}/", found.display()));
         let log = paths.log(&format!("fuzz-{name}"));
         command::run_logged(&mut program, &log).with_context(|| {
-            format!("fuzz {name}: put the input under fuzz/corpus/{name} with the fix")
+            format!("fuzz {name}: put the input under tests/fuzz/corpus/{name} with the fix")
         })?;
         let log = fs::read(&log).with_context(|| format!("read {}", log.display()))?;
         let log = String::from_utf8_lossy(&log);
@@ -191,9 +191,9 @@ mod tests {
         for target in TARGETS {
             let dir = tempfile::tempdir().unwrap();
             assert!(target.seed(&paths, dir.path()).unwrap() > 0, "{}", target.name);
-            let source = format!("fuzz/targets/{}.rs", target.name);
+            let source = format!("tests/fuzz/targets/{}.rs", target.name);
             assert!(paths.root().join(&source).is_file(), "{source}");
-            let corpus = format!("fuzz/corpus/{}", target.name);
+            let corpus = format!("tests/fuzz/corpus/{}", target.name);
             assert!(paths.root().join(&corpus).is_dir(), "{corpus}");
         }
     }

@@ -12,3 +12,4 @@ mod golden;
 mod host;
 mod netlink;
 mod random;
+mod survives;

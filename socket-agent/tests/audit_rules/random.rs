@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use socket_agent::audit::{
     names::Arch,
-    rules::{Command, Position, Rule, RuleSet, Source, parse},
+    rules::{Command, Position, Rule, Source, parse},
 };
 
-use crate::host::Told;
+use crate::{host::Told, survives::read_all};
 
 /// xorshift64*: the same numbers in every run.
 struct Random(u64);
@@ -44,60 +44,12 @@ fn told() -> Told {
     Told { directories: HashSet::from(["/etc".to_owned(), "/usr/bin".to_owned()]) }
 }
 
-fn read_all(text: &[u8]) {
-    let told = told();
-    let parsed = parse(&Source { name: "random", first_line: 1, text }, &told.host());
-    let lines = text.split(|byte| *byte == b'\n').count();
-    for problem in &parsed.problems {
-        assert!((1..=lines).contains(&problem.place.line) && problem.place.column > 0);
-        assert!(!problem.message.is_empty() && !problem.message.contains('\n'), "{problem}");
-    }
-    for command in parsed.commands {
-        if let Command::Add { rule, .. } | Command::Delete { rule } = command.value {
-            survives(&rule, &told);
-        }
-    }
-}
-
-fn survives(rule: &Rule, told: &Told) {
-    for position in [Position::First, Position::Last] {
-        assert_eq!(&Rule::decode(&rule.encode(position)).unwrap(), rule);
-    }
-    let text = rule.to_text(Some(Arch::X86_64));
-    // Bytes that are no UTF-8 cannot be told as text.
-    if text.contains(char::REPLACEMENT_CHARACTER) {
-        return;
-    }
-    let source = Source { name: "text", first_line: 1, text: text.as_bytes() };
-    let again = RuleSet::read([source], &told.host(), false)
-        .unwrap_or_else(|error| panic!("{text}\n{error}"));
-    match again.commands.as_slice() {
-        [command] => match &command.value {
-            Command::Add { rule: again, .. } => {
-                assert_eq!(again.to_text(Some(Arch::X86_64)), text);
-                assert_eq!(again.calls(), rule.calls(), "{text}");
-                assert_eq!(sorted(again), sorted(rule), "{text}");
-            }
-            other => panic!("{text}: {other:?}"),
-        },
-        other => panic!("{text}: {other:?}"),
-    }
-}
-
-/// A listing puts the architecture first.
-fn sorted(rule: &Rule) -> Vec<String> {
-    let mut conditions: Vec<_> =
-        rule.conditions().iter().map(|condition| format!("{condition:?}")).collect();
-    conditions.sort();
-    conditions
-}
-
 #[test]
 fn bytes_without_meaning_are_read_without_panic() {
     let mut random = Random(0x5eed_0001);
     for _ in 0..3_000 {
         let bytes: Vec<u8> = (0..random.below(120)).map(|_| random.next() as u8).collect();
-        read_all(&bytes);
+        read_all(&bytes, &told());
         let rule: Vec<u8> = (0..random.below(1200)).map(|_| (random.next() >> 60) as u8).collect();
         let _ = Rule::decode(&rule).map(|rule| rule.to_text(None));
     }
@@ -121,7 +73,7 @@ fn damaged_rule_files_are_read_without_panic() {
             }
         }
         whole += usize::from(parse_is_clean(&bytes));
-        read_all(&bytes);
+        read_all(&bytes, &told());
         assert!(round < 100 || whole > 0, "no rule survives the damage: it tests nothing");
     }
 }

@@ -25,7 +25,7 @@ use super::{
     worker::Load,
 };
 use crate::{
-    load::{books::SERVER, crew::Worker, measure, wire::Wire, worker::Job},
+    load::{held::Held, measure, wire::Wire},
     net::Netns,
 };
 
@@ -71,8 +71,6 @@ const REPORTED: Duration = Duration::from_secs(8);
 const LOOKED: Duration = Duration::from_secs(12);
 /// Memory is given back within this time.
 const RELEASED: Duration = Duration::from_secs(25);
-/// Descriptors a worker holds at most: fewer than the usual hard limits.
-const HELD: u32 = 15_000;
 const MIB: f64 = (1 << 20) as f64;
 
 /// Measures and says every figure. A hook set that does not work here is left out and said.
@@ -184,29 +182,10 @@ impl Subject<'_> {
         thread::sleep(SETTLED);
         let before = measure::cost(agent.pid())?;
         let connections = self.plan.flows / 2;
-        let mut pairs = Vec::new();
-        for start in (0..connections).step_by(HELD as usize) {
-            let count = HELD.min(connections - start);
-            let mut server = Worker::start(netns, &Job::Keep { address: SERVER, count })?;
-            let hold = Job::Hold { server: server.server()?, first: start, count };
-            pairs.push((Worker::start(netns, &hold)?, server, count));
-        }
-        for (client, server, count) in &mut pairs {
-            client.made(*count)?;
-            client.expect("held")?;
-            server.expect("held")?;
-        }
+        let open = Held::open(netns, 0, connections)?;
         thread::sleep(LOOKED);
         let held = measure::cost(agent.pid())?;
-        for (client, _, _) in &mut pairs {
-            client.go_on()?;
-        }
-        for (mut client, mut server, _) in pairs {
-            client.expect("closed")?;
-            server.expect("closed")?;
-            client.end()?;
-            server.end()?;
-        }
+        open.close()?;
         let bound = before.resident + before.resident / 20;
         let after = measure::wait_below(agent.pid(), bound, RELEASED)?;
         self.say("resident before flows MiB", before.resident as f64 / MIB)?;

@@ -6,6 +6,7 @@
 pub(crate) mod bench;
 pub(crate) mod books;
 pub(crate) mod crew;
+pub(crate) mod held;
 pub(crate) mod measure;
 mod names;
 mod odd;

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use super::{
     books::{End, Transport},
     crew::Worker,
+    held::Held,
     measure::cost,
     names::{GREETING, name},
     report::{mib, percent},
@@ -89,8 +90,6 @@ const PAYLOAD: [u64; 2] = [REQUEST as u64, ANSWER as u64];
 const FEW: u32 = 5;
 /// Processes at a time.
 const WAVE: u32 = 50;
-/// Descriptors a worker holds at most: fewer than the usual hard limits.
-const HELD: u32 = 15_000;
 /// Datagrams to a peer.
 const EACH: u32 = 20;
 /// How long idle connections are held: the agent looks at open flows every five seconds.
@@ -160,42 +159,17 @@ fn processes(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
 
 /// Connections over which nothing passes, all open at the same time.
 fn idle(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
-    let mut pairs = Vec::new();
-    let mut ends = Vec::new();
-    for start in (0..count).step_by(HELD as usize) {
-        let count = HELD.min(count - start);
-        let keep = Job::Keep { address: super::books::SERVER, count };
-        let mut server = Worker::start(site.netns, &keep)?;
-        let hold = Job::Hold { server: server.server()?, first: first + start, count };
-        pairs.push((Worker::start(site.netns, &hold)?, server, count));
-    }
-    for (client, server, count) in &mut pairs {
-        let (here, there) = (client.pid(), server.pid());
-        ends.extend(
-            client.made(*count)?.into_iter().flat_map(|ends| End::both(ends, here, there, [0; 2])),
-        );
-        client.expect("held")?;
-        server.expect("held")?;
-    }
+    let connections = Held::open(site.netns, first, count)?;
     let before = cost(site.agent)?;
     thread::sleep(HOLD);
     let held = cost(site.agent)?;
     site.notes.borrow_mut().push(format!(
         "with {} flows open: {}, {} of a core",
-        ends.len(),
+        connections.ends.len(),
         mib(held.resident),
         percent(held.cpu - before.cpu, HOLD)
     ));
-    for (client, _, _) in &mut pairs {
-        client.go_on()?;
-    }
-    for (mut client, mut server, _) in pairs {
-        client.expect("closed")?;
-        server.expect("closed")?;
-        client.end()?;
-        server.end()?;
-    }
-    Ok(ends)
+    connections.close()
 }
 
 /// Datagrams from one socket to many peers.

@@ -8,7 +8,7 @@ use super::{Report, step};
 use crate::{build, command, deny, paths::Paths, pins::Pins, ui};
 
 /// Manifests of all workspaces.
-const MANIFESTS: [&str; 3] = ["Cargo.toml", "fuzz/Cargo.toml", "socket-ebpf/Cargo.toml"];
+const MANIFESTS: [&str; 3] = ["Cargo.toml", "socket-ebpf/Cargo.toml", "tests/fuzz/Cargo.toml"];
 
 pub(super) fn run(report: &mut Report, paths: &Paths, pins: &Pins) {
     step(report, "rustfmt", || formatting(paths));

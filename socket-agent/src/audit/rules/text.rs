@@ -49,14 +49,14 @@ impl Rule {
         }
         // Writing to a string cannot fail.
         let _ = write!(line, "-a {},{}", self.action.name(), self.list.name());
-        let arch = self.conditions.iter().rfind(|condition| condition.field == Field::ARCH);
-        if let Some(Condition { operator, value: Value::Number(number), .. }) = arch {
-            let _ = write!(line, " -F arch{}{}", operator.symbol(), arch_text(*number, host));
+        // Before the calls, which the last one names.
+        let mut arch = host;
+        for condition in self.conditions.iter().filter(|condition| condition.field == Field::ARCH) {
+            if let Condition { operator, value: Value::Number(number), .. } = condition {
+                let _ = write!(line, " -F arch{}{}", operator.symbol(), arch_text(*number, host));
+                arch = Arch::from_audit(*number);
+            }
         }
-        let arch = match arch.map(|condition| &condition.value) {
-            Some(Value::Number(number)) => Arch::from_audit(*number),
-            _ => host,
-        };
         calls_part(&mut line, self.list, &self.calls, arch);
         for condition in self.conditions.iter().filter(|condition| condition.field != Field::ARCH) {
             condition_part(&mut line, condition, numbers);
