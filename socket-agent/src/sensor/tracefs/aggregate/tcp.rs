@@ -136,10 +136,9 @@ impl<T: Tasks> Aggregator<T> {
     fn established(&mut self, sock: &Sock, context: Context) {
         let now = context.now;
         let tuple = sock.tuple(PROTO_TCP, true);
+        // One of other ends is what an earlier socket at this address left behind.
         if let Some(flow) = self.flows.get_mut(&sock.address)
-            && (sock.state == state::SYN_SENT
-                || flow.began != Began::Accept as u8
-                || flow.tuple == tuple)
+            && (sock.state == state::SYN_SENT || flow.tuple == tuple)
         {
             note_established(flow, now);
             return;

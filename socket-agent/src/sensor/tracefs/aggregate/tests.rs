@@ -140,6 +140,29 @@ fn a_connect_is_owned_by_who_calls_and_its_tuple_comes_with_the_first_packet() {
 }
 
 #[test]
+fn an_accepted_socket_is_not_taken_for_what_was_at_its_address_before() {
+    let mut aggregator = aggregator();
+    let before = Sock { dport: 1000, ..tcp(CHILD, state::CLOSE) };
+    aggregator.take(Fact::State { sock: before, new: state::SYN_SENT }, at(1, 33));
+    let sent = Sock { dport: 1000, owned: true, ..tcp(CHILD, state::SYN_SENT) };
+    aggregator.take(passes(packet(Way::Out, SYN, 60), sent, Way::Out), at(2, 33));
+    // Its end was not seen.
+    let listener = tcp(LISTENER, state::LISTEN);
+    aggregator.take(passes(packet(Way::In, SYN, 60), listener, Way::In), at(10, 0));
+    let child = tcp(CHILD, state::SYN_RECV);
+    aggregator.take(Fact::State { sock: child, new: state::ESTABLISHED }, at(13, 0));
+    let stale = closed(&mut aggregator);
+    let [stale] = stale[..] else { panic!("{stale:?}") };
+    assert_eq!((stale.began, stale.tuple.remote_port), (Began::Connect as u8, 1000));
+    assert_eq!((stale.ended, stale.owner.pid), (13, 33));
+    let flows: Vec<Flow> = aggregator.open_flows().copied().collect();
+    let [flow] = flows[..] else { panic!("{flows:?}") };
+    assert_eq!((flow.began, flow.tuple.remote_port), (Began::Accept as u8, 999));
+    assert_eq!((flow.first, flow.tcp.connect_ns), (10, 3));
+    assert_eq!(flow.traffic.packets_in, 1);
+}
+
+#[test]
 fn packets_without_a_flow_are_midway_or_of_a_socket_that_was_open_before() {
     let mut aggregator = aggregator();
     let open = tcp(CHILD, state::ESTABLISHED);
