@@ -161,10 +161,10 @@ pub struct Tcp {
     /// TCP state (`TCP_ESTABLISHED` = 1 ...) that the connection left to be closed; in the tables 0
     /// while it is open.
     pub state: u8,
+    /// 1 if `retransmits` was read; 0 where the member of the kernel's structure is not known.
+    pub counted: u8,
     /// Zero.
-    pub reserved: u8,
-    /// Zero.
-    pub reserved2: u16,
+    pub reserved: u16,
     /// Time from SYN to the connection being established, nanoseconds; 0 if it never was.
     pub connect_ns: u64,
 }
@@ -228,12 +228,12 @@ pub struct Sample {
     pub srtt_us: u32,
     /// State, as in [`Tcp`]; that of a UDP socket is 1 if it is connected, else 7.
     pub state: u8,
+    /// 1 if `count` was read; 0 where the member of the kernel's structure is not known.
+    pub counted: u8,
     /// Zero.
-    pub reserved: u8,
+    pub reserved: u16,
     /// Zero.
-    pub reserved2: u16,
-    /// Zero.
-    pub reserved3: u32,
+    pub reserved2: u32,
 }
 
 /// Sockets that are sampled in one run of the program.

@@ -39,6 +39,11 @@ impl FromStr for Form {
     }
 }
 
+/// Whether the kernel tells its types, and they are not hidden.
+pub fn is_published() -> bool {
+    fs::metadata(KERNEL).is_ok_and(|file| file.len() > 0)
+}
+
 /// Hides the kernel's types from this process and those it starts, and returns a file in `directory`
 /// that holds them in this form. The kernel itself goes on using its own.
 ///

@@ -173,7 +173,7 @@ fn socket_object<'a>(facts: &FlowFacts<'a>) -> Socket<'a> {
         tcp: (flow.tuple.protocol == PROTO_TCP).then(|| Tcp {
             state: ended::state_name(flow.tcp.state),
             error: (flow.tcp.error != 0).then_some(flow.tcp.error),
-            retransmits: (flow.tcp.state != 0).then_some(flow.tcp.retransmits),
+            retransmits: (flow.tcp.counted != 0).then_some(flow.tcp.retransmits),
             srtt_us: (flow.tcp.srtt_us != 0).then_some(flow.tcp.srtt_us),
             connect_ns: (flow.tcp.connect_ns != 0).then_some(flow.tcp.connect_ns),
         }),

@@ -95,7 +95,7 @@ fn http() -> FlowRecord {
         first: 200 * MILLI,
         last: 200 * MILLI + 30_728_600,
         ended: 231 * MILLI,
-        tcp: Tcp { state: 5, srtt_us: 7_500, connect_ns: 7_654_321, ..Tcp::default() },
+        tcp: Tcp { state: 5, srtt_us: 7_500, counted: 1, connect_ns: 7_654_321, ..Tcp::default() },
         began: Began::Connect as u8,
         rank: Rank::FirstIo as u8,
         ..Flow::default()
@@ -167,6 +167,17 @@ fn a_tcp_flow_has_every_field_of_the_example() {
 }
 
 #[test]
+fn retransmissions_that_are_not_known_are_not_told_as_none() {
+    let mut record = http();
+    assert_eq!(document(&record, None)["system"]["audit"]["socket"]["tcp"]["retransmits"], 0);
+    record.flow.tcp = Tcp { counted: 0, srtt_us: 0, ..record.flow.tcp };
+    let document = document(&record, None);
+    let tcp = &document["system"]["audit"]["socket"]["tcp"];
+    assert_eq!((tcp.get("retransmits"), tcp.get("srtt_us")), (None, None));
+    assert_eq!(tcp["state"], "fin_wait2");
+}
+
+#[test]
 fn an_incoming_ipv6_flow_in_a_container() {
     let mut record = http();
     record.direction = Direction::Ingress;
@@ -179,8 +190,13 @@ fn an_incoming_ipv6_flow_in_a_container() {
     flow.began = Began::Accept as u8;
     flow.rank = Rank::Listener as u8;
     flow.owner.cgroup = u64::MAX;
-    flow.tcp =
-        Tcp { state: 8, error: libc::EPIPE.unsigned_abs(), retransmits: 3, ..Tcp::default() };
+    flow.tcp = Tcp {
+        state: 8,
+        error: libc::EPIPE.unsigned_abs(),
+        retransmits: 3,
+        counted: 1,
+        ..Tcp::default()
+    };
     let mut process = curl();
     process.cgroup_path = Some(format!("/system.slice/docker-{ID}.scope").into());
     let pod_uid = Some("5a1b6c2e-8f3d-4c3e-9a51-7a6f4e0d1c2b".into());

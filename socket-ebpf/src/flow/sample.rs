@@ -15,6 +15,7 @@ pub fn take(sock: Sock, sample: &mut Sample) {
     if protocol == PROTO_TCP as u16 {
         sample.tuple = sock.tuple(PROTO_TCP, true);
         sample.count = field(sock.0, at::tcp_sock_total_retrans());
+        sample.counted = at::tcp_sock_total_retrans().is_some().into();
         sample.srtt_us = field::<u32>(sock.0, at::tcp_sock_srtt_us()) >> 3;
     } else if protocol == PROTO_UDP as u16 {
         sample.tuple = sock.tuple(PROTO_UDP, true);

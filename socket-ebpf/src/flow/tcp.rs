@@ -258,6 +258,7 @@ fn closed(sock: Sock, old: u8) {
     flow.tcp.state = old;
     flow.tcp.error = field::<u32>(sock.0, at::sock_sk_err());
     flow.tcp.retransmits = field::<u32>(sock.0, at::tcp_sock_total_retrans());
+    flow.tcp.counted = at::tcp_sock_total_retrans().is_some().into();
     flow.tcp.srtt_us = field::<u32>(sock.0, at::tcp_sock_srtt_us()) >> 3;
     if old != SYN_SENT {
         late::expect(&flow.tuple, flow.id);

@@ -16,6 +16,16 @@ use crate::{
 /// A wall clock may be set while a run lasts; a wrong unit or epoch is far beyond this.
 const CLOCK_SLACK: Duration = Duration::from_secs(3 * 3600);
 
+/// What holds for all documents of an agent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Given {
+    /// When it was started.
+    pub(super) since: SystemTime,
+    /// It has the kernel's type information. Without, it does not find where the kernel keeps what it
+    /// measured of a connection, and has to tell nothing of that.
+    pub(super) types: bool,
+}
+
 /// Collects what differs.
 #[derive(Debug, Default)]
 struct Findings(Vec<String>);
@@ -37,12 +47,13 @@ impl Findings {
 }
 
 /// All differences between a document and the truth, in words; none if it is right.
-pub(super) fn differences(doc: &Doc, side: &Side, seen: &Seen, since: SystemTime) -> Vec<String> {
+pub(super) fn differences(doc: &Doc, side: &Side, seen: &Seen, given: Given) -> Vec<String> {
     let mut findings = Findings::default();
     process(&mut findings, doc, side);
     traffic(&mut findings, doc, side, seen);
-    state(&mut findings, doc, side, seen);
-    times(&mut findings, doc, since);
+    state(&mut findings, doc, side);
+    measured(&mut findings, doc, side, seen, given.types);
+    times(&mut findings, doc, given.since);
     findings.0
 }
 
@@ -108,7 +119,7 @@ fn traffic(findings: &mut Findings, doc: &Doc, side: &Side, seen: &Seen) {
     );
 }
 
-fn state(findings: &mut Findings, doc: &Doc, side: &Side, seen: &Seen) {
+fn state(findings: &mut Findings, doc: &Doc, side: &Side) {
     findings.text(doc, "event.action", "network_flow");
     findings.text(doc, "event.outcome", side.outcome);
     findings.text(doc, "flow.final", &side.is_final);
@@ -121,20 +132,25 @@ fn state(findings: &mut Findings, doc: &Doc, side: &Side, seen: &Seen) {
     if let Some(ended) = side.ended {
         findings.text(doc, "system.audit.socket.ended", ended);
     }
-    if let (Transport::Tcp, Some("open" | "idle" | "ongoing")) = (side.transport, side.ended) {
-        // Not every set can ask the socket.
-        if doc.field("system.audit.socket.tcp.state").is_some() {
-            findings.text(doc, "system.audit.socket.tcp.state", "established");
-            let measured = doc.number("system.audit.socket.tcp.srtt_us").is_some();
-            findings.same("tcp.srtt_us is there", &measured, &true);
-        }
-    }
-    if side.transport == Transport::Tcp && side.counts_retransmits {
-        let told = doc.number("system.audit.socket.tcp.retransmits").unwrap_or_default();
-        findings.same("tcp.retransmits", &told, &seen.sent.retransmits);
-    }
     let kernel_address = doc.text("system.audit.socket.kernel_sock_address");
     findings.same("kernel_sock_address is set", &kernel_address.starts_with("0x"), &true);
+}
+
+/// What the kernel keeps of a TCP connection.
+fn measured(findings: &mut Findings, doc: &Doc, side: &Side, seen: &Seen, types: bool) {
+    if side.transport != Transport::Tcp {
+        return;
+    }
+    // Not every set can ask an open socket.
+    let asked = doc.field("system.audit.socket.tcp.state").is_some();
+    if asked && matches!(side.ended, Some("open" | "idle" | "ongoing")) {
+        findings.text(doc, "system.audit.socket.tcp.state", "established");
+        let measured = doc.number("system.audit.socket.tcp.srtt_us").is_some();
+        findings.same("tcp.srtt_us is there", &measured, &types);
+    }
+    let told = doc.number("system.audit.socket.tcp.retransmits");
+    let counted = if side.counts_retransmits { Some(seen.sent.retransmits) } else { told };
+    findings.same("tcp.retransmits", &told, &counted.filter(|_| asked && types));
 }
 
 fn times(findings: &mut Findings, doc: &Doc, since: SystemTime) {

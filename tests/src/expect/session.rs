@@ -10,11 +10,13 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::{
-    Side, compare,
+    Side,
+    compare::{self, Given},
     ledger::{Ledger, Pair, brief},
 };
 use crate::{
     agent::{Agent, Doc, Options, Stopped},
+    btf,
     capture::{Capture, Seen},
     net::Netns,
     puppet::executable,
@@ -59,7 +61,7 @@ pub struct Session {
     ledger: Ledger,
     at_end: Mutex<Vec<Expected>>,
     questions: Mutex<Vec<(&'static str, Question)>>,
-    since: SystemTime,
+    given: Given,
     hooks: String,
 }
 
@@ -135,9 +137,10 @@ impl Session {
     /// Starts an agent in the network namespace of this process.
     pub fn start(options: &Options) -> Result<Self> {
         let since = SystemTime::now();
+        let given = Given { since, types: options.btf.is_some() || btf::is_published() };
         let agent = Agent::start(options, &Netns::current()?)?;
         let (ledger, at_end, questions) = Default::default();
-        Ok(Self { agent, ledger, at_end, questions, since, hooks: options.hooks.clone() })
+        Ok(Self { agent, ledger, at_end, questions, given, hooks: options.hooks.clone() })
     }
 
     /// Waits for the document of one end of a conversation and compares it with the truth; what the
@@ -165,7 +168,7 @@ impl Session {
     }
 
     fn compare(&self, doc: Doc, side: &Side, seen: &Seen) -> Result<Doc> {
-        let wrong = compare::differences(&doc, side, seen, self.since);
+        let wrong = compare::differences(&doc, side, seen, self.given);
         ensure!(wrong.is_empty(), "{}: {}", brief(&doc), wrong.join("; "));
         Ok(doc)
     }
@@ -192,7 +195,7 @@ impl Session {
                 continue;
             };
             let seen = capture.seen_until(transport, local, remote, made(doc))?;
-            let differences = compare::differences(doc, side, &seen, self.since);
+            let differences = compare::differences(doc, side, &seen, self.given);
             if !differences.is_empty() {
                 wrong.push(format!("{}: {}", brief(doc), differences.join("; ")));
             }
@@ -233,7 +236,7 @@ impl Session {
     /// # Errors
     /// If it does not end.
     pub fn end(self) -> Result<Ended> {
-        let Self { agent, ledger, at_end, questions, since, hooks } = self;
+        let Self { agent, ledger, at_end, questions, given, hooks } = self;
         let stopped = agent.stop()?;
         let mut wrong = ended_well(&stopped, &hooks);
         let program = executable()?.to_string_lossy().into_owned();
@@ -250,7 +253,7 @@ impl Session {
                 found.push(format!("no document of {side:?}"));
                 continue;
             };
-            let differences = compare::differences(doc, &side, &seen, since);
+            let differences = compare::differences(doc, &side, &seen, given);
             if !differences.is_empty() {
                 found.push(format!("{}: {}", brief(doc), differences.join("; ")));
             }

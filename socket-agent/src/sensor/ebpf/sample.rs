@@ -96,6 +96,7 @@ fn apply(flow: &mut Flow, sample: &Sample) {
         if sample.tuple == flow.tuple {
             flow.tcp.state = sample.state;
             flow.tcp.retransmits = sample.count;
+            flow.tcp.counted = sample.counted;
             flow.tcp.srtt_us = sample.srtt_us;
         }
         return;
@@ -122,10 +123,17 @@ mod tests {
     #[test]
     fn tcp_takes_state_and_times() {
         let mut one = flow(PROTO_TCP);
-        let sample =
-            Sample { tuple: one.tuple, count: 3, srtt_us: 50, state: 1, ..Sample::default() };
+        let sample = Sample {
+            tuple: one.tuple,
+            count: 3,
+            srtt_us: 50,
+            state: 1,
+            counted: 1,
+            ..Sample::default()
+        };
         apply(&mut one, &sample);
-        assert_eq!(one.tcp, Tcp { state: 1, retransmits: 3, srtt_us: 50, ..Tcp::default() });
+        let told = Tcp { state: 1, retransmits: 3, srtt_us: 50, counted: 1, ..Tcp::default() };
+        assert_eq!(one.tcp, told);
     }
 
     #[test]

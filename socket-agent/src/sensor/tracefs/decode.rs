@@ -78,6 +78,10 @@ impl Values<'_> {
         self.layout.get(self.raw, field)
     }
 
+    fn known(&self, field: Field) -> Option<u64> {
+        self.layout.has(field).then(|| self.get(field))
+    }
+
     fn namespace(&self, field: Field) -> u32 {
         match self.get(field) {
             0 => self.netns,
@@ -110,7 +114,7 @@ impl Values<'_> {
             owned: self.get(Field::Owned) != 0,
             has_file: self.get(Field::File) != 0,
             error: self.get(Field::Err) as u32,
-            retransmits: self.get(Field::Retrans) as u32,
+            retransmits: self.known(Field::Retrans).map(|count| count as u32),
             srtt: self.get(Field::Srtt) as u32,
         }
     }

@@ -64,6 +64,17 @@ impl Record {
     }
 }
 
+#[test]
+fn what_a_record_does_not_hold_is_not_known() {
+    let told = |record: Record| match record.number("sock", 5).fact(Tell::State) {
+        Ok(Some(Fact::State { sock, .. })) => sock.retransmits,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(told(Record::new()), None);
+    assert_eq!(told(Record::new().number("retrans", 0)), Some(0));
+    assert_eq!(told(Record::new().number("retrans", 4)), Some(4));
+}
+
 /// IPv4 and TCP headers, the latter of `words` words.
 fn tcp4(words: u8, flags: u8) -> Vec<u8> {
     let mut bytes = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, PROTO_TCP, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];

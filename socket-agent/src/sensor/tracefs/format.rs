@@ -37,6 +37,11 @@ impl Layout {
         Self { places }
     }
 
+    /// Whether records hold a value.
+    pub(super) fn has(&self, field: Field) -> bool {
+        self.places[field as usize].is_some()
+    }
+
     /// A value of a raw record; 0 if it has none.
     pub(super) fn get(&self, raw: &[u8], field: Field) -> u64 {
         let Some((offset, size)) = self.places[field as usize] else { return 0 };

@@ -56,7 +56,8 @@ pub(in crate::sensor::tracefs) struct Sock {
     /// A file descriptor once named it.
     pub(in crate::sensor::tracefs) has_file: bool,
     pub(in crate::sensor::tracefs) error: u32,
-    pub(in crate::sensor::tracefs) retransmits: u32,
+    /// `None` if the kernel's structure is not known that far.
+    pub(in crate::sensor::tracefs) retransmits: Option<u32>,
     pub(in crate::sensor::tracefs) srtt: u32,
 }
 

@@ -185,7 +185,8 @@ impl<T: Tasks> Aggregator<T> {
             flow.ended = context.now;
             flow.tcp.state = old;
             flow.tcp.error = sock.error;
-            flow.tcp.retransmits = sock.retransmits;
+            flow.tcp.retransmits = sock.retransmits.unwrap_or(0);
+            flow.tcp.counted = sock.retransmits.is_some().into();
             flow.tcp.srtt_us = sock.srtt >> 3;
         }
         if old != state::SYN_SENT {

@@ -102,7 +102,7 @@ fn a_connection_that_came_in_has_its_handshake_and_the_listeners_owner() {
     let open = tcp(CHILD, state::ESTABLISHED);
     aggregator.take(passes(packet(Way::In, ACK, 152), open, Way::In), at(14, 0));
     aggregator.take(Fact::Touched { sock: CHILD, rank: Rank::Opener }, at(15, 22));
-    let last = Sock { error: 0, retransmits: 3, srtt: 80, ..tcp(CHILD, 4) };
+    let last = Sock { error: 0, retransmits: Some(3), srtt: 80, ..tcp(CHILD, 4) };
     aggregator.take(Fact::State { sock: last, new: state::CLOSE }, at(20, 0));
     aggregator.take(Fact::Orphan { packet: packet(Way::In, ACK, 52) }, at(21, 0));
     // One whose namespace is not known is that of whoever was closed last between these ends.
@@ -115,7 +115,8 @@ fn a_connection_that_came_in_has_its_handshake_and_the_listeners_owner() {
     assert_eq!((flow.traffic.packets_out, flow.traffic.bytes_out), (1, 60));
     assert_eq!((flow.first, flow.last, flow.ended, flow.tcp.connect_ns), (10, 14, 20, 3));
     assert_eq!((flow.began, flow.rank), (Began::Accept as u8, Rank::Opener as u8));
-    assert_eq!((flow.owner.pid, flow.tcp.retransmits, flow.tcp.srtt_us), (22, 3, 10));
+    assert_eq!((flow.owner.pid, flow.tcp.srtt_us), (22, 10));
+    assert_eq!((flow.tcp.retransmits, flow.tcp.counted), (3, 1));
     let late = aggregator.take_late(flow.id, &flow.tuple).unwrap();
     assert_eq!((late.traffic.packets_in, late.traffic.bytes_in, late.last), (2, 92, 22));
     aggregator.take(Fact::Orphan { packet: somewhere }, at(23, 0));
@@ -137,6 +138,7 @@ fn a_connect_is_owned_by_who_calls_and_its_tuple_comes_with_the_first_packet() {
     assert_eq!((flow.tuple.local_port, flow.tuple.remote_port, flow.tuple.netns), (80, 999, 7));
     assert_eq!((flow.owner.pid, flow.rank), (33, Rank::Opener as u8));
     assert_eq!((flow.tcp.error, flow.tcp.state, flow.first), (111, state::SYN_SENT, 5));
+    assert_eq!(flow.tcp.counted, 0, "nobody said where the kernel counts");
 }
 
 #[test]
