@@ -35,10 +35,12 @@ pub enum Counter {
     OpenTableFull = 13,
     /// Opened and closed sockets that the ring had no room for.
     SocketLost = 14,
+    /// DNS packets that their ring had no room for.
+    DnsDropped = 15,
 }
 
 /// Length of the counter array.
-pub const COUNTERS: u32 = 15;
+pub const COUNTERS: u32 = 16;
 
 #[cfg(feature = "user")]
 impl Counter {
@@ -59,6 +61,7 @@ impl Counter {
         (Self::ClosedLostPackets, "closed_lost_packets"),
         (Self::OpenTableFull, "open_table_full"),
         (Self::SocketLost, "socket_lost"),
+        (Self::DnsDropped, "dns_dropped"),
     ];
 
     /// Whether a value above zero means that traffic or a flow went unreported.

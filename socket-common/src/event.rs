@@ -19,6 +19,8 @@ pub mod kind {
     pub const SOCKET: u32 = 6;
     /// [`FlowEvent`](crate::FlowEvent) of a connection that has just been established.
     pub const CONNECTED: u32 = 7;
+    /// [`DnsEvent`](crate::DnsEvent), in a ring of its own.
+    pub const DNS: u32 = 8;
 }
 
 /// Start of every record. 8 bytes.
@@ -27,7 +29,7 @@ pub mod kind {
 pub struct Header {
     /// One of [`kind`].
     pub kind: u32,
-    /// Bytes of variable data that are valid (exec only), else 0.
+    /// Bytes of variable data that are valid (exec and DNS), else 0.
     pub length: u32,
 }
 

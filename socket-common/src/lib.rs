@@ -6,11 +6,13 @@
 #![no_std]
 
 mod counter;
+mod dns;
 mod event;
 mod flow;
 mod settings;
 
 pub use counter::{COUNTERS, Counter};
+pub use dns::{DNS_PORT, DNS_ROOM, DnsEvent};
 pub use event::{
     ARGS_MAX, DATA_MAX, ExecEvent, ExitEvent, FlowEvent, ForkEvent, Header, LateEvent, NAME_MAX,
     NAMES_MAX, SocketEvent, kind, whole,

@@ -25,4 +25,8 @@ pub struct Settings {
     pub features: u32,
     /// 0 switches IPv6 off.
     pub ipv6: u32,
+    /// Bytes of a DNS packet that are handed over, from its network header on; 0 for none.
+    pub dns_snaplen: u32,
+    /// Zero.
+    pub reserved: u32,
 }

@@ -1,7 +1,8 @@
 //! The eBPF programs of the sensor: one object, several hook sets.
 //!
 //! [`flow`] is the core: it takes facts about sockets (opened, accepted, transferred, closed) and
-//! keeps the tables. [`hooks`] turns the arguments of kernel functions, tracepoints and cgroup
+//! keeps the tables. [`dns`] hands over what
+//! DNS servers are asked and say. [`hooks`] turns the arguments of kernel functions, tracepoints and cgroup
 //! programs into those facts, one thin file per hook set. [`kernel`] reads kernel memory through
 //! relocated offsets. [`process`] reports exec, fork and exit.
 //!
@@ -11,6 +12,7 @@
 #![no_std]
 #![no_main]
 
+mod dns;
 mod flow;
 mod hooks;
 mod kernel;

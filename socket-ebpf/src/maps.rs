@@ -42,6 +42,10 @@ pub static SPILL: HashMap<u64, Flow> = HashMap::with_max_entries(1024, 0);
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
 
+/// DNS packets.
+#[map]
+pub static DNS: RingBuf = RingBuf::with_byte_size(4096, 0);
+
 /// See [`Counter`].
 #[map]
 pub static COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNTERS, 0);

@@ -140,11 +140,25 @@ pub struct SocketConfig {
     pub dns: DnsConfig,
 }
 
+/// Where DNS packets come from (`socket.dns.type`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DnsType {
+    /// The first of the others that can be had.
+    #[default]
+    Auto,
+    /// Cgroup programs, which see what sockets send and receive.
+    Cgroup,
+    /// Packet sockets in each network namespace.
+    AfPacket,
+}
+
 /// Names from DNS traffic (`socket.dns.*`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DnsConfig {
     /// `socket.dns.enabled`.
     pub enabled: bool,
+    /// `socket.dns.type`.
+    pub kind: DnsType,
     /// `socket.dns.names`.
     pub names: u32,
     /// `socket.dns.minimum_ttl`.
@@ -267,17 +281,45 @@ impl Default for SocketConfig {
     }
 }
 
+// === impl DnsType ===
+
+impl DnsType {
+    /// The names that [`DnsType::from_name`] knows.
+    pub const NAMES: &'static [&'static str] = &["auto", "cgroup", "af_packet"];
+
+    /// The type of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "auto" => Some(Self::Auto),
+            "cgroup" => Some(Self::Cgroup),
+            "af_packet" => Some(Self::AfPacket),
+            _ => None,
+        }
+    }
+}
+
 // === impl DnsConfig ===
 
 impl DnsConfig {
     /// Stands for all interfaces, those to come included.
     pub const ANY: &str = "any";
+
+    /// Whether programs are to hand over what sockets send and receive: not for one interface only.
+    pub fn from_sockets(&self) -> bool {
+        let wanted = match self.kind {
+            DnsType::Auto => self.interface == Self::ANY,
+            DnsType::Cgroup => true,
+            DnsType::AfPacket => false,
+        };
+        self.enabled && wanted
+    }
 }
 
 impl Default for DnsConfig {
     fn default() -> Self {
         Self {
             enabled: true,
+            kind: DnsType::Auto,
             names: 65_536,
             minimum_ttl: Duration::from_secs(300),
             interface: Self::ANY.to_owned(),

@@ -114,7 +114,7 @@ pub(super) fn is_shared(address: IpAddr) -> bool {
 }
 
 /// An address of a tuple.
-pub(super) fn address(tuple: &Tuple, words: [u32; 4]) -> IpAddr {
+pub(crate) fn address(tuple: &Tuple, words: [u32; 4]) -> IpAddr {
     match Tuple::address_bytes(words) {
         [a, b, c, d, ..] if tuple.family == FAMILY_IPV4 => Ipv4Addr::new(a, b, c, d).into(),
         bytes => Ipv6Addr::from(bytes).into(),

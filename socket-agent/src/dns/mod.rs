@@ -16,10 +16,11 @@ mod stream;
 pub(crate) mod testing;
 mod unseen;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use socket_common::{ExitEvent, Flow, ForkEvent, PROTO_TCP, PROTO_UDP};
 
+pub(crate) use self::claims::address;
 use self::{
     claims::{Answer, Asker, Claims, Client},
     lineage::Lineage,
@@ -45,6 +46,9 @@ pub struct Packet<'a> {
     pub ethertype: u16,
     /// When it passed.
     pub time: u64,
+    /// Sender and receiver as the socket sees them, where that is known: else they are read from the
+    /// packet.
+    pub ends: Option<[SocketAddr; 2]>,
     /// From the network header on, as far as it was captured.
     pub bytes: &'a [u8],
 }
@@ -104,7 +108,10 @@ impl Directory {
 
     /// Takes in a packet from or to port 53.
     pub fn packet(&mut self, packet: &Packet<'_>) {
-        let Some(segment) = packet::parse(packet.ethertype, packet.bytes) else { return };
+        let Some(mut segment) = packet::parse(packet.ethertype, packet.bytes) else { return };
+        if let Some(ends) = packet.ends {
+            [segment.source, segment.destination] = ends;
+        }
         let netns = packet.netns;
         if segment.tcp.is_some() {
             for (message, cut) in self.streams.push(netns, &segment) {
@@ -231,7 +238,7 @@ impl Directory {
 
     /// Whether a look at the open flows to servers may tell the name of this flow's peer.
     pub fn wants_look(&self, flow: &Flow) -> bool {
-        self.claims.may_be_claimed(claims::address(&flow.tuple, flow.tuple.remote))
+        self.claims.may_be_claimed(address(&flow.tuple, flow.tuple.remote))
     }
 
     /// The names of both ends of a flow that is reported.
@@ -251,7 +258,7 @@ impl Directory {
             None => Vec::new(),
         };
         let find = |words| {
-            let address = claims::address(tuple, words);
+            let address = address(tuple, words);
             let time = flow.first;
             self.names.find(&Wanted { address, netns: tuple.netns, line: &line, time })
         };

@@ -16,7 +16,7 @@ fn directory() -> Directory {
 }
 
 fn see(directory: &mut Directory, netns: u32, time: u64, (ethertype, bytes): (u16, Vec<u8>)) {
-    directory.packet(&Packet { netns, ethertype, time, bytes: &bytes });
+    directory.packet(&Packet { netns, ethertype, time, ends: None, bytes: &bytes });
 }
 
 /// A name is asked for from a port, and answered with `WEB`.
@@ -27,6 +27,27 @@ fn ask(directory: &mut Directory, name: &str, port: u16, time: u64) {
     let back = ip(["10.0.0.53", "10.0.0.1"], PROTO_UDP, (0, &[]), &udp(53, port, &answer));
     see(directory, NETNS, time, out);
     see(directory, NETNS, time + 1, back);
+}
+
+/// Addresses may be translated between a socket and the wire: what is sent is seen after that.
+#[test]
+fn what_the_socket_sees_counts() {
+    let mut directory = directory();
+    let query = message(4000, QUERY, "a.example", 1, &[]);
+    let answer = message(4000, ANSWER, "a.example", 1, &[record(&ASKED, 1, 60, &WEB)]);
+    let out = ip(["10.0.0.1", "10.9.9.9"], PROTO_UDP, (0, &[]), &udp(61_000, 10_053, &query));
+    let back = ip(["10.0.0.53", "10.0.0.1"], PROTO_UDP, (0, &[]), &udp(53, 4000, &answer));
+    let own = SocketAddr::from(([10, 0, 0, 1], 4000));
+    let server = SocketAddr::from(([10, 0, 0, 53], 53));
+    for ((ethertype, bytes), ends) in [(out, [own, server]), (back, [server, own])] {
+        let ends = Some(ends);
+        directory.packet(&Packet { netns: NETNS, ethertype, time: SECOND, ends, bytes: &bytes });
+    }
+    directory.closed(&flow(7, 4000, [10, 0, 0, 53], 53, SECOND));
+    let visit = flow(7, 5000, WEB, 443, 2 * SECOND);
+    let domains = directory.domains(&visit, true);
+    assert_eq!(domains.remote.map(|domain| domain.name.to_string()), Some("a.example".to_owned()));
+    assert_eq!(directory.counters().unasked, 0);
 }
 
 fn flow(pid: u32, local_port: u16, remote: [u8; 4], remote_port: u16, first: u64) -> Flow {

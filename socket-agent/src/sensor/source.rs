@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use socket_common::{ExecEvent, ExitEvent, Flow, ForkEvent, Late, SocketEvent, SocketOwner, Tuple};
 
-use super::SensorError;
+use super::{SensorError, ebpf::DnsRing};
 
 /// One record.
 #[derive(Clone)]
@@ -32,6 +32,11 @@ pub trait Source {
 
     /// The next record; `None` when there is none at the moment.
     fn next_event(&mut self) -> Option<Event>;
+
+    /// The ring of DNS packets, once; `None` if the sensor hands over none.
+    fn take_dns(&mut self) -> Option<DnsRing> {
+        None
+    }
 
     /// Stops observing. What was seen until now can still be read.
     fn detach(&mut self);

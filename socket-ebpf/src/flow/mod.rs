@@ -45,16 +45,18 @@ pub fn packet(skb: usize, sock: Sock, way: Way) {
     }
 }
 
-/// As [`packet`], when its headers have been read; `sock` is one of the internet's families.
+/// As [`packet`], when its headers have been read; `sock` is one of the internet's families. Returns the
+/// port of the far end as the socket sees it, 0 if the packet is not looked at.
 #[inline(always)]
-pub fn of_socket(packet: &Packet, sock: Sock, way: Way) {
+pub fn of_socket(packet: &Packet, sock: Sock, way: Way) -> u16 {
     if packet.family == socket_common::FAMILY_IPV6 && !ipv6_enabled() {
-        return;
+        return 0;
     }
     if packet.protocol == PROTO_TCP {
         tcp::packet(packet, sock, way);
+        packet.peer(way).port
     } else {
-        udp::packet(packet, sock, way);
+        udp::packet(packet, sock, way)
     }
 }
 

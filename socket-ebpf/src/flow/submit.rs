@@ -1,6 +1,6 @@
 //! Handing closed flows to the agent: by the ring, or, when that is full, by the spill table.
 
-use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_ringbuf_query};
+use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_ringbuf_query, maps::RingBuf};
 use socket_common::{
     Counter, Flow, FlowEvent, Header, Late, LateEvent, SocketEvent, SocketOwner, Traffic, kind,
 };
@@ -20,12 +20,12 @@ const AVAILABLE: u64 = 0;
 /// is waiting. A power of two.
 const WAKE_EVERY: u64 = 256 * 1024;
 
-/// Flags for the submission of a record of `length` bytes: a wake-up costs more than ten records, so
+/// Flags for the submission of a record of `length` bytes to a ring: a wake-up costs more than ten records, so
 /// there is none but for the record with which much is waiting.
 #[inline(always)]
-pub fn wakeup(length: usize) -> u64 {
-    // SAFETY: EVENTS is a ring buffer.
-    let waiting = unsafe { bpf_ringbuf_query((&raw const EVENTS).cast_mut().cast(), AVAILABLE) };
+pub fn wakeup(ring: &'static RingBuf, length: usize) -> u64 {
+    // SAFETY: a ring buffer.
+    let waiting = unsafe { bpf_ringbuf_query((&raw const *ring).cast_mut().cast(), AVAILABLE) };
     // Reserved already, with a header of eight bytes, and rounded up.
     let record = length as u64 + 16;
     if waiting >= WAKE_EVERY && waiting & (WAKE_EVERY - 1) < record {
@@ -45,7 +45,7 @@ pub fn flow(flow: &Flow) {
             (*event).header = Header { kind: kind::FLOW, length: 0 };
             copy(&raw mut (*event).flow, flow);
         }
-        slot.submit(wakeup(size_of::<FlowEvent>()));
+        slot.submit(wakeup(&EVENTS, size_of::<FlowEvent>()));
         return;
     }
     if SPILL.insert(&flow.id, flow, BPF_ANY as u64).is_ok() {
@@ -75,7 +75,7 @@ pub fn late(late: &Late) {
         (*event).header = Header { kind: kind::LATE, length: 0 };
         copy(&raw mut (*event).late, late);
     }
-    slot.submit(wakeup(size_of::<LateEvent>()));
+    slot.submit(wakeup(&EVENTS, size_of::<LateEvent>()));
 }
 
 /// Tells of a socket that has come, or gone if `closed` is a time; `port` is its local port, which
@@ -97,7 +97,7 @@ pub fn socket(socket: &SocketOwner, sock: u64, port: u16, closed: u64) {
         (*event).sock = sock;
         (*event).closed = closed;
     }
-    slot.submit(wakeup(size_of::<SocketEvent>()));
+    slot.submit(wakeup(&EVENTS, size_of::<SocketEvent>()));
 }
 
 /// Tells of a connection that has been established.
@@ -113,5 +113,5 @@ pub fn connected(flow: &Flow) {
         (*event).header = Header { kind: kind::CONNECTED, length: 0 };
         copy(&raw mut (*event).flow, flow);
     }
-    slot.submit(wakeup(size_of::<FlowEvent>()));
+    slot.submit(wakeup(&EVENTS, size_of::<FlowEvent>()));
 }

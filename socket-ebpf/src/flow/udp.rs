@@ -21,12 +21,18 @@ use crate::{
     maps::{FLOWS, PEERS},
 };
 
-/// A UDP packet that `sock` sends or receives.
+/// A UDP packet that `sock` sends or receives; returns the port of its peer as the socket sees it.
 #[inline(always)]
-pub fn packet(packet: &Packet, sock: Sock, way: Way) {
-    let now = now();
+pub fn packet(packet: &Packet, sock: Sock, way: Way) -> u16 {
     let connected = sock.remote_port() != 0;
     let peer = if connected { sock.peer() } else { packet.peer(way) };
+    of_peer(packet, sock, way, &peer, connected);
+    peer.port
+}
+
+#[inline(always)]
+fn of_peer(packet: &Packet, sock: Sock, way: Way, peer: &Peer, connected: bool) {
+    let now = now();
     let began = if way == Way::Out { Began::Send } else { Began::Receive };
     let first = match FLOWS.get_ptr_mut(&sock.key()) {
         // SAFETY: entries stay readable for the run of a program.
@@ -35,7 +41,7 @@ pub fn packet(packet: &Packet, sock: Sock, way: Way) {
             if sock.kind() != DATAGRAM {
                 return;
             }
-            let tuple = tuple(packet, sock, way, &peer);
+            let tuple = tuple(packet, sock, way, peer);
             let made =
                 create(&FLOWS, &sock.key(), sock.key(), &tuple, began, now, Counter::FlowTableFull);
             let Some(flow) = made else { return };
@@ -62,7 +68,7 @@ pub fn packet(packet: &Packet, sock: Sock, way: Way) {
         account(first, way, packets, bytes, now);
         return;
     }
-    if let Some(flow) = further(packet, sock, way, &peer, first, began, now) {
+    if let Some(flow) = further(packet, sock, way, peer, first, began, now) {
         account(flow, way, packets, bytes, now);
     }
 }
@@ -105,9 +111,17 @@ fn further(
     Some(flow)
 }
 
+/// Both ends as the socket sees them: what it sends may have been translated by now.
 #[inline(always)]
-fn tuple(packet: &Packet, sock: Sock, way: Way, peer: &Peer) -> Tuple {
+pub fn tuple(packet: &Packet, sock: Sock, way: Way, peer: &Peer) -> Tuple {
     let mut tuple = packet.tuple(way, sock.netns());
+    if sock.remote_port() != 0 {
+        let own = sock.local();
+        if own.family == tuple.family && own.address != [0; 4] {
+            tuple.local = own.address;
+            tuple.local_port = own.port;
+        }
+    }
     tuple.remote = peer.address;
     tuple.remote_port = peer.port;
     tuple.protocol = PROTO_UDP;

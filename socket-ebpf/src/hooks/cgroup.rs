@@ -6,7 +6,7 @@ use aya_ebpf::{
 };
 
 use crate::{
-    flow,
+    dns, flow,
     kernel::{
         address,
         packet::{Packet, Way},
@@ -34,7 +34,8 @@ fn packet(ctx: &SkBuffContext, way: Way) -> i32 {
             None => return ALLOW,
         },
     };
-    flow::of_socket(&packet, sock, way);
+    let port = flow::of_socket(&packet, sock, way);
+    dns::packet(ctx, &packet, sock, way, port);
     ALLOW
 }
 

@@ -31,7 +31,7 @@ const AF_INET6: u16 = 10;
 #[derive(Clone, Copy)]
 pub struct Sock(pub usize);
 
-/// Remote end of a socket or packet, as in [`Tuple`].
+/// One end of a socket or packet, as in [`Tuple`].
 #[repr(C, align(8))]
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Peer {
@@ -149,6 +149,14 @@ impl Sock {
         let (address, family) =
             self.addresses(at::sock_common_skc_daddr(), at::sock_common_skc_v6_daddr());
         Peer { address, port: self.remote_port(), family }
+    }
+
+    /// The local end of a full socket; the wildcard if it is bound to no address.
+    #[inline(always)]
+    pub fn local(self) -> Peer {
+        let (address, family) =
+            self.addresses(at::sock_common_skc_rcv_saddr(), at::sock_common_skc_v6_rcv_saddr());
+        Peer { address, port: self.local_port(true), family }
     }
 
     /// Addresses and ports of a connected socket; `full` for anything but request and timewait

@@ -94,7 +94,7 @@ pub fn tp_exec(ctx: RawTracePointContext) -> i32 {
     let bytes =
         unsafe { core::slice::from_raw_parts((event as *const ExecEvent).cast::<u8>(), size) };
     // By the longest there is: with the length itself 6.12's verifier loses sight of its bound.
-    if EVENTS.output::<[u8]>(bytes, wakeup(size_of::<ExecEvent>())).is_err() {
+    if EVENTS.output::<[u8]>(bytes, wakeup(&EVENTS, size_of::<ExecEvent>())).is_err() {
         count(Counter::ProcessLost);
     }
     0
@@ -120,7 +120,7 @@ pub fn tp_fork(ctx: RawTracePointContext) -> i32 {
         pid: child.tgid(),
         parent: parent.tgid(),
     });
-    slot.submit(wakeup(size_of::<ForkEvent>()));
+    slot.submit(wakeup(&EVENTS, size_of::<ForkEvent>()));
     0
 }
 
@@ -145,6 +145,6 @@ pub fn tp_exit(ctx: RawTracePointContext) -> i32 {
         pid: task.tgid(),
         code: field(leader.0, at::task_struct_exit_code()),
     });
-    slot.submit(wakeup(size_of::<ExitEvent>()));
+    slot.submit(wakeup(&EVENTS, size_of::<ExitEvent>()));
     0
 }

@@ -106,6 +106,7 @@ mod tests {
         config.hooks = crate::config::HookSet::Kprobe;
         config.dns = crate::config::DnsConfig {
             enabled: false,
+            kind: crate::config::DnsType::Cgroup,
             names: 1,
             minimum_ttl: std::time::Duration::ZERO,
             interface: String::new(),

@@ -1,7 +1,7 @@
 //! Options of the socket dataset.
 
 use super::{Bounds::AboveZero, Bounds::ZeroToo, Kind::*, Setting, unused, used};
-use crate::config::settings::{HookSet, SocketConfig, SocketEvents};
+use crate::config::settings::{DnsType, HookSet, SocketConfig, SocketEvents};
 
 /// Entries a table can be given; the largest takes some gigabytes.
 const MOST: u32 = 1 << 24;
@@ -52,8 +52,8 @@ pub(in crate::config) static SOCKET: &[Setting<SocketConfig>] = &[
 
     used("socket.dns.enabled", "true", Switch(|c, v| c.dns.enabled = v),
         "Whether names come from DNS traffic."),
-    used("socket.dns.type", "af_packet", Choice(&["af_packet"], |_, _| ()),
-        "How DNS traffic is seen."),
+    used("socket.dns.type", "auto", Choice(DnsType::NAMES, |c, v| c.dns.kind = DnsType::from_name(v).unwrap_or_default()),
+        "How DNS traffic is seen: at sockets by cgroup programs, at interfaces by af_packet, or auto, the first that can be had."),
     used("socket.dns.names", "65536", Count(1, MOST, |c, v| c.dns.names = v),
         "Names that are kept, one for each address and process that asked."),
     used("socket.dns.minimum_ttl", "5m", Duration(ZeroToo, |c, v| c.dns.minimum_ttl = v),

@@ -128,7 +128,7 @@ fn options_without_effect_are_checked_too() {
         ("socket.perf_queue_size: 0", "is 0; allowed: a whole number from 1 to 4294967295"),
         ("socket.clock_max_drift: 0", "is 0; allowed: a duration above 0"),
         ("socket.guess_timeout: soon", "is \"soon\"; allowed: a duration above 0"),
-        ("socket.dns.type: pcap", "is \"pcap\"; allowed: only af_packet"),
+        ("socket.dns.type: pcap", "is \"pcap\"; allowed: auto, cgroup, af_packet"),
         ("socket.dns.enabled: 5", "is 5; allowed: true or false"),
         ("socket.dns.af_packet.snaplen: 0", "is 0; allowed: a whole number from 128 to 262144"),
     ] {

@@ -66,7 +66,7 @@ impl Agent {
         hooks: HookSet,
         socket: &SocketConfig,
         changes: Changes,
-        tables: KernelTables,
+        mut tables: KernelTables,
         sockets: Sockets,
         shared: Arc<Shared>,
         names: Names,
@@ -80,6 +80,7 @@ impl Agent {
             .filter(|time| !time.is_zero())
             .min()
             .unwrap_or(SCAN);
+        let dns = NameService::start(&socket.dns, &mut *tables.sensor);
         Self {
             hooks,
             tables,
@@ -94,7 +95,7 @@ impl Agent {
             }),
             shared,
             names,
-            dns: NameService::start(&socket.dns),
+            dns,
             clock: WallClock::new(clock, socket.clock_sync_period, socket.clock_max_drift),
             output,
             records: Vec::new(),
@@ -197,6 +198,7 @@ impl Agent {
     pub(super) fn tick(&mut self) -> anyhow::Result<()> {
         self.drain()?;
         if let Some(dns) = &mut self.dns {
+            dns.drain();
             dns.tick();
         }
         self.with_sockets(|sockets, _, press| sockets.tick(press))?;
@@ -342,7 +344,13 @@ impl Agent {
             ("process_unresolved", processes.unresolved),
             ("process_evicted", processes.evicted_running + processes.evicted_exited),
         ]);
-        counters.extend(self.dns.iter_mut().flat_map(NameService::counters));
+        for (name, value) in self.dns.iter_mut().flat_map(NameService::counters) {
+            // Packets may find the programs' ring full, or that of a packet socket.
+            match counters.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, sum)) => *sum += value,
+                None => counters.push((name, value)),
+            }
+        }
         counters
     }
 }

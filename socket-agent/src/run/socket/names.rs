@@ -14,7 +14,7 @@ use crate::{
     dns::{Directory, Domains, Limits},
     flow::{Cause, FlowRecord},
     run::memory,
-    sensor::{Event, SensorError, Source, dns::Capture},
+    sensor::{Event, SensorError, Source, dns::Channel},
 };
 
 /// How often names that hold no longer are forgotten.
@@ -28,7 +28,7 @@ const MANY: usize = 4096;
 
 /// What is captured, and what it says.
 pub(super) struct NameService {
-    capture: Capture,
+    channel: Channel,
     directory: Directory,
     expired: Instant,
     look_next: Instant,
@@ -38,36 +38,36 @@ pub(super) struct NameService {
 
 impl NameService {
     /// `None` if it is switched off, or cannot be: the log tells why.
-    pub(super) fn start(config: &DnsConfig) -> Option<Self> {
+    pub(super) fn start(config: &DnsConfig, source: &mut dyn Source) -> Option<Self> {
         if !config.enabled {
             return None;
         }
-        let capture = match Capture::start(config) {
-            Ok(capture) => capture,
+        let channel = match Channel::open(config, source) {
+            Ok(channel) => channel,
             Err(error) => {
                 log::warn!(target: "dns", "documents will have no domains: {error}");
                 return None;
             }
         };
-        log::info!(target: "dns", "names from DNS in {} network namespaces", capture.namespaces());
+        log::info!(target: "dns", "names from DNS {}", channel.describe());
         let limits = Limits {
             names: config.names as usize,
             minimum_ttl: config.minimum_ttl.as_nanos().try_into().unwrap_or(u64::MAX),
         };
         let now = Instant::now();
         let directory = Directory::new(limits);
-        Some(Self { capture, directory, expired: now, look_next: now, between_lots: false })
+        Some(Self { channel, directory, expired: now, look_next: now, between_lots: false })
     }
 
     /// A descriptor that becomes readable when packets have arrived.
     pub(super) fn descriptor(&self) -> anyhow::Result<OwnedFd> {
-        self.capture.descriptor().context("cannot duplicate the descriptor of the packet rings")
+        self.channel.descriptor().context("cannot duplicate the descriptor of DNS packets")
     }
 
     /// Takes the packets that have arrived.
     pub(super) fn drain(&mut self) {
-        let Self { capture, directory, .. } = self;
-        capture.read(|packet| directory.packet(packet));
+        let Self { channel, directory, .. } = self;
+        channel.read(|packet| directory.packet(packet));
     }
 
     /// Something that the kernel told.
@@ -75,11 +75,11 @@ impl NameService {
         match event {
             Event::Closed(flow) => self.directory.closed(flow),
             Event::Late(_) | Event::Socket(_) | Event::Connected(_) => {}
-            Event::Exec(exec) => self.capture.executed(exec.pid),
+            Event::Exec(exec) => self.channel.executed(exec.pid),
             Event::Fork(fork) => self.directory.forked(fork),
             Event::Exit(exit) => {
                 self.directory.exited(exit);
-                self.capture.exited(exit.pid);
+                self.channel.exited(exit.pid);
             }
         }
     }
@@ -141,7 +141,7 @@ impl NameService {
 
     /// What is to be done regularly.
     pub(super) fn tick(&mut self) {
-        self.capture.tick();
+        self.channel.tick();
         self.directory.compare(Clock::boottime());
         if self.expired.elapsed() >= EXPIRE {
             self.expired = Instant::now();
@@ -158,7 +158,7 @@ impl NameService {
 
     /// What may be missing.
     pub(super) fn counters(&mut self) -> [(&'static str, u64); 11] {
-        let capture = self.capture.counters();
+        let capture = self.channel.counters();
         let directory = self.directory.counters();
         [
             ("dns_dropped", capture.dropped),

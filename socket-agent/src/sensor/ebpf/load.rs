@@ -20,6 +20,7 @@ use socket_common::{
 use super::{
     attach::{self, Attached, Degraded, Places},
     buffer::RingBuffer,
+    dns::{self, DnsRing},
     error::{SensorError, one_line},
     features::{self, KERNEL_BTF, Prototypes},
     ring,
@@ -35,6 +36,9 @@ use crate::{
 
 /// The eBPF object, part of the agent.
 pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("SOCKET_EBPF_OBJECT_PATH"));
+
+/// Size of a ring that nothing is put into: a page, which the loader makes of it.
+const UNUSED: u32 = 4096;
 
 /// What the sensor needs to know of the host beside its configuration.
 #[derive(Clone, Debug)]
@@ -57,6 +61,8 @@ pub struct Sensor {
     programs: Option<Vec<Attached>>,
     tables: Tables,
     ring: RingBuffer,
+    /// Until it is taken; `None` if no DNS packets are handed over.
+    dns: Option<DnsRing>,
     /// `None` where the kernel does not run programs on demand.
     sampler: Option<Sampler>,
     unknown_records: u64,
@@ -83,7 +89,7 @@ impl Sensor {
         let mut ebpf = load(config, &target)?;
         write_settings(&mut ebpf, config, options, &prototypes)?;
         let tables = open_tables(&mut ebpf)?;
-        let ring = open_ring(&ebpf)?;
+        let ring = open_ring(&ebpf, "EVENTS", ring::LONGEST)?;
         let cgroup = match (&options.cgroup, options.set) {
             (Some(path), _) => File::open(path).ok(),
             (None, HookSet::Cgroup) => return Err(SensorError::NoCgroup),
@@ -101,6 +107,10 @@ impl Sensor {
             ipv6: options.ipv6,
         };
         let (programs, mut degraded) = attach::all(&mut ebpf, &hooks(options.set), &places)?;
+        let counts_packets = |name| programs.iter().any(|program| program.name == name);
+        let hands_over = config.dns.from_sockets()
+            && ["cgroup_egress", "cgroup_ingress"].into_iter().all(counts_packets);
+        let dns = hands_over.then(|| open_ring(&ebpf, "DNS", dns::LONGEST)).transpose()?;
         let sampler = Sampler::load(&mut ebpf).inspect_err(|reason| {
             degraded.push(Degraded {
                 hook: "sample".into(),
@@ -120,6 +130,7 @@ impl Sensor {
                 programs: Some(programs),
                 tables,
                 ring,
+                dns: dns.map(DnsRing::new),
                 sampler: sampler.ok(),
                 unknown_records: 0,
                 missed_before: 0,
@@ -161,6 +172,10 @@ impl Source for Sensor {
 
     fn descriptor(&self) -> BorrowedFd<'_> {
         self.ring.as_fd()
+    }
+
+    fn take_dns(&mut self) -> Option<DnsRing> {
+        self.dns.take()
     }
 
     fn take_spilled(&mut self, each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError> {
@@ -257,6 +272,7 @@ fn load(config: &SocketConfig, target: &Btf) -> Result<Ebpf, SensorError> {
         .map_max_entries("LATE", tables.late)
         .map_max_entries("SPILL", tables.spill)
         .map_max_entries("EVENTS", tables.ring)
+        .map_max_entries("DNS", if config.dns.from_sockets() { config.dns.ring } else { UNUSED })
         .load(OBJECT)
         .map_err(object_error)
 }
@@ -284,15 +300,14 @@ fn no_map(name: &str) -> SensorError {
     }
 }
 
-fn open_ring(ebpf: &Ebpf) -> Result<RingBuffer, SensorError> {
-    const NAME: &str = "EVENTS";
+fn open_ring(ebpf: &Ebpf, name: &'static str, longest: usize) -> Result<RingBuffer, SensorError> {
     // Borrowed, as programs that are loaded later name the map by its descriptor.
-    let Some(Map::RingBuf(map)) = ebpf.map(NAME) else { return Err(no_map(NAME)) };
-    let failed = |source| SensorError::Map { map: NAME, source };
+    let Some(Map::RingBuf(map)) = ebpf.map(name) else { return Err(no_map(name)) };
+    let failed = |source| SensorError::Map { map: name, source };
     // The loader may have made it larger: a power of two, and whole pages.
     let size = map.info().map_err(object_error)?.max_entries();
     let fd = map.fd().as_fd().try_clone_to_owned().map_err(failed)?;
-    RingBuffer::map(fd, size, ring::LONGEST).map_err(failed)
+    RingBuffer::map(fd, size, longest).map_err(failed)
 }
 
 fn open_tables(ebpf: &mut Ebpf) -> Result<Tables, SensorError> {
@@ -327,6 +342,8 @@ fn write_settings(
         tcp_v6_rcv,
         features,
         ipv6: options.ipv6.into(),
+        dns_snaplen: if config.dns.from_sockets() { config.dns.snaplen } else { 0 },
+        reserved: 0,
     };
     // Borrowed, not taken: programs that are loaded later name the map by its descriptor.
     let map = ebpf.map_mut("SETTINGS").ok_or_else(|| no_map("SETTINGS"))?;

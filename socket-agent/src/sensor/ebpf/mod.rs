@@ -3,6 +3,7 @@
 mod attach;
 pub(in crate::sensor) mod btf;
 mod buffer;
+mod dns;
 mod error;
 mod features;
 mod load;
@@ -13,6 +14,7 @@ mod sys;
 mod tables;
 
 pub use attach::Degraded;
+pub use dns::DnsRing;
 pub use error::SensorError;
 pub use load::{OBJECT, Options, Sensor};
 pub use sets::{Hook, Program, hooks};

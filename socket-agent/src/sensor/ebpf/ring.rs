@@ -45,7 +45,7 @@ fn parse(bytes: &[u8]) -> Option<Event> {
 }
 
 /// Reads a shared type from the start of `bytes`.
-fn read<T: Copy>(bytes: &[u8]) -> Option<T> {
+pub(super) fn read<T: Copy>(bytes: &[u8]) -> Option<T> {
     if bytes.len() < size_of::<T>() {
         return None;
     }

@@ -176,7 +176,7 @@ pub(super) fn other_namespace(lab: &Lab<'_>) -> Result<()> {
     let (here, there) = lab.wire(true)?;
     let site = Site::open(lab, lab.shared()?, &there, Family::V4)?;
     let client = crate::puppet::Puppet::spawn(&here.netns, "client")?;
-    super::site::wait_for_ring(client.pid(), true)?;
+    super::site::wait_until_seen(lab.shared()?, client.pid())?;
     let name = name_of(lab, "apart");
     let sock = client.udp(here.any_port(Family::V4)?)?;
     let records = [message::address(&name, ip(&there, Family::V4)?)];
@@ -197,4 +197,20 @@ pub(super) fn other_namespace(lab: &Lab<'_>) -> Result<()> {
     check(&two, "own", &name, "host")?;
     site.server.close(site.at_server)?;
     lab.expect(&Side::receiver(&site.server, far, near), &there.capture).map(drop)
+}
+
+/// Nobody has to have looked at a network namespace before a question is asked there.
+pub(super) fn first_question(lab: &Lab<'_>) -> Result<()> {
+    let session = lab.shared()?;
+    if !super::site::sees_sockets(session) {
+        return Err(crate::skip::skip("packet sockets are opened once a process was seen there"));
+    }
+    let place = lab.loopback()?;
+    let site = Site::unseen(lab, session, &place, Family::V4)?;
+    let client = site.client()?;
+    let name = name_of(lab, "first");
+    let records = [message::address(&name, ip(&place, Family::V4)?)];
+    site.ask_and_close(&client, &name, A, &records)?;
+    check(&site.visit(&client)?.0, "destination", &name, "asked")?;
+    site.end()
 }

@@ -1,6 +1,7 @@
 //! Names from DNS traffic.
 
 mod asking;
+mod interfaces;
 mod limits;
 mod packets;
 mod resolver;
@@ -23,9 +24,8 @@ pub(super) const SHARED: &[Scenario] = &[
     Scenario::shared("dns/truncated_then_tcp", packets::truncated_then_tcp),
     Scenario::shared("dns/ipv4_options", packets::ipv4_options),
     Scenario::shared("dns/ipv6_extension_headers", packets::ipv6_extension_headers),
-    Scenario::shared("dns/vlan", packets::vlan),
     Scenario::shared("dns/forged", packets::forged),
-    Scenario::shared("dns/namespace_that_goes", limits::namespace_that_goes),
+    Scenario::shared("dns/first_question", asking::first_question),
     Scenario::shared("dns/curl_and_dnsmasq", resolver::without_cache),
     Scenario::shared("dns/curl_and_dnsmasq_behind_a_cache", resolver::with_cache),
 ];
@@ -33,6 +33,10 @@ pub(super) const SHARED: &[Scenario] = &[
 pub(super) const OWN: &[Scenario] = &[
     Scenario::own("dns/disabled", limits::disabled).portable(),
     Scenario::own("dns/pause_longer_than_the_flow", limits::pause).portable(),
-    Scenario::own("dns/interface_that_comes_later", limits::interface).portable(),
+    Scenario::own("dns/ring_too_small", limits::ring).portable(),
+    Scenario::own("dns/packet_sockets", interfaces::names).portable(),
+    Scenario::own("dns/vlan", interfaces::vlan),
+    Scenario::own("dns/namespace_that_goes", interfaces::namespace_that_goes),
+    Scenario::own("dns/interface_that_comes_later", interfaces::interface).portable(),
     Scenario::own("dns/losses_are_counted", limits::losses).portable(),
 ];

@@ -1,22 +1,15 @@
 //! What names travel in.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    os::fd::AsRawFd,
-};
-
-use anyhow::{Context, Result, bail};
-use socket2::{Domain, Protocol, Socket, Type};
+use anyhow::Result;
 
 use super::{
     asking::{ip, name_of},
     message::{self, A, AAAA},
-    site::{PORT, Site, check},
+    site::{Site, check},
 };
 use crate::{
     expect::Side,
     lab::Lab,
-    net::{Netns, link},
     place::Family,
     puppet::{Command, Puppet, Sock},
 };
@@ -104,98 +97,6 @@ pub(super) fn ipv6_extension_headers(lab: &Lab<'_>) -> Result<()> {
     let level = libc::IPPROTO_IPV6;
     let options = [(level, libc::IPV6_HOPOPTS, short), (level, libc::IPV6_DSTOPTS, long)];
     with_option(lab, Family::V6, AAAA, &options)
-}
-
-/// The answer arrives behind a VLAN tag. No interface here takes it further, as it would on a host
-/// that hands the tag on to a bridge or a guest; it names the address all the same.
-pub(super) fn vlan(lab: &Lab<'_>) -> Result<()> {
-    let (here, there) = lab.wire(true)?;
-    let client = Puppet::spawn(&here.netns, "client")?;
-    let server = Puppet::spawn(&there.netns, "names")?;
-    super::site::wait_for_ring(client.pid(), true)?;
-    let mut address = there.any_port(Family::V4)?;
-    address.set_port(PORT);
-    let at_server = server.udp(address)?;
-    let sock = client.udp(here.any_port(Family::V4)?)?;
-    let name = name_of(lab, "tagged");
-    let query = message::query(6, &name, A);
-    client.send_bytes(sock, &query, Some(at_server.local))?;
-    server.receive(at_server, query.len() as u64)?;
-    let records = [message::address(&name, ip(&there, Family::V4)?)];
-    let answer = message::answer(6, &name, A, &records);
-    let mac = here.netns.run(|| link::mac("wire"))?;
-    let asking = Side::sender(&client, sock.local, at_server.local);
-    let asked = Side::receiver(&server, at_server.local, sock.local);
-    // The captures see what is injected, the sockets do not.
-    let truth = [(&asking, &here), (&asked, &there)].map(|(side, place)| {
-        let (transport, local, remote) = side.key();
-        place.capture.seen(transport, local, remote)
-    });
-    let [at_client_end, at_server_end] = truth;
-    inject(&there.netns, "wire", &tagged(mac, at_server.local, sock.local, &answer)?)?;
-
-    let listener = server.listen(there.any_port(Family::V4)?)?;
-    let at_client = client.connect(listener.local)?;
-    let at_listener = server.accept(listener)?;
-    client.close(at_client)?;
-    server.drain(at_listener, 0)?;
-    server.close(at_listener)?;
-    client.close(sock)?;
-    server.close(at_server)?;
-    let one = lab.expect(&Side::connected(&client, at_client)?, &here.capture)?;
-    lab.expect(&Side::accepted(&server, at_listener)?, &there.capture)?;
-    lab.shared()?.expect_nth(lab.name, &asking, 0, || at_client_end)?;
-    lab.shared()?.expect_nth(lab.name, &asked, 0, || at_server_end)?;
-    check(&one, "destination", &name, "asked")
-}
-
-/// An Ethernet frame with a tag of VLAN 7, priority 2: its first byte looks like one of IPv4.
-fn tagged(
-    to: [u8; 6],
-    source: SocketAddr,
-    destination: SocketAddr,
-    payload: &[u8],
-) -> Result<Vec<u8>> {
-    let (IpAddr::V4(from_ip), IpAddr::V4(to_ip)) = (source.ip(), destination.ip()) else {
-        bail!("only IPv4 is built by hand")
-    };
-    let mut frame = to.to_vec();
-    frame.extend([2, 0, 0, 0, 0, 1, 0x81, 0, 0x40, 7, 0x08, 0, 0x45, 0]);
-    frame.extend((payload.len() as u16 + 28).to_be_bytes());
-    frame.extend([0, 0, 0, 0, 64, 17, 0, 0]);
-    frame.extend(from_ip.octets());
-    frame.extend(to_ip.octets());
-    for word in [source.port(), destination.port(), payload.len() as u16 + 8, 0] {
-        frame.extend(word.to_be_bytes());
-    }
-    frame.extend(payload);
-    Ok(frame)
-}
-
-/// Sends a frame as it is.
-fn inject(netns: &Netns, interface: &str, frame: &[u8]) -> Result<()> {
-    netns.run(|| {
-        let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0)))?;
-        // SAFETY: sockaddr_ll is plain data for which all zeroes are valid.
-        let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-        address.sll_family = libc::AF_PACKET as u16;
-        address.sll_ifindex = link::index(interface)?.cast_signed();
-        // SAFETY: frame and address are valid for the lengths given.
-        let sent = unsafe {
-            libc::sendto(
-                socket.as_raw_fd(),
-                frame.as_ptr().cast(),
-                frame.len(),
-                0,
-                std::ptr::from_ref(&address).cast(),
-                size_of::<libc::sockaddr_ll>() as libc::socklen_t,
-            )
-        };
-        if sent < 0 {
-            return Err(std::io::Error::last_os_error()).context("sending a frame");
-        }
-        Ok(())
-    })
 }
 
 /// Answers that nobody asked for, and messages that make no sense, name nothing.

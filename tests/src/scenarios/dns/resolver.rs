@@ -18,7 +18,7 @@ use nix::{
 
 use super::{
     asking::name_of,
-    site::{check, wait_for_ring},
+    site::{check, wait_until_seen},
 };
 use crate::{
     agent::Doc,
@@ -50,7 +50,7 @@ pub(super) fn with_cache(lab: &Lab<'_>) -> Result<()> {
     here.netns.run(|| link::up("lo"))?;
     let upstream = format!("--server={server}");
     let cache = Dnsmasq::start(&here.netns, CACHE.into(), &[&upstream])?;
-    wait_for_ring(cache.0.id(), true)?;
+    wait_until_seen(lab.shared()?, cache.0.id())?;
     let first = visit(lab, &here, &there, CACHE.into())?;
     // This one is answered from the cache.
     let second = visit(lab, &here, &there, CACHE.into())?;
@@ -67,7 +67,9 @@ fn names(lab: &Lab<'_>, place: &Place, address: IpAddr) -> Result<Dnsmasq> {
     let [alias, name] = ["www", "web"].map(|host| name_of(lab, host));
     let host = format!("--host-record={name},{address}");
     let alias = format!("--cname={alias},{name}");
-    Dnsmasq::start(&place.netns, address, &[&host, &alias])
+    let dnsmasq = Dnsmasq::start(&place.netns, address, &[&host, &alias])?;
+    wait_until_seen(lab.shared()?, dnsmasq.0.id())?;
+    Ok(dnsmasq)
 }
 
 /// curl visits a web server by its name; the document of its connection.
@@ -154,7 +156,6 @@ impl Dnsmasq {
         let child = netns.run(|| command.spawn().context("starting dnsmasq"))?;
         let mut dnsmasq = Self(child);
         dnsmasq.wait(SocketAddr::new(address, 53))?;
-        wait_for_ring(dnsmasq.0.id(), true)?;
         Ok(dnsmasq)
     }
 

@@ -45,7 +45,7 @@ impl<'l> Site<'l> {
         family: Family,
     ) -> Result<Self> {
         let site = Self::unseen(lab, session, place, family)?;
-        wait_for_ring(site.server.pid(), true)?;
+        wait_until_seen(session, site.server.pid())?;
         Ok(site)
     }
 
@@ -149,6 +149,16 @@ impl<'l> Site<'l> {
         }
         Ok(())
     }
+}
+
+/// Waits until the agent sees DNS packets in the network namespace of a process.
+pub(super) fn wait_until_seen(session: &Session, pid: u32) -> Result<()> {
+    if sees_sockets(session) { Ok(()) } else { wait_for_ring(pid, true) }
+}
+
+/// Whether programs hand DNS packets over, of all sockets there are.
+pub(super) fn sees_sockets(session: &Session) -> bool {
+    session.log().iter().any(|line| line.contains("names from DNS from the sockets"))
 }
 
 /// Waits until the agent has a packet socket in the network namespace of a process, one that hears

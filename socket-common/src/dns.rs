@@ -1,0 +1,32 @@
+use crate::{Header, Tuple};
+
+/// Port of DNS servers.
+pub const DNS_PORT: u16 = 53;
+
+/// Bytes of a packet that the three kinds of records have room for: together with what stands before
+/// them 512, 2048 and 16,384. Of longer packets the rest is left out.
+pub const DNS_ROOM: [usize; 3] = [440, 1976, 16_312];
+
+/// A packet between a socket of this host and a DNS server.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct DnsEvent<const ROOM: usize> {
+    /// `kind::DNS`; `length` is the number of valid bytes in `data`.
+    pub header: Header,
+    /// When it passed.
+    pub time: u64,
+    /// Both ends as the socket sees them, whatever the packet was translated to or from.
+    pub tuple: Tuple,
+    /// 1 if the socket sent it, 0 if it received it.
+    pub outgoing: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// From the network header on.
+    pub data: [u8; ROOM],
+}
+
+const _: () = {
+    assert!(size_of::<DnsEvent<{ DNS_ROOM[0] }>>() == 512);
+    assert!(size_of::<DnsEvent<{ DNS_ROOM[1] }>>() == 2048);
+    assert!(size_of::<DnsEvent<{ DNS_ROOM[2] }>>() == 16_384);
+};

@@ -1,0 +1,88 @@
+//! Packets between sockets of this host and DNS servers, handed over as they are.
+
+use aya_ebpf::{helpers::generated::bpf_skb_load_bytes, programs::SkBuffContext};
+use socket_common::{
+    Counter, DNS_PORT, DNS_ROOM, DnsEvent, Header, PROTO_TCP, Tuple, kind,
+};
+
+use crate::{
+    flow::{udp, wakeup},
+    kernel::{
+        now,
+        packet::{FIN, Packet, RST, SYN, Way},
+        sock::Sock,
+    },
+    maps::{DNS, count, settings},
+};
+
+/// Bytes that any packet has: the verifier wants to know of some.
+const LEAST: u32 = 20;
+
+/// A packet that a cgroup program is shown, if `port` of its far end is that of a DNS server. Of TCP only
+/// what the server says is of use.
+#[inline(always)]
+pub fn packet(ctx: &SkBuffContext, packet: &Packet, sock: Sock, way: Way, port: u16) {
+    if port != DNS_PORT {
+        return;
+    }
+    let Some(settings) = settings() else { return };
+    if settings.dns_snaplen == 0 || (packet.protocol == PROTO_TCP && !is_said(packet, way)) {
+        return;
+    }
+    let length = ctx.len();
+    let wanted = if length < settings.dns_snaplen { length } else { settings.dns_snaplen };
+    let tuple = seen_by(sock, packet, way);
+    if wanted as usize <= DNS_ROOM[0] {
+        hand_over::<{ DNS_ROOM[0] }>(ctx, &tuple, way, wanted);
+    } else if wanted as usize <= DNS_ROOM[1] {
+        hand_over::<{ DNS_ROOM[1] }>(ctx, &tuple, way, wanted);
+    } else {
+        hand_over::<{ DNS_ROOM[2] }>(ctx, &tuple, way, wanted);
+    }
+}
+
+/// Whether a segment is from the server and more than an acknowledgement.
+#[inline(always)]
+fn is_said(packet: &Packet, way: Way) -> bool {
+    way == Way::In && (packet.is_payload() || packet.tcp_flags() & (FIN | SYN | RST) != 0)
+}
+
+/// Both ends as the socket sees them.
+#[inline(always)]
+fn seen_by(sock: Sock, packet: &Packet, way: Way) -> Tuple {
+    if packet.protocol == PROTO_TCP {
+        return packet.tuple(way, sock.netns());
+    }
+    let peer = if sock.remote_port() != 0 { sock.peer() } else { packet.peer(way) };
+    udp::tuple(packet, sock, way, &peer)
+}
+
+#[inline(always)]
+fn hand_over<const ROOM: usize>(ctx: &SkBuffContext, tuple: &Tuple, way: Way, wanted: u32) {
+    let Some(mut slot) = DNS.reserve::<DnsEvent<ROOM>>(0) else {
+        count(Counter::DnsDropped);
+        return;
+    };
+    let event = slot.as_mut_ptr();
+    // SAFETY: the slot has room for one event; all but the end of the data, of which the length tells, is
+    // written before it is submitted.
+    let copied = unsafe {
+        (*event).header = Header { kind: kind::DNS, length: wanted };
+        (*event).time = now();
+        (*event).tuple = *tuple;
+        (*event).outgoing = (way == Way::Out) as u32;
+        (*event).reserved = 0;
+        // Read back, so that the compiler knows nothing of it and leaves both bounds to the verifier.
+        let length = (&raw const (*event).header.length).read_volatile();
+        let length = length.clamp(LEAST, ROOM as u32);
+        (*event).header.length = length;
+        let data = (&raw mut (*event).data).cast();
+        bpf_skb_load_bytes(ctx.skb.skb.cast(), 0, data, length) == 0
+    };
+    if copied {
+        slot.submit(wakeup(&DNS, size_of::<DnsEvent<ROOM>>()));
+    } else {
+        count(Counter::Unparsed);
+        slot.discard(0);
+    }
+}
