@@ -60,6 +60,11 @@ pub static LAST_SENT: PerCpuArray<[u64; 3]> = PerCpuArray::with_max_entries(1, 0
 #[map]
 pub static LAST_HANDSHAKE: PerCpuArray<[u64; 4]> = PerCpuArray::with_max_entries(1, 0);
 
+/// Sockets whose owner has sent or received, at a place that their address gives: such owners stay. What
+/// follows each receipt need not look for the flow.
+#[map]
+pub static OWNED: Array<u64> = Array::with_max_entries(OWNED_PLACES, 0);
+
 /// The socket whose end was told last on each CPU, and when: the state hook is there twice.
 #[map]
 pub static LAST_CLOSED: PerCpuArray<[u64; 2]> = PerCpuArray::with_max_entries(1, 0);
@@ -80,6 +85,17 @@ pub static SAMPLED: Array<[Sample; SAMPLES]> = Array::with_max_entries(1, 0);
 /// Where an exec event is put together.
 #[map]
 pub static EXEC: PerCpuArray<ExecEvent> = PerCpuArray::with_max_entries(1, 0);
+
+/// Places of [`OWNED`], a power of two.
+const OWNED_PLACES: u32 = 256;
+
+/// The place of a socket in [`OWNED`].
+#[inline(always)]
+pub fn owned(sock: u64) -> Option<*mut u64> {
+    // The upper bits of a product with the golden ratio: addresses differ in the middle.
+    let place = sock.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - OWNED_PLACES.trailing_zeros());
+    OWNED.get_ptr_mut(place as u32)
+}
 
 /// Adds one to a counter of this CPU.
 #[inline(always)]

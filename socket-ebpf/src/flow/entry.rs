@@ -5,7 +5,7 @@ use socket_common::{Began, Counter, Flow, Traffic, Tuple};
 
 use crate::{
     kernel::packet::Way,
-    maps::{BLANK, count, next_id, settings},
+    maps::{BLANK, count, next_id, owned, settings},
 };
 
 /// Inserts a flow of zeroes under `key` and fills in what every flow has. `None` if the table is
@@ -32,6 +32,11 @@ pub fn create<K>(
     }
     // SAFETY: as above.
     let flow = unsafe { &mut *table.get_ptr_mut(key)? };
+    // What was remembered of an earlier socket at this address holds no longer.
+    if let Some(place) = owned(sock) {
+        // SAFETY: a valid element.
+        unsafe { place.write_volatile(0) }
+    }
     flow.sock = sock;
     flow.id = next_id(now);
     flow.socket_id = flow.id;

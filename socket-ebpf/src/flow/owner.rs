@@ -12,7 +12,7 @@ use socket_common::{Counter, Flow, Owner, PROTO_UDP, Rank, SocketOwner, TELL_LIS
 use super::submit;
 use crate::{
     kernel::{copy, now, sock::Sock, task::Task, zero},
-    maps::{FLOWS, LAST_CLOSED, OWNERS, count, settings},
+    maps::{FLOWS, LAST_CLOSED, OWNERS, count, owned, settings},
 };
 
 /// `-EEXIST`.
@@ -34,8 +34,23 @@ pub fn claim(flow: &mut Flow, rank: Rank) {
 pub fn touched(sock: Sock, rank: Rank) {
     if let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) {
         // SAFETY: entries stay readable for the run of a program.
-        claim(unsafe { &mut *flow }, rank);
+        let flow = unsafe { &mut *flow };
+        claim(flow, rank);
+        if flow.rank < Rank::FirstIo as u8 {
+            return;
+        }
+        if let Some(place) = owned(sock.key()) {
+            // SAFETY: a valid element; what another CPU writes there is as true.
+            unsafe { place.write_volatile(sock.key()) }
+        }
     }
+}
+
+/// Whether the owner of a socket's flow cannot change any more, as far as is remembered.
+#[inline(always)]
+pub fn is_settled(sock: Sock) -> bool {
+    // SAFETY: a valid element.
+    owned(sock.key()).is_some_and(|place| unsafe { place.read_volatile() } == sock.key())
 }
 
 /// Takes over the owner that is known for another socket, or for this one before it had a flow.

@@ -24,15 +24,24 @@ use crate::{
 /// A UDP packet that `sock` sends or receives; returns the port of its peer as the socket sees it.
 #[inline(always)]
 pub fn packet(packet: &Packet, sock: Sock, way: Way) -> u16 {
+    let now = now();
+    if let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) {
+        // SAFETY: entries stay readable for the run of a program.
+        let flow = unsafe { &mut *flow };
+        // Most sockets have one peer and an owner: then nothing of the socket needs to be read.
+        if is_with(flow, &packet.peer(way)) && (way == Way::In || flow.rank >= Rank::FirstIo as u8) {
+            account(flow, way, packet.packets, packet.bytes, now);
+            return flow.tuple.remote_port;
+        }
+    }
     let connected = sock.remote_port() != 0;
     let peer = if connected { sock.peer() } else { packet.peer(way) };
-    of_peer(packet, sock, way, &peer, connected);
+    of_peer(packet, sock, way, &peer, connected, now);
     peer.port
 }
 
 #[inline(always)]
-fn of_peer(packet: &Packet, sock: Sock, way: Way, peer: &Peer, connected: bool) {
-    let now = now();
+fn of_peer(packet: &Packet, sock: Sock, way: Way, peer: &Peer, connected: bool, now: u64) {
     let began = if way == Way::Out { Began::Send } else { Began::Receive };
     let first = match FLOWS.get_ptr_mut(&sock.key()) {
         // SAFETY: entries stay readable for the run of a program.
@@ -61,16 +70,20 @@ fn of_peer(packet: &Packet, sock: Sock, way: Way, peer: &Peer, connected: bool) 
         owner::claim(first, Rank::FirstIo);
     }
     let (packets, bytes) = (packet.packets, packet.bytes);
-    if first.tuple.remote_port == peer.port
-        && first.tuple.remote == peer.address
-        && first.tuple.family == peer.family
-    {
+    if is_with(first, peer) {
         account(first, way, packets, bytes, now);
         return;
     }
     if let Some(flow) = further(packet, sock, way, peer, first, began, now) {
         account(flow, way, packets, bytes, now);
     }
+}
+
+#[inline(always)]
+fn is_with(flow: &Flow, peer: &Peer) -> bool {
+    flow.tuple.remote_port == peer.port
+        && flow.tuple.remote == peer.address
+        && flow.tuple.family == peer.family
 }
 
 #[inline(always)]

@@ -35,7 +35,10 @@ pub fn tp_state_again(ctx: RawTracePointContext) -> i32 {
 #[raw_tracepoint(tracepoint = "tcp_rcv_space_adjust")]
 #[inline(always)]
 pub fn tp_tcp_received(ctx: RawTracePointContext) -> i32 {
-    flow::owner::touched(Sock(ctx.arg::<u64>(0) as usize), Rank::FirstIo);
+    let sock = Sock(ctx.arg::<u64>(0) as usize);
+    if !flow::owner::is_settled(sock) {
+        flow::owner::touched(sock, Rank::FirstIo);
+    }
     0
 }
 
@@ -46,7 +49,7 @@ pub fn tp_received(ctx: RawTracePointContext) -> i32 {
     if ctx.arg::<u64>(1) as i32 > 0 {
         let sock = Sock(ctx.arg::<u64>(0) as usize);
         // TCP has a tracepoint of its own, and most sockets have no flow at all.
-        if sock.protocol() == PROTO_UDP as u16 {
+        if !flow::owner::is_settled(sock) && sock.protocol() == PROTO_UDP as u16 {
             flow::owner::touched(sock, Rank::FirstIo);
         }
     }
