@@ -5,25 +5,17 @@ mod names;
 mod prepare;
 mod sockets;
 mod tables;
+mod ticks;
 mod wall_clock;
 
-use std::{
-    os::fd::OwnedFd,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{os::fd::OwnedFd, sync::Arc, time::Instant};
 
 use anyhow::Context as _;
-use tokio::{
-    io::unix::AsyncFd,
-    time::{MissedTickBehavior, interval},
-};
+use tokio::io::unix::AsyncFd;
 
+use self::ticks::Ticks;
 use super::{dataset::Context, memory, priority};
 use crate::config::{Metrics, SocketConfig};
-
-/// How often the ring is emptied, if it does not fill up sooner.
-const TICK: Duration = Duration::from_millis(100);
 
 /// Observes flows until it is told to stop, then reports what is left.
 ///
@@ -36,7 +28,7 @@ pub(super) fn run(
     context: Context,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
+        .enable_io()
         .build()
         .context("cannot start the event loop")?;
     let shared = Arc::clone(&context.shared);
@@ -71,8 +63,7 @@ async fn observe(
     // SAFETY: as above, with the descriptor that stands for the packet rings.
     let dns = dns.map(|dns| unsafe { AsyncFd::register(dns) }).transpose();
     let dns = dns.context("cannot wait for DNS packets")?;
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let ticks = Ticks::start()?;
     loop {
         tokio::select! {
             biased;
@@ -85,7 +76,10 @@ async fn observe(
                 agent.drain()?;
             }
             () = arrival(dns.as_ref()) => agent.drain_dns(),
-            _ = ticks.tick() => agent.tick()?,
+            expired = ticks.next() => {
+                expired?;
+                ticks.looked(agent.tick()?)?;
+            }
         }
     }
     agent.finish()
