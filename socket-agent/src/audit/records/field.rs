@@ -2,7 +2,7 @@
 
 use std::slice;
 
-use super::{Key, Text};
+use super::{Key, Text, scan};
 
 /// A part of a record's buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +64,11 @@ pub struct Fields<'a> {
 
 impl Buffer {
     pub(super) fn new(bytes: Vec<u8>) -> Self {
+        // Quicker than to look for more, which is seldom there.
+        if scan::is_ascii(&bytes) {
+            // SAFETY: ASCII is UTF-8.
+            return Self::Text(unsafe { String::from_utf8_unchecked(bytes) });
+        }
         String::from_utf8(bytes).map_or_else(|error| Self::Bytes(error.into_bytes()), Self::Text)
     }
 

@@ -4,10 +4,10 @@ use crate::audit::member::Member;
 
 /// The name of a field that the code or its tables speak of; [`Key::OTHER`] for all else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Key(u8);
+pub struct Key(pub(super) u8);
 
 macro_rules! keys {
-    ($($constant:ident $name:literal $($encoded:ident)?,)*) => {
+    ($($constant:ident $name:literal $($what:ident)?,)*) => {
         #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
         enum Index { OTHER, $($constant,)* }
 
@@ -22,13 +22,17 @@ macro_rules! keys {
         const NAMES: &[&str] = &["", $($name,)*];
         static MEMBERS: [Member; NAMES.len()] =
             [Member::new(""), $(Member::new(concat!(",\"", $name, "\":\"")),)*];
-        /// Whether a field holds a string from outside.
-        const ENCODED: &[bool] = &[false, $(false $(|| $encoded)?,)*];
+        /// What a field holds.
+        const CONTENTS: &[u8] = &[0, $(0 $(| $what)?,)*];
     };
 }
 
+/// A string from outside.
 #[allow(non_upper_case_globals)]
-const encoded: bool = true;
+const encoded: u8 = 1;
+/// The label of a process or a file.
+#[allow(non_upper_case_globals)]
+const label: u8 = 2;
 
 keys! {
     A0 "a0", A1 "a1", A2 "a2", A3 "a3",
@@ -106,7 +110,7 @@ keys! {
     ITEM "item",
     ITEMS "items",
     KEY "key" encoded,
-    LABEL "label",
+    LABEL "label" label,
     LIST "list",
     MODE "mode",
     MSG "msg",
@@ -121,7 +125,7 @@ keys! {
     NEW_LEVEL "new-level",
     NEW_PA "new_pa", NEW_PE "new_pe", NEW_PI "new_pi", NEW_PP "new_pp",
     NLBL_DOMAIN "nlbl_domain",
-    OBJ "obj",
+    OBJ "obj" label,
     OBJTYPE "objtype",
     OCOMM "ocomm" encoded,
     OFLAG "oflag",
@@ -173,7 +177,7 @@ keys! {
     SIG "sig",
     SRCNAME "srcname" encoded,
     STATUS "status",
-    SUBJ "subj",
+    SUBJ "subj" label,
     SUCCESS "success",
     SUID "suid",
     SUID_NAME "SUID",
@@ -198,10 +202,18 @@ keys! {
 
 /// Slots of the hash table: a power of two, a few times the number of names.
 const SLOTS: usize = 1 << SLOT_BITS;
-const SLOT_BITS: u32 = 10;
+const SLOT_BITS: u32 = 11;
 static TABLE: [u8; SLOTS] = table();
-/// The beginning of every name, packed.
-static PACKED: [u64; NAMES.len()] = packed();
+/// As [`CONTENTS`], for whatever a byte can be.
+static CONTENTS_OF: [u8; 256] = contents();
+static PACKED: [Packed; NAMES.len()] = packed();
+
+/// The beginning of a name, and how long it is.
+#[derive(Clone, Copy)]
+struct Packed {
+    word: u64,
+    length: usize,
+}
 
 /// The first eight bytes of a name in a word, the first in the lowest byte; zeros fill up.
 pub(super) const fn pack(name: &[u8]) -> u64 {
@@ -219,14 +231,25 @@ const fn hash(packed: u64, length: usize) -> usize {
     (mixed >> (64 - SLOT_BITS)) as usize
 }
 
-const fn packed() -> [u64; NAMES.len()] {
-    let mut words = [0; NAMES.len()];
+const fn packed() -> [Packed; NAMES.len()] {
+    let mut names = [Packed { word: 0, length: 0 }; NAMES.len()];
     let mut number = 0;
     while number < NAMES.len() {
-        words[number] = pack(NAMES[number].as_bytes());
+        let name = NAMES[number].as_bytes();
+        names[number] = Packed { word: pack(name), length: name.len() };
         number += 1;
     }
-    words
+    names
+}
+
+const fn contents() -> [u8; 256] {
+    let mut contents = [0; 256];
+    let mut number = 0;
+    while number < CONTENTS.len() {
+        contents[number] = CONTENTS[number];
+        number += 1;
+    }
+    contents
 }
 
 const fn table() -> [u8; SLOTS] {
@@ -254,16 +277,28 @@ impl Key {
     /// The key of a name whose beginning is packed already.
     #[inline]
     pub(super) fn of_packed(packed: u64, name: &[u8]) -> Self {
-        let mut slot = hash(packed, name.len());
+        let slot = hash(packed, name.len());
+        let number = TABLE[slot];
+        let Packed { word, length } = PACKED[usize::from(number)];
+        if word == packed && length == name.len() && length <= 8 {
+            return Self(number);
+        }
+        Self::search(slot, packed, name)
+    }
+
+    /// As [`of_packed`](Self::of_packed), for names that are long or not in their own place.
+    #[inline(never)]
+    fn search(mut slot: usize, packed: u64, name: &[u8]) -> Self {
         loop {
             let number = TABLE[slot % SLOTS];
             if number == 0 {
                 return Self::OTHER;
             }
             let index = usize::from(number);
-            if PACKED[index] == packed
-                && NAMES[index].len() == name.len()
-                && (name.len() <= 8 || NAMES[index].as_bytes() == name)
+            let Packed { word, length } = PACKED[index];
+            if word == packed
+                && length == name.len()
+                && (length <= 8 || NAMES[index].as_bytes() == name)
             {
                 return Self(number);
             }
@@ -283,16 +318,22 @@ impl Key {
         NAMES.get(usize::from(self.0)).copied().filter(|_| self != Self::OTHER)
     }
 
+    /// Whether the field holds neither a label nor a string from outside.
+    #[inline]
+    pub(super) fn is_plain(self) -> bool {
+        CONTENTS_OF[usize::from(self.0)] == 0
+    }
+
     /// Whether the field holds the label of a process or a file.
     #[inline]
     pub(super) fn is_label(self) -> bool {
-        matches!(self, Self::SUBJ | Self::OBJ | Self::LABEL)
+        CONTENTS_OF[usize::from(self.0)] & label != 0
     }
 
     /// Whether the field holds a string from outside, in any record but those of system calls.
     #[inline]
     pub(super) fn is_encoded(self) -> bool {
-        ENCODED.get(usize::from(self.0)) == Some(&true)
+        CONTENTS_OF[usize::from(self.0)] & encoded != 0
     }
 
     /// The field that auditd adds with the name for the number in this one.
@@ -345,6 +386,13 @@ mod tests {
     fn strings_from_outside() {
         assert!(Key::NAME.is_encoded() && Key::PROCTITLE.is_encoded() && Key::ACCT.is_encoded());
         assert!(!Key::INODE.is_encoded() && !Key::OTHER.is_encoded() && !Key::A0.is_encoded());
+    }
+
+    #[test]
+    fn labels() {
+        let labels: Vec<_> =
+            NAMES.iter().filter(|name| Key::of(name.as_bytes()).is_label()).collect();
+        assert_eq!(labels, [&"label", &"obj", &"subj"]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub struct Kind(pub u16);
 #[derive(Default)]
 struct Table {
     by_number: FxHashMap<u16, (&'static str, &'static str, &'static str)>,
-    by_name: FxHashMap<&'static str, u16>,
+    by_name: FxHashMap<&'static [u8], u16>,
 }
 
 // === impl Kind ===
@@ -52,8 +52,30 @@ impl Kind {
 impl Kind {
     /// The type of that name, such as `SYSCALL`, or `UNKNOWN[1399]` as auditd writes it.
     pub fn of_name(name: &str) -> Option<Self> {
+        Self::of_bytes(name.as_bytes())
+    }
+
+    /// As [`of_name`](Self::of_name), from what need not be text.
+    #[inline]
+    pub(super) fn of_bytes(name: &[u8]) -> Option<Self> {
+        // Most records of most logs.
+        match name {
+            b"SYSCALL" => Some(Self::SYSCALL),
+            b"PATH" => Some(Self::PATH),
+            b"CWD" => Some(Self::CWD),
+            b"EXECVE" => Some(Self::EXECVE),
+            b"SOCKADDR" => Some(Self::SOCKADDR),
+            b"PROCTITLE" => Some(Self::PROCTITLE),
+            _ => Self::look_up(name),
+        }
+    }
+
+    fn look_up(name: &[u8]) -> Option<Self> {
         let known = TABLE.by_name.get(name).copied();
-        let unknown = || name.strip_prefix("UNKNOWN[")?.strip_suffix(']')?.parse().ok();
+        let unknown = || {
+            let number = name.strip_prefix(b"UNKNOWN[")?.strip_suffix(b"]")?;
+            std::str::from_utf8(number).ok()?.parse().ok()
+        };
         known.or_else(unknown).map(Self)
     }
 
@@ -120,7 +142,7 @@ impl Table {
             // Once for the whole run.
             let lower: &'static str = name.to_ascii_lowercase().leak();
             table.by_number.insert(value, (name, lower, category));
-            table.by_name.insert(name, value);
+            table.by_name.insert(name.as_bytes(), value);
         }
         table
     }

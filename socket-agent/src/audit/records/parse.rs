@@ -6,6 +6,8 @@ use super::{
     Id, Key, Kind, Record, encoded,
     field::{Buffer, Form, Slot, Span},
     key::pack,
+    key_set::Filter,
+    marks::Marks,
     scan,
 };
 
@@ -68,6 +70,9 @@ impl Record {
         let mut kind = None;
         // At most two words come before msg=.
         for _ in 0..2 {
+            if line[at..].starts_with(b"msg=") {
+                break;
+            }
             let end = scan::find(line, at, b' ');
             if end == line.len() {
                 break;
@@ -78,8 +83,7 @@ impl Record {
             } else if let Some(name) = word.strip_prefix(b"type=") {
                 let unknown =
                     || ParseError::UnknownType(String::from_utf8_lossy(name).into_owned());
-                let known = std::str::from_utf8(name).ok().and_then(Kind::of_name);
-                kind = Some(known.ok_or_else(unknown)?);
+                kind = Some(Kind::of_bytes(name).ok_or_else(unknown)?);
             } else {
                 break;
             }
@@ -103,23 +107,29 @@ impl Record {
         let start = length - body.len() + close + 1;
         // A colon follows, except in what old versions of auditd wrote of themselves.
         let start = start + usize::from(text.get(start) == Some(&b':'));
-        let text_end = memchr::memchr(ADDED, &text[start..]).map_or(length, |at| start + at);
+        let added =
+            if scan::is_printable(text) { None } else { memchr::memchr(ADDED, &text[start..]) };
+        let text_end = added.map_or(length, |at| start + at);
 
         (self.kind, self.id, self.node, self.raw) = (kind, id, node, Span::new(at, length));
         let mut buffer = self.buffer.take();
         buffer.clear();
         buffer.extend_from_slice(text);
         self.slots.clear();
-        let Self { slots, .. } = self;
+        self.seen = Filter::default();
+        let Self { slots, seen, .. } = self;
         let is_exec = kind == Kind::EXECVE;
         let is_tidy = matches!(kind, Kind::SYSCALL | Kind::PATH | Kind::PROCTITLE);
+        let is_simple = !is_exec && kind != Kind::LOGIN;
         let mut parser = Parser {
             kind,
             is_exec,
             is_tidy,
+            is_simple,
             text,
             buffer,
             slots,
+            seen,
             nested: false,
             avc: false,
             prefix: None,
@@ -139,16 +149,31 @@ fn trimmed(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\0").unwrap_or(line)
 }
 
+/// What a value may begin with that is neither in quotes or braces, nor perhaps says nothing.
+static PLAIN_STARTS: [bool; 256] = {
+    let mut plain = [true; 256];
+    let others = b" \"'{=?(";
+    let mut index = 0;
+    while index < others.len() {
+        plain[others[index] as usize] = false;
+        index += 1;
+    }
+    plain
+};
+
 struct Parser<'t, 'r> {
     kind: Kind,
     /// Whether arguments of a program are encoded.
     is_exec: bool,
     /// Whether the kernel writes values with nothing but spaces between.
     is_tidy: bool,
+    /// Whether a field is what its name and its value say, whatever stands before it.
+    is_simple: bool,
     /// The text, which is also the beginning of the buffer.
     text: &'t [u8],
     buffer: Vec<u8>,
     slots: &'r mut Vec<Slot>,
+    seen: &'r mut Filter,
     /// Within `msg='...'`.
     nested: bool,
     /// Behind `avc:`, before the permissions.
@@ -161,17 +186,32 @@ impl Parser<'_, '_> {
     fn fields(&mut self, start: usize, end: usize) {
         // From here on nothing is read behind the end.
         let text = self.text.get(..end).unwrap_or_default();
+        let mut marks = Marks::of(text, start);
         let mut at = start;
         while let Some(byte) = text.get(at) {
             if matches!(byte, b' ' | b',' | b'(') {
                 at += 1;
                 continue;
             }
-            let (stop, packed) = name(text, at);
+            let stop = marks.space_or_equals(at);
             at = match text.get(at..stop) {
                 Some(word) if !word.is_empty() && text.get(stop) == Some(&b'=') => {
-                    let id = Key::of_packed(packed, word);
-                    self.value(text, id, Span::new(at, stop), stop + 1)
+                    let id = Key::of_packed(packed(text, at, word), word);
+                    let (key, start) = (Span::new(at, stop), stop + 1);
+                    let end = marks.space(start);
+                    if self.is_plain(id, text, start, end) {
+                        let value = Span::new(start, end);
+                        // Made in its place: made elsewhere and then copied, it would cost several
+                        // times as much.
+                        self.seen.add(id);
+                        self.slots.push(Slot { id, form: Form::Plain, absent: false, key, value });
+                        // Behind the space.
+                        end + 1
+                    } else if text.get(start) == Some(&b'"') {
+                        self.quoted(text, id, key, start + 1)
+                    } else {
+                        self.value(text, id, key, start)
+                    }
                 }
                 // Also a lone equals sign.
                 _ => self.bare_word(text, at, stop.max(at + 1)),
@@ -179,8 +219,30 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// Reads the value that begins at `at` and returns where to go on.
+    /// Whether a value that ends before the next space, as most do, is what stands there: no
+    /// quotes, nothing encoded, nothing that does not belong to it.
     #[inline]
+    fn is_plain(&self, id: Key, text: &[u8], start: usize, end: usize) -> bool {
+        let (Some(first), Some(last)) = (text.get(start), text.get(end.wrapping_sub(1))) else {
+            return false;
+        };
+        self.is_simple
+            && id.is_plain()
+            && PLAIN_STARTS[usize::from(*first)]
+            && !matches!(last, b',' | b')')
+    }
+
+    /// Reads the value that begins at `at`, behind a quote, and returns where to go on.
+    #[inline(never)]
+    fn quoted(&mut self, text: &[u8], id: Key, key: Span, at: usize) -> usize {
+        let inner = text.get(at..).unwrap_or_default();
+        let value = inner.get(..scan::length(inner, b'"')).unwrap_or_default();
+        self.push(id, key, at, value, Form::Quoted);
+        (at + value.len() + 1).min(text.len())
+    }
+
+    /// Reads the value that begins at `at`, whatever its form, and returns where to go on.
+    #[inline(never)]
     fn value(&mut self, text: &[u8], id: Key, key: Span, mut at: usize) -> usize {
         // Some versions of AppArmor write subj==.
         if text.get(at) == Some(&b'=') {
@@ -188,12 +250,7 @@ impl Parser<'_, '_> {
         }
         let rest = text.get(at..).unwrap_or_default();
         match rest.first() {
-            Some(b'"') => {
-                let inner = rest.get(1..).unwrap_or_default();
-                let value = inner.get(..scan::length(inner, b'"')).unwrap_or_default();
-                self.push(id, key, at + 1, value, Form::Quoted);
-                (at + value.len() + 2).min(text.len())
-            }
+            Some(b'"') => self.quoted(text, id, key, at + 1),
             Some(b'\'') => self.apostrophes(text, id, key, at + 1),
             Some(b'{') => {
                 let value = rest.get(..=scan::length(rest, b'}')).unwrap_or(rest);
@@ -243,7 +300,7 @@ impl Parser<'_, '_> {
         if (is_encoded && form == Form::Plain) || self.prefix.is_some() {
             return self.push_special(Slot { id, form, absent, key, value });
         }
-        // Made in its place: made elsewhere and then copied, it would cost several times as much.
+        self.seen.add(id);
         self.slots.push(Slot { id, form, absent, key, value });
     }
 
@@ -257,6 +314,7 @@ impl Parser<'_, '_> {
         if slot.form == Form::Plain && encoded::is_encoded(self.kind, slot.id, name) {
             self.decode(&mut slot);
         }
+        self.seen.add(slot.id);
         self.slots.push(slot);
     }
 
@@ -282,6 +340,7 @@ impl Parser<'_, '_> {
     }
 
     /// A word that is no field; returns where to go on.
+    #[inline(never)]
     fn bare_word(&mut self, text: &[u8], start: usize, word_end: usize) -> usize {
         let word = text.get(start..word_end).unwrap_or_default();
         match word {
@@ -312,6 +371,7 @@ impl Parser<'_, '_> {
         let key = append(&mut self.buffer, b"seperms");
         let value = append(&mut self.buffer, &joined);
         let (id, form, absent) = (Key::SEPERMS, Form::Plain, false);
+        self.seen.add(id);
         self.slots.push(Slot { id, form, absent, key, value });
         (close + 1).min(text.len())
     }
@@ -325,26 +385,23 @@ impl Parser<'_, '_> {
     }
 }
 
-/// Where the name that begins at `at` ends, and its first eight bytes packed.
+/// The first eight bytes of the name that begins at `at`.
 #[inline]
-fn name(text: &[u8], at: usize) -> (usize, u64) {
-    let rest = text.get(at..).unwrap_or_default();
-    let find = |from: usize| {
-        let rest = rest.get(from..).unwrap_or_default();
-        let place = rest.iter().position(|byte| matches!(byte, b' ' | b'='));
-        from + place.unwrap_or(rest.len())
+fn packed(text: &[u8], at: usize, name: &[u8]) -> u64 {
+    // Near the end of the text no eight bytes follow.
+    let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) else {
+        return pack_short(name);
     };
-    let Some(chunk) = rest.first_chunk::<8>() else {
-        let length = find(0);
-        return (at + length, pack(&rest[..length]));
-    };
-    let word = u64::from_le_bytes(*chunk);
-    let marks = scan::marks(word, b'=') | scan::marks(word, b' ');
-    if marks == 0 {
-        return (at + find(8), word);
-    }
-    let bits = marks.trailing_zeros() & !7;
-    (at + bits as usize / 8, word & ((1 << bits) - 1))
+    let surplus = 8 * 8_usize.saturating_sub(name.len());
+    // The name is not empty.
+    u64::from_le_bytes(*chunk) & u64::MAX >> (surplus & 63)
+}
+
+/// As [`pack`]; apart, to keep the way that nearly all names take short.
+#[cold]
+#[inline(never)]
+fn pack_short(name: &[u8]) -> u64 {
+    pack(name)
 }
 
 /// AppArmor's labels have their mode behind a space: `subj=/usr/sbin/cupsd (enforce)`.

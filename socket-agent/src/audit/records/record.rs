@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::{
     Field, Fields, Id, Key, Kind, SocketAddress, Text,
     field::{Buffer, Slot, Span},
+    key_set::Filter,
 };
 
 /// One record. Its memory can be used again for another: see [`Record::read_line`].
@@ -18,6 +19,8 @@ pub struct Record {
     /// From `audit(` to the end of the line.
     pub(super) raw: Span,
     pub(super) slots: Vec<Slot>,
+    /// The names of all slots.
+    pub(super) seen: Filter,
     /// Index of the first slot that auditd has added with names for numbers.
     pub(super) enriched: usize,
 }
@@ -76,6 +79,9 @@ impl Record {
     /// The first field of that name, if it says something.
     #[inline]
     pub fn get(&self, key: Key) -> Option<Field<'_>> {
+        if !self.seen.may_have(key) {
+            return None;
+        }
         let slots = self.slots.get(..self.enriched).unwrap_or_default();
         first(slots, key, &self.buffer)
     }
@@ -83,7 +89,16 @@ impl Record {
     /// The first field of that name that auditd has added, if it says something.
     #[inline]
     pub fn get_added(&self, key: Key) -> Option<Field<'_>> {
+        if !self.has_added() {
+            return None;
+        }
         first(self.slots.get(self.enriched..).unwrap_or_default(), key, &self.buffer)
+    }
+
+    /// Whether auditd has added names for numbers.
+    #[inline]
+    pub(crate) fn has_added(&self) -> bool {
+        self.enriched < self.slots.len()
     }
 
     /// The first field of any name, if it says something.
@@ -97,12 +112,20 @@ impl Record {
     }
 
     /// A value as bytes.
+    #[inline]
     pub fn value(&self, key: Key) -> Option<&[u8]> {
         self.get(key).map(|field| field.value)
     }
 
     /// A value as text.
+    #[inline]
     pub fn text(&self, key: Key) -> Option<Text<'_>> {
+        // Mostly there is none, which is known at once.
+        if self.seen.may_have(key) { self.find_text(key) } else { None }
+    }
+
+    #[inline(never)]
+    fn find_text(&self, key: Key) -> Option<Text<'_>> {
         self.get(key).map(|field| field.text())
     }
 

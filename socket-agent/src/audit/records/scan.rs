@@ -8,7 +8,7 @@ const HIGHS: u64 = ONES << 7;
 /// The high bit of each byte of a little-endian word that is `byte`. Only the lowest such bit is
 /// certain: above it may be false ones.
 #[inline]
-pub(super) const fn marks(word: u64, byte: u8) -> u64 {
+const fn marks(word: u64, byte: u8) -> u64 {
     let word = word ^ ONES.wrapping_mul(byte as u64);
     word.wrapping_sub(ONES) & !word & HIGHS
 }
@@ -34,9 +34,54 @@ pub(super) fn length(text: &[u8], byte: u8) -> usize {
     text.len() - rest.len() + place
 }
 
+/// Whether no control character is there; what is beyond ASCII may be.
+#[inline]
+pub(super) fn is_printable(text: &[u8]) -> bool {
+    fold(text, u8::MAX, u8::min) >= b' '
+}
+
+/// Whether all of it is ASCII.
+#[inline]
+pub(super) fn is_ascii(text: &[u8]) -> bool {
+    fold(text, 0, |seen, byte| seen | byte) < 0x80
+}
+
+/// All bytes joined, in any order and some of them twice: a chunk at a time, without a branch for
+/// what is in it.
+#[inline]
+fn fold(text: &[u8], start: u8, join: impl Fn(u8, u8) -> u8 + Copy) -> u8 {
+    let (chunks, rest) = text.as_chunks::<32>();
+    let Some(last) = text.last_chunk::<32>() else {
+        return rest.iter().copied().fold(start, join);
+    };
+    let mut joined = *last;
+    for chunk in chunks {
+        for (seen, byte) in joined.iter_mut().zip(chunk) {
+            *seen = join(*seen, *byte);
+        }
+    }
+    joined.into_iter().fold(start, join)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::find;
+    use super::{find, is_ascii, is_printable};
+
+    #[test]
+    fn strange_characters_are_seen_at_every_place() {
+        for length in 0..100 {
+            let mut text = vec![b' '; length];
+            assert!(is_printable(&text) && is_ascii(&text), "{length}");
+            for place in 0..length {
+                for byte in [0, 9, 0x1d, 0x1f, b' ', b'a', 0x7f, 0x80, 0xff] {
+                    text[place] = byte;
+                    assert_eq!(is_printable(&text), byte >= b' ', "{byte} {place} {length}");
+                    assert_eq!(is_ascii(&text), byte < 0x80, "{byte} {place} {length}");
+                }
+                text[place] = b' ';
+            }
+        }
+    }
 
     #[test]
     fn finds_what_a_plain_search_finds() {

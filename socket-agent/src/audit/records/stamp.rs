@@ -84,8 +84,11 @@ impl fmt::Display for Id {
 /// The number that the digits from `at` on are, if they are few, and where they end.
 #[inline]
 fn digits(text: &[u8], at: usize) -> (u64, usize) {
-    let mut number = 0_u64;
-    for (offset, byte) in text.get(at..).unwrap_or_default().iter().enumerate() {
+    let rest = text.get(at..).unwrap_or_default();
+    // The seconds of any time of today begin with so many.
+    let known = rest.first_chunk().and_then(|chunk| eight_digits(*chunk));
+    let (mut number, first) = known.map_or((0, 0), |number| (number, 8));
+    for (offset, byte) in rest.iter().enumerate().skip(first) {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             return (number, at + offset);
@@ -93,6 +96,21 @@ fn digits(text: &[u8], at: usize) -> (u64, usize) {
         number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
     }
     (number, text.len().max(at))
+}
+
+/// The number that eight digits are: pairs first, then pairs of pairs.
+#[inline]
+fn eight_digits(text: [u8; 8]) -> Option<u64> {
+    const ONES: u64 = u64::MAX / 255;
+    let word = u64::from_le_bytes(text);
+    let digits = word ^ (ONES * u64::from(b'0'));
+    // The high half of a byte with more than nine is not zero, or becomes so.
+    if (digits | digits.wrapping_add(ONES * 6)) & (ONES * 0xf0) != 0 {
+        return None;
+    }
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
 }
 
 /// A decimal number without a sign.
@@ -138,6 +156,21 @@ mod tests {
             assert_eq!(Id::parse(text.as_bytes()), None, "{text}");
         }
         assert_eq!(Id::parse(b"18446744073709551615.000:1"), None);
+    }
+
+    #[test]
+    fn eight_digits_are_read_at_once() {
+        for number in (0..100_000_000).step_by(9_973).chain([99_999_999, 1, 10_000_000]) {
+            let text: [u8; 8] = format!("{number:08}").into_bytes().try_into().unwrap();
+            assert_eq!(eight_digits(text), Some(number));
+        }
+        for place in 0..8 {
+            for byte in 0..=255_u8 {
+                let mut text = *b"12345678";
+                text[place] = byte;
+                assert_eq!(eight_digits(text).is_some(), byte.is_ascii_digit(), "{place} {byte}");
+            }
+        }
     }
 
     #[test]
