@@ -78,10 +78,58 @@ impl Timestamp {
         humantime::format_rfc3339_millis(self.system_time())
     }
 
+    /// As [`millis`](Self::millis), for who writes many: without formatting.
+    pub(crate) fn millis_ascii(self) -> [u8; 24] {
+        let millis = u64::try_from(self.0).unwrap_or(0) / 1_000_000;
+        let (seconds, millis) = (millis / 1_000, millis % 1_000);
+        let second = seconds % 86_400;
+        // Less than 2^17 days are left of 64 bits of nanoseconds.
+        let (year, month, day) = date((seconds / 86_400) as u32);
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        for (end, mut number) in [
+            (4, u64::from(year)),
+            (7, u64::from(month)),
+            (10, u64::from(day)),
+            (13, second / 3_600),
+            (16, second / 60 % 60),
+            (19, second % 60),
+            (23, millis),
+        ] {
+            let mut at = end;
+            while number > 0 {
+                at -= 1;
+                text[at] = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        }
+        text
+    }
+
     /// Times before the epoch, which no running kernel reports, become the epoch.
     fn system_time(self) -> std::time::SystemTime {
         UNIX_EPOCH + Duration::from_nanos(u64::try_from(self.0).unwrap_or(0))
     }
+}
+
+/// Year, month and day of a number of days since the epoch.
+///
+/// Counts from the March of a leap year, so that the odd day of February is the last of all.
+const fn date(days: u32) -> (u32, u32, u32) {
+    /// Days of four centuries, of one and of four years; from the 1st of March 0000 to the epoch.
+    const FOUR_CENTURIES: u32 = 146_097;
+    const CENTURY: u32 = 36_524;
+    const FOUR_YEARS: u32 = 1_461;
+    const BEFORE: u32 = 719_468;
+    let days = days + BEFORE;
+    let (era, day) = (days / FOUR_CENTURIES, days % FOUR_CENTURIES);
+    let leaps = day / (FOUR_YEARS - 1) - day / CENTURY + day / (FOUR_CENTURIES - 1);
+    let year = (day - leaps) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    // From March on, five months have 153 days, again and again.
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let year = 400 * era + year;
+    if month < 10 { (year, month + 3, day) } else { (year + 1, month - 9, day) }
 }
 
 // === impl Clock ===
@@ -226,6 +274,19 @@ mod tests {
         assert_eq!(time.nanos().to_string(), "2019-08-22T20:46:40.173999999Z");
         let whole = Timestamp::from_nanos(1_709_210_096 * SECOND);
         assert_eq!(whole.nanos().to_string(), "2024-02-29T12:34:56.000000000Z");
+    }
+
+    #[test]
+    fn both_ways_to_write_agree() {
+        let day = 86_400 * SECOND;
+        for days in 0..i64::MAX / day {
+            let time = Timestamp::from_nanos(days * day + days * 86_399_999_999 % day);
+            assert_eq!(time.millis().to_string().as_bytes(), time.millis_ascii(), "{days}");
+        }
+        for nanos in [-1, 0, 1, 999_999, day - 1, day, 951_782_400 * SECOND, i64::MAX] {
+            let time = Timestamp::from_nanos(nanos);
+            assert_eq!(time.millis().to_string().as_bytes(), time.millis_ascii(), "{nanos}");
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Argument {
         let low = number & 0xffff_ffff;
         match self.set {
             // Calls that create nothing leave zero there.
-            "mode" => (low != 0).then(|| mode::octal(low)),
+            "mode" => (low != 0).then(|| mode::octal(low).map(char::from).iter().collect()),
             // Arm and PowerPC number four of the flags otherwise.
             "open" if matches!(arch, "arm" | "aarch64" | "ppc" | "ppc64" | "ppc64le") => {
                 values::bits("open.arm", low)

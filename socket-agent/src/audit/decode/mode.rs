@@ -12,8 +12,8 @@ impl Mode {
         u32::from_str_radix(digits, 8).ok().map(Self)
     }
 
-    /// The permissions with setuid, setgid and sticky bits, in octal: `0644`.
-    pub fn permissions(self) -> String {
+    /// The permissions with setuid, setgid and sticky bits, in octal: `0644`, in ASCII.
+    pub fn permissions(self) -> [u8; 4] {
         octal(u64::from(self.0 & 0o7777))
     }
 
@@ -24,8 +24,8 @@ impl Mode {
 }
 
 /// Four octal digits.
-pub(super) fn octal(mode: u64) -> String {
-    format!("{:04o}", mode & 0o7777)
+pub(super) fn octal(mode: u64) -> [u8; 4] {
+    [9, 6, 3, 0].map(|shift| b'0' + (mode >> shift & 7) as u8)
 }
 
 #[cfg(test)]
@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn parts_of_a_mode() {
         let mode = Mode::parse("0104755").unwrap();
-        assert_eq!((mode.permissions().as_str(), mode.file_type()), ("4755", Some("file")));
+        assert_eq!((&mode.permissions(), mode.file_type()), (b"4755", Some("file")));
         let directory = Mode::parse("041777").unwrap();
         assert_eq!(directory.file_type(), Some("directory"));
         assert_eq!(Mode::parse("0").unwrap().file_type(), None);

@@ -15,7 +15,7 @@ pub(super) fn write(
     buffer: &mut Vec<u8>,
 ) {
     Json::object(buffer, |json| {
-        json.display(key!("@timestamp"), normal.event.id.stamp.time().millis());
+        json.ascii(key!("@timestamp"), normal.event.id.stamp.time().millis_ascii());
         if let Some(metadata) = context.metadata {
             json.raw(key!("@metadata"), metadata.metadata.get());
         }
@@ -110,7 +110,7 @@ fn file(json: &mut Json<'_>, file: &File<'_>) {
     json.maybe(key!("device"), file.device.as_deref());
     json.maybe(key!("inode"), file.inode.as_deref());
     if let Some(mode) = file.mode {
-        json.display(key!("mode"), mode.permissions());
+        json.ascii(key!("mode"), mode.permissions());
     }
     json.maybe(key!("uid"), file.owner.id.as_deref());
     json.maybe(key!("gid"), file.group.id.as_deref());

@@ -6,6 +6,7 @@
 
 use std::fmt::{self, Write as _};
 
+use super::quoted;
 use crate::audit::{member::Member, records::Key};
 
 /// The key of a member of the code's own.
@@ -18,6 +19,11 @@ macro_rules! key {
     };
 }
 pub(super) use key;
+
+/// What stands before a string in an array.
+const ITEM: Name = &Member::new(",\"");
+/// What stands before a string alone.
+const QUOTE: Name = &Member::new("\"");
 
 /// Writes the members of an object. Each begins with a comma; that of the first one then becomes
 /// the brace that opens the object.
@@ -34,9 +40,7 @@ impl<'b> Json<'b> {
     /// A string.
     #[inline]
     pub(super) fn text(&mut self, key: Name, value: &str) {
-        key.begin_string(self.0);
-        contents(self.0, value.as_bytes());
-        self.0.push(b'"');
+        quoted::append(self.0, key, value.as_bytes());
     }
 
     /// A string, if there is one.
@@ -70,6 +74,12 @@ impl<'b> Json<'b> {
             None => self.other_key(name),
         }
         self.items(values);
+    }
+
+    /// ASCII, as a string.
+    #[inline]
+    pub(super) fn ascii<const N: usize>(&mut self, key: Name, text: [u8; N]) {
+        quoted::append(self.0, key, &text);
     }
 
     /// What a value displays, as a string. It must need no escape.
@@ -149,29 +159,24 @@ impl<'b> Json<'b> {
     #[inline]
     fn field_bytes(&mut self, key: Key, name: &[u8], value: &[u8]) {
         if let Some(member) = key.member() {
-            member.begin_string(self.0);
+            quoted::append(self.0, member, value);
         } else {
             self.other_key(name);
-            self.0.push(b'"');
+            quoted::append(self.0, QUOTE, value);
         }
-        contents(self.0, value);
-        self.0.push(b'"');
     }
 
     /// The name of a field that is not interned.
     #[cold]
     fn other_key(&mut self, name: &[u8]) {
-        self.0.extend_from_slice(b",\"");
-        contents(self.0, String::from_utf8_lossy(name).as_bytes());
-        self.0.extend_from_slice(b"\":");
+        quoted::append(self.0, ITEM, String::from_utf8_lossy(name).as_bytes());
+        self.0.push(b':');
     }
 
     fn items<T: AsRef<str>>(&mut self, values: impl IntoIterator<Item = T>) {
         let open = self.0.len();
         for value in values {
-            self.0.extend_from_slice(b",\"");
-            contents(self.0, value.as_ref().as_bytes());
-            self.0.push(b'"');
+            quoted::append(self.0, ITEM, value.as_ref().as_bytes());
         }
         close(self.0, open, *b"[]");
     }
@@ -195,101 +200,6 @@ impl fmt::Write for Raw<'_> {
         self.0.extend_from_slice(text.as_bytes());
         Ok(())
     }
-}
-
-/// Appends UTF-8 as it stands between quotes.
-#[inline]
-fn contents(out: &mut Vec<u8>, text: &[u8]) {
-    // Most are short, and are copied as words, of which too much is then cut off.
-    match text.len() {
-        0 => {}
-        length @ 1..=8 => {
-            let (word, fill) = short(text);
-            if special(word | fill) != 0 {
-                return escape(out, text);
-            }
-            let end = out.len() + length;
-            out.extend_from_slice(&word.to_le_bytes());
-            out.truncate(end);
-        }
-        length @ 9..=16 => {
-            let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>())
-            else {
-                return;
-            };
-            if special(u64::from_le_bytes(*first)) | special(u64::from_le_bytes(*last)) != 0 {
-                return escape(out, text);
-            }
-            // The two overlap.
-            let middle = out.len() + length - 8;
-            out.extend_from_slice(first);
-            out.truncate(middle);
-            out.extend_from_slice(last);
-        }
-        _ if is_plain(text) => out.extend_from_slice(text),
-        _ => escape(out, text),
-    }
-}
-
-/// One to eight bytes as a word with zeros behind them, and spaces for where the zeros are.
-#[inline]
-fn short(text: &[u8]) -> (u64, u64) {
-    const SPACES: u64 = 0x2020_2020_2020_2020;
-    // From both ends; what is in both parts is the same in both.
-    let shift = |bytes: usize| 8 * (text.len() - bytes) as u32;
-    let word = if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>())
-    {
-        u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << shift(4)
-    } else if let (Some(first), Some(last)) = (text.first_chunk::<2>(), text.last_chunk::<2>()) {
-        u64::from(u16::from_le_bytes(*first)) | u64::from(u16::from_le_bytes(*last)) << shift(2)
-    } else {
-        text.first().copied().map_or(0, u64::from)
-    };
-    (word, SPACES.checked_shl(8 * text.len() as u32).unwrap_or(0))
-}
-
-#[cold]
-fn escape(out: &mut Vec<u8>, text: &[u8]) {
-    for byte in text {
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0..0x20 => {
-                let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble & 0xf)];
-                out.extend_from_slice(b"\\u00");
-                out.extend_from_slice(&[digit(byte >> 4), digit(*byte)]);
-            }
-            byte => out.push(*byte),
-        }
-    }
-}
-
-/// Whether no byte of more than eight needs an escape.
-#[inline]
-fn is_plain(text: &[u8]) -> bool {
-    let mut rest = text;
-    while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
-        if special(u64::from_le_bytes(*chunk)) != 0 {
-            return false;
-        }
-        rest = behind;
-    }
-    // Of the last ones, some are looked at twice.
-    text.last_chunk::<8>().is_none_or(|last| special(u64::from_le_bytes(*last)) == 0)
-}
-
-/// Not zero if any byte of the word is a control character, a quote or a backslash.
-#[inline]
-const fn special(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    // With one bit turned around, a quote follows the control characters.
-    let control = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
-    let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
-    (control | backslash) & !word & HIGHS
 }
 
 #[cfg(test)]

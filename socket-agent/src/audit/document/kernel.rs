@@ -15,7 +15,7 @@ pub(super) fn write(
     buffer: &mut Vec<u8>,
 ) {
     Json::object(buffer, |json| {
-        json.display(key!("@timestamp"), normal.event.id.stamp.time().millis());
+        json.ascii(key!("@timestamp"), normal.event.id.stamp.time().millis_ascii());
         json.group(key!("audit"), |json| {
             json.group(key!("kernel"), |json| kernel(json, normal, options));
         });

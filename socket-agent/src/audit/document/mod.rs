@@ -7,6 +7,7 @@ mod ecs;
 mod json;
 mod kernel;
 mod parts;
+mod quoted;
 mod user;
 
 use super::{normalise::Normal, reassembly::Event};
