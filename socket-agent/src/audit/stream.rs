@@ -162,12 +162,14 @@ impl Stream {
     fn write(&mut self, around: &mut dyn Surroundings, out: &mut Vec<u8>) {
         for event in self.ready.drain(..) {
             self.names.tick();
-            if let Some(normal) = normalise(&event, &mut *self.names)
-                && around.wants(&normal)
+            // Too large to be moved about.
+            let normal = normalise(&event, &mut *self.names);
+            if let Some(normal) = &normal
+                && around.wants(normal)
             {
                 self.warnings += normal.warnings.len() as u64;
-                let context = around.context(&normal);
-                document::write(&normal, &context, self.document, out);
+                let context = around.context(normal);
+                document::write(normal, &context, self.document, out);
                 out.push(b'\n');
             }
             self.reassembler.recycle(event);

@@ -14,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix::time::{ClockId, clock_gettime};
 use rustc_hash::FxHashMap;
 
 pub use services::Services;
@@ -44,7 +45,8 @@ pub struct HostNames {
     files: Names,
     services: Option<Services>,
     recent: FxHashMap<Id, Option<Text<'static>>>,
-    cleared: Instant,
+    /// By [`now`].
+    cleared: Duration,
 }
 
 impl HostNames {
@@ -60,7 +62,7 @@ impl HostNames {
     }
 
     fn with(files: Names, services: Option<Services>) -> Self {
-        Self { files, services, recent: FxHashMap::default(), cleared: Instant::now() }
+        Self { files, services, recent: FxHashMap::default(), cleared: now() }
     }
 
     fn name(&mut self, id: Id) -> Option<Text<'static>> {
@@ -83,6 +85,11 @@ impl HostNames {
     }
 }
 
+/// The time since a fixed moment, a few milliseconds old: quicker to have than the exact one.
+fn now() -> Duration {
+    clock_gettime(ClockId::CLOCK_MONOTONIC_COARSE).map_or(Duration::ZERO, Duration::from)
+}
+
 impl Default for HostNames {
     fn default() -> Self {
         Self::new()
@@ -99,8 +106,8 @@ impl IdNames for HostNames {
     }
 
     fn tick(&mut self) {
-        let now = Instant::now();
-        if now.duration_since(self.cleared) >= FRESH {
+        let now = now();
+        if now.saturating_sub(self.cleared) >= FRESH {
             self.cleared = now;
             self.recent.clear();
         }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::audit::{
     decode,
-    records::{Field, Key, Kind, Record, SecurityContext, SocketAddress, hexadecimal},
+    records::{Field, Key, KeySet, Kind, Record, SecurityContext, SocketAddress, hexadecimal},
 };
 
 /// The value of a field: more than one where several records have it.
@@ -193,23 +193,25 @@ impl<'a> Data<'a> {
     }
 }
 
+/// Fields that are elsewhere in a document.
+static OWN_PLACE: KeySet = KeySet::of(&[
+    Key::PID,
+    Key::PPID,
+    Key::COMM,
+    Key::EXE,
+    Key::CWD,
+    Key::SES,
+    Key::SUBJ,
+    Key::KEY,
+    Key::SUCCESS,
+    Key::RES,
+    Key::RESULT,
+]);
+
 /// Whether a document has another place for a field.
 #[inline]
 fn has_own_place(record: &Record, key: Key) -> bool {
-    matches!(
-        key,
-        Key::PID
-            | Key::PPID
-            | Key::COMM
-            | Key::EXE
-            | Key::CWD
-            | Key::SES
-            | Key::SUBJ
-            | Key::KEY
-            | Key::SUCCESS
-            | Key::RES
-            | Key::RESULT
-    ) || Ids::index(record, key).is_some()
+    OWN_PLACE.has(key) || Ids::has(record, key)
 }
 
 /// The name of an error; other results are numbers.

@@ -4,7 +4,7 @@ use super::{
     rows::Roles,
     text::{Text, is_unset},
 };
-use crate::audit::records::{Field, Key, Kind, Record, decimal};
+use crate::audit::records::{Field, Key, KeySet, Kind, Record, decimal};
 
 /// Gives the names of users and groups.
 pub trait IdNames {
@@ -54,9 +54,31 @@ pub struct Entity<'a> {
     pub name: Option<Text<'a>>,
 }
 
-/// The ids of a process, in the order of [`Ids::KEYS`]; `None` where the records have none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ids<'a>([Option<Entity<'a>>; 10]);
+/// The ids of a process.
+#[derive(Clone, Debug, Default)]
+pub struct Ids<'a> {
+    /// Each once: most of a process are the same user and the same group.
+    entities: Vec<Entity<'a>>,
+    /// Where those are that [`Ids::KEYS`] name, counted from 1; 0 where the records have none.
+    places: [u8; 10],
+}
+
+/// The names of all fields that may hold one of them.
+static IDS: KeySet = KeySet::of(&[
+    Key::AUID,
+    Key::NEW_AUID,
+    Key::NEW_AUID_OF_OLD,
+    Key::OLD_AUID,
+    Key::OLD_AUID_OF_OLD,
+    Key::UID,
+    Key::GID,
+    Key::EUID,
+    Key::EGID,
+    Key::SUID,
+    Key::SGID,
+    Key::FSUID,
+    Key::FSGID,
+]);
 
 /// The users of an event, as ECS has them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -147,22 +169,40 @@ impl<'a> Ids<'a> {
 
     /// From the first record that has each.
     pub(super) fn read(records: &'a [Record], names: &mut dyn IdNames) -> Self {
-        let mut ids = Self::default();
+        let mut ids = Self { entities: Vec::with_capacity(4), places: [0; 10] };
         for record in records.iter().filter(|record| record.kind() != Kind::PATH) {
-            for field in record.wanted(|key| Self::index(record, key).is_some()) {
+            // The last user and the last group.
+            let mut last: [Option<(&[u8], u8)>; 2] = [None; 2];
+            for field in record.wanted(|key| IDS.has(key)) {
                 let Some(index) = Self::index(record, field.id) else { continue };
-                if ids.0[index].is_none() {
-                    let is_group = field.key.ends_with(b"gid");
-                    ids.0[index] = Some(Entity::of_id(record, &field, is_group, names));
+                if ids.places[index] != 0 {
+                    continue;
                 }
+                let is_group = field.key.ends_with(b"gid");
+                let last = &mut last[usize::from(is_group)];
+                ids.places[index] = match *last {
+                    // A name that auditd has added is of one field alone.
+                    Some((value, place)) if value == field.value && !record.has_added() => place,
+                    _ => {
+                        ids.entities.push(Entity::of_id(record, &field, is_group, names));
+                        // Ten at most.
+                        ids.entities.len() as u8
+                    }
+                };
+                *last = Some((field.value, ids.places[index]));
             }
         }
         ids
     }
 
-    /// Which id a field of a record holds, if it is about the process itself.
+    /// Whether a field of a record holds one of them.
     #[inline]
-    pub(super) fn index(record: &Record, key: Key) -> Option<usize> {
+    pub(super) fn has(record: &Record, key: Key) -> bool {
+        IDS.has(key) && Self::index(record, key).is_some()
+    }
+
+    /// Which id a field of a record holds, if it is about the process itself.
+    fn index(record: &Record, key: Key) -> Option<usize> {
         Some(match key {
             // In LOGIN records of old kernels.
             Key::AUID | Key::NEW_AUID_OF_OLD | Key::NEW_AUID => 0,
@@ -183,13 +223,16 @@ impl<'a> Ids<'a> {
 
     /// One of them, by its key.
     pub fn get(&self, key: Key) -> Option<&Entity<'a>> {
-        let index = Self::KEYS.iter().position(|known| *known == key)?;
-        self.0.get(index)?.as_ref()
+        self.at(Self::KEYS.iter().position(|known| *known == key)?)
+    }
+
+    fn at(&self, index: usize) -> Option<&Entity<'a>> {
+        self.entities.get(usize::from(*self.places.get(index)?).checked_sub(1)?)
     }
 
     /// Those that are there, with their keys.
     pub fn iter(&self) -> impl Iterator<Item = (Key, &Entity<'a>)> {
-        Self::KEYS.into_iter().zip(&self.0).filter_map(|(key, id)| Some((key, id.as_ref()?)))
+        Self::KEYS.into_iter().enumerate().filter_map(|(index, key)| Some((key, self.at(index)?)))
     }
 
     /// One that is set.
