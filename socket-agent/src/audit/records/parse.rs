@@ -198,19 +198,24 @@ impl Parser<'_, '_> {
                 Some(word) if !word.is_empty() && text.get(stop) == Some(&b'=') => {
                     let id = Key::of_packed(packed(text, at, word), word);
                     let (key, start) = (Span::new(at, stop), stop + 1);
-                    let end = marks.space(start);
-                    if self.is_plain(id, text, start, end) {
-                        let value = Span::new(start, end);
-                        // Made in its place: made elsewhere and then copied, it would cost several
-                        // times as much.
-                        self.seen.add(id);
-                        self.slots.push(Slot { id, form: Form::Plain, absent: false, key, value });
-                        // Behind the space.
-                        end + 1
-                    } else if text.get(start) == Some(&b'"') {
-                        self.quoted(text, id, key, start + 1)
-                    } else {
-                        self.value(text, id, key, start)
+                    match text.get(start) {
+                        Some(b'"') => self.quoted(text, id, key, start + 1),
+                        Some(first) if self.may_be_plain(id, *first) => {
+                            let end = marks.space(start);
+                            if matches!(text.get(end - 1), Some(b',' | b')')) {
+                                self.value(text, id, key, start)
+                            } else {
+                                let (form, absent) = (Form::Plain, false);
+                                let value = Span::new(start, end);
+                                self.seen.add(id);
+                                // Made in its place: made elsewhere and then copied, it would cost
+                                // several times as much.
+                                self.slots.push(Slot { id, form, absent, key, value });
+                                // Behind the space.
+                                end + 1
+                            }
+                        }
+                        _ => self.value(text, id, key, start),
                     }
                 }
                 // Also a lone equals sign.
@@ -219,17 +224,11 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// Whether a value that ends before the next space, as most do, is what stands there: no
-    /// quotes, nothing encoded, nothing that does not belong to it.
+    /// Whether a value with that first byte, as most do, is what stands before the next space: no
+    /// quotes, nothing encoded; punctuation may be behind it.
     #[inline]
-    fn is_plain(&self, id: Key, text: &[u8], start: usize, end: usize) -> bool {
-        let (Some(first), Some(last)) = (text.get(start), text.get(end.wrapping_sub(1))) else {
-            return false;
-        };
-        self.is_simple
-            && id.is_plain()
-            && PLAIN_STARTS[usize::from(*first)]
-            && !matches!(last, b',' | b')')
+    fn may_be_plain(&self, id: Key, first: u8) -> bool {
+        self.is_simple && id.is_plain() && PLAIN_STARTS[usize::from(first)]
     }
 
     /// Reads the value that begins at `at`, behind a quote, and returns where to go on.
