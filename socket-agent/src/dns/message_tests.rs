@@ -1,7 +1,7 @@
 use std::net::Ipv6Addr;
 
 use super::*;
-use crate::dns::testing::{ANSWER, ASKED, QUERY, Random, message, name, record};
+use crate::dns::testing::{ANSWER, ASKED, QUERY, message, name, record, some_bytes};
 
 const ONE: [u8; 4] = [192, 0, 2, 1];
 const TWO: [u8; 4] = [192, 0, 2, 2];
@@ -145,7 +145,7 @@ fn hostile_messages_end_soon() {
 
 #[test]
 fn random_bytes_do_no_harm() {
-    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut random = fastrand::Rng::with_seed(0x2545_f491_4f6c_dd1d);
     let records = [
         record(&ASKED, 5, 60, &name("b.example")),
         record(&name("b.example"), 1, 60, &ONE),
@@ -155,15 +155,15 @@ fn random_bytes_do_no_harm() {
     let mut understood = 0;
     for _ in 0..100_000 {
         let mut bytes = good.clone();
-        for _ in 0..=random.below(4) {
-            let at = random.below(bytes.len());
-            bytes[at] = random.next() as u8;
+        for _ in 0..=random.usize(..4) {
+            let at = random.usize(..bytes.len());
+            bytes[at] = random.u8(..);
         }
-        let keep = if random.below(3) == 0 { random.below(good.len()) } else { good.len() };
+        let keep = if random.usize(..3) == 0 { random.usize(..good.len()) } else { good.len() };
         bytes.truncate(keep);
-        understood += u32::from(matches!(parse(&bytes, random.below(2) == 0), Ok(Some(_))));
-        let length = random.below(64);
-        let _ = parse(&random.bytes(length), true);
+        understood += u32::from(matches!(parse(&bytes, random.usize(..2) == 0), Ok(Some(_))));
+        let length = random.usize(..64);
+        let _ = parse(&some_bytes(&mut random, length), true);
     }
     assert!(understood > 10_000, "{understood}: the mutations are too wild");
 }

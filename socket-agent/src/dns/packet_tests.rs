@@ -1,5 +1,5 @@
 use super::*;
-use crate::dns::testing::{Random, ip, tagged, tcp, udp};
+use crate::dns::testing::{ip, some_bytes, tagged, tcp, udp};
 
 const V4: [&str; 2] = ["10.0.0.53", "10.0.0.1"];
 const V6: [&str; 2] = ["fd00::53", "fd00::1"];
@@ -66,14 +66,14 @@ fn what_was_not_captured_is_told() {
 
 #[test]
 fn random_bytes_do_no_harm() {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = fastrand::Rng::with_seed(0x9e37_79b9_7f4a_7c15);
     for _ in 0..200_000 {
-        let length = random.below(128);
-        let mut bytes = random.bytes(length);
+        let length = random.usize(..128);
+        let mut bytes = some_bytes(&mut random, length);
         if let Some(first) = bytes.first_mut() {
-            *first = [0x45, 0x60, 0x4f, *first][random.below(4)];
+            *first = [0x45, 0x60, 0x4f, *first][random.usize(..4)];
         }
-        let kind = [IPV4, IPV6, 0x8100, 0x88a8, 0][random.below(5)];
+        let kind = [IPV4, IPV6, 0x8100, 0x88a8, 0][random.usize(..5)];
         if let Some(segment) = parse(kind, &bytes) {
             assert!(segment.payload.len() <= bytes.len());
         }

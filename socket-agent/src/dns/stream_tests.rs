@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use super::*;
-use crate::dns::{packet::TcpPart, testing::Random};
+use crate::dns::{packet::TcpPart, testing::some_bytes};
 
 const START: u32 = u32::MAX - 40;
 
@@ -37,12 +37,12 @@ fn framed(messages: &[Vec<u8>]) -> Vec<u8> {
 
 #[test]
 fn any_segmentation_gives_the_same_messages() {
-    let mut random = Random(88_172_645_463_325_252);
+    let mut random = fastrand::Rng::with_seed(88_172_645_463_325_252);
     for _ in 0..2000 {
         let messages: Vec<Vec<u8>> = (0..3)
             .map(|_| {
-                let length = 1 + random.below(60);
-                random.bytes(length)
+                let length = 1 + random.usize(..60);
+                some_bytes(&mut random, length)
             })
             .collect();
         let bytes = framed(&messages);
@@ -50,12 +50,12 @@ fn any_segmentation_gives_the_same_messages() {
         let mut pieces = Vec::new();
         let mut at = 0;
         while at < bytes.len() {
-            let end = (at + 1 + random.below(40)).min(bytes.len());
-            pieces.push((at.saturating_sub(random.below(3)), end));
+            let end = (at + 1 + random.usize(..40)).min(bytes.len());
+            pieces.push((at.saturating_sub(random.usize(..3)), end));
             at = end;
         }
         for pair in pieces.chunks_mut(2) {
-            if random.below(2) == 0 {
+            if random.usize(..2) == 0 {
                 pair.reverse();
             }
         }

@@ -4,24 +4,9 @@ use std::net::IpAddr;
 
 use super::packet::{IPV4, IPV6};
 
-/// The same for every run: xorshift64.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit.max(1) as u64) as usize
-    }
-
-    pub(crate) fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.next() as u8).collect()
-    }
+/// Some bytes.
+pub(crate) fn some_bytes(random: &mut fastrand::Rng, length: usize) -> Vec<u8> {
+    std::iter::repeat_with(|| random.u8(..)).take(length).collect()
 }
 
 /// A name as labels.

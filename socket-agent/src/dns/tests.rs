@@ -3,7 +3,7 @@
 use socket_common::{FAMILY_IPV4, FAMILY_IPV6, Owner, Tuple};
 
 use super::{
-    testing::{ANSWER, ASKED, QUERY, Random, ip, message, record, tcp, udp},
+    testing::{ANSWER, ASKED, QUERY, ip, message, record, some_bytes, tcp, udp},
     *,
 };
 
@@ -191,29 +191,29 @@ fn a_flood_of_names_stays_within_bounds() {
 
 #[test]
 fn random_packets_do_no_harm() {
-    let mut random = Random(0x1234_5678_9abc_def1);
+    let mut random = fastrand::Rng::with_seed(0x1234_5678_9abc_def1);
     let mut directory = directory();
     for round in 0..100_000 {
-        let port = 4000 + (random.below(4) as u16);
+        let port = 4000 + (random.usize(..4) as u16);
         let mut bytes = message(port, ANSWER, "a.example", 1, &[record(&ASKED, 1, 60, &WEB)]);
-        let at = random.below(bytes.len());
-        bytes[at] ^= random.next() as u8;
-        let tcp_flags = [0x12, 0x10, 0x18, 0x11][random.below(4)];
-        let payload = match random.below(3) {
-            0 => tcp(53, port, random.below(5000) as u32, tcp_flags, &bytes),
+        let at = random.usize(..bytes.len());
+        bytes[at] ^= random.u8(..);
+        let tcp_flags = [0x12, 0x10, 0x18, 0x11][random.usize(..4)];
+        let payload = match random.usize(..3) {
+            0 => tcp(53, port, random.usize(..5000) as u32, tcp_flags, &bytes),
             1 => udp(53, port, &bytes),
             _ => udp(port, 53, &message(port, QUERY, "a.example", 1, &[])),
         };
         let protocol = if round % 3 == 0 { PROTO_TCP } else { PROTO_UDP };
         let v6 = ["fd00::1", "fd00::53"];
-        let ends = if random.below(2) == 0 { ["10.0.0.53", "10.0.0.1"] } else { v6 };
-        let between = random.bytes(8 * (round % 4));
+        let ends = if random.usize(..2) == 0 { ["10.0.0.53", "10.0.0.1"] } else { v6 };
+        let between = some_bytes(&mut random, 8 * (round % 4));
         let (kind, mut packet) = ip(ends, protocol, (60, &between), &payload);
-        packet.truncate(random.below(packet.len() + 20));
-        see(&mut directory, random.below(3) as u32, round as u64 * 1000, (kind, packet));
-        if random.below(50) == 0 {
+        packet.truncate(random.usize(..packet.len() + 20));
+        see(&mut directory, random.usize(..3) as u32, round as u64 * 1000, (kind, packet));
+        if random.usize(..50) == 0 {
             let mut any = flow(7, port, WEB, 53, round as u64 * 1000);
-            any.tuple.family = [FAMILY_IPV4, FAMILY_IPV6][random.below(2)];
+            any.tuple.family = [FAMILY_IPV4, FAMILY_IPV6][random.usize(..2)];
             directory.closed(&any);
         }
     }

@@ -9,26 +9,6 @@ use socket_agent::audit::{
 
 use crate::{host::Told, survives::read_all};
 
-/// xorshift64*: the same numbers in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() >> 33) as usize % end
-    }
-
-    fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[self.below(of.len())]
-    }
-}
-
 const SEEDS: [&str; 7] = [
     include_str!("data/watches.rules"),
     include_str!("data/calls.rules"),
@@ -46,30 +26,32 @@ fn told() -> Told {
 
 #[test]
 fn bytes_without_meaning_are_read_without_panic() {
-    let mut random = Random(0x5eed_0001);
+    let mut random = fastrand::Rng::with_seed(0x5eed_0001);
     for _ in 0..3_000 {
-        let bytes: Vec<u8> = (0..random.below(120)).map(|_| random.next() as u8).collect();
+        let bytes: Vec<u8> = (0..random.usize(..120)).map(|_| random.u8(..)).collect();
         read_all(&bytes, &told());
-        let rule: Vec<u8> = (0..random.below(1200)).map(|_| (random.next() >> 60) as u8).collect();
+        let rule: Vec<u8> = (0..random.usize(..1200)).map(|_| random.u8(..16)).collect();
         let _ = Rule::decode(&rule).map(|rule| rule.to_text(None));
     }
 }
 
 #[test]
 fn damaged_rule_files_are_read_without_panic() {
-    let mut random = Random(0x5eed_0002);
+    let mut random = fastrand::Rng::with_seed(0x5eed_0002);
     let lines: Vec<&str> = SEEDS.iter().flat_map(|seed| seed.lines()).collect();
     let words: Vec<&str> = lines.iter().flat_map(|line| line.split(' ')).collect();
     let mut whole = 0;
     for round in 0..6_000 {
-        let mut bytes = random.one(&lines).as_bytes().to_vec();
-        for _ in 0..random.below(4) {
-            let at = random.below(bytes.len() + 1);
-            match random.below(4) {
-                0 => bytes.insert(at, random.next() as u8),
-                1 => drop(bytes.splice(at..at, random.one(&words).bytes().chain(*b" "))),
+        let mut bytes = random.choice(&lines).unwrap().as_bytes().to_vec();
+        for _ in 0..random.usize(..4) {
+            let at = random.usize(..bytes.len() + 1);
+            match random.usize(..4) {
+                0 => bytes.insert(at, random.u8(..)),
+                1 => {
+                    drop(bytes.splice(at..at, random.choice(&words).unwrap().bytes().chain(*b" ")))
+                }
                 2 => bytes.truncate(at),
-                _ => drop(bytes.splice(at.., random.one(&lines).bytes())),
+                _ => drop(bytes.splice(at.., random.choice(&lines).unwrap().bytes())),
             }
         }
         whole += usize::from(parse_is_clean(&bytes));
@@ -84,7 +66,7 @@ fn parse_is_clean(text: &[u8]) -> bool {
 
 #[test]
 fn damaged_kernel_bytes_are_read_without_panic() {
-    let mut random = Random(0x5eed_0003);
+    let mut random = fastrand::Rng::with_seed(0x5eed_0003);
     let told = told();
     let text = SEEDS[2].as_bytes();
     let parsed = parse(&Source { name: "seed", first_line: 1, text }, &told.host());
@@ -98,12 +80,12 @@ fn damaged_kernel_bytes_are_read_without_panic() {
         .collect();
     assert!(rules.len() > 20);
     for _ in 0..6_000 {
-        let mut bytes = random.one(&rules).clone();
-        for _ in 0..1 + random.below(4) {
-            let at = random.below(bytes.len());
-            bytes[at] = random.next() as u8;
+        let mut bytes = random.choice(&rules).unwrap().clone();
+        for _ in 0..1 + random.usize(..4) {
+            let at = random.usize(..bytes.len());
+            bytes[at] = random.u8(..);
         }
-        bytes.truncate(random.below(bytes.len() * 2));
+        bytes.truncate(random.usize(..bytes.len() * 2));
         if let Ok(rule) = Rule::decode(&bytes) {
             let _ = rule.to_text(Some(Arch::X86_64));
             assert_eq!(Rule::decode(&rule.encode(Position::Last)), Ok(rule));

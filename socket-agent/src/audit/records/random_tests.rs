@@ -2,22 +2,6 @@
 
 use super::*;
 
-/// Numbers that are the same in every run: xorshift64*.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit.max(1) as u64) as usize
-    }
-}
-
 const LINES: [&str; 9] = [
     "type=SYSCALL msg=audit(1.000:7): arch=c000003e syscall=59 success=no exit=-13 comm=\"a\"",
     "type=EXECVE msg=audit(1.000:7): argc=3 a0=\"x\" a1_len=9 a1[0]=4141 a1[1]=\"B\" a2=\"\"",
@@ -45,20 +29,22 @@ fn exercise(record: &Record) {
 
 #[test]
 fn no_line_stops_the_parser() {
-    let mut random = Random(0x0dd_ba11);
+    let mut random = fastrand::Rng::with_seed(0x0dd_ba11);
     let mut parsed = 0;
     for round in 0..60_000 {
         let mut line = LINES[round % LINES.len()].as_bytes().to_vec();
-        for _ in 0..=random.below(6) {
-            let at = random.below(line.len() + 1);
-            match random.below(5) {
+        for _ in 0..=random.usize(..6) {
+            let at = random.usize(..line.len() + 1);
+            match random.usize(..5) {
                 0 => line.truncate(at),
-                1 => line.splice(at..at, PIECES[random.below(PIECES.len())].bytes()).for_each(drop),
-                2 if at < line.len() => line[at] = random.next() as u8,
+                1 => {
+                    line.splice(at..at, PIECES[random.usize(..PIECES.len())].bytes()).for_each(drop)
+                }
+                2 if at < line.len() => line[at] = random.u8(..),
                 3 if at < line.len() => drop(line.remove(at)),
                 _ => {
-                    let other = LINES[random.below(LINES.len())].as_bytes();
-                    line.extend_from_slice(&other[random.below(other.len())..]);
+                    let other = LINES[random.usize(..LINES.len())].as_bytes();
+                    line.extend_from_slice(&other[random.usize(..other.len())..]);
                 }
             }
         }
@@ -66,8 +52,8 @@ fn no_line_stops_the_parser() {
             exercise(&record);
             parsed += 1;
         }
-        let kind = Kind(1000 + random.below(2000) as u16);
-        if let Ok(record) = parse_kernel(kind, &line[random.below(line.len() + 1)..]) {
+        let kind = Kind(1000 + random.usize(..2000) as u16);
+        if let Ok(record) = parse_kernel(kind, &line[random.usize(..line.len() + 1)..]) {
             exercise(&record);
         }
     }
@@ -76,9 +62,9 @@ fn no_line_stops_the_parser() {
 
 #[test]
 fn no_address_stops_the_parser() {
-    let mut random = Random(42);
+    let mut random = fastrand::Rng::with_seed(42);
     for _ in 0..20_000 {
-        let mut bytes: Vec<u8> = (0..random.below(40)).map(|_| random.next() as u8).collect();
+        let mut bytes: Vec<u8> = (0..random.usize(..40)).map(|_| random.u8(..)).collect();
         if let Some(family) = bytes.first_mut() {
             *family %= 48;
         }

@@ -1,6 +1,6 @@
 //! From the configuration to a running sensor.
 
-use std::{path::Path, sync::Arc};
+use std::{panic::resume_unwind, path::Path, sync::Arc, thread};
 
 use super::{agent::Agent, sockets::Sockets, tables::KernelTables};
 use crate::{
@@ -22,13 +22,16 @@ pub(super) fn agent(
     metrics: &Metrics,
     context: &Context,
 ) -> anyhow::Result<Agent> {
+    // A long file, which is read while the kernel is asked what it can do.
+    let functions = thread::spawn(receive_functions);
     let facts = HostFacts::probe_for_hooks().with_btf_file(socket.btf.clone());
     let choice = host::choose(&facts, socket.hooks)?;
     for reason in &choice.reasons {
         log::info!(target: "sensor", "hook set {}: {reason}", choice.set);
     }
     let described = socket.btf.is_some() || facts.has(Facility::Btf);
-    let (sensor, degraded) = start(socket, choice.set, described)?;
+    let functions = functions.join().unwrap_or_else(|panic| resume_unwind(panic));
+    let (sensor, degraded) = start(socket, choice.set, described, functions)?;
     for hook in &degraded {
         log::warn!(target: "sensor", "{} not attached: {}: {}", hook.hook, hook.effect, hook.reason);
     }
@@ -51,8 +54,9 @@ fn start(
     socket: &SocketConfig,
     set: HookSet,
     described: bool,
+    receive_functions: [[u64; 2]; 2],
 ) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
-    let (ipv6, receive_functions) = (ipv6(socket)?, receive_functions());
+    let ipv6 = ipv6(socket)?;
     if set == HookSet::Tracefs {
         let second_filter = second_filter();
         let options =

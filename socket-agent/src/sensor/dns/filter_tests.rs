@@ -5,7 +5,7 @@ use socket_common::{PROTO_TCP, PROTO_UDP};
 use super::*;
 use crate::dns::{
     packet,
-    testing::{Random, ip, tagged, tcp, udp},
+    testing::{ip, some_bytes, tagged, tcp, udp},
 };
 
 /// Interprets classic BPF, as net/core/filter.c does; a load from behind the end drops the packet.
@@ -113,38 +113,38 @@ fn loopback_is_looked_at_once() {
 #[test]
 fn whatever_the_parser_wants_passes() {
     let program = program(256);
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = fastrand::Rng::with_seed(0x9e37_79b9_7f4a_7c15);
     let mut passed = 0;
     for _ in 0..200_000 {
-        let port = [53, 80][random.below(2)];
-        let payload = match random.below(2) {
+        let port = [53, 80][random.usize(..2)];
+        let payload = match random.usize(..2) {
             0 => udp(port, 53, b"x"),
             _ => tcp(53, port, 1, 0x10, b"x"),
         };
-        let protocol = [PROTO_UDP, PROTO_TCP][random.below(2)];
+        let protocol = [PROTO_UDP, PROTO_TCP][random.usize(..2)];
         // Extension headers of any kind and length, of which the last says what follows.
         let mut between = Vec::new();
-        let headers = random.below(11);
+        let headers = random.usize(..11);
         let kinds = [0, 43, 60, 44, 51, 135, protocol];
         for header in 0..headers {
-            let kind = if header + 1 == headers { protocol } else { kinds[random.below(7)] };
-            let units = random.below(2) as u8;
+            let kind = if header + 1 == headers { protocol } else { kinds[random.usize(..7)] };
+            let units = random.usize(..2) as u8;
             between.extend([kind, units]);
             let length = 6 + 8 * usize::from(units);
-            between.extend(random.bytes(length).iter().map(|byte| byte & 1));
+            between.extend(some_bytes(&mut random, length).iter().map(|byte| byte & 1));
         }
         let ends =
-            if random.below(3) == 0 { ["10.0.0.1", "10.0.0.2"] } else { ["fd00::1", "fd00::2"] };
+            if random.usize(..3) == 0 { ["10.0.0.1", "10.0.0.2"] } else { ["fd00::1", "fd00::2"] };
         if ends[0].starts_with('1') {
             between.truncate(40);
         }
-        let mut packet = ip(ends, protocol, (kinds[random.below(6)], &between), &payload);
-        if random.below(3) == 0 {
+        let mut packet = ip(ends, protocol, (kinds[random.usize(..6)], &between), &payload);
+        if random.usize(..3) == 0 {
             packet = tagged(packet);
         }
-        if random.below(4) == 0 {
-            let at = random.below(packet.1.len());
-            packet.1[at] = random.next() as u8;
+        if random.usize(..4) == 0 {
+            let at = random.usize(..packet.1.len());
+            packet.1[at] = random.u8(..);
         }
         if wanted(packet.0, &packet.1) {
             passed += 1;

@@ -1,14 +1,17 @@
 //! The sensor from loading to the last read.
 
 use std::{
+    borrow::Cow,
     fs::File,
     io::Read,
     os::fd::{AsFd, BorrowedFd},
+    panic::resume_unwind,
     path::{Path, PathBuf},
+    thread,
 };
 
 use aya::{
-    Btf, Ebpf, EbpfLoader, Endianness,
+    Btf, BtfError, Ebpf, EbpfLoader, Endianness,
     maps::{Array, Map, MapData},
     programs::Iter,
 };
@@ -84,9 +87,19 @@ impl Sensor {
         config: &SocketConfig,
         options: &Options,
     ) -> Result<(Self, Vec<Degraded>), SensorError> {
-        let target = target_btf(config.btf.as_deref(), options.types.as_deref())?;
-        let prototypes = Prototypes::of_kernel();
-        let mut ebpf = load(config, &target)?;
+        let target = given_btf(config.btf.as_deref(), options.types.as_deref())?;
+        // What the kernel publishes is large: it is read for attaching while the object is fitted.
+        let (loaded, kernel_btf, prototypes) = thread::scope(|scope| {
+            let read = scope.spawn(|| (Btf::from_sys_fs(), Prototypes::of_kernel()));
+            let loaded = load(config, target.as_ref());
+            let (btf, prototypes) = read.join().unwrap_or_else(|panic| resume_unwind(panic));
+            (loaded, btf, prototypes)
+        });
+        let kernel_btf = match kernel_btf {
+            Err(error) if target.is_none() => return Err(no_btf(KERNEL_BTF.as_ref(), &error)),
+            btf => btf.ok(),
+        };
+        let mut ebpf = loaded?;
         write_settings(&mut ebpf, config, options, &prototypes)?;
         let tables = open_tables(&mut ebpf)?;
         let ring = open_ring(&ebpf, "EVENTS", ring::LONGEST)?;
@@ -95,10 +108,7 @@ impl Sensor {
             (None, HookSet::Cgroup) => return Err(SensorError::NoCgroup),
             (None, _) => None,
         };
-        // The kernel's own types are large: they are read once where the object is fitted to them.
-        let other = config.btf.is_some() || options.types.is_some();
-        let other_btf = other.then(|| Btf::from_sys_fs().ok()).flatten();
-        let kernel_btf = if other { other_btf.as_ref() } else { Some(&target) };
+        let kernel_btf = kernel_btf.as_ref();
         let places = Places {
             set: options.set.name(),
             cgroup: cgroup.as_ref(),
@@ -247,24 +257,33 @@ impl Source for Sensor {
     }
 }
 
-/// The type information that the object is fitted to.
-fn target_btf(file: Option<&Path>, types: Option<&[u8]>) -> Result<Btf, SensorError> {
-    let parsed = match (file, types) {
-        (Some(path), _) => Btf::parse(&features::read_file(path)?, Endianness::default()),
-        (None, Some(types)) => Btf::parse(types, Endianness::default()),
-        (None, None) => Btf::parse_file(KERNEL_BTF, Endianness::default()),
+/// The type information that the object is fitted to, if it is another than the kernel publishes.
+fn given_btf(file: Option<&Path>, types: Option<&[u8]>) -> Result<Option<Btf>, SensorError> {
+    let (place, bytes) = match (file, types) {
+        (Some(path), _) => (path, Cow::Owned(features::read_file(path)?)),
+        (None, Some(types)) => (Path::new(KERNEL_BTF), Cow::Borrowed(types)),
+        (None, None) => return Ok(None),
     };
-    parsed.map_err(|error| SensorError::Btf {
-        place: file.unwrap_or(Path::new(KERNEL_BTF)).into(),
-        reason: one_line(&error),
-        remedy: "give the BTF of the running kernel with --btf FILE",
-    })
+    let btf = Btf::parse(&bytes, Endianness::default());
+    btf.map(Some).map_err(|error| no_btf(place, &error))
 }
 
-fn load(config: &SocketConfig, target: &Btf) -> Result<Ebpf, SensorError> {
+fn no_btf(place: &Path, error: &BtfError) -> SensorError {
+    SensorError::Btf {
+        place: place.into(),
+        reason: one_line(error),
+        remedy: "give the BTF of the running kernel with --btf FILE",
+    }
+}
+
+fn load(config: &SocketConfig, target: Option<&Btf>) -> Result<Ebpf, SensorError> {
     let tables = &config.tables;
-    EbpfLoader::new()
-        .btf(Some(target))
+    // It begins with what the kernel publishes.
+    let mut loader = EbpfLoader::new();
+    if target.is_some() {
+        loader.btf(target);
+    }
+    loader
         .map_max_entries("FLOWS", tables.flows)
         .map_max_entries("PEERS", tables.peers)
         .map_max_entries("OWNERS", tables.owners)
