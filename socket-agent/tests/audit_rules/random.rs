@@ -48,7 +48,7 @@ fn damaged_rule_files_are_read_without_panic() {
             match random.usize(..4) {
                 0 => bytes.insert(at, random.u8(..)),
                 1 => {
-                    drop(bytes.splice(at..at, random.choice(&words).unwrap().bytes().chain(*b" ")))
+                    drop(bytes.splice(at..at, random.choice(&words).unwrap().bytes().chain(*b" ")));
                 }
                 2 => bytes.truncate(at),
                 _ => drop(bytes.splice(at.., random.choice(&lines).unwrap().bytes())),

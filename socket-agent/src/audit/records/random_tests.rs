@@ -38,7 +38,8 @@ fn no_line_stops_the_parser() {
             match random.usize(..5) {
                 0 => line.truncate(at),
                 1 => {
-                    line.splice(at..at, PIECES[random.usize(..PIECES.len())].bytes()).for_each(drop)
+                    line.splice(at..at, PIECES[random.usize(..PIECES.len())].bytes())
+                        .for_each(drop);
                 }
                 2 if at < line.len() => line[at] = random.u8(..),
                 3 if at < line.len() => drop(line.remove(at)),
