@@ -430,7 +430,12 @@ fn ended_well(stopped: &Stopped, hooks: &str) -> Vec<String> {
     if let Some(line) = log.iter().find(|line| line.contains("panicked")) {
         wrong.push(format!("the agent panicked: {line}"));
     }
-    wrong.extend(lost(counters, hooks));
+    let lost = lost(counters, hooks);
+    if lost.iter().any(|wrong| wrong.contains("programs_missed")) {
+        let which = log.iter().filter(|line| line.contains("runs that the kernel skipped"));
+        wrong.extend(which.map(|line| format!("the agent says: {line}")));
+    }
+    wrong.extend(lost);
     wrong
 }
 

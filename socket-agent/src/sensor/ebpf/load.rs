@@ -151,6 +151,18 @@ impl Sensor {
         ))
     }
 
+    /// Logs which programs the kernel has skipped, and how often.
+    fn tell_missed(&self) {
+        let counts = self.programs.iter().flatten().filter_map(|Attached { name, fd, .. }| {
+            let count = sys::recursion_misses(fd.as_ref()?.as_fd()).ok()?;
+            (count > 0).then(|| format!("{name} {count}"))
+        });
+        let counts: Vec<String> = counts.collect();
+        if !counts.is_empty() {
+            log::info!(target: "sensor", "runs that the kernel skipped: {}", counts.join(", "));
+        }
+    }
+
     /// Runs of programs that the kernel skipped because another program was running on that CPU.
     fn missed(&self) -> u64 {
         let Some(programs) = &self.programs else { return self.missed_before };
@@ -173,6 +185,7 @@ impl Sensor {
 impl Source for Sensor {
     fn detach(&mut self) {
         self.missed_before = self.missed();
+        self.tell_missed();
         self.programs = None;
     }
 

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use socket_common::{Began, Counter, FAMILY_IPV4, Flow, Owner, PROTO_TCP, PROTO_UDP, Rank, Tuple};
+use socket_common::{
+    Began, Counter, FAMILY_IPV4, FLAG_EXISTING, Flow, Owner, PROTO_TCP, PROTO_UDP, Rank, Tuple,
+};
 
 use super::{
     Aggregator, Context, Fact, Packet, Sock, Tasks, Way,
@@ -217,6 +219,29 @@ fn a_udp_socket_has_a_flow_for_each_peer_with_one_owner() {
     aggregator.take(Fact::Closed { sock: CHILD }, at(1600, 12));
     assert_eq!(closed(&mut aggregator).len(), 1);
     assert_eq!(aggregator.owners().count(), 0);
+}
+
+#[test]
+fn the_flows_of_a_udp_socket_that_was_open_before_say_so() {
+    let mut aggregator = aggregator();
+    let sock = Sock {
+        kind: DATAGRAM,
+        protocol: PROTO_UDP.into(),
+        dport: 0,
+        remote: [0; 4],
+        ..tcp(CHILD, state::CLOSE)
+    };
+    aggregator.tasks.0.insert(sock.tuple(PROTO_UDP, true), 44);
+    let fresh = Sock { address: 0x300, num: 81, sport: 81, ..sock };
+    let from = Packet { source_port: 81, ..datagram(5) };
+    aggregator.take(passes(from, fresh, Way::Out), at(1, 12));
+    for peer in [5, 6] {
+        aggregator.take(passes(datagram(peer), sock, Way::Out), at(2, 12));
+    }
+    let existing = |flow: &Flow| (flow.sock, flow.flags & FLAG_EXISTING != 0);
+    let mut flows: Vec<_> = aggregator.open_flows().map(existing).collect();
+    flows.sort_unstable();
+    assert_eq!(flows, [(CHILD, true), (CHILD, true), (0x300, false)]);
 }
 
 #[test]

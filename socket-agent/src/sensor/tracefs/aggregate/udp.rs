@@ -2,7 +2,8 @@
 //! socket's id and the peer.
 
 use socket_common::{
-    Began, Counter, FLAG_CONNECTED_PEER, FLAG_HAS_PEERS, PROTO_UDP, PeerKey, Rank, Tuple,
+    Began, Counter, FLAG_CONNECTED_PEER, FLAG_EXISTING, FLAG_HAS_PEERS, PROTO_UDP, PeerKey, Rank,
+    Tuple,
 };
 
 use super::{
@@ -23,8 +24,13 @@ impl<T: Tasks> Aggregator<T> {
                 return;
             }
             self.inherit(key, key, Rank::Creator);
-            if connected && let Some(flow) = self.flows.get_mut(&key) {
-                flow.flags |= FLAG_CONNECTED_PEER;
+            if let Some(flow) = self.flows.get_mut(&key) {
+                if connected {
+                    flow.flags |= FLAG_CONNECTED_PEER;
+                }
+                if flow.rank == Rank::Holder as u8 {
+                    flow.flags |= FLAG_EXISTING;
+                }
             }
         }
         // Sending runs in the system call of the sender.
@@ -51,7 +57,7 @@ impl<T: Tasks> Aggregator<T> {
             reserved2: 0,
         };
         first.flags |= FLAG_HAS_PEERS;
-        let (owner, rank) = (first.owner, first.rank);
+        let (owner, rank, existing) = (first.owner, first.rank, first.flags & FLAG_EXISTING);
         if !self.peers.contains_key(&key) {
             if !has_room(&self.peers, &key, self.limits.peers) {
                 self.count(Counter::PeerTableFull);
@@ -60,6 +66,7 @@ impl<T: Tasks> Aggregator<T> {
             let tuple = tuple(packet, sock, way, &peer);
             let mut flow = self.blank(sock.address, tuple, began, context.now);
             flow.socket_id = key.socket_id;
+            flow.flags |= existing;
             self.peers.insert(key, flow);
         }
         if let Some(flow) = self.peers.get_mut(&key) {
