@@ -145,6 +145,9 @@ impl<T: Tasks> Aggregator<T> {
         }
         if sock.state == state::SYN_RECV {
             self.discard_stale(sock, now);
+            if self.hides(tuple.family) {
+                return;
+            }
             if self.accepted(sock, &tuple, now)
                 && let Some(flow) = self.flows.get_mut(&sock.address)
             {

@@ -262,5 +262,8 @@ fn ipv6_can_be_left_out() {
     let packet = Packet { family: socket_common::FAMILY_IPV6, ..packet(Way::Out, ACK, 72) };
     let sock = tcp(CHILD, state::ESTABLISHED);
     aggregator.take(passes(packet, sock, Way::Out), at(5, 1));
+    let child = Sock { family: 10, local6: [1; 4], remote6: [2; 4], ..tcp(CHILD, state::SYN_RECV) };
+    aggregator.take(Fact::State { sock: child, new: state::ESTABLISHED }, at(6, 1));
     assert_eq!(aggregator.open_flows().count(), 0);
+    assert_eq!(counter(&aggregator, Counter::PendingMissed), 0);
 }
