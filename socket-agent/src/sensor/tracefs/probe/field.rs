@@ -5,7 +5,7 @@ pub(in crate::sensor::tracefs) const HEADER_WORDS: usize = 16;
 /// Words of the argument block of a process.
 pub(in crate::sensor::tracefs) const ARGUMENT_WORDS: usize = 64;
 /// Places of the segment size in a buffer, which depend on the size of the buffer.
-pub(in crate::sensor::tracefs) const ENDS: usize = 12;
+pub(in crate::sensor::tracefs) const ENDS: usize = 14;
 
 macro_rules! fields {
     ($($name:ident,)*) => {
