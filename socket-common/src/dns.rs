@@ -3,9 +3,9 @@ use crate::{Header, Tuple};
 /// Port of DNS servers.
 pub const DNS_PORT: u16 = 53;
 
-/// Bytes of a packet that the three kinds of records have room for: together with what stands before
-/// them 512, 2048 and 16,384. Of longer packets the rest is left out.
-pub const DNS_ROOM: [usize; 3] = [440, 1976, 16_312];
+/// Bytes of a packet that the two kinds of records have room for: together with what stands before them
+/// 512 and 4096. Of longer packets the rest is left out.
+pub const DNS_ROOM: [usize; 2] = [440, 4024];
 
 /// A packet between a socket of this host and a DNS server.
 #[repr(C)]
@@ -27,6 +27,5 @@ pub struct DnsEvent<const ROOM: usize> {
 
 const _: () = {
     assert!(size_of::<DnsEvent<{ DNS_ROOM[0] }>>() == 512);
-    assert!(size_of::<DnsEvent<{ DNS_ROOM[1] }>>() == 2048);
-    assert!(size_of::<DnsEvent<{ DNS_ROOM[2] }>>() == 16_384);
+    assert!(size_of::<DnsEvent<{ DNS_ROOM[1] }>>() == 4096);
 };

@@ -2,15 +2,14 @@
 
 use aya_ebpf::{helpers::generated::bpf_skb_load_bytes, programs::SkBuffContext};
 use socket_common::{
-    Counter, DNS_PORT, DNS_ROOM, DnsEvent, Header, PROTO_TCP, Tuple, kind,
+    Counter, DNS_PORT, DNS_ROOM, DnsEvent, Flow, Header, PROTO_TCP, Tuple, kind,
 };
 
 use crate::{
-    flow::{udp, wakeup},
+    flow::wakeup,
     kernel::{
-        now,
+        copy, now,
         packet::{FIN, Packet, RST, SYN, Way},
-        sock::Sock,
     },
     maps::{DNS, count, settings},
 };
@@ -18,11 +17,11 @@ use crate::{
 /// Bytes that any packet has: the verifier wants to know of some.
 const LEAST: u32 = 20;
 
-/// A packet that a cgroup program is shown, if `port` of its far end is that of a DNS server. Of TCP only
-/// what the server says is of use.
+/// A packet that a cgroup program is shown, and that is of this flow, if its far end is a DNS server. Of TCP
+/// only what the server says is of use.
 #[inline(always)]
-pub fn packet(ctx: &SkBuffContext, packet: &Packet, sock: Sock, way: Way, port: u16) {
-    if port != DNS_PORT {
+pub fn packet(ctx: &SkBuffContext, packet: &Packet, flow: &Flow, way: Way) {
+    if flow.tuple.remote_port != DNS_PORT {
         return;
     }
     let Some(settings) = settings() else { return };
@@ -31,13 +30,10 @@ pub fn packet(ctx: &SkBuffContext, packet: &Packet, sock: Sock, way: Way, port: 
     }
     let length = ctx.len();
     let wanted = if length < settings.dns_snaplen { length } else { settings.dns_snaplen };
-    let tuple = seen_by(sock, packet, way);
     if wanted as usize <= DNS_ROOM[0] {
-        hand_over::<{ DNS_ROOM[0] }>(ctx, &tuple, way, wanted);
-    } else if wanted as usize <= DNS_ROOM[1] {
-        hand_over::<{ DNS_ROOM[1] }>(ctx, &tuple, way, wanted);
+        hand_over::<{ DNS_ROOM[0] }>(ctx, &flow.tuple, way, wanted);
     } else {
-        hand_over::<{ DNS_ROOM[2] }>(ctx, &tuple, way, wanted);
+        hand_over::<{ DNS_ROOM[1] }>(ctx, &flow.tuple, way, wanted);
     }
 }
 
@@ -45,16 +41,6 @@ pub fn packet(ctx: &SkBuffContext, packet: &Packet, sock: Sock, way: Way, port: 
 #[inline(always)]
 fn is_said(packet: &Packet, way: Way) -> bool {
     way == Way::In && (packet.is_payload() || packet.tcp_flags() & (FIN | SYN | RST) != 0)
-}
-
-/// Both ends as the socket sees them.
-#[inline(always)]
-fn seen_by(sock: Sock, packet: &Packet, way: Way) -> Tuple {
-    if packet.protocol == PROTO_TCP {
-        return packet.tuple(way, sock.netns());
-    }
-    let peer = if sock.remote_port() != 0 { sock.peer() } else { packet.peer(way) };
-    udp::tuple(packet, sock, way, &peer)
 }
 
 #[inline(always)]
@@ -69,7 +55,7 @@ fn hand_over<const ROOM: usize>(ctx: &SkBuffContext, tuple: &Tuple, way: Way, wa
     let copied = unsafe {
         (*event).header = Header { kind: kind::DNS, length: wanted };
         (*event).time = now();
-        (*event).tuple = *tuple;
+        copy(&raw mut (*event).tuple, tuple);
         (*event).outgoing = (way == Way::Out) as u32;
         (*event).reserved = 0;
         // Read back, so that the compiler knows nothing of it and leaves both bounds to the verifier.

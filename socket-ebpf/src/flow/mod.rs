@@ -21,7 +21,7 @@ pub mod udp;
 
 pub use submit::wakeup;
 
-use socket_common::{Counter, PROTO_TCP, Tuple};
+use socket_common::{Counter, Flow, PROTO_TCP, Tuple};
 
 use crate::{
     kernel::{
@@ -46,15 +46,14 @@ pub fn packet(skb: usize, sock: Sock, way: Way) {
 }
 
 /// As [`packet`], when its headers have been read; `sock` is one of the internet's families. Returns the
-/// port of the far end as the socket sees it, 0 if the packet is not looked at.
+/// flow that the packet is of, if there is one.
 #[inline(always)]
-pub fn of_socket(packet: &Packet, sock: Sock, way: Way) -> u16 {
+pub fn of_socket(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
     if packet.family == socket_common::FAMILY_IPV6 && !ipv6_enabled() {
-        return 0;
+        return None;
     }
     if packet.protocol == PROTO_TCP {
-        tcp::packet(packet, sock, way);
-        packet.peer(way).port
+        tcp::packet(packet, sock, way)
     } else {
         udp::packet(packet, sock, way)
     }

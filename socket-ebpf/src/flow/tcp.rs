@@ -20,43 +20,50 @@ use crate::{
     maps::{FLOWS, PENDING, SYN_ACK_SEEN, count, count_many},
 };
 
-/// A TCP packet that `sock` sends or receives.
+/// A TCP packet that `sock` sends or receives; returns its flow, if it was counted there.
 #[inline(always)]
-pub fn packet(packet: &Packet, sock: Sock, way: Way) {
+pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
     let now = now();
-    if let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) {
-        // SAFETY: entries stay readable for the run of a program.
-        let flow = unsafe { &mut *flow };
-        if flow.ended == 0 {
-            if flow.tuple.local_port == 0 {
-                // The first packet of a connect: the port has been chosen by now.
-                flow.tuple = sock.tcp_tuple(SYN_SENT);
-            }
-            on_flow(flow, packet, sock, way, now);
-            return;
-        }
-    }
-    without_flow(packet, sock, way, now);
-}
-
-#[inline(always)]
-fn on_flow(flow: &mut Flow, packet: &Packet, sock: Sock, way: Way, now: u64) {
+    // One way out, as all of this is one program, which has to stay small.
+    let flow = match known(sock) {
+        Some(flow) => flow,
+        None => without_flow(packet, sock, way, now)?,
+    };
     let accepted = way == Way::In && flow.began == Began::Accept as u8;
     if accepted && pending::seen_at_listener(packet, now) {
-        return;
+        return None;
     }
     account(flow, way, packet.packets, packet.bytes, now);
     if way == Way::Out && flow.rank < Rank::FirstIo as u8 && sock.locked_by_process() {
-        if packet.is_payload() {
-            owner::claim(flow, Rank::FirstIo);
+        let rank = if packet.is_payload() {
+            Rank::FirstIo
         } else if sock.state() == SYN_SENT {
-            owner::claim(flow, Rank::Opener);
-        }
+            Rank::Opener
+        } else {
+            Rank::Unknown
+        };
+        owner::claim(flow, rank);
     }
+    Some(flow)
+}
+
+/// The flow of a connection that has not ended.
+#[inline(always)]
+fn known(sock: Sock) -> Option<&'static mut Flow> {
+    // SAFETY: entries stay readable for the run of a program.
+    let flow = unsafe { &mut *FLOWS.get_ptr_mut(&sock.key())? };
+    if flow.ended != 0 {
+        return None;
+    }
+    if flow.tuple.local_port == 0 {
+        // The first packet of a connect: the port has been chosen by now.
+        flow.tuple = sock.tcp_tuple(SYN_SENT);
+    }
+    Some(flow)
 }
 
 #[inline(always)]
-fn without_flow(packet: &Packet, sock: Sock, way: Way, now: u64) {
+fn without_flow(packet: &Packet, sock: Sock, way: Way, now: u64) -> Option<&'static mut Flow> {
     let state = sock.state();
     let connected = state != LISTEN && state != CLOSE && sock.remote_port() != 0;
     if state == LISTEN && way == Way::Out && packet.family == FAMILY_IPV6 {
@@ -72,11 +79,12 @@ fn without_flow(packet: &Packet, sock: Sock, way: Way, now: u64) {
         if !pending::packet(packet, &tuple, sock, way, now) {
             late::at_listener(packet, &tuple, way, now);
         }
-        return;
+        return None;
     }
-    let flow = if sock.kind() != STREAM {
-        return;
-    } else if state == SYN_RECV {
+    if sock.kind() != STREAM {
+        return None;
+    }
+    if state == SYN_RECV {
         accepted(sock, &tuple, now, Counter::FlowTableFull)
     } else {
         let full = Counter::FlowTableFull;
@@ -85,9 +93,6 @@ fn without_flow(packet: &Packet, sock: Sock, way: Way, now: u64) {
             count(Counter::Midway);
         }
         flow
-    };
-    if let Some(flow) = flow {
-        on_flow(flow, packet, sock, way, now);
     }
 }
 

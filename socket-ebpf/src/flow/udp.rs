@@ -21,39 +21,52 @@ use crate::{
     maps::{FLOWS, PEERS},
 };
 
-/// A UDP packet that `sock` sends or receives; returns the port of its peer as the socket sees it.
+/// A UDP packet that `sock` sends or receives; returns its flow.
 #[inline(always)]
-pub fn packet(packet: &Packet, sock: Sock, way: Way) -> u16 {
+pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
     let now = now();
-    if let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) {
-        // SAFETY: entries stay readable for the run of a program.
-        let flow = unsafe { &mut *flow };
+    // SAFETY: entries stay readable for the run of a program.
+    let first = FLOWS.get_ptr_mut(&sock.key()).map(|flow| unsafe { &mut *flow });
+    let flow = match first {
         // Most sockets have one peer and an owner: then nothing of the socket needs to be read.
-        if is_with(flow, &packet.peer(way)) && (way == Way::In || flow.rank >= Rank::FirstIo as u8) {
-            account(flow, way, packet.packets, packet.bytes, now);
-            return flow.tuple.remote_port;
+        Some(flow)
+            if is_with(flow, &packet.peer(way))
+                && (way == Way::In || flow.rank >= Rank::FirstIo as u8) =>
+        {
+            flow
         }
-    }
-    let connected = sock.remote_port() != 0;
-    let peer = if connected { sock.peer() } else { packet.peer(way) };
-    of_peer(packet, sock, way, &peer, connected, now);
-    peer.port
+        _ => of_peer(packet, sock, way, now)?,
+    };
+    account(flow, way, packet.packets, packet.bytes, now);
+    Some(flow)
 }
 
+/// The flow with the peer that a packet is from or to.
 #[inline(always)]
-fn of_peer(packet: &Packet, sock: Sock, way: Way, peer: &Peer, connected: bool, now: u64) {
+fn of_peer(packet: &Packet, sock: Sock, way: Way, now: u64) -> Option<&'static mut Flow> {
+    let connected = sock.remote_port() != 0;
+    let peer = if connected { sock.peer() } else { packet.peer(way) };
+    let peer = &peer;
     let began = if way == Way::Out { Began::Send } else { Began::Receive };
     let first = match FLOWS.get_ptr_mut(&sock.key()) {
         // SAFETY: entries stay readable for the run of a program.
         Some(flow) => unsafe { &mut *flow },
         None => {
             if sock.kind() != DATAGRAM {
-                return;
+                return None;
             }
-            let tuple = tuple(packet, sock, way, peer);
+            let mut tuple = tuple(packet, sock, way, peer);
+            if connected {
+                // What it sends may have been translated by now.
+                let own = sock.local();
+                if own.family == tuple.family && own.address != [0; 4] {
+                    tuple.local = own.address;
+                    tuple.local_port = own.port;
+                }
+            }
             let made =
                 create(&FLOWS, &sock.key(), sock.key(), &tuple, began, now, Counter::FlowTableFull);
-            let Some(flow) = made else { return };
+            let flow = made?;
             owner::inherit(flow, sock.key(), Rank::Creator);
             if connected {
                 flow.flags |= FLAG_CONNECTED_PEER;
@@ -69,14 +82,10 @@ fn of_peer(packet: &Packet, sock: Sock, way: Way, peer: &Peer, connected: bool, 
     if way == Way::Out && first.rank < Rank::FirstIo as u8 && sock.has_file() {
         owner::claim(first, Rank::FirstIo);
     }
-    let (packets, bytes) = (packet.packets, packet.bytes);
     if is_with(first, peer) {
-        account(first, way, packets, bytes, now);
-        return;
+        return Some(first);
     }
-    if let Some(flow) = further(packet, sock, way, peer, first, began, now) {
-        account(flow, way, packets, bytes, now);
-    }
+    further(packet, sock, way, peer, first, began, now)
 }
 
 #[inline(always)]
@@ -124,17 +133,9 @@ fn further(
     Some(flow)
 }
 
-/// Both ends as the socket sees them: what it sends may have been translated by now.
 #[inline(always)]
-pub fn tuple(packet: &Packet, sock: Sock, way: Way, peer: &Peer) -> Tuple {
+fn tuple(packet: &Packet, sock: Sock, way: Way, peer: &Peer) -> Tuple {
     let mut tuple = packet.tuple(way, sock.netns());
-    if sock.remote_port() != 0 {
-        let own = sock.local();
-        if own.family == tuple.family && own.address != [0; 4] {
-            tuple.local = own.address;
-            tuple.local_port = own.port;
-        }
-    }
     tuple.remote = peer.address;
     tuple.remote_port = peer.port;
     tuple.protocol = PROTO_UDP;

@@ -34,8 +34,9 @@ fn packet(ctx: &SkBuffContext, way: Way) -> i32 {
             None => return ALLOW,
         },
     };
-    let port = flow::of_socket(&packet, sock, way);
-    dns::packet(ctx, &packet, sock, way, port);
+    if let Some(flow) = flow::of_socket(&packet, sock, way) {
+        dns::packet(ctx, &packet, flow, way);
+    }
     ALLOW
 }
 

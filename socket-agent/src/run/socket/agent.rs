@@ -51,9 +51,6 @@ pub(super) struct Agent {
     clock: WallClock,
     output: Sink,
     records: Vec<FlowRecord>,
-    /// Records taken from the ring: all, and up to the last tick.
-    taken: u64,
-    taken_before: u64,
     /// One lot of the flows that are open.
     open: Vec<Flow>,
     memory: Memory,
@@ -102,8 +99,6 @@ impl Agent {
             clock: WallClock::new(clock, socket.clock_sync_period, socket.clock_max_drift),
             output,
             records: Vec::new(),
-            taken: 0,
-            taken_before: 0,
             open: Vec::new(),
             memory: Memory::default(),
             scan_every: (shortest / 4).clamp(SCAN_MINIMUM, SCAN),
@@ -165,7 +160,6 @@ impl Agent {
                 self.shared.knows_processes_until(now);
                 return Ok(false);
             };
-            self.taken += 1;
             if let Some(dns) = &mut self.dns {
                 dns.event(&event);
             }
@@ -200,8 +194,8 @@ impl Agent {
         self.report()
     }
 
-    /// What is to be done regularly. Whether there was anything to do, or will be soon.
-    pub(super) fn tick(&mut self) -> anyhow::Result<bool> {
+    /// What is to be done regularly.
+    pub(super) fn tick(&mut self) -> anyhow::Result<()> {
         self.drain()?;
         if let Some(dns) = &mut self.dns {
             dns.drain();
@@ -228,10 +222,7 @@ impl Agent {
             let values = [self.totals(), self.counters()].concat();
             self.changes.log(values);
         }
-        self.output.push()?;
-        let busy = self.taken != self.taken_before || self.engine.held() > 0;
-        self.taken_before = self.taken;
-        Ok(busy)
+        self.output.push().map_err(Into::into)
     }
 
     /// Lets open sockets be reported.

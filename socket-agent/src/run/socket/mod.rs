@@ -78,7 +78,8 @@ async fn observe(
             () = arrival(dns.as_ref()) => agent.drain_dns(),
             expired = ticks.next() => {
                 expired?;
-                ticks.looked(agent.tick()?)?;
+                agent.tick()?;
+                ticks.looked()?;
             }
         }
     }

@@ -12,11 +12,8 @@ use nix::sys::{
 };
 use tokio::io::unix::AsyncFd;
 
-/// Pause while something happens.
-const BUSY: Duration = Duration::from_millis(100);
-/// Pause when nothing has happened since the last look. Other datasets wait for what the ring tells of
-/// processes, for not much longer.
-const IDLE: Duration = Duration::from_millis(200);
+/// Pause between two looks.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// One timer of the kernel's, which wakes the agent once for each look; those of the event loop would do
 /// so twice.
@@ -36,7 +33,7 @@ impl Ticks {
         // SAFETY: an owned descriptor, which keeps naming the timer for as long as it is registered.
         let expired = unsafe { AsyncFd::register(copy) }.context("cannot wait for a timer")?;
         let ticks = Self { timer, expired };
-        ticks.after(BUSY)?;
+        ticks.looked()?;
         Ok(ticks)
     }
 
@@ -46,14 +43,10 @@ impl Ticks {
         Ok(())
     }
 
-    /// The look is over: whether there was anything to be seen.
-    pub(super) fn looked(&self, busy: bool) -> anyhow::Result<()> {
-        self.after(if busy { BUSY } else { IDLE })
-    }
-
-    /// Setting the timer also forgets that it has expired: it need not be read.
-    fn after(&self, pause: Duration) -> anyhow::Result<()> {
-        let expiration = Expiration::OneShot(TimeSpec::from_duration(pause));
+    /// The look is over: the next one follows after the pause. Setting the timer also forgets that it has
+    /// expired, so that it need not be read.
+    pub(super) fn looked(&self) -> anyhow::Result<()> {
+        let expiration = Expiration::OneShot(TimeSpec::from_duration(PAUSE));
         self.timer.set(expiration, TimerSetTimeFlags::empty()).context("cannot set a timer")
     }
 }

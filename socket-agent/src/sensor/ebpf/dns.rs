@@ -15,7 +15,7 @@ use crate::dns::{
 };
 
 /// Bytes of the longest record.
-pub(super) const LONGEST: usize = size_of::<DnsEvent<{ DNS_ROOM[2] }>>();
+pub(super) const LONGEST: usize = size_of::<DnsEvent<{ DNS_ROOM[1] }>>();
 
 /// What stands before the packet.
 type Head = DnsEvent<0>;
