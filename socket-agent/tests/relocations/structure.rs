@@ -44,6 +44,9 @@ fn each_relocation_stands_at_an_instruction_that_holds_its_value() {
     assert!(!places.is_empty());
 }
 
+/// Whether these exist is of interest where they are not read: `flow/late.rs`.
+const ASKED_FOR: [&str; 1] = ["net_device.nd_net"];
+
 /// The accessors look whether a field exists before they use its offset, in the same program.
 #[test]
 fn every_program_that_uses_an_offset_asks_whether_it_exists() {
@@ -55,7 +58,8 @@ fn every_program_that_uses_an_offset_asks_whether_it_exists() {
         *kinds.entry(relocation.kind).or_default() += 1;
     }
     for ((program, field), kinds) in by_program {
-        assert!(kinds.contains_key(&Kind::Offset), "{program}: {field}: only asked for");
+        let used = kinds.contains_key(&Kind::Offset) || ASKED_FOR.contains(&field.as_str());
+        assert!(used, "{program}: {field}: only asked for");
         assert!(kinds.contains_key(&Kind::Exists), "{program}: {field}: not asked for");
     }
 }

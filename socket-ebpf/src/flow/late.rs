@@ -5,13 +5,28 @@ use socket_common::{Counter, FAMILY_IPV6, Late, PROTO_TCP, Tuple};
 
 use super::{entry::add, pending, submit};
 use crate::{
-    kernel::packet::{Packet, Way},
+    kernel::{
+        core_offsets as at,
+        packet::{Packet, Way},
+    },
     maps::{LATE, count, settings},
 };
+
+/// What the closed flow with this tuple is found by. Where the kernel's structures are not known so far
+/// that a packet tells its namespace, it is the flow that was closed last between the same ends.
+#[inline(always)]
+fn key(tuple: &mut Tuple) -> &Tuple {
+    if at::net_device_nd_net().is_none() {
+        tuple.netns = 0;
+    }
+    tuple
+}
 
 /// From now on packets with this tuple that have no socket belong to the closed flow.
 #[inline(always)]
 pub fn expect(tuple: &Tuple, flow: u64) {
+    let mut tuple = *tuple;
+    let tuple = key(&mut tuple);
     if let Some(previous) = LATE.get_ptr_mut(tuple) {
         // SAFETY: entries stay readable for the run of a program.
         let previous = unsafe { &mut *previous };
@@ -28,7 +43,7 @@ pub fn expect(tuple: &Tuple, flow: u64) {
 /// A packet of a closed connection that a listener, a request or a timewait socket is shown. Of a
 /// handshake that another CPU has completed, and a connection that has ended since, it is shown twice.
 #[inline(always)]
-pub fn at_listener(buffer: &Packet, tuple: &Tuple, way: Way, now: u64) {
+pub fn at_listener(buffer: &Packet, tuple: &mut Tuple, way: Way, now: u64) {
     if way == Way::In {
         if pending::seen_at_listener(buffer, now) {
             return;
@@ -40,14 +55,14 @@ pub fn at_listener(buffer: &Packet, tuple: &Tuple, way: Way, now: u64) {
 
 /// A packet without a live socket.
 #[inline(always)]
-pub fn packet(packet: &Packet, tuple: &Tuple, way: Way, now: u64) {
+pub fn packet(packet: &Packet, tuple: &mut Tuple, way: Way, now: u64) {
     counted(tuple, way, packet.packets, packet.bytes, now);
 }
 
 /// As [`packet`], where the numbers are known.
 #[inline(always)]
-pub fn counted(tuple: &Tuple, way: Way, packets: u64, bytes: u64, now: u64) {
-    let Some(late) = LATE.get_ptr_mut(tuple) else {
+pub fn counted(tuple: &mut Tuple, way: Way, packets: u64, bytes: u64, now: u64) {
+    let Some(late) = LATE.get_ptr_mut(key(tuple)) else {
         count(Counter::LateUnmatched);
         return;
     };
@@ -73,6 +88,6 @@ pub fn orphan(skb: usize, location: u64, now: u64) {
     if pending::seen_at_listener(&buffer, now) {
         return;
     }
-    let tuple = buffer.tuple(Way::In, buffer.device_netns());
-    packet(&buffer, &tuple, Way::In, now);
+    let mut tuple = buffer.tuple(Way::In, buffer.device_netns());
+    packet(&buffer, &mut tuple, Way::In, now);
 }

@@ -62,7 +62,7 @@ pub fn of_socket(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow>
 /// A TCP packet that the kernel sends without a socket: part of a handshake, or the end of a closed
 /// connection. Others, such as the refusal of a connect, are nobody's.
 #[inline(always)]
-pub fn reply(packet: &Packet, tuple: &Tuple, now: u64) {
+pub fn reply(packet: &Packet, tuple: &mut Tuple, now: u64) {
     if !pending::packet(packet, tuple, Sock(0), Way::Out, now) {
         late::packet(packet, tuple, Way::Out, now);
     }

@@ -114,8 +114,8 @@ fn without_socket(skb: usize) {
     if !cookie && (hidden || packet.family == FAMILY_IPV4) {
         return;
     }
-    let tuple = packet.tuple(Way::Out, packet.device_netns());
-    flow::reply(&packet, &tuple, now());
+    let mut tuple = packet.tuple(Way::Out, packet.device_netns());
+    flow::reply(&packet, &mut tuple, now());
 }
 
 /// A device stacked on another shows the same buffer again. Its address alone would not do: the next
@@ -160,7 +160,7 @@ pub fn tp_reset(ctx: RawTracePointContext) -> i32 {
             return 0;
         }
     }
-    let tuple = trigger.tuple(Way::In, trigger.device_netns());
-    flow::late::counted(&tuple, Way::Out, 1, bytes, now());
+    let mut tuple = trigger.tuple(Way::In, trigger.device_netns());
+    flow::late::counted(&mut tuple, Way::Out, 1, bytes, now());
     0
 }

@@ -249,9 +249,12 @@ impl Source for Sensor {
     }
 
     fn take_late(&mut self, flow: u64, tuple: &Tuple) -> Result<Option<Late>, SensorError> {
-        match self.tables.late.get(tuple) {
-            Some(late) if late.flow == flow => self.tables.late.take(tuple),
-            _ => Ok(None),
+        // Without a namespace where packets do not tell theirs.
+        let anywhere = Tuple { netns: 0, ..*tuple };
+        let own = |key: &&Tuple| self.tables.late.get(key).is_some_and(|late| late.flow == flow);
+        match [tuple, &anywhere].into_iter().find(own) {
+            Some(key) => self.tables.late.take(key),
+            None => Ok(None),
         }
     }
 
