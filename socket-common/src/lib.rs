@@ -21,7 +21,10 @@ pub use flow::{
     Began, FLAG_CONNECTED_PEER, FLAG_EXISTING, FLAG_HAS_PEERS, Flow, Late, Owner, PeerKey, Pending,
     Rank, SAMPLES, Sample, SocketOwner, Tcp, Traffic, Tuple,
 };
-pub use settings::{FEATURE_BOOTTIME, REPLIES_HIDDEN, Settings, TELL_CONNECTIONS, TELL_LISTENERS};
+pub use settings::{
+    FEATURE_BOOTTIME, REPLIES_HIDDEN, Settings, TELL_CONNECTIONS, TELL_LISTENERS, TWICE, TWINS,
+    Twin,
+};
 
 /// Address family in [`Tuple::family`]: IPv4 (also for IPv4-mapped IPv6 sockets).
 pub const FAMILY_IPV4: u8 = 4;

@@ -11,6 +11,31 @@ pub const TELL_LISTENERS: u32 = 4;
 /// Bit of [`Settings::features`]: TCP connections that come and go are told.
 pub const TELL_CONNECTIONS: u32 = 8;
 
+/// Bit of [`Settings::features`]: a task may be put aside in the midst of a tracepoint program, and another
+/// that comes to the same program on that CPU meanwhile is skipped (7.0). Hooks are there twice then.
+pub const TWICE: u32 = 16;
+
+/// Hooks whose two copies note what they have dealt with, where [`TWICE`] is set.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Twin {
+    /// `inet_sock_set_state`.
+    State = 0,
+    /// `kfree_skb`.
+    Dropped = 1,
+    /// `tcp_send_reset`.
+    Reset = 2,
+    /// `sched_process_exec`.
+    Exec = 3,
+    /// `sched_process_fork`.
+    Fork = 4,
+    /// `sched_process_exit`.
+    Exit = 5,
+}
+
+/// Number of [`Twin`]s; no more than the alignment of what hooks are shown.
+pub const TWINS: u32 = 6;
+
 /// Settings of the kernel side.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]

@@ -7,7 +7,7 @@ use aya_ebpf::{
 };
 use socket_common::{
     COUNTERS, Counter, ExecEvent, Flow, Late, PeerKey, Pending, SAMPLES, Sample, Settings,
-    SocketOwner, Tuple,
+    SocketOwner, TWINS, Tuple,
 };
 
 /// One element.
@@ -82,9 +82,18 @@ pub static BLANK: Array<Flow> = Array::with_max_entries(1, 0);
 #[map]
 pub static SAMPLED: Array<[Sample; SAMPLES]> = Array::with_max_entries(1, 0);
 
-/// Where an exec event is put together.
+/// Where an exec event is put together, by each copy of the hook.
 #[map]
-pub static EXEC: PerCpuArray<ExecEvent> = PerCpuArray::with_max_entries(1, 0);
+pub static EXEC: PerCpuArray<ExecEvent> = PerCpuArray::with_max_entries(2, 0);
+
+/// What the first copy of a hook has dealt with and the second has not been shown yet: see
+/// [`twice`](crate::hooks::twice).
+#[map]
+pub static DONE: HashMap<u64, u64> = HashMap::with_max_entries(1, 0);
+
+/// By hook and copy: what a copy dealt with that is not the first, as those before it were skipped.
+#[map]
+pub static CAUGHT: PerCpuArray<u64> = PerCpuArray::with_max_entries(2 * TWINS, 0);
 
 /// Places of [`OWNED`], a power of two.
 const OWNED_PLACES: u32 = 256;

@@ -167,10 +167,10 @@ fn the_kprobe_set_keeps_to_what_its_oldest_kernel_takes() {
 }
 
 /// These call `memset` of the compiler's run-time library still.
-const CALLING: [&str; 3] = ["kprobe_state", "tp_state", "tp_state_again"];
+const CALLING: [&str; 4] = ["kprobe_state", "tp_state", "tp_state_again", "tp_state_third"];
 
-/// This one goes up from a file and from a cgroup to the root in loops.
-const LOOPING: [&str; 1] = ["tp_exec"];
+/// These go up from a file and from a cgroup to the root in loops.
+const LOOPING: [&str; 2] = ["tp_exec", "tp_exec_again"];
 
 /// Else instructions, jumps and calls are those that kernels without bounded loops, global data and
 /// functions take.

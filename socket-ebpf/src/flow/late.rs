@@ -72,15 +72,19 @@ pub fn counted(tuple: &mut Tuple, way: Way, packets: u64, bytes: u64, now: u64) 
     add(&mut late.traffic, way, packets, bytes);
 }
 
-/// A buffer that the TCP receive path drops because no live socket wants it.
+/// Whether a buffer that is dropped there is one that no live socket wants.
 #[inline(always)]
-pub fn orphan(skb: usize, location: u64, now: u64) {
-    let Some(settings) = settings() else { return };
+pub fn is_orphan(location: u64) -> bool {
+    let Some(settings) = settings() else { return false };
     let [v4, v4_end] = settings.tcp_v4_rcv;
     let [v6, v6_end] = settings.tcp_v6_rcv;
-    if !((location >= v4 && location < v4_end) || (location >= v6 && location < v6_end)) {
-        return;
-    }
+    (location >= v4 && location < v4_end) || (location >= v6 && location < v6_end)
+}
+
+/// A buffer that the TCP receive path drops because no live socket wants it.
+#[inline(always)]
+pub fn orphan(skb: usize, now: u64) {
+    let Some(settings) = settings() else { return };
     let Some(buffer) = Packet::of(skb, Way::In) else { return };
     if buffer.protocol != PROTO_TCP || (buffer.family == FAMILY_IPV6 && settings.ipv6 == 0) {
         return;

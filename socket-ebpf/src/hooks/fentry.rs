@@ -84,46 +84,114 @@ fn accepted(sock: usize) -> i32 {
 #[fentry(function = "udp_v4_get_port")]
 #[inline(always)]
 pub fn fentry_bind4(ctx: FEntryContext) -> i32 {
-    flow::udp::binding(Sock(argument!(ctx, 0)));
-    0
+    bind(argument!(ctx, 0))
 }
 
 /// (sk, snum)
 #[fentry(function = "udp_v6_get_port")]
 #[inline(always)]
 pub fn fentry_bind6(ctx: FEntryContext) -> i32 {
-    flow::udp::binding(Sock(argument!(ctx, 0)));
-    0
+    bind(argument!(ctx, 0))
 }
 
 /// (sk, ...)
 #[fentry(function = "udp_recvmsg")]
 #[inline(always)]
 pub fn fentry_received4(ctx: FEntryContext) -> i32 {
-    flow::owner::touched(Sock(argument!(ctx, 0)), Rank::FirstIo);
-    0
+    received(argument!(ctx, 0))
 }
 
 /// (sk, ...)
 #[fentry(function = "udpv6_recvmsg")]
 #[inline(always)]
 pub fn fentry_received6(ctx: FEntryContext) -> i32 {
-    flow::owner::touched(Sock(argument!(ctx, 0)), Rank::FirstIo);
-    0
+    received(argument!(ctx, 0))
 }
 
 /// (sk)
 #[fentry(function = "udp_destroy_sock")]
 #[inline(always)]
 pub fn fentry_closed4(ctx: FEntryContext) -> i32 {
-    flow::udp::closed(Sock(argument!(ctx, 0)));
-    0
+    closed(argument!(ctx, 0))
 }
 
 /// (sk)
 #[fentry(function = "udpv6_destroy_sock")]
 #[inline(always)]
 pub fn fentry_closed6(ctx: FEntryContext) -> i32 {
-    flow::udp::closed(Sock(argument!(ctx, 0)));
+    closed(argument!(ctx, 0))
+}
+
+#[inline(always)]
+fn bind(sock: usize) -> i32 {
+    flow::udp::binding(Sock(sock));
     0
+}
+
+#[inline(always)]
+fn received(sock: usize) -> i32 {
+    flow::owner::touched(Sock(sock), Rank::FirstIo);
+    0
+}
+
+#[inline(always)]
+fn closed(sock: usize) -> i32 {
+    flow::udp::closed(Sock(sock));
+    0
+}
+
+/// As [`fexit_accept`]. To be seen twice changes nothing.
+#[fexit(function = "inet_csk_accept")]
+#[inline(always)]
+pub fn fexit_accept_again(ctx: FExitContext) -> i32 {
+    accepted(argument!(ctx, 2))
+}
+
+/// As [`fexit_accept_4`]. To be seen twice changes nothing.
+#[fexit(function = "inet_csk_accept")]
+#[inline(always)]
+pub fn fexit_accept_4_again(ctx: FExitContext) -> i32 {
+    accepted(argument!(ctx, 4))
+}
+
+/// As [`fentry_bind4`]. To be seen twice changes nothing.
+#[fentry(function = "udp_v4_get_port")]
+#[inline(always)]
+pub fn fentry_bind4_again(ctx: FEntryContext) -> i32 {
+    bind(argument!(ctx, 0))
+}
+
+/// As [`fentry_bind6`]. To be seen twice changes nothing.
+#[fentry(function = "udp_v6_get_port")]
+#[inline(always)]
+pub fn fentry_bind6_again(ctx: FEntryContext) -> i32 {
+    bind(argument!(ctx, 0))
+}
+
+/// As [`fentry_received4`]. To be seen twice changes nothing.
+#[fentry(function = "udp_recvmsg")]
+#[inline(always)]
+pub fn fentry_received4_again(ctx: FEntryContext) -> i32 {
+    received(argument!(ctx, 0))
+}
+
+/// As [`fentry_received6`]. To be seen twice changes nothing.
+#[fentry(function = "udpv6_recvmsg")]
+#[inline(always)]
+pub fn fentry_received6_again(ctx: FEntryContext) -> i32 {
+    received(argument!(ctx, 0))
+}
+
+/// As [`fentry_closed4`]. To be seen twice changes nothing.
+#[fentry(function = "udp_destroy_sock")]
+#[inline(always)]
+pub fn fentry_closed4_again(ctx: FEntryContext) -> i32 {
+    closed(argument!(ctx, 0))
+}
+
+/// As [`fentry_closed6`]. To be seen twice changes nothing.
+#[fentry(function = "udpv6_destroy_sock")]
+#[inline(always)]
+pub fn fentry_closed6_again(ctx: FEntryContext) -> i32 {
+    closed(argument!(ctx, 0))
 }

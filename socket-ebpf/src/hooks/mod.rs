@@ -19,3 +19,4 @@ mod iterator;
 mod kprobe;
 mod sample;
 mod tracepoint;
+pub mod twice;

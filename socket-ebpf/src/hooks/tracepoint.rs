@@ -1,8 +1,9 @@
 //! Raw tracepoints, which several sets share.
 
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
-use socket_common::{FAMILY_IPV4, PROTO_TCP, PROTO_UDP, REPLIES_HIDDEN, Rank};
+use socket_common::{FAMILY_IPV4, PROTO_TCP, PROTO_UDP, REPLIES_HIDDEN, Rank, Twin};
 
+use super::twice::Copy;
 use crate::{
     flow,
     kernel::{
@@ -17,17 +18,33 @@ use crate::{
 #[raw_tracepoint(tracepoint = "inet_sock_set_state")]
 #[inline(always)]
 pub fn tp_state(ctx: RawTracePointContext) -> i32 {
-    let sock = Sock(ctx.arg::<u64>(0) as usize);
-    flow::tcp::state_changed(sock, ctx.arg::<u64>(1) as u8, ctx.arg::<u64>(2) as u8);
-    0
+    state(&ctx, Copy::First)
 }
 
-/// As [`tp_state`]: sees the changes that interrupt it.
+/// As [`tp_state`]: sees the changes that it misses.
 #[raw_tracepoint(tracepoint = "inet_sock_set_state")]
 #[inline(always)]
 pub fn tp_state_again(ctx: RawTracePointContext) -> i32 {
+    state(&ctx, Copy::Middle)
+}
+
+/// As [`tp_state`]: sees the changes that interrupt [`tp_state_again`] while a task is put aside in
+/// [`tp_state`].
+#[raw_tracepoint(tracepoint = "inet_sock_set_state")]
+#[inline(always)]
+pub fn tp_state_third(ctx: RawTracePointContext) -> i32 {
+    state(&ctx, Copy::Last)
+}
+
+#[inline(always)]
+fn state(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     let sock = Sock(ctx.arg::<u64>(0) as usize);
-    flow::tcp::state_changed(sock, ctx.arg::<u64>(1) as u8, ctx.arg::<u64>(2) as u8);
+    let (old, new) = (ctx.arg::<u64>(1) as u8, ctx.arg::<u64>(2) as u8);
+    // A note of one change that no copy has removed must not stand for the next of the same socket.
+    let change = sock.0 ^ ((old as usize) << 56 | (new as usize) << 48);
+    if copy.has_turn(Twin::State, change) {
+        flow::tcp::state_changed(sock, old, new);
+    }
     0
 }
 
@@ -42,10 +59,30 @@ pub fn tp_tcp_received(ctx: RawTracePointContext) -> i32 {
     0
 }
 
+/// As [`tp_tcp_received`]. To be seen twice changes nothing.
+#[raw_tracepoint(tracepoint = "tcp_rcv_space_adjust")]
+#[inline(always)]
+pub fn tp_tcp_received_again(ctx: RawTracePointContext) -> i32 {
+    flow::owner::touched(Sock(ctx.arg::<u64>(0) as usize), Rank::FirstIo);
+    0
+}
+
 /// (sk, result, flags): a receiving system call of any family returned. Kernel 6.3.
 #[raw_tracepoint(tracepoint = "sock_recv_length")]
 #[inline(always)]
 pub fn tp_received(ctx: RawTracePointContext) -> i32 {
+    received(&ctx)
+}
+
+/// As [`tp_received`]. To be seen twice changes nothing.
+#[raw_tracepoint(tracepoint = "sock_recv_length")]
+#[inline(always)]
+pub fn tp_received_again(ctx: RawTracePointContext) -> i32 {
+    received(&ctx)
+}
+
+#[inline(always)]
+fn received(ctx: &RawTracePointContext) -> i32 {
     if ctx.arg::<u64>(1) as i32 > 0 {
         let sock = Sock(ctx.arg::<u64>(0) as usize);
         // TCP has a tracepoint of its own, and most sockets have no flow at all.
@@ -61,7 +98,23 @@ pub fn tp_received(ctx: RawTracePointContext) -> i32 {
 #[raw_tracepoint(tracepoint = "kfree_skb")]
 #[inline(always)]
 pub fn tp_dropped(ctx: RawTracePointContext) -> i32 {
-    flow::late::orphan(ctx.arg::<u64>(0) as usize, ctx.arg(1), now());
+    dropped(&ctx, Copy::First)
+}
+
+/// As [`tp_dropped`].
+#[raw_tracepoint(tracepoint = "kfree_skb")]
+#[inline(always)]
+pub fn tp_dropped_again(ctx: RawTracePointContext) -> i32 {
+    dropped(&ctx, Copy::Last)
+}
+
+#[inline(always)]
+fn dropped(ctx: &RawTracePointContext, copy: Copy) -> i32 {
+    let skb = ctx.arg::<u64>(0) as usize;
+    // Of all that is dropped hardly anything counts.
+    if flow::late::is_orphan(ctx.arg(1)) && copy.has_turn(Twin::Dropped, skb) {
+        flow::late::orphan(skb, now());
+    }
     0
 }
 
@@ -137,9 +190,22 @@ fn is_shown_again(skb: usize, packet: &Packet) -> bool {
 #[raw_tracepoint(tracepoint = "tcp_send_reset")]
 #[inline(always)]
 pub fn tp_reset(ctx: RawTracePointContext) -> i32 {
+    reset(&ctx, Copy::First)
+}
+
+/// As [`tp_reset`].
+#[raw_tracepoint(tracepoint = "tcp_send_reset")]
+#[inline(always)]
+pub fn tp_reset_again(ctx: RawTracePointContext) -> i32 {
+    reset(&ctx, Copy::Last)
+}
+
+#[inline(always)]
+fn reset(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     let sock = Sock(ctx.arg::<u64>(0) as usize);
     let skb = ctx.arg::<u64>(1) as usize;
-    if skb == 0 {
+    let object = if skb == 0 { sock.0 } else { skb };
+    if !copy.has_turn(Twin::Reset, object) || skb == 0 {
         return 0;
     }
     if sock.0 != 0 && sock.state() == TIME_WAIT {

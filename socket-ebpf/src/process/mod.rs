@@ -7,11 +7,12 @@ use aya_ebpf::{
 };
 use socket_common::{
     ARGS_MAX, Counter, DATA_MAX, ExecEvent, ExitEvent, ForkEvent, Header, NAME_MAX, NAMES_MAX,
-    kind, whole,
+    Twin, kind, whole,
 };
 
 use crate::{
     flow::wakeup,
+    hooks::twice::Copy,
     kernel::{core_offsets as at, field, now, task::Task},
     maps::{EVENTS, EXEC, count},
 };
@@ -23,10 +24,25 @@ const FIXED: usize = size_of::<ExecEvent>() - DATA_MAX;
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
 #[inline(always)]
 pub fn tp_exec(ctx: RawTracePointContext) -> i32 {
-    let Some(event) = EXEC.get_ptr_mut(0) else { return 0 };
-    // SAFETY: a valid element of this CPU. Exec is not nested in exec on one CPU.
-    let event = unsafe { &mut *event };
+    exec(&ctx, Copy::First)
+}
+
+/// As [`tp_exec`].
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+#[inline(always)]
+pub fn tp_exec_again(ctx: RawTracePointContext) -> i32 {
+    exec(&ctx, Copy::Last)
+}
+
+#[inline(always)]
+fn exec(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     let task = Task(ctx.arg::<u64>(0) as usize);
+    if !copy.has_turn(Twin::Exec, task.0) {
+        return 0;
+    }
+    let Some(event) = EXEC.get_ptr_mut((copy != Copy::First) as u32) else { return 0 };
+    // SAFETY: a valid element of this CPU and this copy, which runs but once at a time there.
+    let event = unsafe { &mut *event };
     let leader = task.leader();
     let [uid, gid, euid, egid] = task.ids();
     event.header = Header { kind: kind::EXEC, length: 0 };
@@ -104,8 +120,23 @@ pub fn tp_exec(ctx: RawTracePointContext) -> i32 {
 #[raw_tracepoint(tracepoint = "sched_process_fork")]
 #[inline(always)]
 pub fn tp_fork(ctx: RawTracePointContext) -> i32 {
+    fork(&ctx, Copy::First)
+}
+
+/// As [`tp_fork`].
+#[raw_tracepoint(tracepoint = "sched_process_fork")]
+#[inline(always)]
+pub fn tp_fork_again(ctx: RawTracePointContext) -> i32 {
+    fork(&ctx, Copy::Last)
+}
+
+#[inline(always)]
+fn fork(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     let parent = Task(ctx.arg::<u64>(0) as usize);
     let child = Task(ctx.arg::<u64>(1) as usize);
+    if !copy.has_turn(Twin::Fork, child.0) {
+        return 0;
+    }
     if child.pid() != child.tgid() {
         return 0;
     }
@@ -128,7 +159,22 @@ pub fn tp_fork(ctx: RawTracePointContext) -> i32 {
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
 #[inline(always)]
 pub fn tp_exit(ctx: RawTracePointContext) -> i32 {
+    exit(&ctx, Copy::First)
+}
+
+/// As [`tp_exit`].
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+#[inline(always)]
+pub fn tp_exit_again(ctx: RawTracePointContext) -> i32 {
+    exit(&ctx, Copy::Last)
+}
+
+#[inline(always)]
+fn exit(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     let task = Task(ctx.arg::<u64>(0) as usize);
+    if !copy.has_turn(Twin::Exit, task.0) {
+        return 0;
+    }
     let signal: usize = field(task.0, at::task_struct_signal());
     if field::<u32>(signal, at::signal_struct_live_counter()) != 0 {
         return 0;

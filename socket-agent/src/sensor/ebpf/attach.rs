@@ -17,7 +17,7 @@ use aya::{
 use super::{
     error::{SensorError, one_line},
     features::Prototypes,
-    sets::{Hook, Program, When},
+    sets::{COPIES, Hook, Program, When},
 };
 
 const NO_BTF: &str = "the kernel publishes no BTF";
@@ -41,6 +41,8 @@ pub(super) struct Places<'a> {
     pub(super) kernel_btf: Option<&'a Btf>,
     pub(super) prototypes: &'a Prototypes,
     pub(super) ipv6: bool,
+    /// Hooks are attached twice, and their copies rely on each other.
+    pub(super) twice: bool,
 }
 
 /// What keeps a program at its place.
@@ -60,6 +62,12 @@ pub(super) fn all(
     programs: &[Program],
     places: &Places<'_>,
 ) -> Result<(Vec<Attached>, Vec<Degraded>), SensorError> {
+    let refused = |hook, reason| SensorError::Hook {
+        set: places.set,
+        hook,
+        reason,
+        remedy: "run `socket-agent doctor` to see which sets this kernel can carry",
+    };
     let mut degraded = Vec::new();
     let mut held = Vec::new();
     let mut attached: Vec<&str> = Vec::new();
@@ -69,6 +77,7 @@ pub(super) fn all(
         match program.when {
             When::InsteadOf(name) if attached.contains(&name) => continue,
             When::WithCgroup(_) if !by_cgroup => continue,
+            When::Again(first) if !places.twice || !attached.contains(&first) => continue,
             When::RepliesHidden(_) if !by_cgroup || !places.prototypes.hides_replies() => continue,
             When::Arguments(effect) if !arguments_match(program, places) => {
                 wanted_by_arguments = Some((describe(program), effect));
@@ -85,14 +94,13 @@ pub(super) fn all(
             Err(reason) => reason,
         };
         let hook = describe(program);
+        // The first copy leaves to the others what it cannot deal with.
+        let is_copy = COPIES.iter().any(|end| program.name.ends_with(end));
+        let relied_on = places.twice && is_copy;
         match program.when {
-            When::Required | When::InsteadOf(_) => {
-                return Err(SensorError::Hook {
-                    set: places.set,
-                    hook,
-                    reason,
-                    remedy: "run `socket-agent doctor` to see which sets this kernel can carry",
-                });
+            _ if relied_on => return Err(refused(hook, reason)),
+            When::Required | When::InsteadOf(_) | When::Again(_) => {
+                return Err(refused(hook, reason));
             }
             When::Wanted(effect)
             | When::WithCgroup(effect)

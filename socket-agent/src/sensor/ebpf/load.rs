@@ -17,7 +17,7 @@ use aya::{
 };
 use socket_common::{
     Counter, FEATURE_BOOTTIME, Flow, Late, PeerKey, REPLIES_HIDDEN, Settings, SocketOwner,
-    TELL_CONNECTIONS, TELL_LISTENERS, Tuple,
+    TELL_CONNECTIONS, TELL_LISTENERS, TWICE, Tuple,
 };
 
 use super::{
@@ -28,13 +28,13 @@ use super::{
     features::{self, KERNEL_BTF, Prototypes},
     ring,
     sample::{self, Sampler},
-    sets::{STATE_TWINS, hooks},
+    sets::{COPIES, hooks},
     sys,
     tables::{OpenFlows, Plain, Table, Tables},
 };
 use crate::{
     config::{HookSet, SocketConfig, SocketEvents},
-    sensor::{Event, Source},
+    sensor::{Event, Source, host::Kernel},
 };
 
 /// The eBPF object, part of the agent.
@@ -57,6 +57,10 @@ pub struct Options {
     /// Type information to use where the kernel publishes none and no file is given.
     pub types: Option<Vec<u8>>,
 }
+
+/// Things that one copy of a hook has dealt with and the other has not been shown yet: far more than there
+/// are between two tracepoints of one event, so that what is left behind does not matter.
+const NOTES: u32 = 8192;
 
 /// Loaded and attached programs with their tables. Dropping it detaches everything.
 pub struct Sensor {
@@ -115,6 +119,7 @@ impl Sensor {
             kernel_btf,
             prototypes: &prototypes,
             ipv6: options.ipv6,
+            twice: tasks_come_between(),
         };
         let (programs, mut degraded) = attach::all(&mut ebpf, &hooks(options.set), &places)?;
         let counts_packets = |name| programs.iter().any(|program| program.name == name);
@@ -166,19 +171,21 @@ impl Sensor {
     /// Runs of programs that the kernel skipped because another program was running on that CPU.
     fn missed(&self) -> u64 {
         let Some(programs) = &self.programs else { return self.missed_before };
-        let (mut sum, mut twins) = (0, Vec::new());
-        for Attached { name, fd, .. } in programs {
-            let count = fd.as_ref().map(|fd| sys::recursion_misses(fd.as_fd()));
-            let Some(Ok(count)) = count else { continue };
-            // Of the two copies of the state hook one sees what the other misses: at most the lower
-            // number of changes was seen by neither.
-            if STATE_TWINS.contains(name) {
-                twins.push(count);
-            } else {
-                sum += count;
-            }
-        }
-        sum + twins.into_iter().min().unwrap_or(0)
+        let of = |wanted: &str| -> Option<u64> {
+            let Attached { fd, .. } = programs.iter().find(|program| program.name == wanted)?;
+            sys::recursion_misses(fd.as_ref()?.as_fd()).ok()
+        };
+        let is_copy = |name: &str| COPIES.iter().any(|end| name.ends_with(end));
+        let firsts = programs.iter().filter(|program| !is_copy(program.name));
+        let missed = firsts.map(|first| {
+            let missed = of(first.name).unwrap_or(0);
+            // Of several copies one sees what another misses: at most the lowest number was seen by none,
+            // and nothing of what a copy says it stood in for.
+            let copies = COPIES.iter().filter_map(|end| of(&format!("{}{end}", first.name)));
+            let left = missed.saturating_sub(self.tables.caught(first.name));
+            copies.min().map_or(missed, |least| least.min(left))
+        });
+        missed.sum()
     }
 }
 
@@ -273,6 +280,12 @@ impl Source for Sensor {
     }
 }
 
+/// Whether a task may be put aside in the midst of a tracepoint program: since 7.0 they are protected by a
+/// read lock, no longer by preemption being disabled. Nothing else tells.
+fn tasks_come_between() -> bool {
+    Kernel::running().version() >= (7, 0)
+}
+
 /// The type information that the object is fitted to, if it is another than the kernel publishes.
 fn given_btf(file: Option<&Path>, types: Option<&[u8]>) -> Result<Option<Btf>, SensorError> {
     let (place, bytes) = match (file, types) {
@@ -308,6 +321,7 @@ fn load(config: &SocketConfig, target: Option<&Btf>) -> Result<Ebpf, SensorError
         .map_max_entries("SPILL", tables.spill)
         .map_max_entries("EVENTS", tables.ring)
         .map_max_entries("DNS", if config.dns.from_sockets() { config.dns.ring } else { UNUSED })
+        .map_max_entries("DONE", if tasks_come_between() { NOTES } else { 1 })
         .load(OBJECT)
         .map_err(object_error)
 }
@@ -346,7 +360,7 @@ fn open_ring(ebpf: &Ebpf, name: &'static str, longest: usize) -> Result<RingBuff
 }
 
 fn open_tables(ebpf: &mut Ebpf) -> Result<Tables, SensorError> {
-    let counts = take_map(ebpf, "COUNTS")?;
+    let (counts, caught) = (take_map(ebpf, "COUNTS")?, take_map(ebpf, "CAUGHT")?);
     Ok(Tables {
         flows: Table::open(take_map(ebpf, "FLOWS")?, "FLOWS")?,
         peers: Table::open(take_map(ebpf, "PEERS")?, "PEERS")?,
@@ -354,6 +368,7 @@ fn open_tables(ebpf: &mut Ebpf) -> Result<Tables, SensorError> {
         late: Table::open(take_map(ebpf, "LATE")?, "LATE")?,
         spill: Table::open(take_map(ebpf, "SPILL")?, "SPILL")?,
         counts: counts.try_into().map_err(object_error)?,
+        caught: caught.try_into().map_err(object_error)?,
     })
 }
 
@@ -370,7 +385,8 @@ fn write_settings(
         SocketEvents::Listeners => TELL_LISTENERS,
         SocketEvents::All => TELL_LISTENERS | TELL_CONNECTIONS,
     };
-    let features = FEATURE_BOOTTIME | hidden | tell;
+    let twice = if tasks_come_between() { TWICE } else { 0 };
+    let features = FEATURE_BOOTTIME | hidden | tell | twice;
     let settings = Settings {
         idle_ns: config.flow_inactive_timeout.as_nanos().try_into().unwrap_or(u64::MAX),
         tcp_v4_rcv,

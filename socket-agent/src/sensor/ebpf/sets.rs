@@ -1,5 +1,7 @@
 //! Which programs make up each hook set, and where they are attached.
 
+use socket_common::Twin;
+
 use crate::config::HookSet;
 
 /// Where a program is attached.
@@ -36,6 +38,9 @@ pub enum When {
     WithCgroup(&'static str),
     /// As `WithCgroup`, only where replies without a socket pass no cgroup program (kernel 6.13).
     RepliesHidden(&'static str),
+    /// A second copy of the program of this name, where the kernel may put a task aside in the midst of
+    /// it (7.0).
+    Again(&'static str),
     /// Where the function has the number of arguments that the program was written for.
     Arguments(&'static str),
 }
@@ -70,7 +75,7 @@ const fn program(name: &'static str, hook: Hook, when: When) -> Program {
 }
 
 use Hook::{Fentry, Fexit, Kprobe, RawTracepoint};
-use When::{Arguments, InsteadOf, Preferred, RepliesHidden, Required, Wanted, WithCgroup};
+use When::{Again, Arguments, InsteadOf, Preferred, RepliesHidden, Required, Wanted, WithCgroup};
 
 const ACCEPT: &str = "the first to send or receive owns an accepted connection";
 const BIND: &str = "UDP servers are known only once they answer";
@@ -86,27 +91,49 @@ const TWICE: &str =
 /// Programs that every set uses.
 ///
 /// The state hook is there twice: the kernel does not run a tracepoint program that interrupts
-/// itself, and what the first copy misses the second sees. Handling a change twice changes nothing.
-const SHARED: [Program; 6] = [
+/// itself, and what the first copy misses the second sees. Handling a change twice changes nothing. From
+/// 7.0 on the same happens to all when another task comes between, and all are there twice.
+const SHARED: [Program; 12] = [
     program("tp_state_again", RawTracepoint("inet_sock_set_state"), Wanted(TWICE)),
+    program("tp_state_third", RawTracepoint("inet_sock_set_state"), Again("tp_state")),
     program("tp_dropped", RawTracepoint("kfree_skb"), Wanted(LATE)),
+    program("tp_dropped_again", RawTracepoint("kfree_skb"), Again("tp_dropped")),
     program("tp_tcp_received", RawTracepoint("tcp_rcv_space_adjust"), Wanted(RECEIVER)),
+    program(
+        "tp_tcp_received_again",
+        RawTracepoint("tcp_rcv_space_adjust"),
+        Again("tp_tcp_received"),
+    ),
     program("tp_exec", RawTracepoint("sched_process_exec"), Wanted(PROCESSES)),
+    program("tp_exec_again", RawTracepoint("sched_process_exec"), Again("tp_exec")),
     program("tp_fork", RawTracepoint("sched_process_fork"), Wanted(PROCESSES)),
+    program("tp_fork_again", RawTracepoint("sched_process_fork"), Again("tp_fork")),
     program("tp_exit", RawTracepoint("sched_process_exit"), Wanted(PROCESSES)),
+    program("tp_exit_again", RawTracepoint("sched_process_exit"), Again("tp_exit")),
 ];
 
-/// The two copies of the state hook.
-pub(super) const STATE_TWINS: [&str; 2] = ["tp_state", "tp_state_again"];
+/// What the names of second and third copies end with.
+pub(super) const COPIES: [&str; 2] = ["_again", "_third"];
+
+/// Hooks whose copies tell each other what they have dealt with.
+pub(super) const TWINS: [(&str, Twin); 6] = [
+    ("tp_state", Twin::State),
+    ("tp_dropped", Twin::Dropped),
+    ("tp_reset", Twin::Reset),
+    ("tp_exec", Twin::Exec),
+    ("tp_fork", Twin::Fork),
+    ("tp_exit", Twin::Exit),
+];
 
 /// Packets that cgroup programs do not see: SYN-ACKs over IPv6 on older kernels, replies without a
 /// socket over IPv6 before 6.13 and of both families since.
-const HIDDEN: [Program; 2] = [
+const HIDDEN: [Program; 3] = [
     program("tp_transmit", RawTracepoint("net_dev_queue"), WithCgroup(REPLIES)),
     program("tp_reset", RawTracepoint("tcp_send_reset"), RepliesHidden(REPLIES)),
+    program("tp_reset_again", RawTracepoint("tcp_send_reset"), Again("tp_reset")),
 ];
 
-const CGROUP: [Program; 7] = [
+const CGROUP: [Program; 8] = [
     program("tp_state", RawTracepoint("inet_sock_set_state"), Required),
     program("cgroup_egress", Hook::CgroupEgress, Required),
     program("cgroup_ingress", Hook::CgroupIngress, Required),
@@ -114,12 +141,13 @@ const CGROUP: [Program; 7] = [
     program("cgroup_bind6", Hook::CgroupSock, Wanted(BIND)).ipv6(),
     program("cgroup_release", Hook::CgroupSock, Wanted(RELEASE)),
     program("tp_received", RawTracepoint("sock_recv_length"), Wanted(RECEIVER)),
+    program("tp_received_again", RawTracepoint("sock_recv_length"), Again("tp_received")),
 ];
 
 /// Of all hooks on packets only the cgroup ones run when they interrupt themselves: a trampoline or
 /// a kprobe program that a packet's interrupt finds running is skipped, and the packet with it. So
 /// packets are counted there in every set, if there is a cgroup v2 hierarchy to attach to.
-const FENTRY: [Program; 17] = [
+const FENTRY: [Program; 25] = [
     program("tp_state", RawTracepoint("inet_sock_set_state"), Required),
     program("cgroup_egress", Hook::CgroupEgress, Preferred),
     program("cgroup_ingress", Hook::CgroupIngress, Preferred),
@@ -137,6 +165,14 @@ const FENTRY: [Program; 17] = [
     program("fentry_received6", Fentry("udpv6_recvmsg"), Wanted(RECEIVER)).ipv6(),
     program("fentry_closed4", Fentry("udp_destroy_sock"), Wanted(RELEASE)),
     program("fentry_closed6", Fentry("udpv6_destroy_sock"), Wanted(RELEASE)).ipv6(),
+    program("fexit_accept_again", Fexit("inet_csk_accept", 2), Again("fexit_accept")),
+    program("fexit_accept_4_again", Fexit("inet_csk_accept", 4), Again("fexit_accept_4")),
+    program("fentry_bind4_again", Fentry("udp_v4_get_port"), Again("fentry_bind4")),
+    program("fentry_bind6_again", Fentry("udp_v6_get_port"), Again("fentry_bind6")).ipv6(),
+    program("fentry_received4_again", Fentry("udp_recvmsg"), Again("fentry_received4")),
+    program("fentry_received6_again", Fentry("udpv6_recvmsg"), Again("fentry_received6")).ipv6(),
+    program("fentry_closed4_again", Fentry("udp_destroy_sock"), Again("fentry_closed4")),
+    program("fentry_closed6_again", Fentry("udpv6_destroy_sock"), Again("fentry_closed6")).ipv6(),
 ];
 
 const KPROBE: [Program; 15] = [

@@ -10,6 +10,7 @@ use socket_common::{Counter, Flow, Late, PeerKey, SocketOwner, Tuple};
 
 use super::{
     error::SensorError,
+    sets::TWINS,
     sys::{self, Walk},
 };
 
@@ -136,6 +137,7 @@ pub(super) struct Tables {
     pub(super) late: Table<Tuple, Late>,
     pub(super) spill: Table<u64, Flow>,
     pub(super) counts: PerCpuArray<MapData, u64>,
+    pub(super) caught: PerCpuArray<MapData, u64>,
 }
 
 impl Tables {
@@ -155,5 +157,16 @@ impl Tables {
     /// Sum over all CPUs of one counter.
     pub(super) fn count(&self, counter: Counter) -> u64 {
         self.counts.get(&(counter as u32), 0).map_or(0, |values| values.iter().sum())
+    }
+
+    /// How often copies of a program have dealt with what the first was not run for; 0 if the copies do
+    /// not tell each other.
+    pub(super) fn caught(&self, program: &str) -> u64 {
+        let Some((_, twin)) = TWINS.iter().find(|(name, _)| *name == program) else { return 0 };
+        let of = |index: u32| -> u64 {
+            self.caught.get(&index, 0).map_or(0, |values| values.iter().sum())
+        };
+        let first = 2 * *twin as u32;
+        of(first) + of(first + 1)
     }
 }
