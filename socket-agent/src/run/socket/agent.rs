@@ -131,11 +131,23 @@ impl Agent {
         }
     }
 
-    /// Takes what is in the ring, and what found it full.
+    /// Takes what is in the ring, and then what found it full.
     pub(super) fn drain(&mut self) -> anyhow::Result<()> {
-        while self.take_lot()? {
+        let mut any = false;
+        loop {
+            let taken = self.take_lot()?;
+            any |= taken > 0;
+            if taken < LOT {
+                break;
+            }
             self.settle()?;
         }
+        // The ring was full, if anything found it so.
+        if any { self.take_spilled() } else { self.report() }
+    }
+
+    /// Takes what found the ring full.
+    fn take_spilled(&mut self) -> anyhow::Result<()> {
         let mut more = true;
         while more {
             let (now, mut spilled) = (Clock::boottime(), Vec::new());
@@ -152,13 +164,13 @@ impl Agent {
         self.report()
     }
 
-    /// Takes some hundred records of the ring; whether there may be more.
-    fn take_lot(&mut self) -> anyhow::Result<bool> {
+    /// Takes up to [`LOT`] records of the ring; how many.
+    fn take_lot(&mut self) -> anyhow::Result<usize> {
         let now = Clock::boottime();
-        for _ in 0..LOT {
+        for taken in 0..LOT {
             let Some(event) = self.tables.sensor.next_event() else {
                 self.shared.knows_processes_until(now);
-                return Ok(false);
+                return Ok(taken);
             };
             if let Some(dns) = &mut self.dns {
                 dns.event(&event);
@@ -182,7 +194,7 @@ impl Agent {
                 Event::Exit(exit) => self.shared.processes().on_exit(&exit),
             }
         }
-        Ok(true)
+        Ok(LOT)
     }
 
     /// Reports what is due. A ring that is filled as fast as it is emptied must not keep closed
@@ -292,6 +304,7 @@ impl Agent {
         self.tables.refresh_listeners();
         self.tables.sensor.detach();
         self.drain()?;
+        self.take_spilled()?;
         self.with_sockets(|sockets, _, press| sockets.finish(press))?;
         while self.engine.tick(u64::MAX, &mut self.tables, &mut self.records) {
             self.report()?;
