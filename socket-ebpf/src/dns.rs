@@ -1,9 +1,7 @@
 //! Packets between sockets of this host and DNS servers, handed over as they are.
 
 use aya_ebpf::{helpers::generated::bpf_skb_load_bytes, programs::SkBuffContext};
-use socket_common::{
-    Counter, DNS_PORT, DNS_ROOM, DnsEvent, Flow, Header, PROTO_TCP, Tuple, kind,
-};
+use socket_common::{Counter, DNS_PORT, DNS_ROOM, DnsEvent, Flow, Header, PROTO_TCP, Tuple, kind};
 
 use crate::{
     flow::wakeup,
