@@ -140,15 +140,13 @@ fn read_only_tracefs() -> io::Result<()> {
     mount(none, c"/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
     // Where debugfs shows it, it is there a second time.
     for (kind, target) in [(c"tmpfs", c"/sys/kernel/debug"), (c"tracefs", c"/sys/kernel/tracing")] {
-        match mount(Some(kind), target, Some(kind), MsFlags::MS_RDONLY, none) {
-            Ok(()) => {}
-            // Mounted already, and writable: the mount is made read-only.
-            Err(nix::errno::Errno::EBUSY) => {
-                let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
-                mount(none, target, none, flags, none)?;
-            }
+        match mount(Some(kind), target, Some(kind), MsFlags::empty(), none) {
+            Ok(()) | Err(nix::errno::Errno::EBUSY) => {}
             Err(error) => return Err(error.into()),
         }
+        // The mount alone: the file system would stay read-only for all who mount it later.
+        let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+        mount(none, target, none, flags, none)?;
     }
     Ok(())
 }
