@@ -14,7 +14,7 @@ use super::{
     SharedFile, qemu,
     session::{Exit, Session, Stop},
 };
-use crate::{build::Programs, command, initramfs::Contents, kernel::Kernel, paths::Paths};
+use crate::{build::Programs, command, initramfs::Contents, kernel::Kernel, paths::Paths, ui};
 
 /// What to boot and what to run in it.
 pub(crate) struct Machine<'a> {
@@ -66,16 +66,13 @@ impl Machine<'_> {
             .tempfile_in(&dir)
             .context("create the initramfs")?;
         self.contents(programs).write(initramfs.reopen().context("open the initramfs")?)?;
-        // A log of an earlier machine must not pass for this one's.
-        File::create(&log).with_context(|| format!("create {}", log.display()))?;
-        let child = qemu::command(self, initramfs.path(), &log)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(File::create(&messages).context("create the emulator's log")?)
-            .spawn()
-            .context("start the emulator")?;
-        let mut session = Session::new(child, self.timeout)?;
-        let stop = session.follow(sink)?;
+        let (mut session, mut stop) = self.boot(initramfs.path(), &log, &messages, sink)?;
+        if stop == Stop::Closed && !session.is_ready() && panic(&read(&log)).is_some() {
+            // An emulated kernel that patches its own code may trip over it, once in hundreds of boots.
+            let why = self.failed(&log, &messages);
+            ui::note(&format!("{why}; it had run nothing yet and is started once more"));
+            (session, stop) = self.boot(initramfs.path(), &log, &messages, sink)?;
+        }
         let end = match stop {
             Stop::Done => End::Done,
             Stop::TimedOut => End::TimedOut(self.timed_out(&session, &log)),
@@ -85,6 +82,27 @@ impl Machine<'_> {
             )),
         };
         Ok(Ended { exits: session.into_exits(), end })
+    }
+
+    /// Starts the emulator and follows it to its end.
+    fn boot(
+        &self,
+        initramfs: &Path,
+        log: &Path,
+        messages: &Path,
+        sink: &mut dyn FnMut(&Frame) -> Result<()>,
+    ) -> Result<(Session, Stop)> {
+        // A log of an earlier machine must not pass for this one's.
+        File::create(log).with_context(|| format!("create {}", log.display()))?;
+        let child = qemu::command(self, initramfs, log)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(messages).context("create the emulator's log")?)
+            .spawn()
+            .context("start the emulator")?;
+        let mut session = Session::new(child, self.timeout)?;
+        let stop = session.follow(sink)?;
+        Ok((session, stop))
     }
 
     fn contents<'a>(&'a self, programs: &'a Programs) -> Contents<'a> {
