@@ -72,12 +72,7 @@ pub(super) fn ring(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
     let site = Site::open(lab, &session, &place, Family::V4)?;
     let client = site.client()?;
-    let name = name_of(lab, "long");
-    let mut records: Vec<_> =
-        (0..9).map(|last| message::address(&name, [198, 51, 100, last].into())).collect();
-    records.push(message::address(&name, ip(&place, Family::V4)?));
-    site.ask_and_close(&client, &name, A, &records)?;
-    check(&site.visit(&client)?.0, "destination", "", "")?;
+    cut(lab, &site, &client, &place)?;
     flood(&session, &site, &client, &place)?;
     site.end()?;
     let counters = session.counters()?;
@@ -85,6 +80,16 @@ pub(super) fn ring(lab: &Lab<'_>) -> Result<()> {
         ensure!(counters.get(name).is_some_and(|count| *count > 0), "{name}: {counters:?}");
     }
     Ok(())
+}
+
+/// The address of the name stands behind what is captured.
+fn cut(lab: &Lab<'_>, site: &Site<'_>, client: &Puppet, place: &Place) -> Result<()> {
+    let name = name_of(lab, "long");
+    let mut records: Vec<_> =
+        (0..9).map(|last| message::address(&name, [198, 51, 100, last].into())).collect();
+    records.push(message::address(&name, ip(place, Family::V4)?));
+    site.ask_and_close(client, &name, A, &records)?;
+    check(&site.visit(client)?.0, "destination", "", "")
 }
 
 /// More packets than any ring holds, while nobody reads it.
@@ -118,13 +123,7 @@ pub(super) fn losses(lab: &Lab<'_>) -> Result<()> {
         let sock = site.ask(&client, &name, A, &records)?;
         client.close(sock)?;
     }
-    // The address stands behind what is captured.
-    let name = name_of(lab, "long");
-    let mut records: Vec<_> =
-        (0..9).map(|last| message::address(&name, [198, 51, 100, last].into())).collect();
-    records.push(message::address(&name, ip(&place, Family::V4)?));
-    site.ask_and_close(&client, &name, A, &records)?;
-    check(&site.visit(&client)?.0, "destination", "", "")?;
+    cut(lab, &site, &client, &place)?;
     flood(&session, &site, &client, &place)?;
     site.end()?;
     // A namespace beyond the limit, seen by the agent as soon as its process runs.
