@@ -52,6 +52,8 @@ async fn observe(
         agent.hooks(),
         started.elapsed().as_millis()
     );
+    // From here on other datasets can wait for what the kernel tells of processes.
+    agent.drain()?;
     context.ready();
     let ring = agent.ring_descriptor()?;
     // SAFETY: an owned descriptor, which keeps naming the ring for as long as it is registered.
