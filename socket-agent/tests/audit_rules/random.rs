@@ -20,8 +20,20 @@ const SEEDS: [&str; 7] = [
      --reset-l\n-q /a,/b\n-m hi\n-t\n'",
 ];
 
+/// Rules whose listing takes care.
+const HARD_TO_LIST: &[u8] = include_bytes!("../../../tests/fuzz/corpus/rules/hard_to_list");
+
 fn told() -> Told {
     Told { directories: HashSet::from(["/etc".to_owned(), "/usr/bin".to_owned()]) }
+}
+
+#[test]
+fn what_is_hard_to_list_is_listed() {
+    let told = told();
+    let parsed = parse(&Source { name: "rules", first_line: 1, text: HARD_TO_LIST }, &told.host());
+    let lines = HARD_TO_LIST.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
+    assert_eq!(parsed.commands.len(), lines, "{:?}", parsed.problems);
+    read_all(HARD_TO_LIST, &told);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::{
     list::List,
     mask::Mask,
     operator::Operator,
-    parse::words,
+    parse::{watch, words},
     perm::Perm,
     rule::{Condition, Rule, Value},
 };
@@ -40,6 +40,15 @@ impl Rule {
 
     /// As [`to_text`](Self::to_text), with a choice of words.
     pub fn to_text_with(&self, host: Option<Arch>, numbers: Numbers<'_>) -> String {
+        let mut line = self.line(host, numbers);
+        // Else it were the end of a line of other systems, which is left out.
+        if line.ends_with('\r') {
+            line.push(' ');
+        }
+        line
+    }
+
+    fn line(&self, host: Option<Arch>, numbers: Numbers<'_>) -> String {
         let mut line = String::new();
         if self.is_watch() {
             for condition in &self.conditions {
@@ -65,10 +74,12 @@ impl Rule {
     }
 
     /// Whether it is what `-w` makes: kinds of access to one path, in any call. A path that ends in
-    /// a slash is not, because `-w` leaves it out.
+    /// a slash is not, because `-w` leaves it out, nor is one that `-w` refuses.
     fn is_watch(&self) -> bool {
-        let ends_in_slash = |value: &Value| match value {
-            Value::Text(path) => path.len() > 1 && path.last() == Some(&b'/'),
+        let watched = |value: &Value| match value {
+            Value::Text(path) => {
+                (path.len() == 1 || path.last() != Some(&b'/')) && watch::refused(path).is_none()
+            }
             Value::Number(_) => false,
         };
         let fields: Vec<Field> = self.conditions.iter().map(|condition| condition.field).collect();
@@ -81,7 +92,7 @@ impl Rule {
                 [Field::PATH | Field::DIR, Field::PERM]
                     | [Field::PATH | Field::DIR, Field::PERM, Field::KEY]
             )
-            && self.conditions.first().is_some_and(|condition| !ends_in_slash(&condition.value))
+            && self.conditions.first().is_some_and(|condition| watched(&condition.value))
     }
 
     fn watch_part(&self, line: &mut String, condition: &Condition) {
@@ -154,7 +165,9 @@ fn condition_part(line: &mut String, condition: &Condition, numbers: Numbers<'_>
 fn number_text(field: Field, number: u32, numbers: Numbers<'_>) -> String {
     let signed = number.cast_signed();
     let known = match field.kind() {
-        Some(Kind::MessageType) => MESSAGE_TYPE.name(number).map(str::to_owned),
+        Some(Kind::MessageType) => {
+            MESSAGE_TYPE.name(number).map(str::to_owned).or(Some(number.to_string()))
+        }
         Some(Kind::FileType) if matches!(numbers, Numbers::Bare) => None,
         Some(Kind::FileType) => FILE_TYPE.name(number).map(str::to_owned),
         Some(Kind::FsType) => FS_TYPE.name(number).map(str::to_owned).or(Some(number.to_string())),

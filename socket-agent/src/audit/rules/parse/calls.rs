@@ -63,7 +63,8 @@ impl Calls {
                 Err(message) => faults.push(Fault::error(*column, message)),
             }
         }
-        Some(mask)
+        // Beside every call, a class of calls adds nothing.
+        Some(if mask.is_all() { Mask::ALL } else { mask })
     }
 
     /// Tells of names that mean other numbers to 32-bit programs, which a rule without `arch` then

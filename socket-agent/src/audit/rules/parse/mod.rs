@@ -22,7 +22,7 @@ mod fields;
 mod line;
 mod options;
 mod value;
-mod watch;
+pub(super) mod watch;
 pub(super) mod words;
 
 #[cfg(test)]

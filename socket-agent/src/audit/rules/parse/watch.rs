@@ -20,7 +20,7 @@ pub(super) fn target(
     paths: &dyn Paths,
     faults: &mut Vec<Fault>,
 ) -> Option<(Field, Vec<u8>)> {
-    if let Some(message) = wrong(path) {
+    if let Some(message) = refused(path) {
         faults.push(Fault::error(column, message));
         return None;
     }
@@ -75,7 +75,8 @@ fn is_directory(path: &[u8], paths: &dyn Paths) -> bool {
     paths.kind(Path::new(OsStr::from_bytes(path))) == PathKind::Directory
 }
 
-fn wrong(path: &[u8]) -> Option<String> {
+/// Why `-w` does not take a path.
+pub(in crate::audit::rules) fn refused(path: &[u8]) -> Option<String> {
     if path.first() != Some(&b'/') {
         return Some(format!(
             "`{}` is not an absolute path: begin it with /",

@@ -100,12 +100,13 @@ fn opens_quote(line: &[u8], start: usize, at: usize) -> bool {
 /// A word that reads as `text`; `in_field` if it follows an operator.
 pub(in crate::audit::rules) fn escape(text: &[u8], in_field: bool) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(text);
+    let bytes = text.as_bytes();
     let plain = |(at, character): (usize, char)| {
         !(character == '\\'
             || character == ' '
             || character == '\t'
             || character.is_control()
-            || matches!(character, '\'' | '"') && (at == 0 || in_field)
+            || matches!(character, '\'' | '"') && (in_field || opens_quote(bytes, 0, at))
             || character == '#' && at == 0 && !in_field)
     };
     if text.char_indices().all(plain) {
@@ -186,7 +187,7 @@ mod tests {
 
     #[test]
     fn escapes_what_it_can_read_again() {
-        for text in ["/a b", r"\", r"\\ ", "'x'", "\"", "#", "a'b", "/a=\"b", "é\t"] {
+        for text in ["/a b", r"\", r"\\ ", "'x'", "\"", "#", "a'b", "a=\"b", "/a=\"b", "é\t"] {
             let word = escape(text.as_bytes(), false);
             assert_eq!(words(&format!("-k {word}")), ["-k", text]);
             let word = escape(text.as_bytes(), true);
