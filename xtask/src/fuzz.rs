@@ -105,7 +105,11 @@ impl Target {
             .arg(format!("-artifact_prefix={}/", found.display()));
         let log = paths.log(&format!("fuzz-{name}"));
         command::run_logged(&mut program, &log).with_context(|| {
-            format!("fuzz {name}: put the input under tests/fuzz/corpus/{name} with the fix")
+            let told = fs::read(&log).unwrap_or_default();
+            format!(
+                "fuzz {name}: put the input under tests/fuzz/corpus/{name} with the fix: {}",
+                fault(&String::from_utf8_lossy(&told))
+            )
         })?;
         let log = fs::read(&log).with_context(|| format!("read {}", log.display()))?;
         let log = String::from_utf8_lossy(&log);
@@ -143,6 +147,17 @@ impl Target {
 fn figure(log: &str, name: &str) -> u64 {
     let number = log.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
     number.unwrap_or(0)
+}
+
+/// What went wrong, and the input that made it: the machine that found it may soon be gone.
+fn fault(log: &str) -> String {
+    let panicked = log.lines().skip_while(|line| !line.contains("panicked at ")).take(4);
+    let other = log.lines().filter(|line| {
+        ["SUMMARY:", "Base64:"].iter().any(|word| line.trim_start().starts_with(word))
+    });
+    // What is compared may be long; an input is told whole.
+    let panicked = panicked.map(|line| line.chars().take(300).collect());
+    panicked.chain(other.map(str::to_owned)).collect::<Vec<String>>().join(" | ")
 }
 
 /// Edges of the program that were reached, as the last line that tells has it:
@@ -183,6 +198,20 @@ mod tests {
         assert_eq!(covered(log), 5_231);
         assert_eq!(figure(log, "stat::number_of_executed_units:"), 3_699);
         assert_eq!((covered(""), figure("", "x")), (0, 0));
+    }
+
+    #[test]
+    fn a_fault_is_told_with_its_input() {
+        let log = "INFO: Seed: 5\n\
+                   thread '<unnamed>' (7) panicked at survives.rs:54:17:\n\
+                   assertion failed: -a x\n  left: 1\n right: 2\nstack backtrace:\n\
+                   SUMMARY: libFuzzer: deadly signal\n\
+                   artifact_prefix='found/'; Test unit written to found/crash-1\n\
+                   Base64: LUQK\n";
+        let told = fault(log);
+        assert!(told.contains("survives.rs:54") && told.contains(" right: 2"), "{told}");
+        assert!(told.ends_with("Base64: LUQK") && !told.contains("backtrace"), "{told}");
+        assert_eq!(fault(""), "");
     }
 
     #[test]
