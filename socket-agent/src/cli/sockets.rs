@@ -9,7 +9,8 @@ use socket_common::{PROTO_TCP, Rank, Tuple};
 use super::report::print;
 use crate::{
     clock::Clock,
-    event::{Happening, SocketFacts, address, direction, id, state_name, write_socket},
+    event::{Happening, SocketFacts, direction, id, state_name, write_socket},
+    flow::address,
     process::Names,
     run::Shared,
     sensor::sockets::{self, OpenSocket, Role},

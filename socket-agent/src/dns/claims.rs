@@ -5,12 +5,14 @@
 
 use std::{
     collections::HashSet,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     sync::Arc,
 };
 
 use lru::LruCache;
-use socket_common::{FAMILY_IPV4, Flow, Tuple};
+use socket_common::Flow;
+
+use crate::flow::address;
 
 /// Port of DNS servers.
 pub(super) const PORT: u16 = 53;
@@ -110,14 +112,6 @@ pub(super) fn is_shared(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => !address.is_loopback() && !address.is_link_local(),
         IpAddr::V6(address) => !address.is_loopback() && !address.is_unicast_link_local(),
-    }
-}
-
-/// An address of a tuple.
-pub(crate) fn address(tuple: &Tuple, words: [u32; 4]) -> IpAddr {
-    match Tuple::address_bytes(words) {
-        [a, b, c, d, ..] if tuple.family == FAMILY_IPV4 => Ipv4Addr::new(a, b, c, d).into(),
-        bytes => Ipv6Addr::from(bytes).into(),
     }
 }
 
@@ -238,7 +232,7 @@ impl Claims {
 
 #[cfg(test)]
 mod tests {
-    use socket_common::{Owner, PROTO_UDP};
+    use socket_common::{FAMILY_IPV4, Owner, PROTO_UDP, Tuple};
 
     use super::*;
 

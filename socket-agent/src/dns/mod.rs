@@ -20,7 +20,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use socket_common::{ExitEvent, Flow, ForkEvent, PROTO_TCP, PROTO_UDP};
 
-pub(crate) use self::claims::address;
+use crate::flow::address;
+
 use self::{
     claims::{Answer, Asker, Claims, Client},
     lineage::Lineage,

@@ -6,7 +6,8 @@ use std::{collections::VecDeque, net::SocketAddr};
 use lru::LruCache;
 use socket_common::{Flow, PROTO_UDP};
 
-use super::claims::{self, PORT, is_shared};
+use super::claims::{PORT, is_shared};
+use crate::flow::address;
 
 /// Receivers of messages that are remembered.
 const RECEIVERS: usize = 16_384;
@@ -54,7 +55,7 @@ impl Unseen {
         if tuple.protocol != PROTO_UDP || tuple.remote_port != PORT || packets == 0 {
             return;
         }
-        let address = SocketAddr::new(claims::address(tuple, tuple.local), tuple.local_port);
+        let address = SocketAddr::new(address(tuple, tuple.local), tuple.local_port);
         let due = flow.ended.max(flow.last).saturating_add(PATIENCE);
         if self.closed.len() >= CLOSED {
             self.compare_first();

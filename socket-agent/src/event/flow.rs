@@ -1,9 +1,7 @@
 //! From a flow record to its document.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use nix::errno::Errno;
-use socket_common::{Began, FAMILY_IPV4, Flow, PROTO_TCP, Rank, Tuple};
+use socket_common::{Began, FAMILY_IPV4, Flow, PROTO_TCP, Rank};
 
 use super::{
     Metadata,
@@ -19,7 +17,7 @@ use crate::{
     clock::{Clock, Timestamp},
     dns::{Domain, Domains, Source},
     flow::{
-        CommunityId, Direction, FlowRecord,
+        CommunityId, Direction, FlowRecord, address,
         role::{self, End},
         state,
     },
@@ -196,14 +194,6 @@ const fn event_types(record: &FlowRecord) -> &'static [&'static str] {
         (true, false) => &["info", "connection", "start"],
         (false, true) => &["info", "connection", "end"],
         (false, false) => &["info", "connection"],
-    }
-}
-
-/// An address of a tuple.
-pub(crate) fn address(tuple: &Tuple, words: [u32; 4]) -> IpAddr {
-    match Tuple::address_bytes(words) {
-        [a, b, c, d, ..] if tuple.family == FAMILY_IPV4 => Ipv4Addr::new(a, b, c, d).into(),
-        bytes => Ipv6Addr::from(bytes).into(),
     }
 }
 

@@ -1,8 +1,8 @@
-use std::{collections::BTreeSet, env, fs, path::Path, sync::Arc};
+use std::{collections::BTreeSet, env, fs, net::Ipv6Addr, path::Path, sync::Arc};
 
 use scenarios::schema::{self, Schema};
 use serde_json::Value;
-use socket_common::{FAMILY_IPV6, Owner, PROTO_UDP, Tcp, Traffic};
+use socket_common::{FAMILY_IPV6, Owner, PROTO_UDP, Tcp, Traffic, Tuple};
 use uuid::Uuid;
 
 use super::*;

@@ -16,7 +16,6 @@ mod socket;
 pub use agent::{Agent, IdSource};
 pub use ended::Ended;
 pub(crate) use ended::state_name;
-pub(crate) use flow::address;
 pub use flow::{FlowFacts, INTERNAL_VERSION, write_flow};
 pub use host::{Host, machine_id};
 pub use metadata::{ECS_VERSION, Metadata};

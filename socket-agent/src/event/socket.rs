@@ -13,11 +13,11 @@ use super::{
         Address, Cgroup, Container, Hex, InPod, Named, Netns, Process as ProcessObject, Text,
     },
     ended,
-    flow::{INTERNAL_VERSION, address, rank_name},
+    flow::{INTERNAL_VERSION, rank_name},
 };
 use crate::{
     clock::{Clock, Timestamp},
-    flow::CommunityId,
+    flow::{CommunityId, address},
     process::Process,
     sensor::sockets::Role,
 };

@@ -1,5 +1,6 @@
 //! From the kernel's facts to flow records: timeouts, direction, late packets.
 
+mod address;
 mod community_id;
 mod engine;
 mod held;
@@ -8,6 +9,7 @@ mod record;
 pub mod role;
 pub mod state;
 
+pub(crate) use address::address;
 pub use community_id::CommunityId;
 pub use engine::{Engine, EngineCounters, Kernel, Rules};
 pub use record::{Cause, Direction, FlowRecord};

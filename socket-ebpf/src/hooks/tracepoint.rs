@@ -52,18 +52,22 @@ fn state(ctx: &RawTracePointContext, copy: Copy) -> i32 {
 #[raw_tracepoint(tracepoint = "tcp_rcv_space_adjust")]
 #[inline(always)]
 pub fn tp_tcp_received(ctx: RawTracePointContext) -> i32 {
-    let sock = Sock(ctx.arg::<u64>(0) as usize);
-    if !flow::owner::is_settled(sock) {
-        flow::owner::touched(sock, Rank::FirstIo);
-    }
-    0
+    tcp_received(&ctx)
 }
 
 /// As [`tp_tcp_received`]. To be seen twice changes nothing.
 #[raw_tracepoint(tracepoint = "tcp_rcv_space_adjust")]
 #[inline(always)]
 pub fn tp_tcp_received_again(ctx: RawTracePointContext) -> i32 {
-    flow::owner::touched(Sock(ctx.arg::<u64>(0) as usize), Rank::FirstIo);
+    tcp_received(&ctx)
+}
+
+#[inline(always)]
+fn tcp_received(ctx: &RawTracePointContext) -> i32 {
+    let sock = Sock(ctx.arg::<u64>(0) as usize);
+    if !flow::owner::is_settled(sock) {
+        flow::owner::touched(sock, Rank::FirstIo);
+    }
     0
 }
 

@@ -64,21 +64,8 @@ pub struct Ids<'a> {
 }
 
 /// The names of all fields that may hold one of them.
-static IDS: KeySet = KeySet::of(&[
-    Key::AUID,
-    Key::NEW_AUID,
-    Key::NEW_AUID_OF_OLD,
-    Key::OLD_AUID,
-    Key::OLD_AUID_OF_OLD,
-    Key::UID,
-    Key::GID,
-    Key::EUID,
-    Key::EGID,
-    Key::SUID,
-    Key::SGID,
-    Key::FSUID,
-    Key::FSGID,
-]);
+static IDS: KeySet =
+    KeySet::of(&Ids::KEYS).and(&[Key::NEW_AUID, Key::NEW_AUID_OF_OLD, Key::OLD_AUID_OF_OLD]);
 
 /// The users of an event, as ECS has them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,13 +9,17 @@ pub(in crate::audit) struct KeySet([bool; 256]);
 impl KeySet {
     /// Of these.
     pub(in crate::audit) const fn of(keys: &[Key]) -> Self {
-        let mut set = [false; 256];
+        Self([false; 256]).and(keys)
+    }
+
+    /// And of these.
+    pub(in crate::audit) const fn and(mut self, keys: &[Key]) -> Self {
         let mut index = 0;
         while index < keys.len() {
-            set[keys[index].0 as usize] = true;
+            self.0[keys[index].0 as usize] = true;
             index += 1;
         }
-        Self(set)
+        self
     }
 
     /// Whether a key is one of them.

@@ -9,9 +9,12 @@ use std::{
 use socket_common::{DNS_ROOM, DnsEvent, FAMILY_IPV4, kind};
 
 use super::{buffer::RingBuffer, ring::read};
-use crate::dns::{
-    Packet, address,
-    packet::{IPV4, IPV6},
+use crate::{
+    dns::{
+        Packet,
+        packet::{IPV4, IPV6},
+    },
+    flow::address,
 };
 
 /// Bytes of the longest record.

@@ -193,17 +193,21 @@ fn datagram(to: u32) -> Packet {
     Packet { protocol: PROTO_UDP, destination: [to, 0, 0, 0], ..packet(Way::Out, 0, 100) }
 }
 
-#[test]
-fn a_udp_socket_has_a_flow_for_each_peer_with_one_owner() {
-    let mut aggregator = aggregator();
-    let sock = Sock {
+/// A UDP socket that is connected to nobody.
+fn udp() -> Sock {
+    Sock {
         kind: DATAGRAM,
         protocol: PROTO_UDP.into(),
         dport: 0,
         remote: [0; 4],
-        has_file: true,
         ..tcp(CHILD, state::CLOSE)
-    };
+    }
+}
+
+#[test]
+fn a_udp_socket_has_a_flow_for_each_peer_with_one_owner() {
+    let mut aggregator = aggregator();
+    let sock = Sock { has_file: true, ..udp() };
     aggregator.take(Fact::Bound { sock }, at(1, 9));
     for (now, peer) in [(2, 5), (3, 6), (4, 6), (1500, 5)] {
         aggregator.take(passes(datagram(peer), sock, Way::Out), at(now, 12));
@@ -224,13 +228,7 @@ fn a_udp_socket_has_a_flow_for_each_peer_with_one_owner() {
 #[test]
 fn the_flows_of_a_udp_socket_that_was_open_before_say_so() {
     let mut aggregator = aggregator();
-    let sock = Sock {
-        kind: DATAGRAM,
-        protocol: PROTO_UDP.into(),
-        dport: 0,
-        remote: [0; 4],
-        ..tcp(CHILD, state::CLOSE)
-    };
+    let sock = udp();
     aggregator.tasks.0.insert(sock.tuple(PROTO_UDP, true), 44);
     let fresh = Sock { address: 0x300, num: 81, sport: 81, ..sock };
     let from = Packet { source_port: 81, ..datagram(5) };

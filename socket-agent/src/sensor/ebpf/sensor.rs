@@ -1,0 +1,266 @@
+//! The sensor from the start to the last read.
+
+use std::{
+    fs::File,
+    os::fd::{AsFd, BorrowedFd},
+    panic::resume_unwind,
+    path::PathBuf,
+    thread,
+};
+
+use aya::Btf;
+use socket_common::{Counter, Flow, Late, PeerKey, SocketOwner, Tuple};
+
+use super::{
+    attach::{self, Attached, Degraded, Places},
+    buffer::RingBuffer,
+    dns::{self, DnsRing},
+    error::SensorError,
+    features::{KERNEL_BTF, Prototypes},
+    load::{
+        existing_sockets, given_btf, load, no_btf, open_ring, open_tables, tasks_come_between,
+        write_settings,
+    },
+    ring,
+    sample::{self, Sampler},
+    sets::{COPIES, hooks},
+    sys,
+    tables::{OpenFlows, Tables},
+};
+use crate::{
+    config::{HookSet, SocketConfig},
+    sensor::{Event, Source},
+};
+
+/// What the sensor needs to know of the host beside its configuration.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The set to attach; not `Auto`.
+    pub set: HookSet,
+    /// Where cgroup v2 is mounted.
+    pub cgroup: Option<PathBuf>,
+    /// Whether IPv6 is watched.
+    pub ipv6: bool,
+    /// Address range of `tcp_v4_rcv` and `tcp_v6_rcv`; zeroes if unknown.
+    pub receive_functions: [[u64; 2]; 2],
+    /// Type information to use where the kernel publishes none and no file is given.
+    pub types: Option<Vec<u8>>,
+}
+
+/// Loaded and attached programs with their tables. Dropping it detaches everything.
+pub struct Sensor {
+    /// `None` once detached. What the loader held beside is dropped: it takes megabytes.
+    programs: Option<Vec<Attached>>,
+    tables: Tables,
+    ring: RingBuffer,
+    /// Until it is taken; `None` if no DNS packets are handed over.
+    dns: Option<DnsRing>,
+    /// `None` where the kernel does not run programs on demand.
+    sampler: Option<Sampler>,
+    unknown_records: u64,
+    missed_before: u64,
+    /// The counter of spilled flows when they were last taken.
+    spilled: u64,
+    /// Where the look at open flows stands.
+    walk: OpenFlows,
+}
+
+impl Sensor {
+    /// Loads the object, attaches the set, then looks up the sockets that are already open.
+    ///
+    /// # Errors
+    ///
+    /// The type information does not fit, the kernel refuses the maps, or a program that the set
+    /// cannot do without. Hooks that only make it less exact are returned instead.
+    pub fn start(
+        config: &SocketConfig,
+        options: &Options,
+    ) -> Result<(Self, Vec<Degraded>), SensorError> {
+        let target = given_btf(config.btf.as_deref(), options.types.as_deref())?;
+        // What the kernel publishes is large: it is read for attaching while the object is fitted.
+        let (loaded, kernel_btf, prototypes) = thread::scope(|scope| {
+            let read = scope.spawn(|| (Btf::from_sys_fs(), Prototypes::of_kernel()));
+            let loaded = load(config, target.as_ref());
+            let (btf, prototypes) = read.join().unwrap_or_else(|panic| resume_unwind(panic));
+            (loaded, btf, prototypes)
+        });
+        let kernel_btf = match kernel_btf {
+            Err(error) if target.is_none() => return Err(no_btf(KERNEL_BTF.as_ref(), &error)),
+            btf => btf.ok(),
+        };
+        let mut ebpf = loaded?;
+        write_settings(&mut ebpf, config, options, &prototypes)?;
+        let tables = open_tables(&mut ebpf)?;
+        let ring = open_ring(&ebpf, "EVENTS", ring::LONGEST)?;
+        let cgroup = match (&options.cgroup, options.set) {
+            (Some(path), _) => File::open(path).ok(),
+            (None, HookSet::Cgroup) => return Err(SensorError::NoCgroup),
+            (None, _) => None,
+        };
+        let kernel_btf = kernel_btf.as_ref();
+        let places = Places {
+            set: options.set.name(),
+            cgroup: cgroup.as_ref(),
+            kernel_btf,
+            prototypes: &prototypes,
+            ipv6: options.ipv6,
+            twice: tasks_come_between(),
+        };
+        let (programs, mut degraded) = attach::all(&mut ebpf, &hooks(options.set), &places)?;
+        let counts_packets = |name| programs.iter().any(|program| program.name == name);
+        let hands_over = config.dns.from_sockets()
+            && ["cgroup_egress", "cgroup_ingress"].into_iter().all(counts_packets);
+        let dns = hands_over.then(|| open_ring(&ebpf, "DNS", dns::LONGEST)).transpose()?;
+        let sampler = Sampler::load(&mut ebpf).inspect_err(|reason| {
+            degraded.push(Degraded {
+                hook: "sample".into(),
+                reason: reason.clone(),
+                effect: "the state of connections that are still open is not reported",
+            });
+        });
+        if let Err(reason) = existing_sockets(&mut ebpf, kernel_btf) {
+            degraded.push(Degraded {
+                hook: "iter_files at task_file".into(),
+                reason,
+                effect: "sockets that were open before the start have no owner",
+            });
+        }
+        Ok((
+            Self {
+                programs: Some(programs),
+                tables,
+                ring,
+                dns: dns.map(DnsRing::new),
+                sampler: sampler.ok(),
+                unknown_records: 0,
+                missed_before: 0,
+                spilled: 0,
+                walk: OpenFlows::default(),
+            },
+            degraded,
+        ))
+    }
+
+    /// Logs which programs the kernel has skipped, and how often.
+    fn tell_missed(&self) {
+        let counts = self.programs.iter().flatten().filter_map(|Attached { name, fd, .. }| {
+            let count = sys::recursion_misses(fd.as_ref()?.as_fd()).ok()?;
+            (count > 0).then(|| format!("{name} {count}"))
+        });
+        let counts: Vec<String> = counts.collect();
+        if !counts.is_empty() {
+            log::info!(target: "sensor", "runs that the kernel skipped: {}", counts.join(", "));
+        }
+    }
+
+    /// Runs of programs that the kernel skipped because another program was running on that CPU.
+    fn missed(&self) -> u64 {
+        let Some(programs) = &self.programs else { return self.missed_before };
+        let of = |wanted: &str| -> Option<u64> {
+            let Attached { fd, .. } = programs.iter().find(|program| program.name == wanted)?;
+            sys::recursion_misses(fd.as_ref()?.as_fd()).ok()
+        };
+        let is_copy = |name: &str| COPIES.iter().any(|end| name.ends_with(end));
+        let firsts = programs.iter().filter(|program| !is_copy(program.name));
+        let missed = firsts.map(|first| {
+            let missed = of(first.name).unwrap_or(0);
+            // Of several copies one sees what another misses: at most the lowest number was seen by none,
+            // and nothing of what a copy says it stood in for.
+            let copies = COPIES.iter().filter_map(|end| of(&format!("{}{end}", first.name)));
+            let left = missed.saturating_sub(self.tables.caught(first.name));
+            copies.min().map_or(missed, |least| least.min(left))
+        });
+        missed.sum()
+    }
+}
+
+impl Source for Sensor {
+    fn detach(&mut self) {
+        self.missed_before = self.missed();
+        self.tell_missed();
+        self.programs = None;
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        ring::next(&mut self.ring, &mut self.unknown_records)
+    }
+
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.ring.as_fd()
+    }
+
+    fn take_dns(&mut self) -> Option<DnsRing> {
+        self.dns.take()
+    }
+
+    fn take_spilled(&mut self, each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError> {
+        // Walking the table costs far more than reading the counter, and it is nearly always empty.
+        // The counter may lose an increment, so the last look does not trust it.
+        let spilled = self.tables.count(Counter::Spilled);
+        if spilled == self.spilled && self.programs.is_some() {
+            return Ok(false);
+        }
+        let more = self.tables.spill.take_lot(|_, flow| each(flow))?;
+        if !more {
+            self.spilled = spilled;
+        }
+        Ok(more)
+    }
+
+    fn open_flows(&mut self, each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError> {
+        let mut walk = std::mem::take(&mut self.walk);
+        let more = self.tables.open_flows(&mut walk, each)?;
+        if more {
+            self.walk = walk;
+        }
+        Ok(more)
+    }
+
+    fn sample(&mut self, flows: &mut [Flow]) -> Result<(), SensorError> {
+        match &self.sampler {
+            Some(sampler) => sampler.sample(flows),
+            None => {
+                sample::unknown(flows);
+                Ok(())
+            }
+        }
+    }
+
+    fn evict(&mut self, flow: &Flow) -> Result<Option<Flow>, SensorError> {
+        if flow.id == flow.socket_id {
+            return self.tables.flows.take(&flow.sock);
+        }
+        self.tables.peers.take(&PeerKey {
+            socket_id: flow.socket_id,
+            remote: flow.tuple.remote,
+            port: flow.tuple.remote_port,
+            family: flow.tuple.family,
+            reserved: 0,
+            reserved2: 0,
+        })
+    }
+
+    fn take_late(&mut self, flow: u64, tuple: &Tuple) -> Result<Option<Late>, SensorError> {
+        // Without a namespace where packets do not tell theirs.
+        let anywhere = Tuple { netns: 0, ..*tuple };
+        let own = |key: &&Tuple| self.tables.late.get(key).is_some_and(|late| late.flow == flow);
+        match [tuple, &anywhere].into_iter().find(own) {
+            Some(key) => self.tables.late.take(key),
+            None => Ok(None),
+        }
+    }
+
+    fn owners(&mut self, each: &mut dyn FnMut(SocketOwner)) -> Result<(), SensorError> {
+        self.tables.owners.each(|_, owner| each(owner))
+    }
+
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        let mut counters: Vec<_> = Counter::ALL
+            .iter()
+            .map(|&(counter, name)| (name, self.tables.count(counter)))
+            .collect();
+        counters.push(("unknown_records", self.unknown_records));
+        counters.push(("programs_missed", self.missed()));
+        counters
+    }
+}
