@@ -88,7 +88,8 @@ pub fn run(plan: &Figures) -> Result<()> {
                 Part::Flows => subject.flows(),
             };
             if let Err(error) = measured {
-                Line::LeftOut { subject: hooks, reason: format!("{error:#}") }.say()?;
+                let reason = format!("{part:?} failed: {error:#}");
+                Line::LeftOut { subject: hooks, reason }.say()?;
                 break;
             }
         }

@@ -20,7 +20,7 @@ pub(super) enum Line<'a> {
         /// Processor time that the subject took meanwhile.
         subject_nanos: u64,
     },
-    /// A subject does not work here.
+    /// A subject does not work here, or not for all that is measured.
     LeftOut { subject: &'a str, reason: String },
     /// A counter of the agent's that is above zero, over all runs of a load.
     Lost { subject: &'a str, counter: String, count: u64 },

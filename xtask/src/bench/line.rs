@@ -44,7 +44,7 @@ pub(super) fn notes(lines: &[Line]) -> Vec<String> {
     for line in lines {
         match line {
             Line::LeftOut { subject, reason } => {
-                notes.push(format!("{subject} does not work here: {reason}."));
+                notes.push(format!("Figures of {subject} are missing: {reason}."));
             }
             Line::Lost { subject, counter, count } => {
                 match lost.iter_mut().find(|(who, what, _)| who == subject && what == counter) {
