@@ -3,6 +3,9 @@
 use std::{env, path::PathBuf};
 
 fn main() {
+    if env::var_os("CARGO_FEATURE_EBPF").is_none() {
+        return;
+    }
     let object = env::var_os("SOCKET_EBPF_OBJECT").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/bpf/socket-ebpf.o"),
         PathBuf::from,

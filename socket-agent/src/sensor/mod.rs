@@ -1,12 +1,18 @@
 //! What the kernel tells.
 
+mod btf;
 pub mod dns;
+#[cfg(feature = "ebpf")]
 pub mod ebpf;
+#[cfg(not(feature = "ebpf"))]
+#[path = "no_ebpf.rs"]
+pub mod ebpf;
+mod error;
 pub mod host;
 mod netns;
 pub mod sockets;
 mod source;
 pub mod tracefs;
 
-pub use ebpf::SensorError;
+pub use error::{Degraded, SensorError};
 pub use source::{Event, Source};

@@ -1,24 +1,18 @@
 //! What an agent takes itself: time, memory, start.
 
 use std::{
-    collections::BTreeMap,
     path::PathBuf,
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
-use aya::{
-    maps::MapInfo,
-    programs::loaded_programs,
-    sys::{Stats, enable_stats},
-};
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
 use super::{
     OTHERS,
     agent::Started,
-    cost,
+    cost, kernel,
     line::Line,
     pin,
     traffic::{Couple, place},
@@ -204,9 +198,7 @@ impl Subject<'_> {
                 programs += bytes;
                 continue;
             }
-            let info = MapInfo::from_id(id).ok();
-            let name = info.as_ref().and_then(MapInfo::name_as_str).filter(|name| !name.is_empty());
-            let table = name.map_or_else(|| format!("table {id}"), str::to_owned);
+            let table = kernel::table(id).unwrap_or_else(|| format!("table {id}"));
             Line::Table { subject: self.hooks, table, bytes }.say()?;
         }
         Line::Table { subject: self.hooks, table: "programs".into(), bytes: programs }.say()
@@ -215,13 +207,13 @@ impl Subject<'_> {
     /// The kernel's own measurement of each program, under each load.
     fn programs(&self, couple: &mut Couple) -> Result<()> {
         let agent = self.start()?;
-        let _measuring = enable_stats(Stats::RunTime).context("bpf_stats (5.8)")?;
+        let _measuring = kernel::measure()?;
         for load in Load::ALL {
-            let before = runs(agent.pid())?;
+            let before = kernel::runs(agent.pid())?;
             let start = Instant::now();
             couple.drive(load, PROGRAMS)?;
             ensure!(start.elapsed() >= PROGRAMS, "the load ended early");
-            for (program, (count, nanos)) in runs(agent.pid())? {
+            for (program, (count, nanos)) in kernel::runs(agent.pid())? {
                 let known = before.get(&program).copied().unwrap_or_default();
                 let (runs, nanos) = (count - known.0, nanos - known.1);
                 if runs > 0 {
@@ -232,23 +224,4 @@ impl Subject<'_> {
         }
         agent.stop().map(drop)
     }
-}
-
-/// Runs and nanoseconds of each program of an agent.
-fn runs(agent: u32) -> Result<BTreeMap<String, (u64, u64)>> {
-    let own: Vec<u32> = cost::kernel_memory(agent)?
-        .into_iter()
-        .filter_map(|(kind, id, _)| (kind == "program").then_some(id))
-        .collect();
-    let mut runs = BTreeMap::new();
-    // A program of another process may be gone before it can be asked.
-    for program in loaded_programs().filter_map(Result::ok) {
-        if own.contains(&program.id()) {
-            let name = program.name_as_str().unwrap_or("?").to_owned();
-            let entry: &mut (u64, u64) = runs.entry(name).or_default();
-            entry.0 += program.run_count();
-            entry.1 += program.run_time().as_nanos() as u64;
-        }
-    }
-    Ok(runs)
 }

@@ -6,6 +6,11 @@
 mod agent;
 mod cost;
 mod figures;
+#[cfg(feature = "ebpf")]
+mod kernel;
+#[cfg(not(feature = "ebpf"))]
+#[path = "no_kernel.rs"]
+mod kernel;
 mod line;
 mod pin;
 mod subject;

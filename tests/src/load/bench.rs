@@ -89,7 +89,9 @@ impl Bench {
 fn directory() -> io::Result<TempDir> {
     const MEMORY: &str = "/dev/shm";
     const ENOUGH: u64 = 2 << 30;
-    let room = statvfs(MEMORY).map_or(0, |fs| fs.blocks_available() * fs.fragment_size());
+    #[allow(clippy::useless_conversion)] // words have 32 bits on other machines
+    let room = statvfs(MEMORY)
+        .map_or(0, |fs| u64::from(fs.blocks_available()) * u64::from(fs.fragment_size()));
     if room >= ENOUGH { TempDir::new_in(MEMORY) } else { TempDir::new() }
 }
 

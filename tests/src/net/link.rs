@@ -112,7 +112,8 @@ pub fn mac(name: &str) -> Result<[u8; 6]> {
     let mut mac = [0_u8; 6];
     ensure!(address.sa_data.len() >= mac.len(), "short hardware address");
     for (to, from) in mac.iter_mut().zip(address.sa_data) {
-        *to = from.cast_unsigned();
+        let [byte] = from.to_ne_bytes();
+        *to = byte;
     }
     Ok(mac)
 }

@@ -108,17 +108,31 @@ fn whole(program: &Path, rest: Vec<String>) -> Vec<String> {
     [program.to_string_lossy().into_owned()].into_iter().chain(rest).collect()
 }
 
+/// `struct clone_args` (5.5), which is not known of every architecture. Source: `linux/sched.h`.
+#[repr(C)]
+#[derive(Default)]
+struct CloneArguments {
+    unused: [u64; 4],
+    exit_signal: u64,
+    /// Stack, its size, thread-local storage.
+    memory: [u64; 3],
+    set_tid: u64,
+    set_tid_size: u64,
+    cgroup: u64,
+}
+
 /// A child with the given pid that executes a program.
 fn clone_and_execute(pid: u32, program: &CStr, words: &[CString]) -> io::Result<()> {
     let mut pointers: Vec<*const libc::c_char> = words.iter().map(|word| word.as_ptr()).collect();
     pointers.push(std::ptr::null());
     let environment = [std::ptr::null()];
     let wanted = [pid.cast_signed()];
-    // SAFETY: zero is valid for every field.
-    let mut request: libc::clone_args = unsafe { std::mem::zeroed() };
-    request.exit_signal = libc::SIGCHLD as u64;
-    request.set_tid = wanted.as_ptr() as u64;
-    request.set_tid_size = wanted.len() as u64;
+    let request = CloneArguments {
+        exit_signal: libc::SIGCHLD as u64,
+        set_tid: wanted.as_ptr() as u64,
+        set_tid_size: wanted.len() as u64,
+        ..CloneArguments::default()
+    };
     // SAFETY: a fork by another name; the child does nothing but what is safe after one.
     match unsafe { libc::syscall(libc::SYS_clone3, &raw const request, size_of_val(&request)) } {
         -1 => Err(io::Error::last_os_error()),

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use nix::{
-    sys::time::TimeSpec,
+    sys::time::{TimeSpec, TimeValLike as _},
     time::{ClockId, clock_gettime, clock_settime},
 };
 
@@ -41,7 +41,7 @@ impl Drop for Step {
 
 fn shift(seconds: i64) -> Result<()> {
     let now = clock_gettime(ClockId::CLOCK_REALTIME)?;
-    let then = TimeSpec::new(now.tv_sec() + seconds, now.tv_nsec());
+    let then = now + TimeSpec::seconds(seconds);
     clock_settime(ClockId::CLOCK_REALTIME, then).context("setting the clock")
 }
 

@@ -9,8 +9,7 @@ use crate::{
     process::Names,
     run::{changes::Changes, dataset::Context, shared::STATE},
     sensor::{
-        Source,
-        ebpf::{Degraded, Options, Sensor},
+        Degraded, Source,
         host::{self, Facility, HostFacts, Kernel, ksyms},
         tracefs,
     },
@@ -64,6 +63,19 @@ fn start(
         let (sensor, degraded) = tracefs::Sensor::start(socket, &options)?;
         return Ok((Box::new(sensor), degraded));
     }
+    start_programs(socket, set, described, ipv6, receive_functions)
+}
+
+/// Starts a set of eBPF programs.
+#[cfg(feature = "ebpf")]
+fn start_programs(
+    socket: &SocketConfig,
+    set: HookSet,
+    described: bool,
+    ipv6: bool,
+    receive_functions: [[u64; 2]; 2],
+) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
+    use crate::sensor::ebpf::{Options, Sensor};
     let (types, mut degraded) = if described {
         (None, Vec::new())
     } else {
@@ -75,6 +87,18 @@ fn start(
     let (sensor, missing) = Sensor::start(socket, &options)?;
     degraded.extend(missing);
     Ok((Box::new(sensor), degraded))
+}
+
+/// There are none.
+#[cfg(not(feature = "ebpf"))]
+fn start_programs(
+    _: &SocketConfig,
+    set: HookSet,
+    _described: bool,
+    _ipv6: bool,
+    _receive_functions: [[u64; 2]; 2],
+) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
+    anyhow::bail!("hook set {set}: this build has no eBPF programs; use the set tracefs")
 }
 
 /// Whether IPv6 is watched.

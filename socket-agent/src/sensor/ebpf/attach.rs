@@ -15,24 +15,13 @@ use aya::{
 };
 
 use super::{
-    error::{SensorError, one_line},
     features::Prototypes,
     sets::{COPIES, Hook, Program, When},
 };
+use crate::sensor::{Degraded, SensorError, error::one_line};
 
 const NO_BTF: &str = "the kernel publishes no BTF";
 const NO_CGROUP: &str = "no cgroup v2 hierarchy";
-
-/// A hook that could not be attached, and what is less exact without it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Degraded {
-    /// Program and place.
-    pub hook: String,
-    /// What the kernel said.
-    pub reason: String,
-    /// What is missing now.
-    pub effect: &'static str,
-}
 
 /// What the programs are attached to.
 pub(super) struct Places<'a> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use object::{Object as _, ObjectSection as _};
 
-use super::{btf::Types, error::SensorError};
+use crate::sensor::{SensorError, btf::Types};
 
 /// Where the kernel publishes its own type information (5.4 with CONFIG_DEBUG_INFO_BTF).
 pub(super) const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";

@@ -13,14 +13,13 @@ use socket_common::{
 
 use super::{
     buffer::RingBuffer,
-    error::{SensorError, one_line},
     features::{self, KERNEL_BTF, Prototypes},
     sensor::Options,
     tables::{Plain, Table, Tables},
 };
 use crate::{
     config::{SocketConfig, SocketEvents},
-    sensor::host::Kernel,
+    sensor::{SensorError, error::one_line, host::Kernel},
 };
 
 /// The eBPF object, part of the agent.

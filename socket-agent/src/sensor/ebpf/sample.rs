@@ -9,11 +9,8 @@ use aya::{
 };
 use socket_common::{Flow, PROTO_TCP, SAMPLES, Sample};
 
-use super::{
-    error::{SensorError, one_line},
-    sys,
-    tables::Plain,
-};
+use super::{sys, tables::Plain};
+use crate::sensor::{SensorError, error::one_line};
 
 const PROGRAM: &str = "sample";
 const MAP: &str = "SAMPLED";

@@ -12,10 +12,9 @@ use aya::Btf;
 use socket_common::{Counter, Flow, Late, PeerKey, SocketOwner, Tuple};
 
 use super::{
-    attach::{self, Attached, Degraded, Places},
+    attach::{self, Attached, Places},
     buffer::RingBuffer,
     dns::{self, DnsRing},
-    error::SensorError,
     features::{KERNEL_BTF, Prototypes},
     load::{
         existing_sockets, given_btf, load, no_btf, open_ring, open_tables, tasks_come_between,
@@ -29,7 +28,7 @@ use super::{
 };
 use crate::{
     config::{HookSet, SocketConfig},
-    sensor::{Event, Source},
+    sensor::{Degraded, Event, SensorError, Source},
 };
 
 /// What the sensor needs to know of the host beside its configuration.

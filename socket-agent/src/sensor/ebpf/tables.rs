@@ -9,10 +9,10 @@ use aya::{
 use socket_common::{Counter, Flow, Late, PeerKey, SocketOwner, Tuple};
 
 use super::{
-    error::SensorError,
     sets::TWINS,
     sys::{self, Walk},
 };
+use crate::sensor::SensorError;
 
 /// A shared type as aya wants it.
 #[repr(transparent)]

@@ -3,7 +3,7 @@
 use std::{cell::OnceCell, fs, path::Path};
 
 use super::facility::Probe;
-use crate::sensor::ebpf::btf::Types;
+use crate::sensor::btf::Types;
 
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 

@@ -75,6 +75,7 @@ impl HostFacts {
 fn answer(facility: Facility, types: &KernelTypes) -> Probe {
     match facility {
         Facility::Btf => types.probe(),
+        Facility::BpfSyscall if !cfg!(feature = "ebpf") => without_programs(),
         Facility::BpfSyscall => bpf::probe(),
         Facility::ProgramTypes => program_types::probe(types),
         Facility::RingBuffer => ring::probe(),
@@ -98,5 +99,37 @@ fn answer(facility: Facility, types: &KernelTypes) -> Probe {
         | Facility::CapSysResource => capabilities::probe(facility),
         Facility::Audit => audit::probe(),
         Facility::Seccomp => seccomp::probe(),
+    }
+}
+
+/// The answer of a build that has nothing to load.
+fn without_programs() -> Probe {
+    Probe::missing(
+        format!("this build for {} has no eBPF programs", std::env::consts::ARCH),
+        "run a build that has them, such as those for x86_64 and aarch64",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::HookSet, sensor::host::choose};
+
+    #[test]
+    fn a_build_without_programs_is_left_with_tracefs() {
+        let answers = [
+            (Facility::BpfSyscall, without_programs()),
+            (Facility::Tracefs, Probe::available("fine")),
+        ];
+        let facts = HostFacts::from_answers(Kernel::default(), answers);
+        assert_eq!(choose(&facts, HookSet::Auto).unwrap().set, HookSet::Tracefs);
+        let error = choose(&facts, HookSet::Kprobe).unwrap_err().to_string();
+        assert!(error.contains("has no eBPF programs; use tracefs"), "{error}");
+    }
+
+    #[test]
+    fn this_build_says_whether_it_has_programs() {
+        let probe = answer(Facility::BpfSyscall, &KernelTypes::default());
+        assert_eq!(probe == without_programs(), !cfg!(feature = "ebpf"));
     }
 }

@@ -15,7 +15,7 @@ use super::{
     perf::{Rings, RingsError},
     probe::{Abi, Field, Line, Missing, PROBES, Probe, Shapes, TRACEPOINTS, Task, Tell, fetch},
 };
-use crate::sensor::{SensorError, ebpf::Degraded};
+use crate::sensor::{Degraded, SensorError};
 
 /// What the sensor needs to know of the host beside its configuration.
 #[derive(Clone, Debug)]

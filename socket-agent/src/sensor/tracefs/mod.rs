@@ -24,8 +24,10 @@ mod probe;
 mod processes;
 mod sensor;
 mod tasks;
+#[cfg(feature = "ebpf")]
 mod types;
 
 pub use install::Options;
 pub use sensor::Sensor;
+#[cfg(feature = "ebpf")]
 pub use types::by_trying;

@@ -28,7 +28,7 @@ use super::{
 use crate::{
     clock::Clock,
     config::SocketConfig,
-    sensor::{Event, SensorError, Source, ebpf::Degraded},
+    sensor::{Degraded, Event, SensorError, Source},
 };
 
 /// How long a record may take from its time stamp until it can be read, nanoseconds. On a machine

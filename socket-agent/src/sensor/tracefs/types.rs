@@ -11,11 +11,8 @@ use super::{
 use crate::{
     config::SocketConfig,
     sensor::{
-        SensorError,
-        ebpf::{
-            Degraded,
-            btf::{self, Known},
-        },
+        Degraded, SensorError,
+        btf::{self, Known},
     },
 };
 
@@ -52,7 +49,7 @@ fn described(offsets: &Offsets) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sensor::{ebpf::btf::Types, tracefs::offsets::Place};
+    use crate::sensor::{btf::Types, tracefs::offsets::Place};
 
     #[test]
     fn places_come_back_from_the_types() {

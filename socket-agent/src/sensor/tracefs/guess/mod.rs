@@ -27,7 +27,7 @@ use super::{
     offsets::Offsets,
     probe::{Abi, Shapes},
 };
-use crate::sensor::{SensorError, ebpf::Degraded};
+use crate::sensor::{Degraded, SensorError};
 
 /// What guesses work with, and what they have found.
 pub(super) struct Guesses<'g> {

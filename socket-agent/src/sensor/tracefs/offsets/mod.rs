@@ -9,7 +9,7 @@ use std::path::Path;
 use super::probe::Shapes;
 use crate::sensor::{
     SensorError,
-    ebpf::btf::{self, Types},
+    btf::{self, Types},
 };
 
 /// Where the kernel publishes its own type information (5.4 with CONFIG_DEBUG_INFO_BTF).

@@ -61,10 +61,23 @@ pub enum SensorError {
     },
 }
 
+/// A hook that could not be attached, and what is less exact without it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Degraded {
+    /// Program and place.
+    pub hook: String,
+    /// What the kernel said.
+    pub reason: String,
+    /// What is missing now.
+    pub effect: &'static str,
+}
+
 /// Longest reason that is shown, in characters.
+#[cfg(feature = "ebpf")]
 const LONGEST: usize = 400;
 
 /// An error and its causes on one line.
+#[cfg(feature = "ebpf")]
 pub(super) fn one_line(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

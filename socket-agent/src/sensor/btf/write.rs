@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{MAGIC, kind, members::PTR};
 
 /// What kinds the members have that the programs read, `STRUCT.MEMBER KIND` a line.
-const RELOCATIONS: &str = include_str!("../../../../../socket-ebpf/relocations.txt");
+const RELOCATIONS: &str = include_str!("../../../../socket-ebpf/relocations.txt");
 const HEADER: u32 = 24;
 
 /// A member of a structure: the name of the structure, the path in it, where it is.

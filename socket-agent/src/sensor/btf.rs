@@ -2,9 +2,11 @@
 //! described. Source: Documentation/bpf/btf.rst.
 
 mod members;
+#[cfg(feature = "ebpf")]
 mod write;
 
 pub(in crate::sensor) use members::Member;
+#[cfg(feature = "ebpf")]
 pub(in crate::sensor) use write::{Known, write};
 
 /// `BTF_MAGIC`.
