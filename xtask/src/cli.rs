@@ -46,6 +46,10 @@ pub(crate) struct BuildOptions {
     /// Cargo profile of the agent and the test runner.
     #[arg(long, value_name = "NAME", default_value = "release")]
     pub(crate) profile: String,
+    /// A target of Rust: aarch64-unknown-linux-gnu, or, without the eBPF sets,
+    /// i686-unknown-linux-gnu; this machine's if none is given.
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) target: Option<String>,
 }
 
 #[derive(Args)]
@@ -53,10 +57,10 @@ pub(crate) struct VmOptions {
     /// A kernel of ci/kernels.toml.
     #[arg(long, value_name = "NAME", required_unless_present = "kernel_image")]
     pub(crate) kernel: Option<String>,
-    /// Any bzImage instead; modules are taken from ../lib/modules/RELEASE beside it, if they are there.
+    /// Any bzImage (for aarch64 Image) instead; modules are taken from ../lib/modules/RELEASE beside it, if they are there.
     #[arg(long, value_name = "FILE", conflicts_with = "kernel")]
     pub(crate) kernel_image: Option<PathBuf>,
-    /// The machine's architecture.
+    /// The machine's architecture: x86_64, aarch64 or i386.
     #[arg(long, default_value = "x86_64")]
     pub(crate) arch: String,
     /// Wall time after which the machine is ended.

@@ -43,7 +43,12 @@ fn dispatch(task: Task) -> anyhow::Result<ExitCode> {
     match task {
         Task::Setup => setup::all(&paths, &pins).map(|()| ExitCode::SUCCESS),
         Task::Build(options) => {
-            build::all(&paths, &pins, &options.profile).map(|_| ExitCode::SUCCESS)
+            let target = match &options.target {
+                Some(name) => build::Target::named(name, &pins)?,
+                None => build::Target::host(),
+            };
+            build::for_target(&paths, &pins, &target, &options.profile)?;
+            Ok(ExitCode::SUCCESS)
         }
         Task::Run { arguments } => run::run(&paths, &pins, &arguments),
         Task::Vm(options) => vm::command(&paths, &pins, &options),

@@ -43,8 +43,14 @@ impl Paths {
         self.target().join("logs").join(format!("{step}.log"))
     }
 
+    /// Where the eBPF programs for kernels of an architecture are built; this machine's if there is none.
+    pub(crate) fn ebpf(&self, arch: Option<&str>) -> PathBuf {
+        let folder = arch.map_or_else(|| "bpf".to_owned(), |arch| format!("bpf-{arch}"));
+        self.target().join(folder)
+    }
+
     /// The eBPF object, which the agent's build embeds.
-    pub(crate) fn object(&self) -> PathBuf {
-        self.target().join("bpf").join("socket-ebpf.o")
+    pub(crate) fn object(&self, arch: Option<&str>) -> PathBuf {
+        self.ebpf(arch).join("socket-ebpf.o")
     }
 }

@@ -1,6 +1,6 @@
 //! ci/toolchain.toml: every version and package name the project depends on.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -42,11 +42,14 @@ pub(crate) struct Debian {
     pub(crate) llvm: Vec<String>,
     pub(crate) libc: Vec<String>,
     pub(crate) audit: Vec<String>,
-    pub(crate) qemu: Vec<String>,
+    /// By architecture of the guest.
+    pub(crate) qemu: BTreeMap<String, Vec<String>>,
     pub(crate) tests: Vec<String>,
     pub(crate) audit_peers: Vec<String>,
     pub(crate) peers: Vec<String>,
     pub(crate) fuzz: Vec<String>,
+    /// C compiler and library, by Rust target.
+    pub(crate) cross: BTreeMap<String, Vec<String>>,
 }
 
 // === impl Pins ===

@@ -7,8 +7,8 @@ mod frame;
 
 pub use frame::{Decoder, Frame};
 
-/// Serial port that carries frames; the kernel's log has another one to itself.
-pub const PORT: &str = "/dev/ttyS1";
+/// Serial port that carries frames; the kernel's log has another one to itself, on arm64 of another kind.
+pub const PORT: &str = if cfg!(target_arch = "aarch64") { "/dev/ttyS0" } else { "/dev/ttyS1" };
 
 /// Kernel modules to load, one path per line, dependencies first.
 pub const MODULES: &str = "/vm/modules";

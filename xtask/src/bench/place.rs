@@ -65,7 +65,7 @@ impl<'a> Place<'a> {
         }
         let guest = match &options.kernel {
             Some(name) => {
-                vm::ensure_emulator(paths, pins)?;
+                vm::ensure_emulator(paths, pins, "x86_64")?;
                 let list = List::read(paths)?;
                 Some(kernel::ensure(paths, &list, list.find(name, "x86_64")?)?)
             }
@@ -76,7 +76,7 @@ impl<'a> Place<'a> {
     }
 
     pub(super) fn object(&self) -> PathBuf {
-        self.paths.object()
+        self.paths.object(None)
     }
 
     pub(super) fn is_guest(&self) -> bool {

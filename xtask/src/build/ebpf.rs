@@ -10,19 +10,21 @@ use crate::{command, linker, paths::Paths, pins::Pins, toolchain};
 /// Name of the crate and of the program it builds.
 const CRATE: &str = "socket-ebpf";
 
-/// Builds the object into the place where the agent's build looks for it.
-pub(crate) fn object(paths: &Paths, pins: &Pins) -> Result<()> {
+/// Builds the object, for kernels of an architecture or of this machine's, into the place where the
+/// agent's build looks for it.
+pub(crate) fn object(paths: &Paths, pins: &Pins, arch: Option<&str>) -> Result<()> {
     let compiler = toolchain::ensure(paths, pins)?;
     let linker = linker::ensure(paths, pins)?;
     let mut cargo = compiler.cargo();
     cargo.arg("build");
-    command::run(configure(&mut cargo, paths, pins, &linker)?).context("build the eBPF object")?;
-    let built = paths.target().join("bpf").join(&pins.ebpf.target).join("release").join(CRATE);
+    command::run(configure(&mut cargo, paths, pins, &linker, arch)?)
+        .context("build the eBPF object")?;
+    let built = paths.ebpf(arch).join(&pins.ebpf.target).join("release").join(CRATE);
     let object = fs::read(&built).with_context(|| format!("read {}", built.display()))?;
     let object = without_debug(&object).with_context(|| {
         format!("{} is no object file; remove it and build again", built.display())
     })?;
-    replace(&object, &paths.object())
+    replace(&object, &paths.object(arch))
 }
 
 /// Leaves out what only a debugger reads, nine tenths of the object: it would be part of the agent, and
@@ -54,7 +56,7 @@ pub(crate) fn clippy(paths: &Paths, pins: &Pins) -> Result<()> {
     toolchain::ensure_clippy(paths, pins, &compiler)?;
     let linker = linker::ensure(paths, pins)?;
     let mut clippy = compiler.clippy();
-    command::run(configure(&mut clippy, paths, pins, &linker)?.args(["--", "-D", "warnings"]))
+    command::run(configure(&mut clippy, paths, pins, &linker, None)?.args(["--", "-D", "warnings"]))
 }
 
 /// Options that go to every command on the eBPF crate.
@@ -63,15 +65,19 @@ fn configure<'a>(
     paths: &Paths,
     pins: &Pins,
     linker: &Path,
+    arch: Option<&str>,
 ) -> Result<&'a mut Command> {
     let linker = linker.to_str().context("the path of the workspace is not UTF-8")?;
     // Types and lines are what BTF, and with it every relocation, is made from.
-    let flags = [&format!("-Clinker={linker}"), "-Clink-arg=--btf", "-Cdebuginfo=2"].join("\x1f");
+    let mut flags =
+        vec![format!("-Clinker={linker}"), "-Clink-arg=--btf".into(), "-Cdebuginfo=2".into()];
+    // Which registers hold the arguments of a function; unless it is told, that of this machine.
+    flags.extend(arch.map(|arch| format!("--cfg=bpf_target_arch=\"{arch}\"")));
     Ok(cargo
         .args(["--release", "-Zbuild-std=core", "--target", &pins.ebpf.target])
         .current_dir(paths.root().join(CRATE))
-        .env("CARGO_TARGET_DIR", paths.target().join("bpf"))
-        .env("CARGO_ENCODED_RUSTFLAGS", flags))
+        .env("CARGO_TARGET_DIR", paths.ebpf(arch))
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f")))
 }
 
 /// Writes a file unless it is the same: the agent is built anew whenever its object is newer.

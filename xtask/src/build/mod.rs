@@ -1,15 +1,33 @@
 //! The eBPF object and the programs of user space.
 
 pub(crate) mod ebpf;
+mod target;
 mod userspace;
 
 use anyhow::Result;
 
-pub(crate) use self::userspace::{Programs, ensure_libc};
+pub(crate) use self::{target::Target, userspace::Programs};
 use crate::{paths::Paths, pins::Pins};
 
-/// Builds the object, then the programs that embed it.
+/// Builds the object, then the programs that embed it, for this machine.
 pub(crate) fn all(paths: &Paths, pins: &Pins, profile: &str) -> Result<Programs> {
-    ebpf::object(paths, pins)?;
-    userspace::programs(paths, pins, profile)
+    for_target(paths, pins, &Target::host(), profile)
+}
+
+/// As [`all`], for a target.
+pub(crate) fn for_target(
+    paths: &Paths,
+    pins: &Pins,
+    target: &Target,
+    profile: &str,
+) -> Result<Programs> {
+    if target.has_ebpf() {
+        ebpf::object(paths, pins, target.foreign_arch())?;
+    }
+    userspace::programs(paths, pins, target, profile)
+}
+
+/// Installs the C compiler and the static C library of this machine where they are missing.
+pub(crate) fn ensure_libc(paths: &Paths, pins: &Pins) -> Result<()> {
+    Target::host().ensure(paths, pins)
 }

@@ -16,6 +16,8 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// A suite with its package lists.
 pub(super) struct Suite {
     name: String,
+    /// As Debian calls it.
+    arch: String,
     dir: PathBuf,
     log: PathBuf,
 }
@@ -30,7 +32,10 @@ impl Suite {
                 bail!("no {needed} to fetch a kernel with; --kernel-image boots a file");
             }
         }
-        let dir = paths.target().join("apt").join(name);
+        // Lists of several architectures in one place would replace each other.
+        let folder =
+            if arch == "x86_64" { name.to_owned() } else { format!("{name}-{}", debian(arch)) };
+        let dir = paths.target().join("apt").join(folder);
         for folder in ["etc", "state/lists/partial", "cache/archives/partial"] {
             let folder = dir.join(folder);
             fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
@@ -38,7 +43,8 @@ impl Suite {
         let list = dir.join("etc/sources.list");
         fs::write(&list, lines(arch, sources, Path::new(KEYRING).is_file()))
             .with_context(|| format!("write {}", list.display()))?;
-        let suite = Self { name: name.to_owned(), dir, log: paths.log("kernel") };
+        let arch = debian(arch).to_owned();
+        let suite = Self { name: name.to_owned(), arch, dir, log: paths.log("kernel") };
         ui::install(&format!("package lists of {name}"), "a kernel for virtual machines");
         command::run_logged(suite.apt("apt-get").arg("update"), &suite.log).with_context(|| {
             format!("read the package lists of {name}; Debian's keys are in debian-archive-keyring")
@@ -77,6 +83,9 @@ impl Suite {
 
     fn apt(&self, program: &str) -> Command {
         let mut apt = Command::new(program);
+        // Names without an architecture are then of this one.
+        apt.args(["-o", &format!("APT::Architecture={}", self.arch)]);
+        apt.args(["-o", &format!("APT::Architectures={}", self.arch)]);
         for (option, value) in [
             ("Dir::Etc::sourcelist", self.dir.join("etc/sources.list")),
             ("Dir::Etc::sourceparts", "-".into()),
@@ -98,9 +107,18 @@ impl Suite {
     }
 }
 
+/// Debian's name of an architecture.
+fn debian(arch: &str) -> &str {
+    match arch {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
 /// The text of a list of sources.
 fn lines(arch: &str, sources: &[String], keyring: bool) -> String {
-    let arch = if arch == "x86_64" { "amd64" } else { arch };
+    let arch = debian(arch);
     let signed = if keyring { format!(" signed-by={KEYRING}") } else { String::new() };
     sources.iter().map(|source| format!("deb [arch={arch}{signed}] {source}\n")).collect()
 }
@@ -127,6 +145,6 @@ mod tests {
     fn sources_are_of_one_architecture() {
         let sources = ["http://a b main".to_owned()];
         assert_eq!(lines("x86_64", &sources, false), "deb [arch=amd64] http://a b main\n");
-        assert!(lines("arm64", &sources, true).starts_with("deb [arch=arm64 signed-by=/"));
+        assert!(lines("aarch64", &sources, true).starts_with("deb [arch=arm64 signed-by=/"));
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn run(
         }
         return;
     }
-    let emulator = vm::ensure_emulator(paths, pins).map_err(|error| format!("{error:#}"));
+    let emulator = vm::ensure_emulator(paths, pins, "x86_64").map_err(|error| format!("{error:#}"));
     // Kernels are fetched one after the other: apt works alone.
     let ready: Vec<(Boot<'_>, Result<Kernel>)> = boots
         .into_iter()

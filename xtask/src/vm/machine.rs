@@ -94,7 +94,7 @@ impl Machine<'_> {
     ) -> Result<(Session, Stop)> {
         // A log of an earlier machine must not pass for this one's.
         File::create(log).with_context(|| format!("create {}", log.display()))?;
-        let child = qemu::command(self, initramfs, log)
+        let child = qemu::command(self, initramfs, log)?
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(messages).context("create the emulator's log")?)

@@ -20,7 +20,7 @@ pub(crate) use self::{
     session::{Exit, Spent},
 };
 use crate::{
-    build,
+    build::{self, Target},
     cli::VmOptions,
     kernel::{self, List},
     paths::Paths,
@@ -34,18 +34,18 @@ const FAILED: u8 = 125;
 
 /// `cargo xtask vm`.
 pub(crate) fn command(paths: &Paths, pins: &Pins, options: &VmOptions) -> Result<ExitCode> {
-    qemu::check_arch(&options.arch)?;
+    let arch = &options.arch;
+    ensure_emulator(paths, pins, arch)?;
     for file in &options.files {
         file.check()?;
     }
     let list = List::read(paths)?;
     let kernel = match (&options.kernel, &options.kernel_image) {
-        (_, Some(image)) => kernel::from_image(image, &list)?,
-        (Some(name), None) => kernel::ensure(paths, &list, list.find(name, &options.arch)?)?,
+        (_, Some(image)) => kernel::from_image(image, arch, &list)?,
+        (Some(name), None) => kernel::ensure(paths, &list, list.find(name, arch)?)?,
         (None, None) => bail!("which kernel? give --kernel NAME or --kernel-image FILE"),
     };
-    ensure_emulator(paths, pins)?;
-    let programs = build::all(paths, pins, "release")?;
+    let programs = build::for_target(paths, pins, &Target::of_arch(arch), "release")?;
     let machine = Machine {
         kernel: &kernel,
         commands: std::slice::from_ref(&options.command),

@@ -1,0 +1,119 @@
+//! What programs are built for.
+
+use std::{env, path::Path, process::Command};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{apt, command, paths::Paths, pins::Pins, ui};
+
+/// A Rust target with glibc.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target(String);
+
+// === impl Target ===
+
+impl Target {
+    /// That of the machine this runs on.
+    pub(crate) fn host() -> Self {
+        Self::of_arch(env::consts::ARCH)
+    }
+
+    /// By the name of a machine: Rust's, or for 32 bits of a PC `i386`.
+    pub(crate) fn of_arch(arch: &str) -> Self {
+        let arch = if ["i386", "x86"].contains(&arch) { "i686" } else { arch };
+        Self(format!("{arch}-unknown-linux-gnu"))
+    }
+
+    /// By its name; only what ci/toolchain.toml has a compiler for.
+    pub(crate) fn named(name: &str, pins: &Pins) -> Result<Self> {
+        let target = Self(name.to_owned());
+        if target == Self::host() || pins.debian.cross.contains_key(name) {
+            return Ok(target);
+        }
+        let known: Vec<&str> = pins.debian.cross.keys().map(String::as_str).collect();
+        bail!("unknown target {name}: ci/toolchain.toml has {}", known.join(", "))
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the eBPF sets can be built: aya needs 64 bits.
+    pub(super) fn has_ebpf(&self) -> bool {
+        !self.0.starts_with("i686-")
+    }
+
+    /// The C compiler that links for it; `None` if that is this machine's own.
+    pub(super) fn linker(&self) -> Option<String> {
+        Some(format!("{}-linux-gnu-gcc", self.foreign_arch()?))
+    }
+
+    /// The architecture in its name; `None` if it is this machine's own.
+    pub(super) fn foreign_arch(&self) -> Option<&str> {
+        self.0.split('-').next().filter(|_| *self != Self::host())
+    }
+
+    /// Installs the C compiler, the static C library and Rust's library where they are missing.
+    pub(super) fn ensure(&self, paths: &Paths, pins: &Pins) -> Result<()> {
+        // A compiler that does not find the library prints the name back.
+        let linker = self.linker();
+        let mut compiler = Command::new(linker.as_deref().unwrap_or("cc"));
+        let found = command::output(compiler.arg("-print-file-name=libc.a"));
+        if !found.is_ok_and(|path| path.trim() != "libc.a") {
+            let packages = linker.and_then(|_| pins.debian.cross.get(self.name()));
+            let packages = packages.unwrap_or(&pins.debian.libc);
+            apt::install(paths, packages, "the agent is linked statically")?;
+        }
+        if *self == Self::host() { Ok(()) } else { self.ensure_library() }
+    }
+
+    /// Rust's library for the compiler that runs this program.
+    fn ensure_library(&self) -> Result<()> {
+        let name = self.name();
+        let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let place = command::output(Command::new(&rustc).args([
+            "--print",
+            "target-libdir",
+            "--target",
+            name,
+        ]))
+        .with_context(|| format!("the compiler does not know the target {name}"))?;
+        if Path::new(place.trim()).is_dir() {
+            return Ok(());
+        }
+        let remedy = format!("run `rustup target add {name}`");
+        if command::find("rustup").is_none() {
+            bail!("no library of Rust for {name} in {}: with rustup, {remedy}", place.trim());
+        }
+        ui::install(&format!("rust-std for {name}"), "the target was asked for");
+        command::output(Command::new("rustup").args(["target", "add", name]))
+            .with_context(|| format!("no library of Rust for {name}: {remedy}"))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_targets_are_taken() {
+        let pins = Pins::read(&Paths::find().unwrap()).unwrap();
+        for arch in ["aarch64", "i386"] {
+            let target = Target::of_arch(arch);
+            assert_eq!(Target::named(target.name(), &pins).unwrap(), target);
+        }
+        assert_eq!(Target::named(Target::host().name(), &pins).unwrap(), Target::host());
+        let error = Target::named("mips-unknown-linux-gnu", &pins).unwrap_err().to_string();
+        assert!(error.contains("aarch64-unknown-linux-gnu, i686-unknown-linux-gnu"), "{error}");
+    }
+
+    #[test]
+    fn each_target_has_a_linker_and_64_bits_have_ebpf() {
+        assert_eq!(Target::host().linker(), None);
+        let i386 = Target::of_arch("i386");
+        assert_eq!(i386.linker().as_deref(), Some("i686-linux-gnu-gcc"));
+        assert!(!i386.has_ebpf());
+        assert!(Target::of_arch("aarch64").has_ebpf());
+    }
+}
