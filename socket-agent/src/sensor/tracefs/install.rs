@@ -61,11 +61,11 @@ impl Installer<'_> {
     /// A probe that the set cannot do without is refused.
     pub(super) fn all(&mut self) -> Result<(HashMap<u16, Kind>, Vec<Degraded>), SensorError> {
         let (mut kinds, mut degraded) = (HashMap::new(), Vec::new());
-        let abi = Abi::of_this_machine().ok_or_else(|| SensorError::Hook {
+        let abi = Abi::of_this_machine().map_err(|reason| SensorError::Hook {
             set: SET,
             hook: "probes".into(),
-            reason: format!("arguments of functions are not known on {}", std::env::consts::ARCH),
-            remedy: "use another set",
+            reason,
+            remedy: "use a build for the kernel's architecture, or another set",
         })?;
         for probe in PROBES.iter().filter(|probe| self.options.ipv6 || !probe.ipv6) {
             match (self.probe(abi, probe), probe.missing) {

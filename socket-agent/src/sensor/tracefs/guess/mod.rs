@@ -106,7 +106,7 @@ fn find(group: &mut Group, timeout: Duration, state: &Path) -> Result<Found, Str
         let failed = failed.collect();
         return Ok(Found { offsets, shapes, failed });
     }
-    let abi = Abi::of_this_machine().ok_or("arguments of functions are not known")?;
+    let abi = Abi::of_this_machine()?;
     let mut guesses =
         Guesses { group, abi, timeout, offsets: Offsets::default(), shapes: Shapes::default() };
     let mut failed: Vec<(&str, &str, String)> = Vec::new();

@@ -22,7 +22,7 @@ impl Guesses<'_> {
         else {
             return Err("buffers are not known".into());
         };
-        let values = vec![format!("+{length}({skb})"), format!("+{end}({skb})")];
+        let values = [length, end, head].map(|at| format!("+{at}({skb})")).to_vec();
         let size = Cell::new(0);
         let action = || {
             size.set(trigger::bulk()?);
@@ -83,10 +83,13 @@ fn large(hit: &Hit, segment: u32) -> bool {
     length > 2 * u64::from(segment) && segment > 0
 }
 
-/// Size of a buffer.
+/// Size of a buffer: its end is told as the distance from its head, on 32-bit machines as an address.
 fn end_of(hit: &Hit) -> u32 {
-    let value = hit.values.get(1).copied().unwrap_or(0).to_ne_bytes();
-    number(&value, 0, 4).and_then(|end| u32::try_from(end).ok()).unwrap_or(0)
+    let half = |index: usize| {
+        let value = hit.values.get(index).copied().unwrap_or(0).to_ne_bytes();
+        number(&value, 0, 4).and_then(|value| u32::try_from(value).ok()).unwrap_or(0)
+    };
+    if size_of::<usize>() == 8 { half(1) } else { half(1).wrapping_sub(half(2)) }
 }
 
 #[cfg(test)]
