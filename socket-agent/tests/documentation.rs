@@ -27,7 +27,7 @@ const LOGGED: [&str; 5] = [
     include_str!("../src/run/audit/report.rs"),
     include_str!("../src/run/socket/agent.rs"),
     include_str!("../src/run/socket/names.rs"),
-    include_str!("../src/sensor/ebpf/load.rs"),
+    include_str!("../src/sensor/ebpf/sensor.rs"),
     include_str!("../src/sensor/tracefs/sensor.rs"),
 ];
 

@@ -15,7 +15,7 @@ pub const TELL_CONNECTIONS: u32 = 8;
 /// that comes to the same program on that CPU meanwhile is skipped (7.0). Hooks are there twice then.
 pub const TWICE: u32 = 16;
 
-/// Hooks whose two copies note what they have dealt with, where [`TWICE`] is set.
+/// Hooks whose copies note what they have dealt with, where [`TWICE`] is set.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Twin {
@@ -35,6 +35,9 @@ pub enum Twin {
 
 /// Number of [`Twin`]s; no more than the alignment of what hooks are shown.
 pub const TWINS: u32 = 6;
+
+/// What may stand in for the first copy of a hook: the second, the last, and a program of another kind.
+pub const STAND_INS: u32 = 3;
 
 /// Settings of the kernel side.
 #[repr(C)]

@@ -6,8 +6,8 @@ use aya_ebpf::{
     maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
 use socket_common::{
-    COUNTERS, Counter, ExecEvent, Flow, Late, PeerKey, Pending, SAMPLES, Sample, Settings,
-    SocketOwner, TWINS, Tuple,
+    COUNTERS, Counter, ExecEvent, Flow, Late, PeerKey, Pending, SAMPLES, STAND_INS, Sample,
+    Settings, SocketOwner, TWINS, Tuple,
 };
 
 /// One element.
@@ -84,16 +84,17 @@ pub static SAMPLED: Array<[Sample; SAMPLES]> = Array::with_max_entries(1, 0);
 
 /// Where an exec event is put together, by each copy of the hook.
 #[map]
-pub static EXEC: PerCpuArray<ExecEvent> = PerCpuArray::with_max_entries(2, 0);
+pub static EXEC: PerCpuArray<ExecEvent> = PerCpuArray::with_max_entries(3, 0);
 
 /// What the first copy of a hook has dealt with and the second has not been shown yet: see
 /// [`twice`](crate::hooks::twice).
 #[map]
 pub static DONE: HashMap<u64, u64> = HashMap::with_max_entries(1, 0);
 
-/// By hook and copy: what a copy dealt with that is not the first, as those before it were skipped.
+/// By hook and what stood in for its first copy, which was skipped: the second copy, the last, a program of
+/// another kind. What the last of these counts may wrap on one CPU, not in the sum.
 #[map]
-pub static CAUGHT: PerCpuArray<u64> = PerCpuArray::with_max_entries(2 * TWINS, 0);
+pub static CAUGHT: PerCpuArray<u64> = PerCpuArray::with_max_entries(STAND_INS * TWINS, 0);
 
 /// Places of [`OWNED`], a power of two.
 const OWNED_PLACES: u32 = 256;

@@ -153,6 +153,8 @@ fn loaded(version: Version) -> BTreeSet<&'static str> {
         Hook::CgroupEgress | Hook::CgroupIngress => (4, 10) <= version,
         Hook::RawTracepoint(_) => (4, 17) <= version,
         Hook::CgroupSock => (4, 17) <= version,
+        // Where tasks come between.
+        Hook::CgroupSockOps => (7, 0) <= version,
         Hook::Fentry(_) | Hook::Fexit(..) => (5, 5) <= version,
     };
     programs.iter().filter(|program| has(program.hook)).map(|program| program.name).collect()
@@ -170,7 +172,7 @@ fn the_kprobe_set_keeps_to_what_its_oldest_kernel_takes() {
 const CALLING: [&str; 4] = ["kprobe_state", "tp_state", "tp_state_again", "tp_state_third"];
 
 /// These go up from a file and from a cgroup to the root in loops.
-const LOOPING: [&str; 2] = ["tp_exec", "tp_exec_again"];
+const LOOPING: [&str; 3] = ["tp_exec", "tp_exec_again", "tp_exec_third"];
 
 /// Else instructions, jumps and calls are those that kernels without bounded loops, global data and
 /// functions take.

@@ -3,7 +3,7 @@
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader, Endianness,
     maps::MapError,
-    programs::{CgroupSkb, CgroupSock, Program, RawTracePoint},
+    programs::{CgroupSkb, CgroupSock, Program, RawTracePoint, SockOps},
 };
 use socket_agent::{
     config::HookSet,
@@ -42,6 +42,7 @@ fn load(ebpf: &mut Ebpf, name: &str, hook: Hook) {
             <&mut CgroupSkb>::try_from(program).unwrap().load()
         }
         Hook::CgroupSock => <&mut CgroupSock>::try_from(program).unwrap().load(),
+        Hook::CgroupSockOps => <&mut SockOps>::try_from(program).unwrap().load(),
         Hook::Kprobe(_) | Hook::Fentry(_) | Hook::Fexit(..) => unreachable!("{name}"),
     };
     loaded.unwrap_or_else(|error| panic!("{name}: {error:?}"));

@@ -19,6 +19,7 @@ mod submit;
 pub mod tcp;
 pub mod udp;
 
+pub use entry::atomic_add;
 pub use submit::wakeup;
 
 use socket_common::{Counter, Flow, PROTO_TCP, Tuple};

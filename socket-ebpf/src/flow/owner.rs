@@ -122,6 +122,13 @@ pub fn remember(sock: Sock, task: Task, protocol: u8, rank: Rank, seen: Seen) {
     }
 }
 
+/// Whether a socket is remembered as a listener.
+#[inline(always)]
+pub fn is_listener(sock: Sock) -> bool {
+    // SAFETY: as above.
+    unsafe { OWNERS.get(&sock.key()) }.is_some_and(|known| known.listening != 0)
+}
+
 /// Forgets what [`remember`] kept.
 #[inline(always)]
 pub fn forget(sock: Sock) {

@@ -185,6 +185,18 @@ fn opened(sock: Sock) {
     }
 }
 
+/// Whether nothing is known of a socket that has begun to connect, and has not sent its first packet, or to
+/// listen.
+#[inline(always)]
+pub fn has_missed(sock: Sock, state: u8) -> bool {
+    if state == LISTEN {
+        return !owner::is_listener(sock);
+    }
+    // SAFETY: entries stay readable for the run of a program.
+    let flow = unsafe { FLOWS.get(&sock.key()) };
+    flow.is_none_or(|flow| flow.ended != 0 || flow.tuple.local_port != 0)
+}
+
 #[inline(always)]
 fn established(sock: Sock, old: u8) {
     let now = now();

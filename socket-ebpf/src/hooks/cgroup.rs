@@ -1,21 +1,31 @@
 //! The `cgroup` set: only interfaces that the kernel keeps stable. Kernel 5.10 or newer.
 
 use aya_ebpf::{
-    macros::{cgroup_skb, cgroup_sock},
-    programs::{SkBuffContext, SockContext},
+    bindings::{
+        BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB,
+        BPF_SOCK_OPS_STATE_CB, BPF_SOCK_OPS_STATE_CB_FLAG, BPF_SOCK_OPS_TCP_CONNECT_CB,
+        BPF_SOCK_OPS_TCP_LISTEN_CB,
+    },
+    macros::{cgroup_skb, cgroup_sock, sock_ops},
+    programs::{SkBuffContext, SockContext, SockOpsContext},
 };
+use socket_common::Twin;
 
+use super::{tracepoint::change, twice};
 use crate::{
     dns, flow,
     kernel::{
         address,
         packet::{Packet, Way},
-        sock::{Sock, is_inet},
+        sock::{CLOSE, LISTEN, SYN_SENT, Sock, is_inet},
     },
 };
 
 /// Let the packet, or the call, go on.
 const ALLOW: i32 = 1;
+
+/// What the kernel takes for no answer.
+const NO_ANSWER: u32 = u32::MAX;
 
 #[inline(always)]
 fn packet(ctx: &SkBuffContext, way: Way) -> i32 {
@@ -81,4 +91,48 @@ pub fn cgroup_release(ctx: SockContext) -> i32 {
         flow::udp::closed(sock);
     }
     ALLOW
+}
+
+/// A TCP socket begins to connect or to listen, behind the tracepoint, or changes state, ahead of it. Never
+/// skipped. Only sockets that connect, listen or are accepted while it is there are shown in other changes.
+#[sock_ops]
+#[inline(always)]
+pub fn cgroup_state(ctx: SockOpsContext) -> u32 {
+    let op = ctx.op();
+    match op {
+        BPF_SOCK_OPS_TCP_CONNECT_CB
+        | BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB
+        | BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB
+        | BPF_SOCK_OPS_TCP_LISTEN_CB => {
+            let flags = ctx.cb_flags() | BPF_SOCK_OPS_STATE_CB_FLAG;
+            let _ = ctx.set_cb_flags(flags as i32);
+        }
+        BPF_SOCK_OPS_STATE_CB => {}
+        _ => {
+            ctx.set_reply(NO_ANSWER);
+            return ALLOW as u32;
+        }
+    }
+    // SAFETY: the context of this run; the kernel sets the full socket for it.
+    let sock = unsafe { (*ctx.ops).__bindgen_anon_2.sk };
+    if sock.is_null() {
+        return ALLOW as u32;
+    }
+    let sock = Sock(address(sock));
+    let (old, new) = match op {
+        BPF_SOCK_OPS_STATE_CB => (ctx.arg(0) as u8, ctx.arg(1) as u8),
+        BPF_SOCK_OPS_TCP_CONNECT_CB => (CLOSE, SYN_SENT),
+        BPF_SOCK_OPS_TCP_LISTEN_CB => (CLOSE, LISTEN),
+        _ => return ALLOW as u32,
+    };
+    let turn = if op == BPF_SOCK_OPS_STATE_CB {
+        twice::ahead_has_turn(Twin::State, change(sock, old, new))
+    } else {
+        // Behind the tracepoint.
+        flow::tcp::has_missed(sock, new) && twice::stood_in(Twin::State)
+    };
+    if turn {
+        flow::tcp::state_changed(sock, old, new);
+    }
+    ALLOW as u32
 }

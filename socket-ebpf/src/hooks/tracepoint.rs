@@ -40,12 +40,17 @@ pub fn tp_state_third(ctx: RawTracePointContext) -> i32 {
 fn state(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     let sock = Sock(ctx.arg::<u64>(0) as usize);
     let (old, new) = (ctx.arg::<u64>(1) as u8, ctx.arg::<u64>(2) as u8);
-    // A note of one change that no copy has removed must not stand for the next of the same socket.
-    let change = sock.0 ^ ((old as usize) << 56 | (new as usize) << 48);
-    if copy.has_turn(Twin::State, change) {
+    if copy.has_turn(Twin::State, change(sock, old, new)) {
         flow::tcp::state_changed(sock, old, new);
     }
     0
+}
+
+/// What a change of state is noted by: a note of one that no copy has removed must not stand for the next of
+/// the same socket.
+#[inline(always)]
+pub fn change(sock: Sock, old: u8, new: u8) -> usize {
+    sock.0 ^ ((old as usize) << 56 | (new as usize) << 48)
 }
 
 /// (sk): data was copied to the receiver, in its own context. Kernel 4.16.

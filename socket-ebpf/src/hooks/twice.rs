@@ -4,12 +4,21 @@
 //! in an interrupt of itself, and, where a task may be put aside in the midst of such a program, when
 //! another task comes to it meanwhile. What the first copy misses the next sees, unless it is skipped as
 //! well. Where tasks may be put aside the copies can be far apart in time, on different CPUs, with others
-//! between them: there each notes what it has done, so that everything is dealt with once.
+//! between them: there each notes what it has done, so that everything is dealt with once. Programs of
+//! cgroups are never skipped: one that is shown the same goes before all copies.
 
 use aya_ebpf::bindings::BPF_ANY;
-use socket_common::{TWICE, Twin};
+use socket_common::{STAND_INS, TWICE, Twin};
 
-use crate::maps::{CAUGHT, DONE, settings};
+use crate::{
+    flow::atomic_add,
+    maps::{CAUGHT, DONE, settings},
+};
+
+/// A note of what the program ahead of all copies has dealt with and the first copy has not been shown.
+const AHEAD: u64 = 1;
+/// Any other note.
+const NOTED: u64 = 0;
 
 /// Which of the copies a program is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,26 +38,72 @@ impl Copy {
         if settings().is_none_or(|settings| settings.features & TWICE == 0) {
             return true;
         }
-        // Objects are aligned to more than there are hooks.
-        let key = object as u64 | hook as u64;
-        // SAFETY: the value is not used.
-        if self != Self::First && unsafe { DONE.get(&key) }.is_some() {
-            if self == Self::Last {
-                let _ = DONE.remove(&key);
+        let key = key(hook, object);
+        if let Some(note) = DONE.get_ptr_mut(&key) {
+            match self {
+                Self::First => {
+                    // SAFETY: a valid element, which only this program and those before it write.
+                    let note = unsafe { &mut *note };
+                    if *note == AHEAD {
+                        // Should it stay, it must not stand for the next of the same object.
+                        *note = NOTED;
+                        caught(hook, STAND_INS - 1, u64::MAX);
+                        return false;
+                    }
+                }
+                Self::Middle => return false,
+                Self::Last => {
+                    let _ = DONE.remove(&key);
+                    return false;
+                }
             }
-            return false;
         }
         // What cannot be noted is left to the next copy.
-        if self != Self::Last && DONE.insert(&key, &key, BPF_ANY as u64).is_err() {
+        if self != Self::Last && !note(key, NOTED) {
             return false;
         }
         if self != Self::First {
-            let index = 2 * hook as u32 + (self == Self::Last) as u32;
-            if let Some(caught) = CAUGHT.get_ptr_mut(index) {
-                // SAFETY: a valid element of this CPU, where the copy runs but once at a time.
-                unsafe { *caught += 1 }
-            }
+            caught(hook, (self == Self::Last) as u32, 1);
         }
         true
+    }
+}
+
+/// Whether the program ahead of all copies is to deal with what `hook` will be shown: else they do.
+#[inline(always)]
+pub fn ahead_has_turn(hook: Twin, object: usize) -> bool {
+    if !note(key(hook, object), AHEAD) {
+        return false;
+    }
+    // The first copy takes it back when it is run for that: what remains it has been skipped for.
+    caught(hook, STAND_INS - 1, 1);
+    true
+}
+
+/// Notes that what all copies were skipped for is dealt with behind them, where it shows: true.
+#[inline(always)]
+pub fn stood_in(hook: Twin) -> bool {
+    caught(hook, STAND_INS - 1, 1);
+    true
+}
+
+/// Objects are aligned to more than there are hooks.
+#[inline(always)]
+fn key(hook: Twin, object: usize) -> u64 {
+    object as u64 | hook as u64
+}
+
+/// Whether there was room for a note.
+#[inline(always)]
+fn note(key: u64, note: u64) -> bool {
+    DONE.insert(&key, &note, BPF_ANY as u64).is_ok()
+}
+
+/// Adds to what has been dealt with in the first copy's place.
+#[inline(always)]
+fn caught(hook: Twin, place: u32, more: u64) {
+    if let Some(caught) = CAUGHT.get_ptr_mut(STAND_INS * hook as u32 + place) {
+        // SAFETY: a valid element of this CPU; tasks may come between.
+        unsafe { atomic_add(caught, more) }
     }
 }

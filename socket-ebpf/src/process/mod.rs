@@ -31,6 +31,13 @@ pub fn tp_exec(ctx: RawTracePointContext) -> i32 {
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
 #[inline(always)]
 pub fn tp_exec_again(ctx: RawTracePointContext) -> i32 {
+    exec(&ctx, Copy::Middle)
+}
+
+/// As [`tp_exec`].
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+#[inline(always)]
+pub fn tp_exec_third(ctx: RawTracePointContext) -> i32 {
     exec(&ctx, Copy::Last)
 }
 
@@ -40,7 +47,7 @@ fn exec(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     if !copy.has_turn(Twin::Exec, task.0) {
         return 0;
     }
-    let Some(event) = EXEC.get_ptr_mut((copy != Copy::First) as u32) else { return 0 };
+    let Some(event) = EXEC.get_ptr_mut(copy as u32) else { return 0 };
     // SAFETY: a valid element of this CPU and this copy, which runs but once at a time there.
     let event = unsafe { &mut *event };
     let leader = task.leader();
@@ -127,6 +134,13 @@ pub fn tp_fork(ctx: RawTracePointContext) -> i32 {
 #[raw_tracepoint(tracepoint = "sched_process_fork")]
 #[inline(always)]
 pub fn tp_fork_again(ctx: RawTracePointContext) -> i32 {
+    fork(&ctx, Copy::Middle)
+}
+
+/// As [`tp_fork`].
+#[raw_tracepoint(tracepoint = "sched_process_fork")]
+#[inline(always)]
+pub fn tp_fork_third(ctx: RawTracePointContext) -> i32 {
     fork(&ctx, Copy::Last)
 }
 
@@ -134,10 +148,8 @@ pub fn tp_fork_again(ctx: RawTracePointContext) -> i32 {
 fn fork(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     let parent = Task(ctx.arg::<u64>(0) as usize);
     let child = Task(ctx.arg::<u64>(1) as usize);
-    if !copy.has_turn(Twin::Fork, child.0) {
-        return 0;
-    }
-    if child.pid() != child.tgid() {
+    // Most are threads.
+    if child.pid() != child.tgid() || !copy.has_turn(Twin::Fork, child.0) {
         return 0;
     }
     let Some(mut slot) = EVENTS.reserve::<ForkEvent>(0) else {
@@ -166,6 +178,13 @@ pub fn tp_exit(ctx: RawTracePointContext) -> i32 {
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
 #[inline(always)]
 pub fn tp_exit_again(ctx: RawTracePointContext) -> i32 {
+    exit(&ctx, Copy::Middle)
+}
+
+/// As [`tp_exit`].
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+#[inline(always)]
+pub fn tp_exit_third(ctx: RawTracePointContext) -> i32 {
     exit(&ctx, Copy::Last)
 }
 

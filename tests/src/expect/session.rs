@@ -26,9 +26,10 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Counters that may be above zero without anything being lost.
-const HARMLESS: [&str; 10] = [
+const HARMLESS: [&str; 11] = [
     "spilled",
     "midway",
+    "owners_missed",
     "late_unmatched",
     "samples_disordered",
     "dns_ancestors_evicted",

@@ -10,7 +10,7 @@ use aya::{
     Btf, Ebpf,
     programs::{
         CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSock, FEntry, FExit, KProbe,
-        ProgramError, RawTracePoint,
+        ProgramError, RawTracePoint, SockOps,
     },
 };
 
@@ -66,6 +66,11 @@ pub(super) fn all(
         match program.when {
             When::InsteadOf(name) if attached.contains(&name) => continue,
             When::WithCgroup(_) if !by_cgroup => continue,
+            When::Ahead(first)
+                if !places.twice || places.cgroup.is_none() || !attached.contains(&first) =>
+            {
+                continue;
+            }
             When::Again(first) if !places.twice || !attached.contains(&first) => continue,
             When::RepliesHidden(_) if !by_cgroup || !places.prototypes.hides_replies() => continue,
             When::Arguments(effect) if !arguments_match(program, places) => {
@@ -97,7 +102,7 @@ pub(super) fn all(
             | When::Arguments(effect) => {
                 degraded.push(Degraded { hook, reason, effect });
             }
-            When::Preferred => {
+            When::Preferred | When::Ahead(_) => {
                 log::info!(target: "sensor", "{hook} not attached, using another hook: {reason}");
             }
         }
@@ -124,7 +129,9 @@ fn describe(program: &Program) -> String {
         | Hook::Fentry(name)
         | Hook::Fexit(name, _)
         | Hook::RawTracepoint(name) => name.to_owned(),
-        Hook::CgroupEgress | Hook::CgroupIngress | Hook::CgroupSock => "root cgroup".to_owned(),
+        Hook::CgroupEgress | Hook::CgroupIngress | Hook::CgroupSock | Hook::CgroupSockOps => {
+            "root cgroup".to_owned()
+        }
     };
     format!("{} at {place}", program.name)
 }
@@ -179,6 +186,12 @@ fn one(ebpf: &mut Ebpf, wanted: &Program, places: &Places<'_>) -> Result<Attache
         Hook::CgroupSock => {
             let cgroup = places.cgroup.ok_or(NO_CGROUP)?;
             let program = typed::<CgroupSock>(program)?;
+            program.load().map_err(line)?;
+            vec![link!(program, beside_others(|mode| program.attach(cgroup, mode)))]
+        }
+        Hook::CgroupSockOps => {
+            let cgroup = places.cgroup.ok_or(NO_CGROUP)?;
+            let program = typed::<SockOps>(program)?;
             program.load().map_err(line)?;
             vec![link!(program, beside_others(|mode| program.attach(cgroup, mode)))]
         }

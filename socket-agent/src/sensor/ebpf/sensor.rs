@@ -22,7 +22,7 @@ use super::{
     },
     ring,
     sample::{self, Sampler},
-    sets::{COPIES, hooks},
+    sets::{COPIES, hooks, only_finds_owner},
     sys,
     tables::{OpenFlows, Tables},
 };
@@ -57,11 +57,20 @@ pub struct Sensor {
     /// `None` where the kernel does not run programs on demand.
     sampler: Option<Sampler>,
     unknown_records: u64,
-    missed_before: u64,
+    missed_before: Missed,
     /// The counter of spilled flows when they were last taken.
     spilled: u64,
     /// Where the look at open flows stands.
     walk: OpenFlows,
+}
+
+/// Runs that the kernel skipped, at most.
+#[derive(Clone, Copy, Default)]
+struct Missed {
+    /// Of hooks of which each run counts.
+    programs: u64,
+    /// Of hooks that only find out whose a socket is.
+    owners: u64,
 }
 
 impl Sensor {
@@ -132,7 +141,7 @@ impl Sensor {
                 dns: dns.map(DnsRing::new),
                 sampler: sampler.ok(),
                 unknown_records: 0,
-                missed_before: 0,
+                missed_before: Missed::default(),
                 spilled: 0,
                 walk: OpenFlows::default(),
             },
@@ -153,23 +162,28 @@ impl Sensor {
     }
 
     /// Runs of programs that the kernel skipped because another program was running on that CPU.
-    fn missed(&self) -> u64 {
+    fn missed(&self) -> Missed {
         let Some(programs) = &self.programs else { return self.missed_before };
         let of = |wanted: &str| -> Option<u64> {
             let Attached { fd, .. } = programs.iter().find(|program| program.name == wanted)?;
             sys::recursion_misses(fd.as_ref()?.as_fd()).ok()
         };
         let is_copy = |name: &str| COPIES.iter().any(|end| name.ends_with(end));
-        let firsts = programs.iter().filter(|program| !is_copy(program.name));
-        let missed = firsts.map(|first| {
+        let mut all = Missed::default();
+        for first in programs.iter().filter(|program| !is_copy(program.name)) {
             let missed = of(first.name).unwrap_or(0);
             // Of several copies one sees what another misses: at most the lowest number was seen by none,
             // and nothing of what a copy says it stood in for.
             let copies = COPIES.iter().filter_map(|end| of(&format!("{}{end}", first.name)));
             let left = missed.saturating_sub(self.tables.caught(first.name));
-            copies.min().map_or(missed, |least| least.min(left))
-        });
-        missed.sum()
+            let missed = copies.min().map_or(missed, |least| least.min(left));
+            if only_finds_owner(first.name) {
+                all.owners += missed;
+            } else {
+                all.programs += missed;
+            }
+        }
+        all
     }
 }
 
@@ -259,7 +273,9 @@ impl Source for Sensor {
             .map(|&(counter, name)| (name, self.tables.count(counter)))
             .collect();
         counters.push(("unknown_records", self.unknown_records));
-        counters.push(("programs_missed", self.missed()));
+        let missed = self.missed();
+        counters.push(("programs_missed", missed.programs));
+        counters.push(("owners_missed", missed.owners));
         counters
     }
 }

@@ -19,8 +19,10 @@ pub enum Hook {
     CgroupEgress,
     /// Packets arriving at sockets of the root cgroup.
     CgroupIngress,
-    /// Socket operations in the root cgroup.
+    /// Ports taken, and closes, of sockets of the root cgroup.
     CgroupSock,
+    /// Socket operations, which tell of changes of TCP state, in the root cgroup.
+    CgroupSockOps,
 }
 
 /// When a program is wanted.
@@ -41,6 +43,9 @@ pub enum When {
     /// A second copy of the program of this name, where the kernel may put a task aside in the midst of
     /// it (7.0).
     Again(&'static str),
+    /// Where the copies of the program of this name may all be skipped (7.0): a program of another kind, which
+    /// is never skipped and goes before them. They do without it.
+    Ahead(&'static str),
     /// Where the function has the number of arguments that the program was written for.
     Arguments(&'static str),
 }
@@ -75,7 +80,9 @@ const fn program(name: &'static str, hook: Hook, when: When) -> Program {
 }
 
 use Hook::{Fentry, Fexit, Kprobe, RawTracepoint};
-use When::{Again, Arguments, InsteadOf, Preferred, RepliesHidden, Required, Wanted, WithCgroup};
+use When::{
+    Again, Ahead, Arguments, InsteadOf, Preferred, RepliesHidden, Required, Wanted, WithCgroup,
+};
 
 const ACCEPT: &str = "the first to send or receive owns an accepted connection";
 const BIND: &str = "UDP servers are known only once they answer";
@@ -92,10 +99,12 @@ const TWICE: &str =
 ///
 /// The state hook is there twice: the kernel does not run a tracepoint program that interrupts
 /// itself, and what the first copy misses the second sees. Handling a change twice changes nothing. From
-/// 7.0 on the same happens to all when another task comes between, and all are there twice.
-const SHARED: [Program; 12] = [
+/// 7.0 on the same happens to all when another task comes between, and all are there twice, those on
+/// states and processes three times.
+const SHARED: [Program; 16] = [
     program("tp_state_again", RawTracepoint("inet_sock_set_state"), Wanted(TWICE)),
     program("tp_state_third", RawTracepoint("inet_sock_set_state"), Again("tp_state")),
+    program("cgroup_state", Hook::CgroupSockOps, Ahead("tp_state")),
     program("tp_dropped", RawTracepoint("kfree_skb"), Wanted(LATE)),
     program("tp_dropped_again", RawTracepoint("kfree_skb"), Again("tp_dropped")),
     program("tp_tcp_received", RawTracepoint("tcp_rcv_space_adjust"), Wanted(RECEIVER)),
@@ -106,14 +115,22 @@ const SHARED: [Program; 12] = [
     ),
     program("tp_exec", RawTracepoint("sched_process_exec"), Wanted(PROCESSES)),
     program("tp_exec_again", RawTracepoint("sched_process_exec"), Again("tp_exec")),
+    program("tp_exec_third", RawTracepoint("sched_process_exec"), Again("tp_exec")),
     program("tp_fork", RawTracepoint("sched_process_fork"), Wanted(PROCESSES)),
     program("tp_fork_again", RawTracepoint("sched_process_fork"), Again("tp_fork")),
+    program("tp_fork_third", RawTracepoint("sched_process_fork"), Again("tp_fork")),
     program("tp_exit", RawTracepoint("sched_process_exit"), Wanted(PROCESSES)),
     program("tp_exit_again", RawTracepoint("sched_process_exit"), Again("tp_exit")),
+    program("tp_exit_third", RawTracepoint("sched_process_exit"), Again("tp_exit")),
 ];
 
 /// What the names of second and third copies end with.
 pub(super) const COPIES: [&str; 2] = ["_again", "_third"];
+
+/// Whether a program only finds out whose a socket is, which the next receipt tells as well.
+pub(super) fn only_finds_owner(name: &str) -> bool {
+    name.contains("_received") || name.contains("_accept")
+}
 
 /// Hooks whose copies tell each other what they have dealt with.
 pub(super) const TWINS: [(&str, Twin); 6] = [

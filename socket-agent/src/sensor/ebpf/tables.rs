@@ -6,7 +6,7 @@ use aya::{
     Pod,
     maps::{HashMap, MapData, PerCpuArray},
 };
-use socket_common::{Counter, Flow, Late, PeerKey, SocketOwner, Tuple};
+use socket_common::{Counter, Flow, Late, PeerKey, STAND_INS, SocketOwner, Tuple};
 
 use super::{
     sets::TWINS,
@@ -163,10 +163,11 @@ impl Tables {
     /// not tell each other.
     pub(super) fn caught(&self, program: &str) -> u64 {
         let Some((_, twin)) = TWINS.iter().find(|(name, _)| *name == program) else { return 0 };
-        let of = |index: u32| -> u64 {
-            self.caught.get(&index, 0).map_or(0, |values| values.iter().sum())
-        };
-        let first = 2 * *twin as u32;
-        of(first) + of(first + 1)
+        let first = STAND_INS * *twin as u32;
+        let values = (first..first + STAND_INS).filter_map(|index| self.caught.get(&index, 0).ok());
+        // What one CPU has taken back may have been noted on another.
+        let sum = values.flat_map(|values| values.to_vec()).fold(0, u64::wrapping_add);
+        // Or is being noted only now.
+        if sum > u64::MAX / 2 { 0 } else { sum }
     }
 }
