@@ -51,7 +51,8 @@ impl SampleClock {
 fn measure(source: ClockSource) -> Option<i64> {
     match source {
         ClockSource::Monotonic => {
-            i64::try_from(Clock::now().boottime_of_monotonic(1 << 62) - (1 << 62)).ok()
+            // Read one after the other, they may seem to run the other way round.
+            Some(Clock::now().boottime_of_monotonic(1 << 62).cast_signed() - (1 << 62))
         }
         ClockSource::Scheduler => {
             let event = Attr::page_faults().open(None).ok()?;

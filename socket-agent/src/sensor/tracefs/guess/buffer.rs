@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::{
-    Guesses,
+    Guesses, WORD,
     search::{number, places, pointers},
     trial::{Hit, Spec},
     trigger,
@@ -40,7 +40,7 @@ impl Guesses<'_> {
             self.trial(&specs, action, |hits| buffers(hits, &lengths.borrow()))?;
         self.shapes.output_buffer = argument;
         self.shapes.taking_socket = taking.unwrap_or(0);
-        self.note(Member::SkbSk, sock, 8);
+        self.note(Member::SkbSk, sock, WORD);
         self.note(Member::SkbLen, length, 4);
         Ok(())
     }
@@ -70,8 +70,8 @@ impl Guesses<'_> {
         let word = size_of::<usize>() as u32;
         // In every kernel `head` stands right before `data`.
         let head = data.checked_sub(word).ok_or("no room for the head")?;
-        self.note(Member::SkbData, data, 8);
-        self.note(Member::SkbHead, head, 8);
+        self.note(Member::SkbData, data, WORD);
+        self.note(Member::SkbHead, head, WORD);
         self.note(Member::SkbEnd, end, 4);
         self.note(Member::SkbNetwork, network, size);
         Ok(())

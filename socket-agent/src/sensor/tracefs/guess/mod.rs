@@ -29,6 +29,9 @@ use super::{
 };
 use crate::sensor::{Degraded, SensorError};
 
+/// Bytes of a pointer.
+const WORD: u8 = size_of::<usize>() as u8;
+
 /// What guesses work with, and what they have found.
 pub(super) struct Guesses<'g> {
     group: &'g mut Group,

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, collections::HashMap, fs, os::unix::fs::MetadataExt};
 
 use super::{
-    Guesses,
+    Guesses, WORD,
     search::{first, number, places, pointers},
     trial::{Hit, Spec, WORDS},
     trigger::{self, Tried},
@@ -83,7 +83,7 @@ impl Guesses<'_> {
                 }))
             })?;
             if let Some((at, (daddr, saddr))) = found {
-                self.note(Member::InetPinet6, u32::try_from(at).unwrap_or(0), 8);
+                self.note(Member::InetPinet6, u32::try_from(at).unwrap_or(0), WORD);
                 self.note(Member::Np6Daddr, daddr, 16);
                 self.note(Member::Np6Saddr, saddr, 16);
                 return Ok(());
@@ -116,7 +116,7 @@ impl Guesses<'_> {
     pub(super) fn namespaces(&mut self) -> Result<(), String> {
         let sock = self.argument(0)?;
         let inode = fs::metadata("/proc/self/ns/net").map_err(|error| error.to_string())?.ino();
-        let number = u32::try_from(inode).map_err(|error| error.to_string())?.to_ne_bytes();
+        let own = u32::try_from(inode).map_err(|error| error.to_string())?.to_ne_bytes();
         let action = || trigger::datagram(10).map(drop);
         let spec = Spec::dump("udp_v4_get_port", &[sock], sock, 16);
         let candidates = self.trial(&[spec], action, |hits| {
@@ -124,18 +124,21 @@ impl Guesses<'_> {
                 return Err("too few sockets were bound".into());
             }
             let dumps: Vec<_> = hits.iter().map(Hit::dump).collect();
-            let same =
-                |at: &usize| dumps.iter().all(|dump| dump[*at..*at + 8] == dumps[0][*at..*at + 8]);
-            Ok(pointers(&dumps, size_of::<usize>()).into_iter().filter(same).collect::<Vec<_>>())
+            let word = size_of::<usize>();
+            let same = |at: &usize| {
+                let value = |dump: &[u8]| number(dump, *at, word);
+                dumps.iter().all(|dump| value(dump) == value(dumps[0]))
+            };
+            Ok(pointers(&dumps, word).into_iter().filter(same).collect::<Vec<_>>())
         })?;
         for at in candidates {
             let spec = Spec::dump("udp_v4_get_port", &[sock], &format!("+{at}({sock})"), WORDS);
             let found = self.trial(&[spec], action, |hits| {
-                let dumps: Vec<_> = hits.iter().map(|hit| (hit.dump(), &number[..])).collect();
+                let dumps: Vec<_> = hits.iter().map(|hit| (hit.dump(), &own[..])).collect();
                 if dumps.is_empty() { Err("no hit".into()) } else { Ok(places(&dumps, 4)) }
             })?;
             if let Some(inum) = found.first() {
-                self.note(Member::SkcNet, u32::try_from(at).unwrap_or(0), 8);
+                self.note(Member::SkcNet, u32::try_from(at).unwrap_or(0), WORD);
                 self.note(Member::NetInum, u32::try_from(*inum).unwrap_or(0), 4);
                 return Ok(());
             }
@@ -310,7 +313,7 @@ fn files(hits: &[Hit]) -> Result<Members, String> {
         .map(|hit| (hit.dump(), &[1, 0, 0, 0][..]))
         .chain(of(2).map(|hit| (hit.dump(), &[0; 4][..])))
         .collect();
-    let mut members = vec![(Member::SkSocket, socket, 8), (Member::SocketFile, file, 8)];
+    let mut members = vec![(Member::SkSocket, socket, WORD), (Member::SocketFile, file, WORD)];
     if of(2).next().is_some()
         && let Ok(owned) = first(&locked, 4, "the lock's owner")
     {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::{
-    Guesses,
+    Guesses, WORD,
     credentials::{GROUPS, USERS},
     search::{number, places, pointers},
     trial::{Hit, Spec, WORDS},
@@ -54,8 +54,8 @@ impl Guesses<'_> {
         self.note(Member::TaskPid, pid, 4);
         self.note(Member::TaskTgid, pid + 4, 4);
         self.note(Member::TaskComm, found.name, 16);
-        self.note(Member::TaskLeader, leader, 8);
-        self.note(Member::TaskParent, parent, 8);
+        self.note(Member::TaskLeader, leader, WORD);
+        self.note(Member::TaskParent, parent, WORD);
         if let Some(start) = found.start {
             self.note(Member::TaskStart, start, 8);
         }
@@ -93,7 +93,7 @@ impl Guesses<'_> {
                 })
             },
         )?;
-        self.note(Member::TaskCred, cred, 8);
+        self.note(Member::TaskCred, cred, WORD);
         Ok(())
     }
 
@@ -101,7 +101,7 @@ impl Guesses<'_> {
     pub(super) fn arguments(&mut self) -> Result<(), String> {
         let task = self.argument(0)?;
         let ends = trigger::argument_ends().ok_or("/proc/self/stat does not tell them")?;
-        let wanted = ends.map(u64::to_ne_bytes).concat();
+        let wanted = ends.map(usize::to_ne_bytes).concat();
         let begun = RefCell::new(0);
         let action = || {
             *begun.borrow_mut() += 1;
@@ -131,14 +131,14 @@ impl Guesses<'_> {
                     if pairs.is_empty() {
                         Err("no thread was seen".into())
                     } else {
-                        Ok(places(&pairs, 8))
+                        Ok(places(&pairs, size_of::<usize>()))
                     }
                 },
             )?;
             if let Some(start) = found.first().and_then(|at| u32::try_from(*at).ok()) {
-                self.note(Member::TaskMm, u32::try_from(at).unwrap_or(0), 8);
-                self.note(Member::MmArgStart, start, 8);
-                self.note(Member::MmArgEnd, start + 8, 8);
+                self.note(Member::TaskMm, u32::try_from(at).unwrap_or(0), WORD);
+                self.note(Member::MmArgStart, start, WORD);
+                self.note(Member::MmArgEnd, start + u32::from(WORD), WORD);
                 return Ok(());
             }
         }
@@ -198,7 +198,8 @@ fn members(wholes: &[Vec<u8>], begun: &[Begun]) -> Result<Members, String> {
             number(whole, *at, 8).is_some_and(|time| task.time.contains(&time))
         })
     };
-    let times: Vec<usize> = (0..PIECES * PIECE).step_by(8).filter(started).collect();
+    let times: Vec<usize> =
+        (0..PIECES * PIECE).step_by(size_of::<usize>()).filter(started).collect();
     let start = times.iter().find(|at| times.contains(&(*at + 8))).map(|at| at + 8);
     let start = start.or_else(|| times.first().copied());
     Ok(Members {

@@ -195,8 +195,13 @@ fn with_dumpable_kept<T>(act: impl FnOnce() -> T) -> T {
 
 /// Changes the ids of this thread alone.
 fn set_ids(groups: [u32; 3], users: [u32; 3]) -> io::Result<()> {
+    // On i386 the calls of these names take ids of 16 bits.
+    #[cfg(target_arch = "x86")]
+    let numbers = (libc::SYS_setresgid32, libc::SYS_setresuid32);
+    #[cfg(not(target_arch = "x86"))]
+    let numbers = (libc::SYS_setresgid, libc::SYS_setresuid);
     // The library's functions would change all threads.
-    let calls = [(libc::SYS_setresgid, groups), (libc::SYS_setresuid, users)];
+    let calls = [(numbers.0, groups), (numbers.1, users)];
     calls.into_iter().try_for_each(|(call, [real, effective, saved])| {
         // SAFETY: system calls with numbers.
         let result = unsafe { libc::syscall(call, real, effective, saved) };
@@ -243,7 +248,7 @@ pub(super) fn thread(ids: Option<([u32; 3], [u32; 3])>) -> io::Result<Begun> {
 }
 
 /// Where this process's arguments begin and end in its memory: fields 48 and 49 of its `stat`.
-pub(super) fn argument_ends() -> Option<[u64; 2]> {
+pub(super) fn argument_ends() -> Option<[usize; 2]> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(45);
     let ends = [fields.next()?.parse().ok()?, fields.next()?.parse().ok()?];
@@ -287,7 +292,7 @@ mod tests {
     fn the_arguments_are_where_proc_says() {
         let [start, end] = argument_ends().unwrap();
         let length = std::fs::read("/proc/self/cmdline").unwrap().len();
-        assert_eq!(end - start, length as u64);
+        assert_eq!(end - start, length);
     }
 
     #[test]
