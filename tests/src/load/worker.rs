@@ -62,7 +62,7 @@ pub(crate) enum Job {
 pub(crate) type Ends = (SocketAddrV4, SocketAddrV4);
 
 /// More open files than any worker needs.
-const DESCRIPTORS: u64 = 65_536;
+const DESCRIPTORS: libc::rlim_t = 65_536;
 
 /// The address of a connection: no two connections of a load share one, so that no pair of ends occurs
 /// twice even where the kernel takes up a port again.

@@ -67,23 +67,24 @@ impl Target {
         if *self == Self::host() { Ok(()) } else { self.ensure_library() }
     }
 
-    /// Rust's library for the compiler that runs this program.
-    fn ensure_library(&self) -> Result<()> {
-        let name = self.name();
+    /// Whether Rust's library for it is there for the compiler that runs this program.
+    pub(crate) fn has_library(&self) -> Result<bool> {
         let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-        let place = command::output(Command::new(&rustc).args([
-            "--print",
-            "target-libdir",
-            "--target",
-            name,
-        ]))
-        .with_context(|| format!("the compiler does not know the target {name}"))?;
-        if Path::new(place.trim()).is_dir() {
+        let mut ask = Command::new(rustc);
+        ask.args(["--print", "target-libdir", "--target", self.name()]);
+        let place = command::output(&mut ask)
+            .with_context(|| format!("the compiler does not know the target {}", self.name()))?;
+        Ok(Path::new(place.trim()).is_dir())
+    }
+
+    fn ensure_library(&self) -> Result<()> {
+        if self.has_library()? {
             return Ok(());
         }
+        let name = self.name();
         let remedy = format!("run `rustup target add {name}`");
         if command::find("rustup").is_none() {
-            bail!("no library of Rust for {name} in {}: with rustup, {remedy}", place.trim());
+            bail!("the compiler has no library for {name}: with rustup, {remedy}");
         }
         ui::install(&format!("rust-std for {name}"), "the target was asked for");
         command::output(Command::new("rustup").args(["target", "add", name]))
