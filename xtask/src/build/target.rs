@@ -4,7 +4,7 @@ use std::{env, path::Path, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{apt, command, paths::Paths, pins::Pins, ui};
+use crate::{apt, command, paths::Paths, pins::Pins, toolchain, ui};
 
 /// A Rust target with glibc.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Target {
         self.0.split('-').next().filter(|_| *self != Self::host())
     }
 
-    /// Installs the C compiler, the static C library and Rust's library where they are missing.
+    /// Installs the C compiler and the static C library where they are missing.
     pub(super) fn ensure(&self, paths: &Paths, pins: &Pins) -> Result<()> {
         // A compiler that does not find the library prints the name back.
         let linker = self.linker();
@@ -64,7 +64,7 @@ impl Target {
             let packages = packages.unwrap_or(&pins.debian.libc);
             apt::install(paths, packages, "the agent is linked statically")?;
         }
-        if *self == Self::host() { Ok(()) } else { self.ensure_library() }
+        Ok(())
     }
 
     /// Whether Rust's library for it is there for the compiler that runs this program.
@@ -77,19 +77,32 @@ impl Target {
         Ok(Path::new(place.trim()).is_dir())
     }
 
-    fn ensure_library(&self) -> Result<()> {
-        if self.has_library()? {
-            return Ok(());
+    /// A cargo that can build for it: the one that runs this program, if there is a library, or rustup
+    /// fetches it; else that of the eBPF programs, which has the sources of the library.
+    pub(super) fn cargo(&self, paths: &Paths, pins: &Pins) -> Result<Command> {
+        let mut cargo = command::cargo();
+        cargo.arg("build");
+        if *self == Self::host() || self.has_library()? || self.fetch_library()? {
+            return Ok(cargo);
         }
-        let name = self.name();
-        let remedy = format!("run `rustup target add {name}`");
+        ui::note(&format!("the library for {} is built from its sources", self.name()));
+        let mut cargo = toolchain::ensure(paths, pins)?.cargo();
+        cargo.args(["build", "-Zbuild-std=std,panic_abort"]);
+        Ok(cargo)
+    }
+
+    /// Whether rustup gave the compiler the library.
+    fn fetch_library(&self) -> Result<bool> {
         if command::find("rustup").is_none() {
-            bail!("the compiler has no library for {name}: with rustup, {remedy}");
+            return Ok(false);
         }
-        ui::install(&format!("rust-std for {name}"), "the target was asked for");
-        command::output(Command::new("rustup").args(["target", "add", name]))
-            .with_context(|| format!("no library of Rust for {name}: {remedy}"))?;
-        Ok(())
+        ui::install(&format!("rust-std for {}", self.name()), "the target was asked for");
+        let mut rustup = Command::new("rustup");
+        if let Err(error) = command::output(rustup.args(["target", "add", self.name()])) {
+            ui::note(&format!("rustup cannot fetch it: {error:#}"));
+            return Ok(false);
+        }
+        self.has_library()
     }
 }
 

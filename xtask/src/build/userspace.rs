@@ -27,10 +27,10 @@ pub(super) fn programs(
     if let Some(linker) = target.linker() {
         flags.push_str(&format!("\x1f-Clinker={linker}"));
     }
-    let mut cargo = command::cargo();
+    let mut cargo = target.cargo(paths, pins)?;
     // Naming the target, even if it is the host, keeps the static flags from build scripts.
     cargo
-        .args(["build", "--profile", profile, "--target", target.name()])
+        .args(["--profile", profile, "--target", target.name()])
         .args(["--package", "socket-agent", "--package", "scenarios", "--package", "vm-init"])
         .current_dir(paths.root())
         .env("CARGO_TARGET_DIR", paths.target())
