@@ -17,12 +17,27 @@ struct Field {
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=relocations.txt");
     println!("cargo:rerun-if-changed=build.rs");
+    arch()?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let table = parse(&fs::read_to_string("relocations.txt")?)?;
     let ll = out.join("core.ll");
     fs::write(&ll, Module::default().render(&table)?)?;
     fs::write(out.join("core.rs"), accessors(&table)?)?;
     println!("cargo:rustc-link-arg={}", ll.display());
+    Ok(())
+}
+
+/// Says whose registers a kprobe is shown, as aya does: those of the machine that builds, or of another that is
+/// named.
+fn arch() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-env-changed=CARGO_CFG_BPF_TARGET_ARCH");
+    println!("cargo:rustc-check-cfg=cfg(bpf_target_arch, values(any()))");
+    // Among the flags of the compiler, if it is another.
+    if env::var_os("CARGO_CFG_BPF_TARGET_ARCH").is_none() {
+        let host = env::var("HOST")?;
+        let arch = host.split('-').next().unwrap_or_default();
+        println!("cargo:rustc-cfg=bpf_target_arch=\"{arch}\"");
+    }
     Ok(())
 }
 
@@ -74,7 +89,7 @@ fn accessors(table: &BTreeMap<String, Vec<Field>>) -> Result<String, std::fmt::E
                  #[allow(dead_code)]\n#[inline(always)]\n\
                  pub fn {symbol}() -> Option<usize> {{\n    \
                  // SAFETY: generated accessors that return a constant the loader has filled in.\n    \
-                 unsafe {{ if core_exists_{symbol}() != 0 {{ Some(core_off_{symbol}()) }} else {{ None }} }}\n}}\n"
+                 unsafe {{ if core_exists_{symbol}() == 1 {{ Some(core_off_{symbol}()) }} else {{ None }} }}\n}}\n"
             )?;
         }
     }

@@ -22,7 +22,7 @@ pub use flow::{
     Rank, SAMPLES, Sample, SocketOwner, Tcp, Traffic, Tuple,
 };
 pub use settings::{
-    FEATURE_BOOTTIME, REPLIES_HIDDEN, STAND_INS, Settings, TELL_CONNECTIONS, TELL_LISTENERS, TWICE,
+    NARROW_PROTOCOL, REPLIES_HIDDEN, STAND_INS, Settings, TELL_CONNECTIONS, TELL_LISTENERS, TWICE,
     TWINS, Twin,
 };
 

@@ -1,7 +1,7 @@
 //! What the agent tells the programs, in a one-element array.
 
-/// Bit of [`Settings::features`]: `bpf_ktime_get_boot_ns` exists (5.8).
-pub const FEATURE_BOOTTIME: u32 = 1;
+/// Bit of [`Settings::features`]: `sock.sk_protocol` is a byte (before 5.6), not two.
+pub const NARROW_PROTOCOL: u32 = 1;
 /// Bit of [`Settings::features`]: replies that the kernel sends without a socket (resets, TIME_WAIT
 /// acknowledgements) carry the socket they answer for and pass no cgroup program (6.13).
 pub const REPLIES_HIDDEN: u32 = 2;
@@ -45,6 +45,9 @@ pub const STAND_INS: u32 = 3;
 pub struct Settings {
     /// Pause after which [`Flow::resumed`](crate::Flow::resumed) is set, nanoseconds.
     pub idle_ns: u64,
+    /// Nanoseconds that the boottime clock is ahead of the monotonic clock. Only programs for kernels that
+    /// give no other than the latter (before 5.8) read it.
+    pub boottime_ahead: u64,
     /// Address range of `tcp_v4_rcv`; zero if unknown.
     pub tcp_v4_rcv: [u64; 2],
     /// Address range of `tcp_v6_rcv`; zero if unknown.

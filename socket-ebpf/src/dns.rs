@@ -4,12 +4,12 @@ use aya_ebpf::{helpers::generated::bpf_skb_load_bytes, programs::SkBuffContext};
 use socket_common::{Counter, DNS_PORT, DNS_ROOM, DnsEvent, Flow, Header, PROTO_TCP, Tuple, kind};
 
 use crate::{
-    flow::wakeup,
     kernel::{
         copy, now,
         packet::{FIN, Packet, RST, SYN, Way},
     },
-    maps::{DNS, count, settings},
+    maps::{count, settings},
+    outlet::{DNS, wakeup},
 };
 
 /// Bytes that any packet has: the verifier wants to know of some.

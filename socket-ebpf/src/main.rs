@@ -4,19 +4,23 @@
 //! keeps the tables. [`dns`] hands over what
 //! DNS servers are asked and say. [`hooks`] turns the arguments of kernel functions, tracepoints and cgroup
 //! programs into those facts, one thin file per hook set. [`kernel`] reads kernel memory through
-//! relocated offsets. [`process`] reports exec, fork and exit.
+//! relocated offsets. [`process`] reports exec, fork and exit. [`outlet`]
+//! is where records leave: a ring buffer or, built with the feature `perf`, the rings of perf events.
 //!
 //! Only the programs of the chosen set are loaded. All code of this crate is inlined; there is no
 //! global data, which kernels before 5.2 do not know. A few copies and clearings are calls of the
 //! run-time library, with loops that kernels before 5.3 would refuse.
 #![no_std]
 #![no_main]
+#![cfg_attr(feature = "perf", allow(dead_code))] // what hooks of newer kernels use
 
+#[cfg(not(feature = "perf"))]
 mod dns;
 mod flow;
 mod hooks;
 mod kernel;
 mod maps;
+mod outlet;
 mod process;
 
 #[cfg(not(test))]

@@ -3,7 +3,7 @@
 use aya_ebpf::{
     helpers::generated::bpf_get_smp_processor_id,
     macros::map,
-    maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, LruHashMap, PerCpuArray},
 };
 use socket_common::{
     COUNTERS, Counter, ExecEvent, Flow, Late, PeerKey, Pending, SAMPLES, STAND_INS, Sample,
@@ -37,14 +37,6 @@ pub static LATE: HashMap<Tuple, Late> = HashMap::with_max_entries(1024, 0);
 /// Closed flows that the ring had no room for, by flow id.
 #[map]
 pub static SPILL: HashMap<u64, Flow> = HashMap::with_max_entries(1024, 0);
-
-/// Closed flows and process events.
-#[map]
-pub static EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
-
-/// DNS packets.
-#[map]
-pub static DNS: RingBuf = RingBuf::with_byte_size(4096, 0);
 
 /// See [`Counter`].
 #[map]

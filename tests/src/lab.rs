@@ -78,6 +78,9 @@ impl Lab<'_> {
     pub fn needs_ebpf(&self) -> Result<()> {
         match self.options.hooks.as_str() {
             "tracefs" => Err(crate::skip::skip("the set tracefs does not look into sockets")),
+            _ if self.options.is_early() => Err(crate::skip::skip(
+                "the programs for kernels before 5.8 do not look into open sockets",
+            )),
             _ => Ok(()),
         }
     }

@@ -38,6 +38,9 @@ enum Command {
         /// not at all: nothing.
         #[arg(long, value_name = "FORM")]
         hide_btf: Option<btf::Form>,
+        /// Have records handed over by perf rings, as on kernels before 5.8.
+        #[arg(long)]
+        perf_rings: bool,
         /// How many scenarios run at a time.
         #[arg(long, default_value_t = 4)]
         jobs: usize,
@@ -202,11 +205,13 @@ fn main() -> ExitCode {
             filter,
             kernel_only,
             hide_btf,
+            perf_rings,
             jobs,
             list,
             keep_logs: logs,
         } => {
-            let plan = Plan { agent, hooks, filter, kernel_only, btf: None, jobs, logs };
+            let plan =
+                Plan { agent, hooks, filter, kernel_only, btf: None, perf_rings, jobs, logs };
             if list {
                 runner::list(&plan).iter().for_each(|name| println!("{name}"));
                 return ExitCode::SUCCESS;

@@ -35,6 +35,8 @@ pub struct Plan {
     pub kernel_only: bool,
     /// Type information that the agents are given.
     pub btf: Option<PathBuf>,
+    /// Whether the agents are told to take records from perf rings.
+    pub perf_rings: bool,
     /// How many scenarios run at a time; those that start an agent run one by one.
     pub jobs: usize,
     /// Where the agents' logs are kept.
@@ -244,6 +246,7 @@ fn options(plan: &Plan, watcher: Watcher) -> Options {
         output: None,
         before: None,
         btf: plan.btf.clone(),
+        perf_rings: plan.perf_rings,
         log: plan.logs.as_ref().map(|logs| logs.join(format!("{}.log", watcher.name()))),
     }
 }

@@ -49,7 +49,7 @@ const TARGETS: [Target; 2] = [
 /// Builds the targets and runs each for its share of the time.
 pub(crate) fn run(paths: &Paths, pins: &Pins, options: &FuzzOptions) -> Result<()> {
     // The agent embeds it.
-    build::ebpf::object(paths, pins, None)?;
+    build::ebpf::objects(paths, pins, None)?;
     let folder = compile(paths, pins)?;
     let chosen =
         |target: &&Target| options.target.as_deref().is_none_or(|name| name == target.name);

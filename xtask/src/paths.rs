@@ -49,6 +49,11 @@ impl Paths {
         self.target().join(folder)
     }
 
+    /// The eBPF object for kernels before 5.8, which the agent's build embeds as well.
+    pub(crate) fn early_object(&self, arch: Option<&str>) -> PathBuf {
+        self.ebpf(arch).join("socket-ebpf-early.o")
+    }
+
     /// The eBPF object, which the agent's build embeds.
     pub(crate) fn object(&self, arch: Option<&str>) -> PathBuf {
         self.ebpf(arch).join("socket-ebpf.o")

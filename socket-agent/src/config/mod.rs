@@ -31,6 +31,6 @@ pub use overrides::Override;
 pub use place::{ConfigError, Place, Problem};
 pub use schema::{Described, options};
 pub use settings::{
-    Config, DnsConfig, DnsType, HookSet, Metrics, OutputTarget, SocketConfig, SocketEvents, Tables,
-    TracefsConfig,
+    Config, DnsConfig, DnsType, HookSet, Metrics, OutputTarget, RecordBuffer, SocketConfig,
+    SocketEvents, Tables, TracefsConfig,
 };

@@ -67,6 +67,18 @@ pub enum SocketEvents {
     All,
 }
 
+/// How the records of eBPF programs leave the kernel (`socket.record_buffer`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RecordBuffer {
+    /// The first of the others that can be had.
+    #[default]
+    Auto,
+    /// A ring buffer (5.8).
+    Ring,
+    /// The rings of perf events, one for each CPU. The `kprobe` set only.
+    Perf,
+}
+
 /// Entries of the kernel's tables, each at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tables {
@@ -134,6 +146,8 @@ pub struct SocketConfig {
     pub own_state_period: Option<Duration>,
     /// Table sizes.
     pub tables: Tables,
+    /// `socket.record_buffer`.
+    pub buffer: RecordBuffer,
     /// Of the `tracefs` set.
     pub tracefs: TracefsConfig,
     /// `socket.dns.*`.
@@ -272,6 +286,7 @@ impl Default for SocketConfig {
             clock_sync_period: Duration::from_secs(10),
             clock_max_drift: Duration::from_millis(100),
             events: SocketEvents::default(),
+            buffer: RecordBuffer::default(),
             module_state_period: STATE_PERIOD,
             own_state_period: None,
             tables: Tables::default(),
@@ -335,6 +350,23 @@ impl SocketConfig {
     pub fn state_period(&self) -> Option<Duration> {
         let period = self.own_state_period.unwrap_or(self.module_state_period);
         (!period.is_zero()).then_some(period)
+    }
+}
+
+// === impl RecordBuffer ===
+
+impl RecordBuffer {
+    /// The names that [`RecordBuffer::from_name`] knows.
+    pub const NAMES: &'static [&'static str] = &["auto", "ring", "perf"];
+
+    /// The choice of this name; `None` for a name that is not in [`RecordBuffer::NAMES`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "auto" => Some(Self::Auto),
+            "ring" => Some(Self::Ring),
+            "perf" => Some(Self::Perf),
+            _ => None,
+        }
     }
 }
 

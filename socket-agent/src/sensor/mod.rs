@@ -10,6 +10,7 @@ pub mod ebpf;
 mod error;
 pub mod host;
 mod netns;
+mod perf;
 pub mod sockets;
 mod source;
 pub mod tracefs;

@@ -1,9 +1,7 @@
-//! The object in the hands of the loader.
-
-use aya_obj::{Function, Object, btf::Btf};
-use socket_agent::sensor::ebpf::OBJECT;
+//! An object in the hands of the loader.
 
 use crate::object::{Kind, Relocation};
+use aya_obj::{Function, Object, btf::Btf};
 
 /// `BPF_LD | BPF_IMM | BPF_DW`: takes two instructions.
 const LOAD_IMMEDIATE: u8 = 0x18;
@@ -25,14 +23,14 @@ pub(crate) struct Programs(Object);
 
 impl Programs {
     /// As they are in the file.
-    pub(crate) fn parse() -> Self {
-        Self(Object::parse(OBJECT).unwrap())
+    pub(crate) fn parse(object: &[u8]) -> Self {
+        Self(Object::parse(object).unwrap())
     }
 
     /// Fitted to a kernel.
-    pub(crate) fn fitted(target: &[u8]) -> Self {
+    pub(crate) fn fitted(object: &[u8], target: &[u8]) -> Self {
         let target = Btf::parse(target, object::Endianness::Little).unwrap();
-        let mut programs = Self::parse();
+        let mut programs = Self::parse(object);
         programs.0.relocate_btf(&target).unwrap();
         programs
     }

@@ -1,10 +1,9 @@
-//! The relocations of the embedded object, read from its `.BTF.ext` section.
+//! The relocations of an embedded object, read from its `.BTF.ext` section.
 //!
 //! Source: include/uapi/linux/bpf.h, `struct bpf_core_relo`; `struct btf_ext_header` of libbpf.
 
 use btf_rs::{Btf, Type};
 use object::Object as _;
-use socket_agent::sensor::ebpf::OBJECT;
 
 use crate::elf::{self, text_at, u32_at};
 
@@ -32,9 +31,9 @@ pub(crate) struct Relocation {
     pub(crate) local: u64,
 }
 
-/// All of them, in the order of the file.
-pub(crate) fn relocations() -> Vec<Relocation> {
-    let file = elf::parse(OBJECT);
+/// All of an object, in the order of the file.
+pub(crate) fn relocations(object: &[u8]) -> Vec<Relocation> {
+    let file = elf::parse(object);
     let types = elf::section(&file, ".BTF").unwrap();
     let extra = elf::section(&file, ".BTF.ext").unwrap();
     let btf = Btf::from_bytes(types).unwrap();

@@ -8,6 +8,7 @@ use std::{
 };
 
 use btf_rs::Btf;
+use socket_agent::sensor::ebpf::{EARLY_OBJECT, OBJECT};
 
 use crate::{
     difference::{BEFORE_5_5, CURRENT, DROPS, Differences, RENAMED},
@@ -47,9 +48,23 @@ fn check(name: &str, target: &[u8], differences: &Differences) {
     let known: BTreeMap<&str, u64> = differences.bits.iter().copied().collect();
     assert_eq!(bits, known.keys().copied().collect(), "{name}: bit fields");
 
-    let programs = Programs::fitted(target);
+    for object in [OBJECT, EARLY_OBJECT] {
+        let checked = outcomes(name, object, target, &places, &known);
+        println!("{name}: {checked} relocations agree, {} fields absent", absent.len());
+    }
+}
+
+/// Compares those of one object; returns how many.
+fn outcomes(
+    name: &str,
+    object: &[u8],
+    target: &[u8],
+    places: &BTreeMap<&str, Place>,
+    known: &BTreeMap<&str, u64>,
+) -> usize {
+    let programs = Programs::fitted(object, target);
     let mut checked = 0;
-    for relocation in relocations() {
+    for relocation in relocations(object) {
         let place = places[relocation.field.as_str()];
         let expected = match (relocation.kind, place) {
             (Kind::Exists, place) => Outcome::Value(u64::from(place != Place::Absent)),
@@ -65,7 +80,7 @@ fn check(name: &str, target: &[u8], differences: &Differences) {
         assert_eq!(programs.outcome(&relocation), expected, "{name}: {relocation:?}");
         checked += 1;
     }
-    println!("{name}: {checked} relocations agree, {} fields absent", absent.len());
+    checked
 }
 
 /// Says why a test cannot do its work here. Not only through `println!`, whose lines the test

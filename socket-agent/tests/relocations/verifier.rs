@@ -43,7 +43,7 @@ fn load(ebpf: &mut Ebpf, name: &str, hook: Hook) {
         }
         Hook::CgroupSock => <&mut CgroupSock>::try_from(program).unwrap().load(),
         Hook::CgroupSockOps => <&mut SockOps>::try_from(program).unwrap().load(),
-        Hook::Kprobe(_) | Hook::Fentry(_) | Hook::Fexit(..) => unreachable!("{name}"),
+        _ => unreachable!("{name}"),
     };
     loaded.unwrap_or_else(|error| panic!("{name}: {error:?}"));
 }

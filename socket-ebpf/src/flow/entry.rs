@@ -1,11 +1,18 @@
 //! One entry of a flow table: creation and accounting.
 
+#[cfg(feature = "perf")]
+use core::mem::MaybeUninit;
+
 use aya_ebpf::{bindings::BPF_NOEXIST, maps::HashMap};
 use socket_common::{Began, Counter, Flow, Traffic, Tuple};
 
+#[cfg(feature = "perf")]
+use crate::kernel::zero;
+#[cfg(not(feature = "perf"))]
+use crate::maps::BLANK;
 use crate::{
-    kernel::packet::Way,
-    maps::{BLANK, count, next_id, owned, settings},
+    kernel::{copy, packet::Way},
+    maps::{count, next_id, owned, settings},
 };
 
 /// Inserts a flow of zeroes under `key` and fills in what every flow has. `None` if the table is
@@ -20,7 +27,17 @@ pub fn create<K>(
     now: u64,
     full: Counter,
 ) -> Option<&'static mut Flow> {
+    #[cfg(not(feature = "perf"))]
     let blank = BLANK.get(0)?;
+    // Kernels before 4.18 take values from the stack only.
+    #[cfg(feature = "perf")]
+    let mut blank = MaybeUninit::<Flow>::uninit();
+    #[cfg(feature = "perf")]
+    let blank = {
+        zero(blank.as_mut_ptr());
+        // SAFETY: zeroes are valid.
+        unsafe { blank.assume_init_ref() }
+    };
     if table.insert(key, blank, BPF_NOEXIST as u64).is_err() {
         // Another CPU may have been first; then its entry serves.
         let existing = table.get_ptr_mut(key);
@@ -40,7 +57,7 @@ pub fn create<K>(
     flow.sock = sock;
     flow.id = next_id(now);
     flow.socket_id = flow.id;
-    flow.tuple = *tuple;
+    copy(&raw mut flow.tuple, tuple);
     flow.first = now;
     flow.last = now;
     flow.began = began as u8;

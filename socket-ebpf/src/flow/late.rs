@@ -1,5 +1,7 @@
 //! Packets of connections whose socket is gone: TIME_WAIT, resets after close.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::bindings::BPF_ANY;
 use socket_common::{Counter, FAMILY_IPV6, Late, PROTO_TCP, Tuple};
 
@@ -8,6 +10,7 @@ use crate::{
     kernel::{
         core_offsets as at,
         packet::{Packet, Way},
+        zero,
     },
     maps::{LATE, count, settings},
 };
@@ -34,8 +37,12 @@ pub fn expect(tuple: &Tuple, flow: u64) {
             submit::late(previous);
         }
     }
-    let entry = Late { flow, ..Late::default() };
-    if LATE.insert(tuple, &entry, BPF_ANY as u64).is_err() {
+    let mut entry = MaybeUninit::<Late>::uninit();
+    zero(entry.as_mut_ptr());
+    // SAFETY: zeroes are valid.
+    let entry = unsafe { entry.assume_init_mut() };
+    entry.flow = flow;
+    if LATE.insert(tuple, &*entry, BPF_ANY as u64).is_err() {
         count(Counter::LateTableFull);
     }
 }

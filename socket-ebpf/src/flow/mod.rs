@@ -15,12 +15,12 @@ pub mod late;
 pub mod owner;
 mod pending;
 pub mod sample;
-mod submit;
+pub mod submit;
 pub mod tcp;
 pub mod udp;
 
+#[cfg(not(feature = "perf"))]
 pub use entry::atomic_add;
-pub use submit::wakeup;
 
 use socket_common::{Counter, Flow, PROTO_TCP, Tuple};
 

@@ -119,11 +119,13 @@ pub fn take(handshake: &mut Pending, flow: &mut Flow) {
 /// made, and forgets the handshake.
 #[inline(always)]
 pub fn finish(flow: &mut Flow, sock: Sock) {
-    let Some(handshake) = PENDING.get_ptr_mut(&flow.tuple) else { return };
+    // On the stack: kernels before 4.18 take no key from a table.
+    let tuple = flow.tuple;
+    let Some(handshake) = PENDING.get_ptr_mut(&tuple) else { return };
     // SAFETY: entries stay readable for the run of a program.
     let handshake = unsafe { &mut *handshake };
     if handshake.child == sock.key() {
         take(handshake, flow);
-        let _ = PENDING.remove(&flow.tuple);
+        let _ = PENDING.remove(&tuple);
     }
 }

@@ -9,6 +9,7 @@ use socket_common::{PROTO_TCP, Rank};
 use crate::{
     flow,
     kernel::{core_offsets as at, field, packet::Way, sock::Sock, task::Task},
+    outlet,
 };
 
 #[inline(always)]
@@ -58,6 +59,7 @@ pub fn kprobe_input(ctx: ProbeContext) -> u32 {
 }
 
 /// `tcp_set_state(sk, state)`
+#[cfg(not(feature = "perf"))]
 #[kprobe]
 #[inline(always)]
 pub fn kprobe_state(ctx: ProbeContext) -> u32 {
@@ -80,6 +82,7 @@ pub fn kprobe_listen(ctx: ProbeContext) -> u32 {
             flow::owner::Seen::Coming,
         );
     }
+    outlet::flush(&ctx);
     0
 }
 
@@ -123,5 +126,6 @@ pub fn kprobe_bind(ctx: ProbeContext) -> u32 {
 #[inline(always)]
 pub fn kprobe_closed(ctx: ProbeContext) -> u32 {
     flow::udp::closed(Sock(argument(&ctx, 0)));
+    outlet::flush(&ctx);
     0
 }

@@ -13,10 +13,18 @@
 //! | state of open sockets | `sample`, run by the agent | the same | the same |
 //! | no live socket | `kfree_skb`, `net_dev_queue`, `tcp_send_reset` | the same | the same |
 
+#[cfg(not(feature = "perf"))]
 mod cgroup;
+#[cfg(feature = "perf")]
+mod early;
+#[cfg(not(feature = "perf"))]
 mod fentry;
+#[cfg(not(feature = "perf"))]
 mod iterator;
 mod kprobe;
+#[cfg(not(feature = "perf"))]
 mod sample;
+#[cfg(not(feature = "perf"))]
 mod tracepoint;
+#[cfg(not(feature = "perf"))]
 pub mod twice;

@@ -6,12 +6,7 @@ pub mod task;
 
 use core::{ffi::c_void, mem::MaybeUninit};
 
-use aya_ebpf::helpers::generated::{
-    bpf_ktime_get_boot_ns, bpf_ktime_get_ns, bpf_probe_read_kernel,
-};
-use socket_common::FEATURE_BOOTTIME;
-
-use crate::maps::settings;
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 
 /// Offsets of the fields in `relocations.txt`.
 #[allow(clippy::missing_safety_doc)]
@@ -82,10 +77,19 @@ pub fn zero<T>(place: *mut T) {
     }
 }
 
-/// Nanoseconds of the boottime clock, or of the monotonic clock on kernels before 5.8.
+/// Nanoseconds of the boottime clock.
+#[cfg(not(feature = "perf"))]
 #[inline(always)]
 pub fn now() -> u64 {
-    let boottime = settings().is_some_and(|s| s.features & FEATURE_BOOTTIME != 0);
     // SAFETY: no preconditions.
-    unsafe { if boottime { bpf_ktime_get_boot_ns() } else { bpf_ktime_get_ns() } }
+    unsafe { aya_ebpf::helpers::generated::bpf_ktime_get_boot_ns() }
+}
+
+/// Nanoseconds of the boottime clock, made of the monotonic clock's, as kernels before 5.8 give no other.
+#[cfg(feature = "perf")]
+#[inline(always)]
+pub fn now() -> u64 {
+    let ahead = crate::maps::settings().map_or(0, |settings| settings.boottime_ahead);
+    // SAFETY: no preconditions.
+    unsafe { aya_ebpf::helpers::generated::bpf_ktime_get_ns() }.wrapping_add(ahead)
 }

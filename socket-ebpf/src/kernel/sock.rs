@@ -1,8 +1,12 @@
 //! `struct sock` and the request and timewait sockets that share its beginning.
 
+#[cfg(feature = "perf")]
+use socket_common::NARROW_PROTOCOL;
 use socket_common::{FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, Tuple};
 
 use super::{core_offsets as at, field};
+#[cfg(feature = "perf")]
+use crate::maps::settings;
 
 /// `TCP_SYN_SENT`.
 pub const SYN_SENT: u8 = 2;
@@ -64,6 +68,10 @@ impl Sock {
     /// `sk_protocol`: IPPROTO_TCP, IPPROTO_MPTCP (262) and so on. Full sockets only.
     #[inline(always)]
     pub fn protocol(self) -> u16 {
+        #[cfg(feature = "perf")]
+        if settings().is_none_or(|settings| settings.features & NARROW_PROTOCOL != 0) {
+            return field::<u8>(self.0, at::sock_sk_protocol()).into();
+        }
         field(self.0, at::sock_sk_protocol())
     }
 

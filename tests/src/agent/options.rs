@@ -43,6 +43,8 @@ pub struct Options {
     pub modules: Option<String>,
     /// `--btf`.
     pub btf: Option<PathBuf>,
+    /// Whether it is told to take records from perf rings.
+    pub perf_rings: bool,
     /// File for its documents instead of standard output.
     pub output: Option<PathBuf>,
     /// Where its log is kept, if it is.
@@ -94,8 +96,14 @@ impl Options {
     fn of_set(&self) -> &'static str {
         match &*self.hooks {
             "tracefs" => "  socket.ring_size_exponent: 12\n  socket.perf_queue_size: 131072\n",
+            "kprobe" if self.perf_rings => "  socket.record_buffer: perf\n",
             _ => "",
         }
+    }
+
+    /// Whether the agent uses the programs for kernels before 5.8.
+    pub fn is_early(&self) -> bool {
+        self.hooks == "kprobe" && (self.perf_rings || kernel_version() < (5, 8))
     }
 
     fn configuration(&self) -> String {
@@ -116,5 +124,17 @@ impl Options {
         }
         text += self.of_set();
         text
+    }
+}
+
+/// Major and minor number of the running kernel; zeros if it does not say.
+fn kernel_version() -> (u32, u32) {
+    let release = nix::sys::utsname::uname()
+        .map(|names| names.release().to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor),
+        _ => (0, 0),
     }
 }

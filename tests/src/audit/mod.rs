@@ -54,6 +54,7 @@ fn module(program: &Path, rules: &str, options: &str) -> Options {
         settings: &[],
         modules: Some(modules),
         btf: None,
+        perf_rings: false,
         output: None,
         before: None,
         log: None,

@@ -59,6 +59,7 @@ impl Started {
             settings,
             modules: None,
             btf: None,
+            perf_rings: false,
             output: Some("/dev/null".into()),
             log: None,
             before: None,

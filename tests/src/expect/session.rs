@@ -32,6 +32,7 @@ const HARMLESS: [&str; 11] = [
     "owners_missed",
     "late_unmatched",
     "samples_disordered",
+    "records_disordered",
     "dns_ancestors_evicted",
     "dns_malformed",
     "dns_segments_lost",

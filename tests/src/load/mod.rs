@@ -119,6 +119,7 @@ fn perform(plan: &Plan, part: &Part) -> Result<()> {
         settings: part.settings,
         modules: None,
         btf: None,
+        perf_rings: false,
         output: None,
         before: None,
         log: plan.logs.as_ref().map(|logs| logs.join(log)),

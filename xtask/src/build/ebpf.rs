@@ -1,4 +1,4 @@
-//! The eBPF object.
+//! The eBPF objects: one for kernels with ring buffers, one for older ones.
 
 use std::{fs, path::Path, process::Command};
 
@@ -10,21 +10,26 @@ use crate::{command, linker, paths::Paths, pins::Pins, toolchain};
 /// Name of the crate and of the program it builds.
 const CRATE: &str = "socket-ebpf";
 
-/// Builds the object, for kernels of an architecture or of this machine's, into the place where the
-/// agent's build looks for it.
-pub(crate) fn object(paths: &Paths, pins: &Pins, arch: Option<&str>) -> Result<()> {
+/// What the object for kernels before 5.8 is built with.
+const EARLY: [&str; 2] = ["--features", "perf"];
+
+/// Builds the objects, for kernels of an architecture or of this machine's, into the places where the
+/// agent's build looks for them.
+pub(crate) fn objects(paths: &Paths, pins: &Pins, arch: Option<&str>) -> Result<()> {
     let compiler = toolchain::ensure(paths, pins)?;
     let linker = linker::ensure(paths, pins)?;
-    let mut cargo = compiler.cargo();
-    cargo.arg("build");
-    command::run(configure(&mut cargo, paths, pins, &linker, arch)?)
-        .context("build the eBPF object")?;
     let built = paths.ebpf(arch).join(&pins.ebpf.target).join("release").join(CRATE);
-    let object = fs::read(&built).with_context(|| format!("read {}", built.display()))?;
-    let object = without_debug(&object).with_context(|| {
-        format!("{} is no object file; remove it and build again", built.display())
-    })?;
-    replace(&object, &paths.object(arch))
+    for (features, to) in [(&EARLY[..], paths.early_object(arch)), (&[], paths.object(arch))] {
+        let mut cargo = compiler.cargo();
+        let build = configure(cargo.arg("build"), paths, pins, &linker, arch)?;
+        command::run(build.args(features)).context("build the eBPF objects")?;
+        let object = fs::read(&built).with_context(|| format!("read {}", built.display()))?;
+        let object = without_debug(&object).with_context(|| {
+            format!("{} is no object file; remove it and build again", built.display())
+        })?;
+        replace(&object, &to)?;
+    }
+    Ok(())
 }
 
 /// Leaves out what only a debugger reads, nine tenths of the object: it would be part of the agent, and
@@ -55,8 +60,12 @@ pub(crate) fn clippy(paths: &Paths, pins: &Pins) -> Result<()> {
     let compiler = toolchain::ensure(paths, pins)?;
     toolchain::ensure_clippy(paths, pins, &compiler)?;
     let linker = linker::ensure(paths, pins)?;
-    let mut clippy = compiler.clippy();
-    command::run(configure(&mut clippy, paths, pins, &linker, None)?.args(["--", "-D", "warnings"]))
+    for features in [&EARLY[..], &[]] {
+        let mut clippy = compiler.clippy();
+        let clippy = configure(&mut clippy, paths, pins, &linker, None)?.args(features);
+        command::run(clippy.args(["--", "-D", "warnings"]))?;
+    }
+    Ok(())
 }
 
 /// Options that go to every command on the eBPF crate.

@@ -1,4 +1,4 @@
-//! The eBPF object and the programs of user space.
+//! The eBPF objects and the programs of user space.
 
 pub(crate) mod ebpf;
 mod target;
@@ -9,7 +9,7 @@ use anyhow::Result;
 pub(crate) use self::{target::Target, userspace::Programs};
 use crate::{paths::Paths, pins::Pins};
 
-/// Builds the object, then the programs that embed it, for this machine.
+/// Builds the objects, then the programs that embed them, for this machine.
 pub(crate) fn all(paths: &Paths, pins: &Pins, profile: &str) -> Result<Programs> {
     for_target(paths, pins, &Target::host(), profile)
 }
@@ -22,7 +22,7 @@ pub(crate) fn for_target(
     profile: &str,
 ) -> Result<Programs> {
     if target.has_ebpf() {
-        ebpf::object(paths, pins, target.foreign_arch())?;
+        ebpf::objects(paths, pins, target.foreign_arch())?;
     }
     userspace::programs(paths, pins, target, profile)
 }

@@ -37,6 +37,7 @@ pub(super) fn programs(
         .env("CARGO_ENCODED_RUSTFLAGS", flags);
     if let arch @ Some(_) = target.foreign_arch() {
         cargo.env("SOCKET_EBPF_OBJECT", paths.object(arch));
+        cargo.env("SOCKET_EBPF_EARLY_OBJECT", paths.early_object(arch));
     }
     if !target.has_ebpf() {
         cargo.arg("--no-default-features");

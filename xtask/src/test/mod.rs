@@ -31,7 +31,7 @@ pub(crate) fn run(paths: &Paths, pins: &Pins, options: &TestOptions) -> Result<E
     let mut matrix = Matrix::read(paths)?;
 
     // The agent embeds the object, so nothing of the workspace compiles before it is there.
-    let object = step(&mut report, "eBPF object", || build::ebpf::object(paths, pins, None));
+    let object = step(&mut report, "eBPF objects", || build::ebpf::objects(paths, pins, None));
     let only_vms = !options.vm.is_empty();
     if filter.is_none() && !only_vms {
         checks::run(&mut report, paths, pins);

@@ -1,7 +1,7 @@
 //! Options of the socket dataset.
 
 use super::{Bounds::AboveZero, Bounds::ZeroToo, Kind::*, Setting, unused, used};
-use crate::config::settings::{DnsType, HookSet, SocketConfig, SocketEvents};
+use crate::config::settings::{DnsType, HookSet, RecordBuffer, SocketConfig, SocketEvents};
 
 /// Entries a table can be given; the largest takes some gigabytes.
 const MOST: u32 = 1 << 24;
@@ -49,6 +49,8 @@ pub(in crate::config) static SOCKET: &[Setting<SocketConfig>] = &[
         "Closed flows that wait while the ring is full."),
     used("socket.tables.ring", "4MiB", PowerOfTwo(4096, 1 << 30, |c, v| c.tables.ring = v),
         "Size of the ring through which closed flows leave the kernel."),
+    used("socket.record_buffer", "auto", Choice(RecordBuffer::NAMES, |c, v| c.buffer = RecordBuffer::from_name(v).unwrap_or_default()),
+        "How records leave the kernel: by a ring buffer (5.8), by the perf rings of each CPU, which only kprobe can, or auto, the first that can be had."),
 
     used("socket.dns.enabled", "true", Switch(|c, v| c.dns.enabled = v),
         "Whether names come from DNS traffic."),

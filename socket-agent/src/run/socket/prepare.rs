@@ -5,7 +5,7 @@ use std::{panic::resume_unwind, path::Path, sync::Arc, thread};
 use super::{agent::Agent, sockets::Sockets, tables::KernelTables};
 use crate::{
     clock::Clock,
-    config::{HookSet, Metrics, SocketConfig},
+    config::{HookSet, Metrics, RecordBuffer, SocketConfig},
     process::Names,
     run::{changes::Changes, dataset::Context, shared::STATE},
     sensor::{
@@ -24,13 +24,18 @@ pub(super) fn agent(
     // A long file, which is read while the kernel is asked what it can do.
     let functions = thread::spawn(receive_functions);
     let facts = HostFacts::probe_for_hooks().with_btf_file(socket.btf.clone());
-    let choice = host::choose(&facts, socket.hooks)?;
+    let choice = host::choose(&facts, wanted(socket)?)?;
     for reason in &choice.reasons {
         log::info!(target: "sensor", "hook set {}: {reason}", choice.set);
     }
     let described = socket.btf.is_some() || facts.has(Facility::Btf);
     let functions = functions.join().unwrap_or_else(|panic| resume_unwind(panic));
-    let (sensor, degraded) = start(socket, choice.set, described, functions)?;
+    let buffer = match socket.buffer {
+        RecordBuffer::Auto if facts.has(Facility::RingBuffer) => RecordBuffer::Ring,
+        RecordBuffer::Auto => RecordBuffer::Perf,
+        asked_for => asked_for,
+    };
+    let (sensor, degraded) = start(socket, choice.set, described, buffer, functions)?;
     for hook in &degraded {
         log::warn!(target: "sensor", "{} not attached: {}: {}", hook.hook, hook.effect, hook.reason);
     }
@@ -47,12 +52,25 @@ pub(super) fn agent(
     Ok(Agent::new(choice.set, socket, changes, tables, sockets, shared, names, clock, sink))
 }
 
+/// The hook set that is asked for: by perf rings only one hands over records.
+fn wanted(socket: &SocketConfig) -> anyhow::Result<HookSet> {
+    match (socket.buffer, socket.hooks) {
+        (RecordBuffer::Perf, HookSet::Auto) => Ok(HookSet::Kprobe),
+        (RecordBuffer::Perf, set @ (HookSet::Fentry | HookSet::Cgroup)) => anyhow::bail!(
+            "socket.record_buffer: perf, but the programs of hook set {set} hand over their records by a \
+             ring buffer alone; leave it out, or set socket.hooks: kprobe"
+        ),
+        (_, set) => Ok(set),
+    }
+}
+
 /// Starts the sensor of a set; with it come the hooks that it has to do without.
 /// `described` is whether there is type information.
 fn start(
     socket: &SocketConfig,
     set: HookSet,
     described: bool,
+    buffer: RecordBuffer,
     receive_functions: [[u64; 2]; 2],
 ) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
     let ipv6 = ipv6(socket)?;
@@ -63,7 +81,7 @@ fn start(
         let (sensor, degraded) = tracefs::Sensor::start(socket, &options)?;
         return Ok((Box::new(sensor), degraded));
     }
-    start_programs(socket, set, described, ipv6, receive_functions)
+    start_programs(socket, set, described, ipv6, buffer, receive_functions)
 }
 
 /// Starts a set of eBPF programs.
@@ -73,6 +91,7 @@ fn start_programs(
     set: HookSet,
     described: bool,
     ipv6: bool,
+    buffer: RecordBuffer,
     receive_functions: [[u64; 2]; 2],
 ) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
     use crate::sensor::ebpf::{Options, Sensor};
@@ -83,7 +102,10 @@ fn start_programs(
         (Some(types), failed)
     };
     let cgroup = host::cgroup2_mount();
-    let options = Options { set, cgroup, ipv6, receive_functions, types };
+    if buffer == RecordBuffer::Perf {
+        log::info!(target: "sensor", "records leave by perf rings");
+    }
+    let options = Options { set, cgroup, ipv6, receive_functions, buffer, types };
     let (sensor, missing) = Sensor::start(socket, &options)?;
     degraded.extend(missing);
     Ok((Box::new(sensor), degraded))
@@ -96,6 +118,7 @@ fn start_programs(
     set: HookSet,
     _described: bool,
     _ipv6: bool,
+    _buffer: RecordBuffer,
     _receive_functions: [[u64; 2]; 2],
 ) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
     anyhow::bail!("hook set {set}: this build has no eBPF programs; use the set tracefs")

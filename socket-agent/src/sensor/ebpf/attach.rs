@@ -10,7 +10,7 @@ use aya::{
     Btf, Ebpf,
     programs::{
         CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSock, FEntry, FExit, KProbe,
-        ProgramError, RawTracePoint, SockOps,
+        ProgramError, RawTracePoint, SockOps, TracePoint,
     },
 };
 
@@ -128,7 +128,9 @@ fn describe(program: &Program) -> String {
         Hook::Kprobe(name)
         | Hook::Fentry(name)
         | Hook::Fexit(name, _)
-        | Hook::RawTracepoint(name) => name.to_owned(),
+        | Hook::RawTracepoint(name)
+        | Hook::Tracepoint(_, name) => name.to_owned(),
+        Hook::KprobeAny(names) => names.join(" or "),
         Hook::CgroupEgress | Hook::CgroupIngress | Hook::CgroupSock | Hook::CgroupSockOps => {
             "root cgroup".to_owned()
         }
@@ -172,6 +174,24 @@ fn one(ebpf: &mut Ebpf, wanted: &Program, places: &Places<'_>) -> Result<Attache
                 links.push(link!(program, program.attach(function, 0)));
             }
             links
+        }
+        Hook::KprobeAny(functions) => {
+            let program = typed::<KProbe>(program)?;
+            program.load().map_err(line)?;
+            let mut attached = Err("no function is named".to_owned());
+            for function in functions {
+                attached = program.attach(*function, 0).map_err(line);
+                if attached.is_ok() {
+                    break;
+                }
+            }
+            let attached = attached?;
+            vec![link!(program, Ok(attached))]
+        }
+        Hook::Tracepoint(group, name) => {
+            let program = typed::<TracePoint>(program)?;
+            program.load().map_err(line)?;
+            vec![link!(program, program.attach(group, name))]
         }
         Hook::CgroupEgress | Hook::CgroupIngress => {
             let cgroup = places.cgroup.ok_or(NO_CGROUP)?;

@@ -8,7 +8,7 @@ use std::{
 
 use socket_common::{DNS_ROOM, DnsEvent, FAMILY_IPV4, kind};
 
-use super::{buffer::RingBuffer, ring::read};
+use super::records::{RingBuffer, read};
 use crate::{
     dns::{
         Packet,

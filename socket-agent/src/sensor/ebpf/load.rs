@@ -2,28 +2,23 @@
 
 use std::{borrow::Cow, fs::File, io::Read, os::fd::AsFd, path::Path};
 
-use aya::{
-    Btf, BtfError, Ebpf, EbpfLoader, Endianness,
-    maps::{Array, Map, MapData},
-    programs::Iter,
-};
-use socket_common::{
-    FEATURE_BOOTTIME, REPLIES_HIDDEN, Settings, TELL_CONNECTIONS, TELL_LISTENERS, TWICE,
-};
-
 use super::{
-    buffer::RingBuffer,
-    features::{self, KERNEL_BTF, Prototypes},
-    sensor::Options,
-    tables::{Plain, Table, Tables},
+    features::{self, KERNEL_BTF},
+    fit::fit,
+    records::{self, PerfRings, Records, RingBuffer, Source},
+    tables::{Table, Tables},
 };
 use crate::{
-    config::{SocketConfig, SocketEvents},
+    config::{RecordBuffer, SocketConfig},
     sensor::{SensorError, error::one_line, host::Kernel},
 };
+use aya::{Btf, BtfError, Ebpf, EbpfLoader, Endianness, maps::Map, programs::Iter};
 
 /// The eBPF object, part of the agent.
 pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("SOCKET_EBPF_OBJECT_PATH"));
+
+/// The eBPF object for kernels without ring buffers: programs of the `kprobe` set alone.
+pub static EARLY_OBJECT: &[u8] = aya::include_bytes_aligned!(env!("SOCKET_EBPF_EARLY_OBJECT_PATH"));
 
 /// Size of a ring that nothing is put into: a page, which the loader makes of it.
 const UNUSED: u32 = 4096;
@@ -60,7 +55,11 @@ pub(super) fn no_btf(place: &Path, error: &BtfError) -> SensorError {
     }
 }
 
-pub(super) fn load(config: &SocketConfig, target: Option<&Btf>) -> Result<Ebpf, SensorError> {
+pub(super) fn load(
+    config: &SocketConfig,
+    target: Option<&Btf>,
+    buffer: RecordBuffer,
+) -> Result<Ebpf, SensorError> {
     let tables = &config.tables;
     // It begins with what the kernel publishes.
     let mut loader = EbpfLoader::new();
@@ -74,14 +73,46 @@ pub(super) fn load(config: &SocketConfig, target: Option<&Btf>) -> Result<Ebpf, 
         .map_max_entries("PENDING", tables.pending)
         .map_max_entries("LATE", tables.late)
         .map_max_entries("SPILL", tables.spill)
+        .map_max_entries("DONE", if tasks_come_between() { NOTES } else { 1 });
+    if buffer == RecordBuffer::Perf {
+        let own;
+        let types = match target {
+            Some(types) => types,
+            None => {
+                own = Btf::from_sys_fs().map_err(|error| no_btf(KERNEL_BTF.as_ref(), &error))?;
+                &own
+            }
+        };
+        let object = fit(EARLY_OBJECT, types).map_err(|reason| SensorError::Object {
+            reason,
+            remedy: "run `socket-agent doctor`; a --btf file must be of the running kernel".into(),
+        })?;
+        return loader.load(&object).map_err(object_error);
+    }
+    loader
         .map_max_entries("EVENTS", tables.ring)
         .map_max_entries("DNS", if config.dns.from_sockets() { config.dns.ring } else { UNUSED })
-        .map_max_entries("DONE", if tasks_come_between() { NOTES } else { 1 })
         .load(OBJECT)
         .map_err(object_error)
 }
 
-fn object_error(error: impl std::error::Error) -> SensorError {
+/// Where the records of the programs come out.
+pub(super) fn open_records(
+    ebpf: &Ebpf,
+    config: &SocketConfig,
+    buffer: RecordBuffer,
+) -> Result<Records, SensorError> {
+    const NAME: &str = "EVENTS";
+    let source = if buffer == RecordBuffer::Perf {
+        let Some(Map::PerfEventArray(map)) = ebpf.map(NAME) else { return Err(no_map(NAME)) };
+        Source::Perf(Box::new(PerfRings::open(map.fd().as_fd(), &config.tracefs)?))
+    } else {
+        Source::Ring(open_ring(ebpf, NAME, records::LONGEST)?)
+    };
+    Ok(Records::new(source))
+}
+
+pub(super) fn object_error(error: impl std::error::Error) -> SensorError {
     let reason = one_line(&error);
     let remedy = if reason.contains("Operation not permitted") || reason.contains("os error 1)") {
         "run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
@@ -97,7 +128,7 @@ fn take_map(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, SensorError> {
     ebpf.take_map(name).ok_or_else(|| no_map(name))
 }
 
-fn no_map(name: &str) -> SensorError {
+pub(super) fn no_map(name: &str) -> SensorError {
     SensorError::Object {
         reason: format!("it has no map {name}"),
         remedy: "build the agent again".into(),
@@ -129,36 +160,6 @@ pub(super) fn open_tables(ebpf: &mut Ebpf) -> Result<Tables, SensorError> {
         counts: counts.try_into().map_err(object_error)?,
         caught: caught.try_into().map_err(object_error)?,
     })
-}
-
-pub(super) fn write_settings(
-    ebpf: &mut Ebpf,
-    config: &SocketConfig,
-    options: &Options,
-    prototypes: &Prototypes,
-) -> Result<(), SensorError> {
-    let [tcp_v4_rcv, tcp_v6_rcv] = options.receive_functions;
-    let hidden = if prototypes.hides_replies() { REPLIES_HIDDEN } else { 0 };
-    let tell = match config.events {
-        SocketEvents::Off => 0,
-        SocketEvents::Listeners => TELL_LISTENERS,
-        SocketEvents::All => TELL_LISTENERS | TELL_CONNECTIONS,
-    };
-    let twice = if tasks_come_between() { TWICE } else { 0 };
-    let features = FEATURE_BOOTTIME | hidden | tell | twice;
-    let settings = Settings {
-        idle_ns: config.flow_inactive_timeout.as_nanos().try_into().unwrap_or(u64::MAX),
-        tcp_v4_rcv,
-        tcp_v6_rcv,
-        features,
-        ipv6: options.ipv6.into(),
-        dns_snaplen: if config.dns.from_sockets() { config.dns.snaplen } else { 0 },
-        reserved: 0,
-    };
-    // Borrowed, not taken: programs that are loaded later name the map by its descriptor.
-    let map = ebpf.map_mut("SETTINGS").ok_or_else(|| no_map("SETTINGS"))?;
-    let mut array: Array<&mut MapData, Plain<Settings>> = map.try_into().map_err(object_error)?;
-    array.set(0, Plain(settings), 0).map_err(object_error)
 }
 
 /// Runs the iterator over all open files, which fills the tables with the sockets it finds.

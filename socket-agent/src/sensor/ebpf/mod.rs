@@ -1,18 +1,19 @@
-//! The eBPF sensor: loads the object, attaches one hook set, reads its tables and its ring.
+//! The eBPF sensor: loads an object, attaches one hook set, reads its tables and its records.
 
 mod attach;
-mod buffer;
 mod dns;
 mod features;
+mod fit;
 mod load;
-mod ring;
+mod records;
 mod sample;
 mod sensor;
 mod sets;
+mod settings;
 mod sys;
 mod tables;
 
 pub use dns::DnsRing;
-pub use load::OBJECT;
+pub use load::{EARLY_OBJECT, OBJECT};
 pub use sensor::{Options, Sensor};
-pub use sets::{Hook, Program, hooks};
+pub use sets::{Hook, Program, early, hooks};

@@ -13,21 +13,21 @@ use socket_common::{Counter, Flow, Late, PeerKey, SocketOwner, Tuple};
 
 use super::{
     attach::{self, Attached, Places},
-    buffer::RingBuffer,
     dns::{self, DnsRing},
     features::{KERNEL_BTF, Prototypes},
     load::{
-        existing_sockets, given_btf, load, no_btf, open_ring, open_tables, tasks_come_between,
-        write_settings,
+        existing_sockets, given_btf, load, no_btf, open_records, open_ring, open_tables,
+        tasks_come_between,
     },
-    ring,
+    records::Records,
     sample::{self, Sampler},
-    sets::{COPIES, hooks, only_finds_owner},
+    sets::{COPIES, early, hooks, only_finds_owner},
+    settings::Told,
     sys,
     tables::{OpenFlows, Tables},
 };
 use crate::{
-    config::{HookSet, SocketConfig},
+    config::{HookSet, RecordBuffer, SocketConfig},
     sensor::{Degraded, Event, SensorError, Source},
 };
 
@@ -42,6 +42,8 @@ pub struct Options {
     pub ipv6: bool,
     /// Address range of `tcp_v4_rcv` and `tcp_v6_rcv`; zeroes if unknown.
     pub receive_functions: [[u64; 2]; 2],
+    /// How records leave the kernel; not `Auto`. By perf rings only the `kprobe` set.
+    pub buffer: RecordBuffer,
     /// Type information to use where the kernel publishes none and no file is given.
     pub types: Option<Vec<u8>>,
 }
@@ -51,12 +53,12 @@ pub struct Sensor {
     /// `None` once detached. What the loader held beside is dropped: it takes megabytes.
     programs: Option<Vec<Attached>>,
     tables: Tables,
-    ring: RingBuffer,
+    records: Records,
+    told: Told,
     /// Until it is taken; `None` if no DNS packets are handed over.
     dns: Option<DnsRing>,
     /// `None` where the kernel does not run programs on demand.
     sampler: Option<Sampler>,
-    unknown_records: u64,
     missed_before: Missed,
     /// The counter of spilled flows when they were last taken.
     spilled: u64,
@@ -73,6 +75,10 @@ struct Missed {
     owners: u64,
 }
 
+/// Why there are no programs that the agent runs itself.
+const NOT_EARLY: &str = "there is no such program for kernels before 5.8, nor for any other whose records \
+                         leave by perf rings";
+
 impl Sensor {
     /// Loads the object, attaches the set, then looks up the sockets that are already open.
     ///
@@ -88,7 +94,7 @@ impl Sensor {
         // What the kernel publishes is large: it is read for attaching while the object is fitted.
         let (loaded, kernel_btf, prototypes) = thread::scope(|scope| {
             let read = scope.spawn(|| (Btf::from_sys_fs(), Prototypes::of_kernel()));
-            let loaded = load(config, target.as_ref());
+            let loaded = load(config, target.as_ref(), options.buffer);
             let (btf, prototypes) = read.join().unwrap_or_else(|panic| resume_unwind(panic));
             (loaded, btf, prototypes)
         });
@@ -97,9 +103,10 @@ impl Sensor {
             btf => btf.ok(),
         };
         let mut ebpf = loaded?;
-        write_settings(&mut ebpf, config, options, &prototypes)?;
+        let told = Told::new(&ebpf, config, options, &prototypes)?;
         let tables = open_tables(&mut ebpf)?;
-        let ring = open_ring(&ebpf, "EVENTS", ring::LONGEST)?;
+        let records = open_records(&ebpf, config, options.buffer)?;
+        let perf = options.buffer == RecordBuffer::Perf;
         let cgroup = match (&options.cgroup, options.set) {
             (Some(path), _) => File::open(path).ok(),
             (None, HookSet::Cgroup) => return Err(SensorError::NoCgroup),
@@ -114,19 +121,23 @@ impl Sensor {
             ipv6: options.ipv6,
             twice: tasks_come_between(),
         };
-        let (programs, mut degraded) = attach::all(&mut ebpf, &hooks(options.set), &places)?;
+        let programs = if perf { early() } else { hooks(options.set) };
+        let (programs, mut degraded) = attach::all(&mut ebpf, &programs, &places)?;
         let counts_packets = |name| programs.iter().any(|program| program.name == name);
         let hands_over = config.dns.from_sockets()
             && ["cgroup_egress", "cgroup_ingress"].into_iter().all(counts_packets);
         let dns = hands_over.then(|| open_ring(&ebpf, "DNS", dns::LONGEST)).transpose()?;
-        let sampler = Sampler::load(&mut ebpf).inspect_err(|reason| {
+        let sampled = if perf { Err(NOT_EARLY.to_owned()) } else { Sampler::load(&mut ebpf) };
+        let sampler = sampled.inspect_err(|reason| {
             degraded.push(Degraded {
                 hook: "sample".into(),
                 reason: reason.clone(),
                 effect: "the state of connections that are still open is not reported",
             });
         });
-        if let Err(reason) = existing_sockets(&mut ebpf, kernel_btf) {
+        let existing =
+            if perf { Err(NOT_EARLY.to_owned()) } else { existing_sockets(&mut ebpf, kernel_btf) };
+        if let Err(reason) = existing {
             degraded.push(Degraded {
                 hook: "iter_files at task_file".into(),
                 reason,
@@ -137,10 +148,10 @@ impl Sensor {
             Self {
                 programs: Some(programs),
                 tables,
-                ring,
+                records,
+                told,
                 dns: dns.map(DnsRing::new),
                 sampler: sampler.ok(),
-                unknown_records: 0,
                 missed_before: Missed::default(),
                 spilled: 0,
                 walk: OpenFlows::default(),
@@ -192,14 +203,18 @@ impl Source for Sensor {
         self.missed_before = self.missed();
         self.tell_missed();
         self.programs = None;
+        self.records.finish();
     }
 
     fn next_event(&mut self) -> Option<Event> {
-        ring::next(&mut self.ring, &mut self.unknown_records)
+        if let Err(error) = self.told.refresh() {
+            log::warn!(target: "sensor", "times may be wrong after a suspend: {error}");
+        }
+        self.records.next()
     }
 
     fn descriptor(&self) -> BorrowedFd<'_> {
-        self.ring.as_fd()
+        self.records.descriptor()
     }
 
     fn take_dns(&mut self) -> Option<DnsRing> {
@@ -272,10 +287,18 @@ impl Source for Sensor {
             .iter()
             .map(|&(counter, name)| (name, self.tables.count(counter)))
             .collect();
-        counters.push(("unknown_records", self.unknown_records));
+        counters.push(("unknown_records", self.records.unknown()));
         let missed = self.missed();
         counters.push(("programs_missed", missed.programs));
         counters.push(("owners_missed", missed.owners));
+        if let Some((lost, disordered)) = self.records.lost() {
+            // Kernels from 5.1 on tell the programs, which count it as what it was.
+            let of_programs =
+                [Counter::ClosedLost, Counter::LateLost, Counter::ProcessLost, Counter::SocketLost];
+            let told: u64 = of_programs.map(|counter| self.tables.count(counter)).iter().sum();
+            counters.push(("records_lost", lost.saturating_sub(told)));
+            counters.push(("records_disordered", disordered));
+        }
         counters
     }
 }

@@ -9,6 +9,10 @@ use crate::config::HookSet;
 pub enum Hook {
     /// Entry of a function, or return from it: the object says which.
     Kprobe(&'static str),
+    /// As `Kprobe`, at the first of these that there is.
+    KprobeAny(&'static [&'static str]),
+    /// Tracepoint: its group and name.
+    Tracepoint(&'static str, &'static str),
     /// Trampoline at the entry of a function.
     Fentry(&'static str),
     /// Trampoline at the return from a function with this many arguments.
@@ -79,7 +83,7 @@ const fn program(name: &'static str, hook: Hook, when: When) -> Program {
     Program { name, hook, when, also: None, ipv6: false }
 }
 
-use Hook::{Fentry, Fexit, Kprobe, RawTracepoint};
+use Hook::{Fentry, Fexit, Kprobe, KprobeAny, RawTracepoint, Tracepoint};
 use When::{
     Again, Ahead, Arguments, InsteadOf, Preferred, RepliesHidden, Required, Wanted, WithCgroup,
 };
@@ -210,6 +214,39 @@ const KPROBE: [Program; 15] = [
     program("kprobe_closed", Kprobe("udp_destroy_sock"), Wanted(RELEASE))
         .also("udpv6_destroy_sock"),
 ];
+
+/// The `kprobe` set on kernels without ring buffers: kprobes and tracepoints only, as programs on packets of
+/// cgroups cannot read the kernel's memory there, and raw tracepoints are of 4.17.
+const EARLY: [Program; 17] = [
+    program("kprobe_opened", Kprobe("tcp_set_state"), Required),
+    program("kprobe_established", Kprobe("tcp_set_state"), Required),
+    program("kprobe_ended", Kprobe("tcp_set_state"), Required),
+    program("kprobe_listen", Kprobe("inet_csk_listen_start"), Required),
+    program("kprobe_output4", Kprobe("ip_output"), Required),
+    program("kprobe_output4_multi", Kprobe("ip_mc_output"), Required),
+    program("kprobe_output6", Kprobe("ip6_output"), Required).ipv6(),
+    program("kprobe_input", Kprobe("sk_filter_trim_cap"), Required),
+    program("kretprobe_accept", Kprobe("inet_csk_accept"), Wanted(ACCEPT)),
+    program("kprobe_bind", Kprobe("udp_v4_get_port"), Wanted(BIND)).also("udp_v6_get_port"),
+    program("kprobe_tcp_received", Kprobe("tcp_rcv_space_adjust"), Wanted(RECEIVER)),
+    program("kprobe_udp_received", Kprobe("udp_recvmsg"), Wanted(RECEIVER)).also("udpv6_recvmsg"),
+    program("kprobe_closed", Kprobe("udp_destroy_sock"), Wanted(RELEASE))
+        .also("udpv6_destroy_sock"),
+    // Renamed in 5.17 and 6.11.
+    program(
+        "kprobe_dropped",
+        KprobeAny(&["sk_skb_reason_drop", "kfree_skb_reason", "kfree_skb"]),
+        Wanted(LATE),
+    ),
+    program("early_exec", Tracepoint("sched", "sched_process_exec"), Wanted(PROCESSES)),
+    program("early_fork", Kprobe("wake_up_new_task"), Wanted(PROCESSES)),
+    program("early_exit", Tracepoint("sched", "sched_process_exit"), Wanted(PROCESSES)),
+];
+
+/// The programs of the `kprobe` set on kernels without ring buffers.
+pub fn early() -> Vec<Program> {
+    EARLY.to_vec()
+}
 
 /// The programs of a set, those that open tables first. `Auto` has none.
 pub fn hooks(set: HookSet) -> Vec<Program> {

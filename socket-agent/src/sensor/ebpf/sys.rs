@@ -5,6 +5,7 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd},
 };
 
+const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
 const BPF_PROG_TEST_RUN: libc::c_long = 10;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
 const BPF_MAP_LOOKUP_AND_DELETE_ELEM: libc::c_long = 21;
@@ -114,6 +115,22 @@ impl<K: Copy + Default, V: Copy + Default> Walk<K, V> {
         self.keys.resize(room, K::default());
         self.values.resize(room, V::default());
     }
+}
+
+/// Lets programs that run on a CPU write to a perf event of that CPU.
+pub(super) fn set_event(map: BorrowedFd<'_>, cpu: u32, event: BorrowedFd<'_>) -> io::Result<()> {
+    update(map, &cpu, &event.as_raw_fd())
+}
+
+/// Sets one element. `K` and `V` must be the map's key and value types.
+pub(super) fn update<K, V>(map: BorrowedFd<'_>, key: &K, value: &V) -> io::Result<()> {
+    let mut attributes = Element {
+        map_fd: map.as_raw_fd() as u32,
+        key: std::ptr::from_ref(key) as u64,
+        value: std::ptr::from_ref(value) as u64,
+        ..Element::default()
+    };
+    bpf(BPF_MAP_UPDATE_ELEM, &mut attributes)
 }
 
 /// Removes one element and returns it (5.14 for hash maps); `None` if it is not there.

@@ -51,6 +51,8 @@ const LINK_CREATE: libc::c_long = 28;
 /// `BPF_MAP_TYPE_RINGBUF`.
 pub(super) const MAP_RING: u32 = 27;
 const MAP_ARRAY: u32 = 2;
+/// `BPF_MAP_TYPE_PERF_EVENT_ARRAY`.
+pub(super) const MAP_PERF: u32 = 4;
 
 #[repr(C)]
 #[derive(Default)]

@@ -37,6 +37,7 @@ pub(super) const ASKED: &[Facility] = &[
     Facility::CgroupSkb,
     Facility::RawTracepoints,
     Facility::RingBuffer,
+    Facility::PerfArray,
     Facility::Tracefs,
 ];
 
@@ -87,6 +88,9 @@ pub fn choose(facts: &HostFacts, requested: HookSet) -> Result<Choice, NoHookSet
                 Facility::Btf if !facts.has(Facility::Btf) && facts.btf_file.is_none() => {
                     "tracefs to find offsets by trying"
                 }
+                Facility::RingBuffer if !facts.has(Facility::RingBuffer) => {
+                    Facility::PerfArray.name()
+                }
                 other => other.name(),
             };
             let needs: Vec<&str> = needs.iter().map(name).collect();
@@ -109,12 +113,16 @@ type Obstacle<'f> = (Facility, Option<&'f Probe>);
 
 fn obstacles<'f>(facts: &'f HostFacts, set: HookSet, needs: &[Facility]) -> Vec<Obstacle<'f>> {
     let missing = needs.iter().filter(|facility| {
+        // Kprobe programs write to perf rings as well.
+        let perf = **facility == Facility::RingBuffer
+            && set == HookSet::Kprobe
+            && facts.has(Facility::PerfArray);
         // Trampolines are found by the kernel's own types; the others only read structures, whose
         // members can be found with probes as well.
         let otherwise = **facility == Facility::Btf
             && set != HookSet::Fentry
             && (facts.btf_file.is_some() || facts.has(Facility::Tracefs));
-        !otherwise && !facts.has(**facility)
+        !otherwise && !perf && !facts.has(**facility)
     });
     missing.map(|facility| obstacle(facts, *facility)).collect()
 }
@@ -199,10 +207,13 @@ mod tests {
             assert_eq!(chosen(&[Trampolines, Kprobes, third]), Some(HookSet::Tracefs));
             assert_eq!(chosen(&[Trampolines, Kprobes, third, Tracefs]), None);
         }
-        for common in [BpfSyscall, RingBuffer] {
-            assert_eq!(chosen(&[common]), Some(HookSet::Tracefs));
-            assert_eq!(chosen(&[common, Tracefs]), None);
-        }
+        assert_eq!(chosen(&[BpfSyscall]), Some(HookSet::Tracefs));
+        assert_eq!(chosen(&[BpfSyscall, Tracefs]), None);
+        // By perf rings.
+        assert_eq!(chosen(&[RingBuffer]), Some(HookSet::Kprobe));
+        assert_eq!(chosen(&[RingBuffer, Kprobes]), Some(HookSet::Tracefs));
+        assert_eq!(chosen(&[RingBuffer, PerfArray]), Some(HookSet::Tracefs));
+        assert_eq!(chosen(&[RingBuffer, PerfArray, Tracefs]), None);
         // Without types tracefs helps to find offsets.
         assert_eq!(chosen(&[Btf]), Some(HookSet::Kprobe));
         assert_eq!(chosen(&[Btf, Tracefs]), None);
@@ -241,7 +252,7 @@ mod tests {
             error.to_string(),
             "hook set kprobe: kprobes: broken; use fentry or auto, or mend it"
         );
-        let lacking = host_without(&[Facility::RingBuffer, Facility::Tracefs]);
+        let lacking = host_without(&[Facility::RingBuffer, Facility::PerfArray, Facility::Tracefs]);
         let error = choose(&lacking, HookSet::Kprobe).unwrap_err();
         assert_eq!(
             error.to_string(),

@@ -13,6 +13,8 @@ pub enum Facility {
     ProgramTypes,
     /// Ring buffer map (5.8).
     RingBuffer,
+    /// Map of perf events, in place of a ring buffer (4.14 for what the programs do beside).
+    PerfArray,
     /// Kprobes with eBPF programs (4.1).
     Kprobes,
     /// BTF trampolines, attached and not only loaded (5.5; arm64 6.4).
@@ -84,11 +86,12 @@ pub(super) const PRIVILEGES: &str = "run as root, or grant CAP_BPF, CAP_PERFMON 
 
 impl Facility {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Btf,
         Self::BpfSyscall,
         Self::ProgramTypes,
         Self::RingBuffer,
+        Self::PerfArray,
         Self::Kprobes,
         Self::Trampolines,
         Self::RawTracepoints,
@@ -118,6 +121,7 @@ impl Facility {
             Self::BpfSyscall => "bpf system call",
             Self::ProgramTypes => "program types",
             Self::RingBuffer => "ring buffer",
+            Self::PerfArray => "perf event array",
             Self::Kprobes => "kprobes",
             Self::Trampolines => "trampolines",
             Self::RawTracepoints => "raw tracepoints",

@@ -79,6 +79,7 @@ fn answer(facility: Facility, types: &KernelTypes) -> Probe {
         Facility::BpfSyscall => bpf::probe(),
         Facility::ProgramTypes => program_types::probe(types),
         Facility::RingBuffer => ring::probe(),
+        Facility::PerfArray => ring::probe_perf(),
         Facility::Kprobes => kprobes::probe(),
         Facility::Trampolines => trampolines::probe(types),
         Facility::RawTracepoints => tracepoints::probe_raw(),

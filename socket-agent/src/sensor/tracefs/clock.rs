@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::perf::{Attr, ClockSource, Event};
 use crate::clock::Clock;
+use crate::sensor::perf::{self, Attr, ClockSource, Event};
 
 /// The relation of the samples' clock to boottime, measured anew from time to time.
 pub(super) struct SampleClock {
@@ -65,7 +65,7 @@ fn measure(source: ClockSource) -> Option<i64> {
 fn measure_scheduler(event: &Event) -> Option<i64> {
     let mut best: Option<(u64, i64)> = None;
     for _ in 0..8 {
-        let (before, sample, after) = super::perf::fault_time(event)?;
+        let (before, sample, after) = perf::fault_time(event)?;
         let window = after.saturating_sub(before);
         let middle = before + window / 2;
         let offset = i64::try_from(i128::from(middle) - i128::from(sample)).ok()?;

@@ -12,10 +12,12 @@ use super::{
     group::Group,
     mount::Tracing,
     offsets::Offsets,
-    perf::{Rings, RingsError},
     probe::{Abi, Field, Line, Missing, PROBES, Probe, Shapes, TRACEPOINTS, Task, Tell, fetch},
 };
-use crate::sensor::{Degraded, SensorError};
+use crate::sensor::{
+    Degraded, SensorError,
+    perf::{Rings, RingsError},
+};
 
 /// What the sensor needs to know of the host beside its configuration.
 #[derive(Clone, Debug)]

@@ -17,10 +17,8 @@ use super::{
     group::{self, Group},
     guess,
     install::{Installer, Kind, Options, STACK},
-    merge::Merge,
     mount::Tracing,
     offsets::{self, Offsets},
-    perf::{Record, Rings, What},
     probe::{Field, Shapes, Task, Tell},
     processes::Processes,
     tasks::TaskTable,
@@ -28,7 +26,10 @@ use super::{
 use crate::{
     clock::Clock,
     config::SocketConfig,
-    sensor::{Degraded, Event, SensorError, Source},
+    sensor::{
+        Degraded, Event, SensorError, Source,
+        perf::{Merge, Record, Rings, What},
+    },
 };
 
 /// How long a record may take from its time stamp until it can be read, nanoseconds. On a machine

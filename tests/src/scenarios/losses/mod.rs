@@ -31,6 +31,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::own("losses/process_lost", ring::processes).only("cgroup").portable(),
     Scenario::own("losses/socket_lost", ring::sockets).only("cgroup").portable(),
     Scenario::own("losses/late_lost", ring::late).only("cgroup").portable(),
+    Scenario::own("losses/perf_rings", ring::perf).only("kprobe"),
     Scenario::own("losses/late_unmatched", sockets::refused).only("cgroup"),
     Scenario::own("losses/midway", sockets::midway).only("cgroup"),
     Scenario::own("losses/unparsed", sockets::headers).only("cgroup"),

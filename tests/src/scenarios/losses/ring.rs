@@ -24,6 +24,31 @@ pub(super) fn closed(lab: &Lab<'_>) -> Result<()> {
     })
 }
 
+/// What finds the perf ring of its CPU full is lost. Kernels before 5.1 do not tell the programs: there only the
+/// number of records is known, those of processes included.
+pub(super) fn perf(lab: &Lab<'_>) -> Result<()> {
+    retry(|| {
+        let bench = bench(lab, &["socket.record_buffer: perf", "socket.ring_size_exponent: 1"])?;
+        let ends = bench.while_stopped(|| connections(&bench, 100))? as u64;
+        let outcome = bench.finish()?;
+        ensure!(
+            outcome.stopped.status.success(),
+            "the agent ended with {}",
+            outcome.stopped.status
+        );
+        let documents = outcome.reported.ends.len() as u64;
+        let (told, records) = (outcome.counter("closed_lost")?, outcome.counter("records_lost")?);
+        let missing = ends.saturating_sub(documents);
+        ensure!(missing > 0, "{ends} ends, {documents} in documents: nothing was lost");
+        let counted = if told > 0 { told == missing } else { records >= missing };
+        ensure!(
+            counted && documents <= ends,
+            "{ends} ends, {documents} in documents, {told} and {records} counted lost"
+        );
+        Ok(())
+    })
+}
+
 /// Of a process whose records are lost only the kernel's short name is known.
 pub(super) fn processes(lab: &Lab<'_>) -> Result<()> {
     retry(|| {

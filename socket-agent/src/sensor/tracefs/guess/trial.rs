@@ -3,11 +3,12 @@
 use std::{fs, time::Instant};
 
 use super::Guesses;
-use crate::sensor::tracefs::{
-    format::{self, Layout},
-    merge::Merge,
-    perf::{Rings, What},
-    probe::{Base, Field, Line},
+use crate::sensor::{
+    perf::{Merge, Rings, What},
+    tracefs::{
+        format::{self, Layout},
+        probe::{Base, Field, Line},
+    },
 };
 
 /// Words that one probe fetches at most: more would make its line too long.

@@ -1,10 +1,10 @@
 //! The records of all CPUs in the order of their time.
 
-use super::perf::Record;
+use super::record::Record;
 
 /// Records that wait until no older one can come.
 #[derive(Debug, Default)]
-pub(super) struct Merge {
+pub(in crate::sensor) struct Merge {
     waiting: Vec<Record>,
     /// Most that wait.
     limit: usize,
@@ -15,17 +15,17 @@ pub(super) struct Merge {
 
 impl Merge {
     /// Lets at most `limit` records wait; beyond that the oldest go on, whatever their time.
-    pub(super) fn new(limit: usize) -> Self {
+    pub(in crate::sensor) fn new(limit: usize) -> Self {
         Self { limit: limit.max(1), ..Self::default() }
     }
 
     /// Adds a record.
-    pub(super) fn push(&mut self, record: Record) {
+    pub(in crate::sensor) fn push(&mut self, record: Record) {
         self.waiting.push(record);
     }
 
     /// Takes all records up to a time, in order.
-    pub(super) fn take(&mut self, until: u64) -> Vec<Record> {
+    pub(in crate::sensor) fn take(&mut self, until: u64) -> Vec<Record> {
         self.waiting.sort_by_key(|record| record.time);
         let ripe = self.waiting.partition_point(|record| record.time <= until);
         let count = ripe.max(self.waiting.len().saturating_sub(self.limit));
@@ -36,7 +36,7 @@ impl Merge {
     }
 
     /// Records that were given out behind younger ones.
-    pub(super) fn disordered(&self) -> u64 {
+    pub(in crate::sensor) fn disordered(&self) -> u64 {
         self.disordered
     }
 }
@@ -44,7 +44,7 @@ impl Merge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sensor::tracefs::perf::What;
+    use crate::sensor::perf::What;
 
     fn record(time: u64) -> Record {
         Record { time, cpu: 0, pid: 0, tid: 0, what: What::Lost(0) }

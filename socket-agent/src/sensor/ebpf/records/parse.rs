@@ -1,26 +1,14 @@
-//! Records of the ring buffer.
+//! Records of the programs.
 
 use socket_common::{DATA_MAX, ExecEvent, FlowEvent, Header, LateEvent, SocketEvent, kind};
 
-use super::buffer::RingBuffer;
 use crate::sensor::Event;
 
 /// Bytes of the longest record.
-pub(super) const LONGEST: usize = size_of::<ExecEvent>();
+pub(in crate::sensor::ebpf) const LONGEST: usize = size_of::<ExecEvent>();
 
-/// Takes the next record; `None` when the ring is empty. Records that are no known kind or too
-/// short are passed over and counted in `unknown`.
-pub(super) fn next(ring: &mut RingBuffer, unknown: &mut u64) -> Option<Event> {
-    loop {
-        if let Some(event) = ring.next(parse)? {
-            return Some(event);
-        }
-        *unknown += 1;
-    }
-}
-
-/// Reads a record of a known kind.
-fn parse(bytes: &[u8]) -> Option<Event> {
+/// Reads a record of a known kind that is long enough.
+pub(super) fn parse(bytes: &[u8]) -> Option<Event> {
     let header: Header = read(bytes)?;
     Some(match header.kind {
         kind::FLOW => Event::Closed(read::<FlowEvent>(bytes)?.flow),
@@ -45,7 +33,7 @@ fn parse(bytes: &[u8]) -> Option<Event> {
 }
 
 /// Reads a shared type from the start of `bytes`.
-pub(super) fn read<T: Copy>(bytes: &[u8]) -> Option<T> {
+pub(in crate::sensor::ebpf) fn read<T: Copy>(bytes: &[u8]) -> Option<T> {
     if bytes.len() < size_of::<T>() {
         return None;
     }

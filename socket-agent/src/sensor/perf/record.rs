@@ -13,18 +13,18 @@ const BEFORE_RAW: usize = 8 + 8 + 8 + 8 + 4;
 
 /// One record, with the time of the events' clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::sensor::tracefs) struct Record {
-    pub(in crate::sensor::tracefs) time: u64,
-    pub(in crate::sensor::tracefs) cpu: u32,
+pub(in crate::sensor) struct Record {
+    pub(in crate::sensor) time: u64,
+    pub(in crate::sensor) cpu: u32,
     /// Process and thread in whose context it was made.
-    pub(in crate::sensor::tracefs) pid: u32,
-    pub(in crate::sensor::tracefs) tid: u32,
-    pub(in crate::sensor::tracefs) what: What,
+    pub(in crate::sensor) pid: u32,
+    pub(in crate::sensor) tid: u32,
+    pub(in crate::sensor) what: What,
 }
 
 /// What is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::sensor::tracefs) enum What {
+pub(in crate::sensor) enum What {
     /// A trace event, as tracefs describes it.
     Sample(Box<[u8]>),
     /// Samples that found the ring full.

@@ -15,7 +15,7 @@ use super::{
 /// What went wrong, and with what.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}: {source}")]
-pub(in crate::sensor::tracefs) struct RingsError {
+pub(in crate::sensor) struct RingsError {
     what: String,
     source: io::Error,
 }
@@ -36,7 +36,7 @@ struct Cpu {
 }
 
 /// All rings.
-pub(in crate::sensor::tracefs) struct Rings {
+pub(in crate::sensor) struct Rings {
     cpus: Vec<Cpu>,
     clock: ClockSource,
     wakeup: u32,
@@ -47,19 +47,44 @@ pub(in crate::sensor::tracefs) struct Rings {
 }
 
 impl Rings {
-    /// Maps a ring of `1 << exponent` pages on each CPU.
+    /// Maps a ring of `1 << exponent` pages on each CPU, for trace events.
     ///
     /// # Errors
     ///
     /// The kernel refuses events or memory.
-    pub(in crate::sensor::tracefs) fn open(exponent: u32) -> Result<Self, RingsError> {
-        let wakeup = (4096u32 << exponent) / 4;
-        let mut clock = ClockSource::Monotonic;
-        let leader = |clock: ClockSource, cpu: u32| {
+    pub(in crate::sensor) fn open(exponent: u32) -> Result<Self, RingsError> {
+        Self::open_with(exponent, |clock, wakeup, cpu| {
             Attr::tasks(clock, wakeup, true)
                 .open(Some(cpu))
                 .or_else(|_| Attr::tasks(clock, wakeup, false).open(Some(cpu)))
-        };
+        })
+    }
+
+    /// As [`Rings::open`], for what eBPF programs write.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[cfg(feature = "ebpf")]
+    pub(in crate::sensor) fn for_programs(exponent: u32) -> Result<Self, RingsError> {
+        Self::open_with(exponent, |clock, wakeup, cpu| {
+            Attr::programs(clock, wakeup).open(Some(cpu))
+        })
+    }
+
+    /// Of each CPU: its number, and the event that writes to its ring.
+    #[cfg(feature = "ebpf")]
+    pub(in crate::sensor) fn leaders(&self) -> impl Iterator<Item = (u32, BorrowedFd<'_>)> {
+        self.cpus.iter().map(|cpu| (cpu.number, cpu.leader.0.as_fd()))
+    }
+
+    fn open_with(
+        exponent: u32,
+        leader: impl Fn(ClockSource, u32, u32) -> io::Result<Event>,
+    ) -> Result<Self, RingsError> {
+        let wakeup = (4096u32 << exponent) / 4;
+        let mut clock = ClockSource::Monotonic;
+        let leader = |clock: ClockSource, cpu: u32| leader(clock, wakeup, cpu);
         let numbers = cpus::online().map_err(RingsError::with("listing the CPUs"))?;
         if let Some(first) = numbers.first()
             && leader(clock, *first).is_err()
@@ -93,17 +118,17 @@ impl Rings {
     }
 
     /// The clock of the records.
-    pub(in crate::sensor::tracefs) fn clock(&self) -> ClockSource {
+    pub(in crate::sensor) fn clock(&self) -> ClockSource {
         self.clock
     }
 
     /// Whether the kernel has `PERF_EVENT_IOC_ID`.
-    pub(in crate::sensor::tracefs) fn has_ids(&self) -> bool {
+    pub(in crate::sensor) fn has_ids(&self) -> bool {
         self.has_ids
     }
 
     /// Becomes readable when a quarter of a ring is full.
-    pub(in crate::sensor::tracefs) fn descriptor(&self) -> BorrowedFd<'_> {
+    pub(in crate::sensor) fn descriptor(&self) -> BorrowedFd<'_> {
         self.poll.as_fd()
     }
 
@@ -112,7 +137,7 @@ impl Rings {
     /// # Errors
     ///
     /// The kernel refuses it. Nothing is left behind.
-    pub(in crate::sensor::tracefs) fn add(
+    pub(in crate::sensor) fn add(
         &mut self,
         id: u32,
         filter: Option<&std::ffi::CStr>,
@@ -139,7 +164,7 @@ impl Rings {
     /// # Errors
     ///
     /// The kernel refuses.
-    pub(in crate::sensor::tracefs) fn enable(&self) -> Result<(), RingsError> {
+    pub(in crate::sensor) fn enable(&self) -> Result<(), RingsError> {
         for cpu in &self.cpus {
             for event in cpu.events.iter().chain([&cpu.leader]) {
                 event.enable().map_err(RingsError::with("enabling an event"))?;
@@ -149,7 +174,7 @@ impl Rings {
     }
 
     /// Stops and closes all events. What is in the rings can still be read.
-    pub(in crate::sensor::tracefs) fn close_events(&mut self) {
+    pub(in crate::sensor) fn close_events(&mut self) {
         for cpu in &mut self.cpus {
             for event in &cpu.events {
                 // One that does not stop ends with its descriptor.
@@ -161,7 +186,7 @@ impl Rings {
     }
 
     /// Reads what is in the rings. Records of one CPU come in order, nearly.
-    pub(in crate::sensor::tracefs) fn read(&mut self, each: &mut dyn FnMut(Option<Record>, u32)) {
+    pub(in crate::sensor) fn read(&mut self, each: &mut dyn FnMut(Option<Record>, u32)) {
         for cpu in &mut self.cpus {
             let number = cpu.number;
             cpu.ring.read(|bytes| each(Record::parse(bytes), number));

@@ -12,6 +12,9 @@ const COUNT_SW_PAGE_FAULTS: u64 = 2;
 const COUNT_SW_CPU_MIGRATIONS: u64 = 4;
 /// Counts nothing. Kernel 3.12.
 const COUNT_SW_DUMMY: u64 = 9;
+/// What eBPF programs write. Kernel 4.4.
+#[cfg(feature = "ebpf")]
+const COUNT_SW_BPF_OUTPUT: u64 = 10;
 
 /// What each sample holds: thread, time, CPU, and the raw record of the trace event.
 const SAMPLE: u64 = TID | TIME | CPU | RAW;
@@ -39,7 +42,7 @@ const FLAG_FD_CLOEXEC: libc::c_ulong = 8;
 
 /// The clock that stamps samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sensor::tracefs) enum ClockSource {
+pub(in crate::sensor) enum ClockSource {
     /// `CLOCK_MONOTONIC`. Kernel 4.1.
     Monotonic,
     /// The scheduler's clock, whose relation to the others has to be measured.
@@ -49,7 +52,7 @@ pub(in crate::sensor::tracefs) enum ClockSource {
 /// `struct perf_event_attr` up to `PERF_ATTR_SIZE_VER3`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::sensor::tracefs) struct Attr {
+pub(in crate::sensor) struct Attr {
     kind: u32,
     size: u32,
     config: u64,
@@ -94,19 +97,25 @@ impl Attr {
     }
 
     /// Every hit of the trace event with this id; the reader is woken when `wakeup` bytes wait.
-    pub(in crate::sensor::tracefs) fn tracepoint(id: u32, clock: ClockSource, wakeup: u32) -> Self {
+    pub(in crate::sensor) fn tracepoint(id: u32, clock: ClockSource, wakeup: u32) -> Self {
         Self::new(TYPE_TRACEPOINT, id.into(), clock, wakeup)
     }
 
     /// No samples, but a record for each new or ended thread, and each new name.
-    pub(in crate::sensor::tracefs) fn tasks(clock: ClockSource, wakeup: u32, dummy: bool) -> Self {
+    pub(in crate::sensor) fn tasks(clock: ClockSource, wakeup: u32, dummy: bool) -> Self {
         let config = if dummy { COUNT_SW_DUMMY } else { COUNT_SW_CPU_MIGRATIONS };
         let attr = Self::new(TYPE_SOFTWARE, config, clock, wakeup);
         Self { sample_period: 0, flags: attr.flags | COMM | TASK, ..attr }
     }
 
+    /// What eBPF programs write; the reader is woken when `wakeup` bytes wait. Kernel 4.4.
+    #[cfg(feature = "ebpf")]
+    pub(in crate::sensor) fn programs(clock: ClockSource, wakeup: u32) -> Self {
+        Self::new(TYPE_SOFTWARE, COUNT_SW_BPF_OUTPUT, clock, wakeup)
+    }
+
     /// Every page fault: a thing that a thread can do to get a sample with the time in it.
-    pub(in crate::sensor::tracefs) fn page_faults() -> Self {
+    pub(in crate::sensor) fn page_faults() -> Self {
         let attr = Self::new(TYPE_SOFTWARE, COUNT_SW_PAGE_FAULTS, ClockSource::Scheduler, 1);
         Self { sample_type: TIME, ..attr }
     }
@@ -116,7 +125,7 @@ impl Attr {
     /// # Errors
     ///
     /// The kernel refuses it.
-    pub(in crate::sensor::tracefs) fn open(&self, cpu: Option<u32>) -> io::Result<Event> {
+    pub(in crate::sensor) fn open(&self, cpu: Option<u32>) -> io::Result<Event> {
         let (pid, cpu) = match cpu {
             Some(cpu) => (-1, libc::c_int::try_from(cpu).unwrap_or(libc::c_int::MAX)),
             None => (0, -1),
@@ -150,7 +159,7 @@ impl Attr {
 
 /// An open perf event.
 #[derive(Debug)]
-pub(in crate::sensor::tracefs) struct Event(pub(super) OwnedFd);
+pub(in crate::sensor) struct Event(pub(super) OwnedFd);
 
 impl Event {
     fn ioctl(&self, request: libc::c_ulong, argument: usize) -> io::Result<()> {
@@ -160,27 +169,27 @@ impl Event {
     }
 
     /// Starts it.
-    pub(in crate::sensor::tracefs) fn enable(&self) -> io::Result<()> {
+    pub(in crate::sensor) fn enable(&self) -> io::Result<()> {
         self.ioctl(IOC_ENABLE, 0)
     }
 
     /// Stops it.
-    pub(in crate::sensor::tracefs) fn disable(&self) -> io::Result<()> {
+    pub(in crate::sensor) fn disable(&self) -> io::Result<()> {
         self.ioctl(IOC_DISABLE, 0)
     }
 
     /// Writes into the ring of another event of the same CPU.
-    pub(in crate::sensor::tracefs) fn output_to(&self, ring: BorrowedFd<'_>) -> io::Result<()> {
+    pub(in crate::sensor) fn output_to(&self, ring: BorrowedFd<'_>) -> io::Result<()> {
         self.ioctl(IOC_SET_OUTPUT, usize::try_from(ring.as_raw_fd()).map_err(io::Error::other)?)
     }
 
     /// Lets pass only the samples that match, for example `location >= 0x10`.
-    pub(in crate::sensor::tracefs) fn filter(&self, text: &std::ffi::CStr) -> io::Result<()> {
+    pub(in crate::sensor) fn filter(&self, text: &std::ffi::CStr) -> io::Result<()> {
         self.ioctl(IOC_SET_FILTER, text.as_ptr() as usize)
     }
 
     /// The kernel's number of this event.
-    pub(in crate::sensor::tracefs) fn id(&self) -> io::Result<u64> {
+    pub(in crate::sensor) fn id(&self) -> io::Result<u64> {
         let mut id = 0u64;
         self.ioctl(IOC_ID, std::ptr::from_mut(&mut id) as usize)?;
         Ok(id)

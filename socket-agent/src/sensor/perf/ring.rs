@@ -103,7 +103,7 @@ impl Drop for Ring {
 
 /// Makes a page fault of this thread, which `event` samples with nothing but the time. Boottime
 /// before, the sample's time, boottime after.
-pub(in crate::sensor::tracefs) fn fault_time(event: &Event) -> Option<(u64, u64, u64)> {
+pub(in crate::sensor) fn fault_time(event: &Event) -> Option<(u64, u64, u64)> {
     let mut ring = Ring::map(event, 0).ok()?;
     let page = ring.page;
     // SAFETY: a fresh private mapping.

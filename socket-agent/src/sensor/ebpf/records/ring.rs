@@ -31,7 +31,7 @@ struct Pages {
 
 /// A ring buffer and how far it has been read.
 #[derive(Debug)]
-pub(super) struct RingBuffer {
+pub(in crate::sensor::ebpf) struct RingBuffer {
     fd: OwnedFd,
     /// The reader's position.
     consumer: Pages,
@@ -94,7 +94,7 @@ impl RingBuffer {
     /// # Errors
     ///
     /// The descriptor is none of a ring buffer, or there is no memory.
-    pub(super) fn map(fd: OwnedFd, size: u32, longest: usize) -> io::Result<Self> {
+    pub(in crate::sensor::ebpf) fn map(fd: OwnedFd, size: u32, longest: usize) -> io::Result<Self> {
         // SAFETY: has no preconditions.
         let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) });
         let page = page.map_err(io::Error::other)?;
@@ -121,7 +121,10 @@ impl RingBuffer {
 
     /// Calls `take` with the next record; `None` if there is none at the moment. A record that is longer
     /// than any should be is cut.
-    pub(super) fn next<T>(&mut self, mut take: impl FnMut(&[u8]) -> T) -> Option<T> {
+    pub(in crate::sensor::ebpf) fn next<T>(
+        &mut self,
+        mut take: impl FnMut(&[u8]) -> T,
+    ) -> Option<T> {
         loop {
             if self.position == self.written {
                 self.written = self.producer.position().load(Ordering::Acquire);

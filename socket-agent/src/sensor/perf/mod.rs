@@ -2,11 +2,13 @@
 
 mod attr;
 mod cpus;
+mod merge;
 mod record;
 mod ring;
 mod rings;
 
 pub(super) use attr::{Attr, ClockSource, Event};
+pub(super) use merge::Merge;
 pub(super) use record::{Record, What};
 pub(super) use ring::fault_time;
 pub(super) use rings::{Rings, RingsError};

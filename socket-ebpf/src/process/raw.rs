@@ -1,0 +1,213 @@
+//! Exec, fork and exit by raw tracepoints.
+
+use aya_ebpf::{
+    helpers::generated::bpf_probe_read_user, macros::raw_tracepoint, programs::RawTracePointContext,
+};
+use socket_common::{
+    ARGS_MAX, Counter, DATA_MAX, ExecEvent, ExitEvent, ForkEvent, Header, NAME_MAX, NAMES_MAX,
+    Twin, kind, whole,
+};
+
+use super::{is_last, names};
+use crate::{
+    hooks::twice::Copy,
+    kernel::{core_offsets as at, field, now, task::Task},
+    maps::{EXEC, count},
+    outlet::{EVENTS, wakeup},
+};
+
+/// Bytes of an exec event before its data.
+const FIXED: usize = size_of::<ExecEvent>() - DATA_MAX;
+
+/// (task, old pid, binprm): in the context of the process, with the new image in place.
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+#[inline(always)]
+pub fn tp_exec(ctx: RawTracePointContext) -> i32 {
+    exec(&ctx, Copy::First)
+}
+
+/// As [`tp_exec`].
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+#[inline(always)]
+pub fn tp_exec_again(ctx: RawTracePointContext) -> i32 {
+    exec(&ctx, Copy::Middle)
+}
+
+/// As [`tp_exec`].
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+#[inline(always)]
+pub fn tp_exec_third(ctx: RawTracePointContext) -> i32 {
+    exec(&ctx, Copy::Last)
+}
+
+#[inline(always)]
+fn exec(ctx: &RawTracePointContext, copy: Copy) -> i32 {
+    let task = Task(ctx.arg::<u64>(0) as usize);
+    if !copy.has_turn(Twin::Exec, task.0) {
+        return 0;
+    }
+    let Some(event) = EXEC.get_ptr_mut(copy as u32) else { return 0 };
+    // SAFETY: a valid element of this CPU and this copy, which runs but once at a time there.
+    let event = unsafe { &mut *event };
+    let leader = task.leader();
+    let [uid, gid, euid, egid] = task.ids();
+    event.header = Header { kind: kind::EXEC, length: 0 };
+    event.start = leader.start();
+    event.time = now();
+    event.cgroup = task.cgroup();
+    event.pid = task.tgid();
+    event.parent = leader.parent().tgid();
+    event.uid = uid;
+    event.gid = gid;
+    event.euid = euid;
+    event.egid = egid;
+    event.flags = 0;
+
+    let binprm = ctx.arg::<u64>(2) as usize;
+    names::append(event, field(binprm, at::linux_binprm_filename()));
+    event.filename_length = names::used(event);
+    let file: usize = field(binprm, at::linux_binprm_file());
+    let (entry, mount) =
+        (field(file, at::file_f_path_dentry()), field(file, at::file_f_path_mnt()));
+    if names::path(event, entry, mount) {
+        event.flags |= whole::EXECUTABLE;
+    }
+    event.executable_length = names::used(event).wrapping_sub(event.filename_length);
+    let before = names::used(event);
+    let fs: usize = field(task.0, at::task_struct_fs());
+    let (entry, mount) =
+        (field(fs, at::fs_struct_pwd_dentry()), field(fs, at::fs_struct_pwd_mnt()));
+    if names::path(event, entry, mount) {
+        event.flags |= whole::DIRECTORY;
+    }
+    event.directory_length = names::used(event).wrapping_sub(before);
+    let before = names::used(event);
+    event.flags |= names::cgroup(event, task);
+    event.cgroup_length = names::used(event).wrapping_sub(before);
+
+    let used = names::used(event);
+    if used > (NAMES_MAX + NAME_MAX) as u32 {
+        return 0;
+    }
+    let mm: usize = field(task.0, at::task_struct_mm());
+    let first: u64 = field(mm, at::mm_struct_arg_start());
+    let end: u64 = field(mm, at::mm_struct_arg_end());
+    let total = end.wrapping_sub(first) as u32;
+    event.args_total = total;
+    let mut length = total;
+    if length > ARGS_MAX as u32 {
+        length = ARGS_MAX as u32;
+    }
+    // SAFETY: `used` leaves room for ARGS_MAX bytes, and `length` is no more than that.
+    let failed = unsafe {
+        let to = event.data.as_mut_ptr().add(used as usize);
+        bpf_probe_read_user(to.cast(), length, first as *const _)
+    };
+    if failed != 0 {
+        length = 0;
+    }
+    event.args_length = length;
+    event.header.length = used + length;
+    let size = FIXED + (used + length) as usize;
+    if size > size_of::<ExecEvent>() {
+        return 0;
+    }
+    // SAFETY: `size` bytes of the element are initialised.
+    let bytes =
+        unsafe { core::slice::from_raw_parts((event as *const ExecEvent).cast::<u8>(), size) };
+    // By the longest there is: with the length itself 6.12's verifier loses sight of its bound.
+    if EVENTS.output::<[u8]>(bytes, wakeup(&EVENTS, size_of::<ExecEvent>())).is_err() {
+        count(Counter::ProcessLost);
+    }
+    0
+}
+
+/// (parent, child)
+#[raw_tracepoint(tracepoint = "sched_process_fork")]
+#[inline(always)]
+pub fn tp_fork(ctx: RawTracePointContext) -> i32 {
+    fork(&ctx, Copy::First)
+}
+
+/// As [`tp_fork`].
+#[raw_tracepoint(tracepoint = "sched_process_fork")]
+#[inline(always)]
+pub fn tp_fork_again(ctx: RawTracePointContext) -> i32 {
+    fork(&ctx, Copy::Middle)
+}
+
+/// As [`tp_fork`].
+#[raw_tracepoint(tracepoint = "sched_process_fork")]
+#[inline(always)]
+pub fn tp_fork_third(ctx: RawTracePointContext) -> i32 {
+    fork(&ctx, Copy::Last)
+}
+
+#[inline(always)]
+fn fork(ctx: &RawTracePointContext, copy: Copy) -> i32 {
+    let parent = Task(ctx.arg::<u64>(0) as usize);
+    let child = Task(ctx.arg::<u64>(1) as usize);
+    // Most are threads.
+    if child.pid() != child.tgid() || !copy.has_turn(Twin::Fork, child.0) {
+        return 0;
+    }
+    let Some(mut slot) = EVENTS.reserve::<ForkEvent>(0) else {
+        count(Counter::ProcessLost);
+        return 0;
+    };
+    slot.write(ForkEvent {
+        header: Header { kind: kind::FORK, length: 0 },
+        start: child.start(),
+        parent_start: parent.leader().start(),
+        pid: child.tgid(),
+        parent: parent.tgid(),
+    });
+    slot.submit(wakeup(&EVENTS, size_of::<ForkEvent>()));
+    0
+}
+
+/// (task): the last thread of a process leaves when no other is alive.
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+#[inline(always)]
+pub fn tp_exit(ctx: RawTracePointContext) -> i32 {
+    exit(&ctx, Copy::First)
+}
+
+/// As [`tp_exit`].
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+#[inline(always)]
+pub fn tp_exit_again(ctx: RawTracePointContext) -> i32 {
+    exit(&ctx, Copy::Middle)
+}
+
+/// As [`tp_exit`].
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+#[inline(always)]
+pub fn tp_exit_third(ctx: RawTracePointContext) -> i32 {
+    exit(&ctx, Copy::Last)
+}
+
+#[inline(always)]
+fn exit(ctx: &RawTracePointContext, copy: Copy) -> i32 {
+    let task = Task(ctx.arg::<u64>(0) as usize);
+    if !copy.has_turn(Twin::Exit, task.0) {
+        return 0;
+    }
+    if !is_last(task) {
+        return 0;
+    }
+    let Some(mut slot) = EVENTS.reserve::<ExitEvent>(0) else {
+        count(Counter::ProcessLost);
+        return 0;
+    };
+    let leader = task.leader();
+    slot.write(ExitEvent {
+        header: Header { kind: kind::EXIT, length: 0 },
+        start: leader.start(),
+        time: now(),
+        pid: task.tgid(),
+        code: field(leader.0, at::task_struct_exit_code()),
+    });
+    slot.submit(wakeup(&EVENTS, size_of::<ExitEvent>()));
+    0
+}
