@@ -29,7 +29,7 @@ const LOAD_IMMEDIATE: u8 = 0x18;
 const PSEUDO_CALL: u8 = 1;
 
 /// The helpers that programs use, and the first kernel with each.
-const HELPERS: [(i32, &str, Version); 18] = [
+const HELPERS: [(i32, &str, Version); 19] = [
     (1, "map_lookup_elem", (3, 19)),
     (2, "map_update_elem", (3, 19)),
     (3, "map_delete_elem", (3, 19)),
@@ -38,6 +38,7 @@ const HELPERS: [(i32, &str, Version); 18] = [
     (25, "perf_event_output", (4, 4)),
     (26, "skb_load_bytes", (4, 5)),
     (35, "get_current_task", (4, 8)),
+    (59, "sock_ops_cb_flags_set", (4, 16)),
     // The loader puts `probe_read` (4.1) in their place where a kernel does not know them.
     (112, "probe_read_user", (4, 1)),
     (113, "probe_read_kernel", (4, 1)),

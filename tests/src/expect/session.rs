@@ -26,7 +26,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Counters that may be above zero without anything being lost.
-const HARMLESS: [&str; 11] = [
+const HARMLESS: [&str; 12] = [
     "spilled",
     "midway",
     "owners_missed",

@@ -108,10 +108,12 @@ impl Attr {
         Self { sample_period: 0, flags: attr.flags | COMM | TASK, ..attr }
     }
 
-    /// What eBPF programs write; the reader is woken when `wakeup` bytes wait. Kernel 4.4.
+    /// What eBPF programs write, and a record for each new name of a thread; the reader is woken when `wakeup`
+    /// bytes wait. Kernel 4.4.
     #[cfg(feature = "ebpf")]
     pub(in crate::sensor) fn programs(clock: ClockSource, wakeup: u32) -> Self {
-        Self::new(TYPE_SOFTWARE, COUNT_SW_BPF_OUTPUT, clock, wakeup)
+        let attr = Self::new(TYPE_SOFTWARE, COUNT_SW_BPF_OUTPUT, clock, wakeup);
+        Self { flags: attr.flags | COMM, ..attr }
     }
 
     /// Every page fault: a thing that a thread can do to get a sample with the time in it.

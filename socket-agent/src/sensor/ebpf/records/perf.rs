@@ -6,7 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::time::{ClockId, clock_gettime};
+use nix::{
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    time::{ClockId, clock_gettime},
+    unistd::Pid,
+};
 
 use crate::{
     config::TracefsConfig,
@@ -107,6 +111,12 @@ impl PerfRings {
     pub(super) fn finish(&mut self) {
         self.finished = true;
         self.read();
+        // The kernel tells what it has lost with the next record that finds room.
+        let cpus: Vec<u32> = self.rings.leaders().map(|(cpu, _)| cpu).collect();
+        if let Err(error) = mark(&cpus) {
+            log::warn!(target: "sensor", "lost records may be more than records_lost: {error}");
+        }
+        self.read();
     }
 
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
@@ -117,6 +127,24 @@ impl PerfRings {
     pub(super) fn lost(&self) -> (u64, u64) {
         (self.lost, self.merge.disordered())
     }
+}
+
+/// Makes a record on each of these CPUs: the thread is given the name that it has.
+fn mark(cpus: &[u32]) -> nix::Result<()> {
+    let this = Pid::from_raw(0);
+    let before = sched_getaffinity(this)?;
+    for cpu in cpus {
+        let mut only = CpuSet::new();
+        only.set(*cpu as usize)?;
+        sched_setaffinity(this, &only)?;
+        let mut name = [0u8; 16];
+        // SAFETY: the name is read and written with as many bytes as it has at most.
+        unsafe {
+            libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr());
+            libc::prctl(libc::PR_SET_NAME, name.as_ptr());
+        }
+    }
+    sched_setaffinity(this, &before)
 }
 
 /// The clock of the records.
