@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     kernel::{
-        core_offsets as at, field, now,
+        copy, core_offsets as at, field, now,
         packet::{Packet, Way},
         sock::{
             CLOSE, ESTABLISHED, LISTEN, NEW_SYN_RECV, STREAM, SYN_RECV, SYN_SENT, Sock, TIME_WAIT,
@@ -117,9 +117,10 @@ fn accepted(sock: Sock, tuple: &Tuple, now: u64, full: Counter) -> Option<&'stat
     let handshake = unsafe { &mut *handshake };
     let Some(flow) = flow else {
         if handshake.child == 0 {
-            // No flow will take these.
+            // These are counted here. Should there be room for a flow a moment later, it does not take them.
             handshake.child = key;
             count_many(Counter::FlowTableFull, submit::packets(&handshake.traffic));
+            copy(&raw mut handshake.taken, &raw const handshake.traffic);
         }
         return None;
     };
