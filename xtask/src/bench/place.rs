@@ -144,7 +144,7 @@ impl<'a> Place<'a> {
         match (ended.end, ended.exits.first().map(|exit| exit.status)) {
             (End::Done, Some(0)) => {}
             (End::Done, status) => bail!("the test runner failed in the guest: {status:?}"),
-            (End::TimedOut(why) | End::Failed(why), _) => bail!(why),
+            (End::TimedOut(why) | End::Panicked(why) | End::Failed(why), _) => bail!(why),
         }
         ui::note(&format!("{} bytes of results", output.len()));
         String::from_utf8(output).context("output of the test runner")

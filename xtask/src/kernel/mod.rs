@@ -17,6 +17,7 @@ pub(crate) use self::{
 use crate::paths::Paths;
 
 /// A kernel that can be booted.
+#[derive(Clone)]
 pub(crate) struct Kernel {
     /// What reports and logs call it.
     pub(crate) name: String,

@@ -12,6 +12,7 @@ use super::elf;
 use crate::ui;
 
 /// A module, unpacked: not every kernel can unpack one by itself.
+#[derive(Clone)]
 pub(crate) struct Module {
     pub(crate) name: String,
     pub(crate) data: Vec<u8>,

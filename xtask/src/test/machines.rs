@@ -40,6 +40,7 @@ const CMDLINE: &str = "quiet mitigations=off init_on_alloc=0 hardened_usercopy=o
                        randomize_kstack_offset=off nokaslr nowatchdog transparent_hugepage=always";
 
 /// One boot.
+#[derive(Clone, Copy)]
 struct Boot<'a> {
     name: &'a str,
     kernel: &'a str,
@@ -156,10 +157,26 @@ fn execute<'a>(
     kernel: Result<Kernel>,
 ) -> Booted<'a> {
     let mut runs: Vec<Run> = boot.hooks.iter().map(|_| Run::default()).collect();
-    let booted = kernel.and_then(|kernel| start(paths, programs, &boot, kernel, &mut runs));
+    let booted = kernel.and_then(|kernel| {
+        let first = start(paths, programs, &boot, kernel.clone(), &mut runs)?;
+        let done = first.exits.len();
+        let (End::Panicked(why), Some(hooks)) = (&first.end, boot.hooks.get(done..)) else {
+            return Ok(first);
+        };
+        // Code that the kernel patches while it runs is beyond the emulator now and then.
+        ui::note(&format!("{why}; what it has not run to its end is run once more"));
+        let rest = Boot { hooks, ..boot };
+        let again = runs.get_mut(done..).unwrap_or_default();
+        again.fill_with(Run::default);
+        let mut second = start(paths, programs, &rest, kernel, again)?;
+        second.exits.splice(0..0, first.exits);
+        Ok(second)
+    });
     let (exits, ended) = match booted {
         Ok(Ended { exits, end: End::Done }) => (exits, "the guest did not run it".to_owned()),
-        Ok(Ended { exits, end: End::TimedOut(why) | End::Failed(why) }) => (exits, why),
+        Ok(Ended { exits, end: End::TimedOut(why) | End::Panicked(why) | End::Failed(why) }) => {
+            (exits, why)
+        }
         Err(error) => (Vec::new(), format!("{error:#}")),
     };
     Booted { boot, runs, exits, ended }

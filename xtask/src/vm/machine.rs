@@ -43,7 +43,9 @@ pub(crate) enum End {
     Done,
     /// It had to be ended, for this reason.
     TimedOut(String),
-    /// It panicked, stopped early or could not start, for this reason.
+    /// Its kernel panicked, for this reason.
+    Panicked(String),
+    /// It stopped early or could not start, for this reason.
     Failed(String),
 }
 
@@ -76,6 +78,9 @@ impl Machine<'_> {
         let end = match stop {
             Stop::Done => End::Done,
             Stop::TimedOut => End::TimedOut(self.timed_out(&session, &log)),
+            Stop::Closed if panic(&read(&log)).is_some() => {
+                End::Panicked(self.failed(&log, &messages))
+            }
             Stop::Closed => End::Failed(self.failed(&log, &messages)),
             Stop::Garbled(text) => End::Failed(format!(
                 "the guest wrote something else to the port of its frames: {text:?}"

@@ -62,7 +62,7 @@ pub(crate) fn command(paths: &Paths, pins: &Pins, options: &VmOptions) -> Result
             eprintln!("error: {reason}");
             TIMED_OUT
         }
-        End::Failed(reason) => {
+        End::Panicked(reason) | End::Failed(reason) => {
             eprintln!("error: {reason}");
             FAILED
         }
