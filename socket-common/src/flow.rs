@@ -257,6 +257,20 @@ pub struct PeerKey {
     pub reserved2: u32,
 }
 
+impl PeerKey {
+    /// Of a flow that is not its socket's first.
+    pub fn of(flow: &Flow) -> Self {
+        Self {
+            socket_id: flow.socket_id,
+            remote: flow.tuple.remote,
+            port: flow.tuple.remote_port,
+            family: flow.tuple.family,
+            reserved: 0,
+            reserved2: 0,
+        }
+    }
+}
+
 /// Packets of a connection that has no socket of its own any more: TIME_WAIT, resets after close.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

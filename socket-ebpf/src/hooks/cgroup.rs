@@ -11,7 +11,7 @@ use aya_ebpf::{
 };
 use socket_common::Twin;
 
-use super::{tracepoint::change, twice};
+use super::twice;
 use crate::{
     dns, flow,
     kernel::{
@@ -126,7 +126,7 @@ pub fn cgroup_state(ctx: SockOpsContext) -> u32 {
         _ => return ALLOW as u32,
     };
     let turn = if op == BPF_SOCK_OPS_STATE_CB {
-        twice::ahead_has_turn(Twin::State, change(sock, old, new))
+        twice::ahead_has_turn(Twin::State, twice::change(sock, old, new))
     } else {
         // Behind the tracepoint.
         flow::tcp::has_missed(sock, new) && twice::stood_in(Twin::State)

@@ -3,7 +3,7 @@
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
 use socket_common::{FAMILY_IPV4, PROTO_TCP, PROTO_UDP, REPLIES_HIDDEN, Rank, Twin};
 
-use super::twice::Copy;
+use super::twice::{self, Copy};
 use crate::{
     flow,
     kernel::{
@@ -40,17 +40,10 @@ pub fn tp_state_third(ctx: RawTracePointContext) -> i32 {
 fn state(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     let sock = Sock(ctx.arg::<u64>(0) as usize);
     let (old, new) = (ctx.arg::<u64>(1) as u8, ctx.arg::<u64>(2) as u8);
-    if copy.has_turn(Twin::State, change(sock, old, new)) {
+    if copy.has_turn(Twin::State, twice::change(sock, old, new)) {
         flow::tcp::state_changed(sock, old, new);
     }
     0
-}
-
-/// What a change of state is noted by: a note of one that no copy has removed must not stand for the next of
-/// the same socket.
-#[inline(always)]
-pub fn change(sock: Sock, old: u8, new: u8) -> usize {
-    sock.0 ^ ((old as usize) << 56 | (new as usize) << 48)
 }
 
 /// (sk): data was copied to the receiver, in its own context. Kernel 4.16.

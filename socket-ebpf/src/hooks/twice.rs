@@ -12,6 +12,7 @@ use socket_common::{STAND_INS, TWICE, Twin};
 
 use crate::{
     flow::atomic_add,
+    kernel::sock::Sock,
     maps::{CAUGHT, DONE, settings},
 };
 
@@ -85,6 +86,13 @@ pub fn ahead_has_turn(hook: Twin, object: usize) -> bool {
 pub fn stood_in(hook: Twin) -> bool {
     caught(hook, STAND_INS - 1, 1);
     true
+}
+
+/// What a change of state is noted by: a note of one that no copy has removed must not stand for the next of
+/// the same socket.
+#[inline(always)]
+pub fn change(sock: Sock, old: u8, new: u8) -> usize {
+    sock.0 ^ ((old as usize) << 56 | (new as usize) << 48)
 }
 
 /// Objects are aligned to more than there are hooks.

@@ -6,19 +6,15 @@ use aya_ebpf::{
     macros::{kprobe, tracepoint},
     programs::{ProbeContext, TracePointContext},
 };
-use socket_common::{
-    ARGS_MAX, Counter, DATA_MAX, ExecEvent, ExitEvent, ForkEvent, Header, NAME_MAX, kind,
-};
+use socket_common::{ARGS_MAX, Counter, ExecEvent, ExitEvent, ForkEvent, Header, NAME_MAX, kind};
 
-use super::is_last;
+use super::{FIXED, begin, is_last};
 use crate::{
     kernel::{core_offsets as at, field, now, task::Task, zero},
     maps::{EXEC, count},
     outlet::output,
 };
 
-/// Bytes of an exec event before its data.
-const FIXED: usize = size_of::<ExecEvent>() - DATA_MAX;
 /// Where the record of `sched_process_exec` says where the name of the file is.
 const FILENAME: usize = 8;
 
@@ -31,18 +27,7 @@ pub fn early_exec(ctx: TracePointContext) -> u32 {
     let Some(event) = EXEC.get_ptr_mut(0) else { return 0 };
     // SAFETY: a valid element of this CPU; the kernel runs one such program at a time there.
     let event = unsafe { &mut *event };
-    let leader = task.leader();
-    let [uid, gid, euid, egid] = task.ids();
-    event.header = Header { kind: kind::EXEC, length: 0 };
-    event.start = leader.start();
-    event.time = now();
-    event.cgroup = task.cgroup();
-    event.pid = task.tgid();
-    event.parent = leader.parent().tgid();
-    event.uid = uid;
-    event.gid = gid;
-    event.euid = euid;
-    event.egid = egid;
+    begin(event, task);
     zero(&raw mut event.executable_length);
     zero(&raw mut event.directory_length);
     zero(&raw mut event.cgroup_length);

@@ -7,7 +7,29 @@ mod names;
 #[cfg(not(feature = "perf"))]
 mod raw;
 
-use crate::kernel::{core_offsets as at, field, task::Task};
+use socket_common::{DATA_MAX, ExecEvent, Header, kind};
+
+use crate::kernel::{core_offsets as at, field, now, task::Task};
+
+/// Bytes of an exec event before its data.
+const FIXED: usize = size_of::<ExecEvent>() - DATA_MAX;
+
+/// Fills in what an exec event tells of the process itself.
+#[inline(always)]
+fn begin(event: &mut ExecEvent, task: Task) {
+    let leader = task.leader();
+    let [uid, gid, euid, egid] = task.ids();
+    event.header = Header { kind: kind::EXEC, length: 0 };
+    event.start = leader.start();
+    event.time = now();
+    event.cgroup = task.cgroup();
+    event.pid = task.tgid();
+    event.parent = leader.parent().tgid();
+    event.uid = uid;
+    event.gid = gid;
+    event.euid = euid;
+    event.egid = egid;
+}
 
 /// Whether no other thread of the task's process is alive. Where the kernel's structures are not known so far,
 /// the first thread stands for the process.

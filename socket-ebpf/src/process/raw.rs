@@ -4,20 +4,17 @@ use aya_ebpf::{
     helpers::generated::bpf_probe_read_user, macros::raw_tracepoint, programs::RawTracePointContext,
 };
 use socket_common::{
-    ARGS_MAX, Counter, DATA_MAX, ExecEvent, ExitEvent, ForkEvent, Header, NAME_MAX, NAMES_MAX,
-    Twin, kind, whole,
+    ARGS_MAX, Counter, ExecEvent, ExitEvent, ForkEvent, Header, NAME_MAX, NAMES_MAX, Twin, kind,
+    whole,
 };
 
-use super::{is_last, names};
+use super::{FIXED, begin, is_last, names};
 use crate::{
     hooks::twice::Copy,
     kernel::{core_offsets as at, field, now, task::Task},
     maps::{EXEC, count},
     outlet::{EVENTS, wakeup},
 };
-
-/// Bytes of an exec event before its data.
-const FIXED: usize = size_of::<ExecEvent>() - DATA_MAX;
 
 /// (task, old pid, binprm): in the context of the process, with the new image in place.
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
@@ -49,18 +46,7 @@ fn exec(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     let Some(event) = EXEC.get_ptr_mut(copy as u32) else { return 0 };
     // SAFETY: a valid element of this CPU and this copy, which runs but once at a time there.
     let event = unsafe { &mut *event };
-    let leader = task.leader();
-    let [uid, gid, euid, egid] = task.ids();
-    event.header = Header { kind: kind::EXEC, length: 0 };
-    event.start = leader.start();
-    event.time = now();
-    event.cgroup = task.cgroup();
-    event.pid = task.tgid();
-    event.parent = leader.parent().tgid();
-    event.uid = uid;
-    event.gid = gid;
-    event.euid = euid;
-    event.egid = egid;
+    begin(event, task);
     event.flags = 0;
 
     let binprm = ctx.arg::<u64>(2) as usize;

@@ -14,7 +14,7 @@ use super::{
     SharedFile, qemu,
     session::{Exit, Session, Stop},
 };
-use crate::{build::Programs, command, initramfs::Contents, kernel::Kernel, paths::Paths, ui};
+use crate::{build::Programs, command, initramfs::Contents, kernel::Kernel, paths::Paths};
 
 /// What to boot and what to run in it.
 pub(crate) struct Machine<'a> {
@@ -68,13 +68,7 @@ impl Machine<'_> {
             .tempfile_in(&dir)
             .context("create the initramfs")?;
         self.contents(programs).write(initramfs.reopen().context("open the initramfs")?)?;
-        let (mut session, mut stop) = self.boot(initramfs.path(), &log, &messages, sink)?;
-        if stop == Stop::Closed && !session.is_ready() && panic(&read(&log)).is_some() {
-            // An emulated kernel that patches its own code may trip over it, once in hundreds of boots.
-            let why = self.failed(&log, &messages);
-            ui::note(&format!("{why}; it had run nothing yet and is started once more"));
-            (session, stop) = self.boot(initramfs.path(), &log, &messages, sink)?;
-        }
+        let (session, stop) = self.boot(initramfs.path(), &log, &messages, sink)?;
         let end = match stop {
             Stop::Done => End::Done,
             Stop::TimedOut => End::TimedOut(self.timed_out(&session, &log)),

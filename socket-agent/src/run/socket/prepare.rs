@@ -35,7 +35,8 @@ pub(super) fn agent(
         RecordBuffer::Auto => RecordBuffer::Perf,
         asked_for => asked_for,
     };
-    let (sensor, degraded) = start(socket, choice.set, described, buffer, functions)?;
+    let chosen = Start { set: choice.set, described, buffer, receive_functions: functions };
+    let (sensor, degraded) = start(socket, chosen)?;
     for hook in &degraded {
         log::warn!(target: "sensor", "{} not attached: {}: {}", hook.hook, hook.effect, hook.reason);
     }
@@ -64,35 +65,35 @@ fn wanted(socket: &SocketConfig) -> anyhow::Result<HookSet> {
     }
 }
 
-/// Starts the sensor of a set; with it come the hooks that it has to do without.
-/// `described` is whether there is type information.
-fn start(
-    socket: &SocketConfig,
+/// What was chosen to start.
+#[cfg_attr(not(feature = "ebpf"), expect(dead_code, reason = "the tracefs set asks for less"))]
+struct Start {
     set: HookSet,
+    /// There is type information.
     described: bool,
     buffer: RecordBuffer,
     receive_functions: [[u64; 2]; 2],
-) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
+}
+
+/// Starts the sensor of a set; with it come the hooks that it has to do without.
+fn start(socket: &SocketConfig, chosen: Start) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
     let ipv6 = ipv6(socket)?;
-    if set == HookSet::Tracefs {
-        let second_filter = second_filter();
+    if chosen.set == HookSet::Tracefs {
+        let (receive_functions, second_filter) = (chosen.receive_functions, second_filter());
         let options =
             tracefs::Options { ipv6, receive_functions, second_filter, state: STATE.into() };
         let (sensor, degraded) = tracefs::Sensor::start(socket, &options)?;
         return Ok((Box::new(sensor), degraded));
     }
-    start_programs(socket, set, described, ipv6, buffer, receive_functions)
+    start_programs(socket, chosen, ipv6)
 }
 
 /// Starts a set of eBPF programs.
 #[cfg(feature = "ebpf")]
 fn start_programs(
     socket: &SocketConfig,
-    set: HookSet,
-    described: bool,
+    Start { set, described, buffer, receive_functions }: Start,
     ipv6: bool,
-    buffer: RecordBuffer,
-    receive_functions: [[u64; 2]; 2],
 ) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
     use crate::sensor::ebpf::{Options, Sensor};
     let (types, mut degraded) = if described {
@@ -115,11 +116,8 @@ fn start_programs(
 #[cfg(not(feature = "ebpf"))]
 fn start_programs(
     _: &SocketConfig,
-    set: HookSet,
-    _described: bool,
+    Start { set, .. }: Start,
     _ipv6: bool,
-    _buffer: RecordBuffer,
-    _receive_functions: [[u64; 2]; 2],
 ) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
     anyhow::bail!("hook set {set}: this build has no eBPF programs; use the set tracefs")
 }

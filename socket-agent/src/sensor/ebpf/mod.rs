@@ -5,6 +5,7 @@ mod dns;
 mod features;
 mod fit;
 mod load;
+mod missed;
 mod records;
 mod sample;
 mod sensor;

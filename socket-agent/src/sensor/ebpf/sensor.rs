@@ -1,12 +1,6 @@
 //! The sensor from the start to the last read.
 
-use std::{
-    fs::File,
-    os::fd::{AsFd, BorrowedFd},
-    panic::resume_unwind,
-    path::PathBuf,
-    thread,
-};
+use std::{fs::File, os::fd::BorrowedFd, panic::resume_unwind, path::PathBuf, thread};
 
 use aya::Btf;
 use socket_common::{Counter, Flow, Late, PeerKey, SocketOwner, Tuple};
@@ -19,11 +13,11 @@ use super::{
         existing_sockets, given_btf, load, no_btf, open_records, open_ring, open_tables,
         tasks_come_between,
     },
+    missed::{self, Missed},
     records::Records,
     sample::{self, Sampler},
-    sets::{COPIES, early, hooks, only_finds_owner},
+    sets::{early, hooks},
     settings::Told,
-    sys,
     tables::{OpenFlows, Tables},
 };
 use crate::{
@@ -64,15 +58,6 @@ pub struct Sensor {
     spilled: u64,
     /// Where the look at open flows stands.
     walk: OpenFlows,
-}
-
-/// Runs that the kernel skipped, at most.
-#[derive(Clone, Copy, Default)]
-struct Missed {
-    /// Of hooks of which each run counts.
-    programs: u64,
-    /// Of hooks that only find out whose a socket is.
-    owners: u64,
 }
 
 /// Why there are no programs that the agent runs itself.
@@ -160,48 +145,17 @@ impl Sensor {
         ))
     }
 
-    /// Logs which programs the kernel has skipped, and how often.
-    fn tell_missed(&self) {
-        let counts = self.programs.iter().flatten().filter_map(|Attached { name, fd, .. }| {
-            let count = sys::recursion_misses(fd.as_ref()?.as_fd()).ok()?;
-            (count > 0).then(|| format!("{name} {count}"))
-        });
-        let counts: Vec<String> = counts.collect();
-        if !counts.is_empty() {
-            log::info!(target: "sensor", "runs that the kernel skipped: {}", counts.join(", "));
-        }
-    }
-
-    /// Runs of programs that the kernel skipped because another program was running on that CPU.
+    /// What the kernel has skipped, as long as the programs are there and when they went.
     fn missed(&self) -> Missed {
-        let Some(programs) = &self.programs else { return self.missed_before };
-        let of = |wanted: &str| -> Option<u64> {
-            let Attached { fd, .. } = programs.iter().find(|program| program.name == wanted)?;
-            sys::recursion_misses(fd.as_ref()?.as_fd()).ok()
-        };
-        let is_copy = |name: &str| COPIES.iter().any(|end| name.ends_with(end));
-        let mut all = Missed::default();
-        for first in programs.iter().filter(|program| !is_copy(program.name)) {
-            let missed = of(first.name).unwrap_or(0);
-            // Of several copies one sees what another misses: at most the lowest number was seen by none,
-            // and nothing of what a copy says it stood in for.
-            let copies = COPIES.iter().filter_map(|end| of(&format!("{}{end}", first.name)));
-            let left = missed.saturating_sub(self.tables.caught(first.name));
-            let missed = copies.min().map_or(missed, |least| least.min(left));
-            if only_finds_owner(first.name) {
-                all.owners += missed;
-            } else {
-                all.programs += missed;
-            }
-        }
-        all
+        let programs = self.programs.as_deref();
+        programs.map_or(self.missed_before, |programs| Missed::of(programs, &self.tables))
     }
 }
 
 impl Source for Sensor {
     fn detach(&mut self) {
         self.missed_before = self.missed();
-        self.tell_missed();
+        missed::tell(self.programs.iter().flatten());
         self.programs = None;
         self.records.finish();
     }
@@ -258,14 +212,7 @@ impl Source for Sensor {
         if flow.id == flow.socket_id {
             return self.tables.flows.take(&flow.sock);
         }
-        self.tables.peers.take(&PeerKey {
-            socket_id: flow.socket_id,
-            remote: flow.tuple.remote,
-            port: flow.tuple.remote_port,
-            family: flow.tuple.family,
-            reserved: 0,
-            reserved2: 0,
-        })
+        self.tables.peers.take(&PeerKey::of(flow))
     }
 
     fn take_late(&mut self, flow: u64, tuple: &Tuple) -> Result<Option<Late>, SensorError> {

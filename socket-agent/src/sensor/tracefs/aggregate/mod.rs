@@ -154,14 +154,7 @@ impl<T: Tasks> Aggregator<T> {
         if flow.id == flow.socket_id {
             return self.flows.remove(&flow.sock);
         }
-        self.peers.remove(&PeerKey {
-            socket_id: flow.socket_id,
-            remote: flow.tuple.remote,
-            port: flow.tuple.remote_port,
-            family: flow.tuple.family,
-            reserved: 0,
-            reserved2: 0,
-        })
+        self.peers.remove(&PeerKey::of(flow))
     }
 
     fn next_id(&mut self, now: u64) -> u64 {
