@@ -1,7 +1,7 @@
 //! Raw tracepoints, which several sets share.
 
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
-use socket_common::{FAMILY_IPV4, PROTO_TCP, PROTO_UDP, REPLIES_HIDDEN, Rank, Twin};
+use socket_common::{FAMILY_IPV4, PROTO_TCP, REPLIES_HIDDEN, Rank, Twin};
 
 use super::twice::{self, Copy};
 use crate::{
@@ -87,8 +87,8 @@ pub fn tp_received_again(ctx: RawTracePointContext) -> i32 {
 fn received(ctx: &RawTracePointContext) -> i32 {
     if ctx.arg::<u64>(1) as i32 > 0 {
         let sock = Sock(ctx.arg::<u64>(0) as usize);
-        // TCP has a tracepoint of its own, and most sockets have no flow at all.
-        if !flow::owner::is_settled(sock) && sock.protocol() == PROTO_UDP as u16 {
+        // Most sockets are of other families and have no flow.
+        if !flow::owner::is_settled(sock) && sock.is_inet() {
             flow::owner::touched(sock, Rank::FirstIo);
         }
     }

@@ -64,7 +64,7 @@ pub(super) fn all(
     for program in programs.iter().filter(|program| places.ipv6 || !program.ipv6) {
         let by_cgroup = attached.contains(&"cgroup_egress");
         match program.when {
-            When::InsteadOf(name) if attached.contains(&name) => continue,
+            When::InsteadOf(name) | When::Unless(name, _) if attached.contains(&name) => continue,
             When::WithCgroup(_) if !by_cgroup => continue,
             When::Ahead(first)
                 if !places.twice || places.cgroup.is_none() || !attached.contains(&first) =>
@@ -97,6 +97,7 @@ pub(super) fn all(
                 return Err(refused(hook, reason));
             }
             When::Wanted(effect)
+            | When::Unless(_, effect)
             | When::WithCgroup(effect)
             | When::RepliesHidden(effect)
             | When::Arguments(effect) => {

@@ -40,6 +40,8 @@ pub enum When {
     Preferred,
     /// In place of the program of this name, where that could not be attached.
     InsteadOf(&'static str),
+    /// As `Wanted`, where the program of this name is not attached, which does the same and more.
+    Unless(&'static str, &'static str),
     /// Only where packets are counted in cgroup programs, which miss some.
     WithCgroup(&'static str),
     /// As `WithCgroup`, only where replies without a socket pass no cgroup program (kernel 6.13).
@@ -85,7 +87,8 @@ const fn program(name: &'static str, hook: Hook, when: When) -> Program {
 
 use Hook::{Fentry, Fexit, Kprobe, KprobeAny, RawTracepoint, Tracepoint};
 use When::{
-    Again, Ahead, Arguments, InsteadOf, Preferred, RepliesHidden, Required, Wanted, WithCgroup,
+    Again, Ahead, Arguments, InsteadOf, Preferred, RepliesHidden, Required, Unless, Wanted,
+    WithCgroup,
 };
 
 const ACCEPT: &str = "the first to send or receive owns an accepted connection";
@@ -111,7 +114,11 @@ const SHARED: [Program; 16] = [
     program("cgroup_state", Hook::CgroupSockOps, Ahead("tp_state")),
     program("tp_dropped", RawTracepoint("kfree_skb"), Wanted(LATE)),
     program("tp_dropped_again", RawTracepoint("kfree_skb"), Again("tp_dropped")),
-    program("tp_tcp_received", RawTracepoint("tcp_rcv_space_adjust"), Wanted(RECEIVER)),
+    program(
+        "tp_tcp_received",
+        RawTracepoint("tcp_rcv_space_adjust"),
+        Unless("tp_received", RECEIVER),
+    ),
     program(
         "tp_tcp_received_again",
         RawTracepoint("tcp_rcv_space_adjust"),
