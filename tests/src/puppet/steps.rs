@@ -1,7 +1,6 @@
 //! Steps on one socket.
 
 use std::{
-    fs::File,
     io::{self, Read, Write},
     net::{IpAddr, SocketAddr},
     os::fd::{AsFd, AsRawFd},
@@ -9,13 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use nix::{
-    fcntl::SpliceFFlags,
-    sys::{
-        memfd::{MFdFlags, memfd_create},
-        sendfile::sendfile,
-    },
-};
+use nix::{fcntl::SpliceFFlags, sys::sendfile::sendfile};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::{protocol::Reply, stage::plain};
@@ -195,7 +188,8 @@ pub(super) fn drain(mut socket: &Socket) -> Result<Reply> {
 }
 
 pub(super) fn send_file(socket: &Socket, bytes: u64) -> Result<Reply> {
-    let file = File::from(memfd_create("payload", MFdFlags::MFD_CLOEXEC)?);
+    // `memfd_create` comes with 3.17.
+    let file = tempfile::tempfile()?;
     file.set_len(bytes)?;
     let mut left = bytes as usize;
     while left > 0 {

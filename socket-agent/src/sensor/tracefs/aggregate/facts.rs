@@ -86,10 +86,15 @@ impl Sock {
     pub(in crate::sensor::tracefs) fn tuple(&self, protocol: u8, full: bool) -> Tuple {
         let (local, local_family) = self.ends(self.local, self.local6);
         let peer = self.peer();
-        // The remote end decides: a mapped connection may still have the wildcard on this side.
-        let fits = local_family == peer.family || local_family == FAMILY_IPV6;
+        // The remote end decides. A mapped connection that begins may still have the wildcard on this
+        // side: before 3.13 the kernel writes the IPv6 address after the state, the IPv4 one before.
+        let local = match (peer.family, local_family) {
+            (FAMILY_IPV4, FAMILY_IPV6) if local == [0; 4] => self.local,
+            (FAMILY_IPV6, FAMILY_IPV4) => [0; 4],
+            _ => local,
+        };
         Tuple {
-            local: if fits { local } else { [0; 4] },
+            local,
             remote: peer.address,
             local_port: if full { self.sport } else { self.num },
             remote_port: peer.port,
@@ -189,4 +194,28 @@ pub(in crate::sensor::tracefs) enum Fact {
     Bound { sock: Sock },
     /// The last descriptor of a UDP socket was closed.
     Closed { sock: u64 },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapped_connection_without_ipv6_local_address_has_the_ipv4_one() {
+        let mapped = [0, 0, 0xffff_u32.to_be(), 2];
+        let sock = Sock {
+            family: AF_INET6,
+            local: [1, 0, 0, 0],
+            remote: [2, 0, 0, 0],
+            remote6: mapped,
+            ..Sock::default()
+        };
+        let tuple = sock.tuple(PROTO_TCP, true);
+        assert_eq!((tuple.family, tuple.local), (FAMILY_IPV4, [1, 0, 0, 0]));
+        let both = Sock { local6: [0, 0, 0xffff_u32.to_be(), 3], ..sock };
+        assert_eq!(both.tuple(PROTO_TCP, true).local, [3, 0, 0, 0]);
+        // An IPv6 connection's IPv4 fields hold a placeholder.
+        let six = Sock { remote6: [2; 4], local6: [1; 4], ..sock };
+        assert_eq!(six.tuple(PROTO_TCP, true).local, [1; 4]);
+    }
 }
