@@ -13,12 +13,13 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::{names, odd};
 
@@ -26,6 +27,8 @@ use super::{names, odd};
 pub(crate) const REQUEST: usize = 100;
 /// What a server answers.
 pub(crate) const ANSWER: usize = 300;
+/// The end of a connection takes longer than this only if it is lost.
+const ENDED: Duration = Duration::from_secs(60);
 
 /// What a worker does. It says on standard output when it is there, and works until standard input is
 /// closed or its work is done.
@@ -229,7 +232,11 @@ fn hold(server: SocketAddrV4, first: u32, count: u32) -> Result<()> {
     say("held")?;
     let mut order = String::new();
     io::stdin().lock().read_line(&mut order)?;
-    drop(held);
+    for (stream, _) in held {
+        // Closes one after the other, each when the one before it was acknowledged: ends in their thousands
+        // overflow what the kernel keeps of them at a time, and it drops them.
+        SockRef::from(&stream).set_linger(Some(ENDED))?;
+    }
     say("closed")?;
     wait_end().map_err(Into::into)
 }
@@ -241,8 +248,12 @@ fn keep(address: Ipv4Addr, count: u32) -> Result<()> {
         held.push(listener.accept()?.0);
     }
     say("held")?;
-    for mut stream in held {
-        ensure!(stream.read(&mut [0; 1])? == 0, "data on a connection that is to be idle");
+    for (number, mut stream) in held.into_iter().enumerate() {
+        // The first end comes when it comes, the others follow it.
+        stream.set_read_timeout((number > 0).then_some(ENDED))?;
+        let read = stream.read(&mut [0; 1]);
+        let read = read.with_context(|| format!("waiting for the end of connection {number}"))?;
+        ensure!(read == 0, "data on a connection that is to be idle");
     }
     say("closed")?;
     wait_end().map_err(Into::into)
