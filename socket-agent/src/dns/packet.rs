@@ -1,7 +1,15 @@
 //! From the first byte of a network header to what TCP or UDP carries.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    mem::offset_of,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+};
 
+use network_types::{
+    ip::{Ipv4Hdr, Ipv6Hdr},
+    tcp::TcpHdr,
+    udp::UdpHdr,
+};
 use socket_common::{PROTO_TCP, PROTO_UDP};
 
 /// `ETH_P_IP`, `ETH_P_IPV6`, and the two kinds of VLAN tags, linux/if_ether.h.
@@ -72,17 +80,17 @@ fn untag(outer: u16, packet: &[u8]) -> (u16, &[u8]) {
 
 fn ipv4(bytes: &[u8]) -> Option<Segment<'_>> {
     let header = usize::from(bytes.first()? & 0x0f) * 4;
-    let total = usize::from(be16(bytes, 2)?);
-    let fragment = be16(bytes, 6)?;
-    if header < 20 || fragment & 0x1fff != 0 {
+    let total = usize::from(be16(bytes, offset_of!(Ipv4Hdr, tot_len))?);
+    let fragment = be16(bytes, offset_of!(Ipv4Hdr, frags))?;
+    if header < Ipv4Hdr::LEN || fragment & 0x1fff != 0 {
         return None;
     }
-    let protocol = *bytes.get(9)?;
+    let protocol = *bytes.get(offset_of!(Ipv4Hdr, proto))?;
     let address = |at: usize| -> Option<IpAddr> {
         let bytes: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
         Some(Ipv4Addr::from(bytes).into())
     };
-    let ends = [address(12)?, address(16)?];
+    let ends = [address(offset_of!(Ipv4Hdr, src_addr))?, address(offset_of!(Ipv4Hdr, dst_addr))?];
     // Zero in a buffer above 64 KiB: then what was captured is all that is known.
     let length = if total == 0 {
         bytes.len() - header.min(bytes.len())
@@ -97,14 +105,15 @@ fn ipv6(bytes: &[u8]) -> Option<Segment<'_>> {
         let bytes: [u8; 16] = bytes.get(at..at + 16)?.try_into().ok()?;
         Some(Ipv6Addr::from(bytes).into())
     };
-    let ends = [address(8)?, address(24)?];
-    let mut next = *bytes.get(6)?;
-    let mut at = 40;
+    let ends = [address(offset_of!(Ipv6Hdr, src_addr))?, address(offset_of!(Ipv6Hdr, dst_addr))?];
+    let mut next = *bytes.get(offset_of!(Ipv6Hdr, next_hdr))?;
+    let mut at = Ipv6Hdr::LEN;
     for _ in 0..=EXTENSIONS {
         if next == PROTO_TCP || next == PROTO_UDP {
-            let payload = usize::from(be16(bytes, 4)?);
+            let payload = usize::from(be16(bytes, offset_of!(Ipv6Hdr, payload_len))?);
             let rest = bytes.get(at..)?;
-            let length = if payload == 0 { rest.len() } else { payload.checked_sub(at - 40)? };
+            let length =
+                if payload == 0 { rest.len() } else { payload.checked_sub(at - Ipv6Hdr::LEN)? };
             return transport(next, ends, rest, length);
         }
         let length = extension(next, bytes.get(at..)?)?;
@@ -132,25 +141,28 @@ fn extension(next: u8, header: &[u8]) -> Option<usize> {
 fn transport(protocol: u8, ends: [IpAddr; 2], bytes: &[u8], length: usize) -> Option<Segment<'_>> {
     let bytes = bytes.get(..length).unwrap_or(bytes);
     let [source, destination] = ends;
-    let source = SocketAddr::new(source, be16(bytes, 0)?);
-    let destination = SocketAddr::new(destination, be16(bytes, 2)?);
+    let source = SocketAddr::new(source, be16(bytes, offset_of!(UdpHdr, src))?);
+    let destination = SocketAddr::new(destination, be16(bytes, offset_of!(UdpHdr, dst))?);
     let (tcp, header, length) = match protocol {
         PROTO_UDP => {
-            let told = usize::from(be16(bytes, 4)?);
-            (None, 8, if told == 0 { length } else { told })
+            let told = usize::from(be16(bytes, offset_of!(UdpHdr, len))?);
+            (None, UdpHdr::LEN, if told == 0 { length } else { told })
         }
         PROTO_TCP => {
-            let flags = *bytes.get(13)?;
+            let control = offset_of!(TcpHdr, ack_seq) + 4;
+            let flags = *bytes.get(control + 1)?;
+            let sequence = offset_of!(TcpHdr, seq);
             let part = TcpPart {
-                sequence: u32::from(be16(bytes, 4)?) << 16 | u32::from(be16(bytes, 6)?),
+                sequence: u32::from(be16(bytes, sequence)?) << 16
+                    | u32::from(be16(bytes, sequence + 2)?),
                 syn: flags & 0x02 != 0,
                 end: flags & 0x05 != 0,
             };
-            (Some(part), usize::from(bytes.get(12)? >> 4) * 4, length)
+            (Some(part), usize::from(bytes.get(control)? >> 4) * 4, length)
         }
         _ => return None,
     };
-    if header < 8 {
+    if header < UdpHdr::LEN {
         return None;
     }
     let room = length.checked_sub(header)?;

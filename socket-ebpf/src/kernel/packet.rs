@@ -1,6 +1,13 @@
 //! `struct sk_buff`: what a buffer stands for on the wire.
 
+use core::mem::offset_of;
+
 use aya_ebpf::bindings::__sk_buff;
+use network_types::{
+    ip::{IpProto, Ipv4Hdr, Ipv6Hdr},
+    tcp::TcpHdr,
+    udp::UdpHdr,
+};
 use socket_common::{Counter, FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, PROTO_UDP, Tuple};
 
 use super::{
@@ -23,9 +30,6 @@ pub const SYN: u8 = 2;
 /// TCP RST.
 pub const RST: u8 = 4;
 
-const IPV6_HEADER: usize = 40;
-const UDP_HEADER: u32 = 8;
-
 /// No IPv4 route takes less without fragmenting what it carries into absurdly small parts.
 const SMALLEST_MTU: u32 = 576;
 /// Bytes of an IPv6 fragment header.
@@ -33,10 +37,13 @@ const FRAGMENT_HEADER: u32 = 8;
 /// Index of the MTU among the metrics of a route.
 const RTAX_MTU: usize = 1;
 
-const HOP_BY_HOP: u8 = 0;
-const ROUTING: u8 = 43;
-const FRAGMENT: u8 = 44;
-const DESTINATION: u8 = 60;
+const HOP_BY_HOP: u8 = IpProto::HopOpt as u8;
+const ROUTING: u8 = IpProto::Ipv6Route as u8;
+const FRAGMENT: u8 = IpProto::Ipv6Frag as u8;
+const DESTINATION: u8 = IpProto::Ipv6Opts as u8;
+
+/// Length of the header, flags and window of TCP.
+const CONTROL: usize = offset_of!(TcpHdr, ack_seq) + 4;
 
 /// What the headers of a buffer that carries TCP or UDP say.
 #[derive(Clone, Copy)]
@@ -92,6 +99,15 @@ fn address_at(start: usize, distance: usize) -> [u32; 4] {
     ]
 }
 
+/// Source and destination port: of TCP and UDP alike.
+#[inline(always)]
+fn ports_at(start: usize, transport: usize) -> [u16; 2] {
+    [
+        at_data(start, transport + offset_of!(UdpHdr, src)),
+        at_data(start, transport + offset_of!(UdpHdr, dst)),
+    ]
+}
+
 #[inline(always)]
 fn is_extension(next: u8) -> bool {
     next == HOP_BY_HOP || next == ROUTING || next == DESTINATION || next == FRAGMENT
@@ -101,8 +117,8 @@ fn is_extension(next: u8) -> bool {
 /// looked at; a packet with more is counted as unparsed by the caller.
 #[inline(always)]
 fn skip_extensions(network: usize) -> (u8, usize) {
-    let mut next: u8 = read(network + 6);
-    let mut at = network + IPV6_HEADER;
+    let mut next: u8 = read(network + offset_of!(Ipv6Hdr, next_hdr));
+    let mut at = network + Ipv6Hdr::LEN;
     macro_rules! step {
         () => {
             if is_extension(next) {
@@ -140,7 +156,8 @@ impl Packet {
         let (family, protocol, transport) = match first >> 4 {
             4 => {
                 let header = ((first & 15) as usize) * 4;
-                (FAMILY_IPV4, read::<u8>(network + 9), network + header)
+                let protocol: u8 = read(network + offset_of!(Ipv4Hdr, proto));
+                (FAMILY_IPV4, protocol, network + header)
             }
             6 => {
                 let (protocol, transport) = skip_extensions(network);
@@ -161,10 +178,13 @@ impl Packet {
         // `len` counts from `data`, which may stand at the link, network or transport header.
         let length = (length as usize).wrapping_add(data).wrapping_sub(network) as u32;
         let (source, destination) = if family == FAMILY_IPV4 {
-            let pair: [u32; 2] = read(network + 12);
+            let pair: [u32; 2] = read(network + offset_of!(Ipv4Hdr, src_addr));
             ([pair[0], 0, 0, 0], [pair[1], 0, 0, 0])
         } else {
-            (read(network + 8), read(network + 24))
+            (
+                read(network + offset_of!(Ipv6Hdr, src_addr)),
+                read(network + offset_of!(Ipv6Hdr, dst_addr)),
+            )
         };
         let tcp = protocol == PROTO_TCP;
         let mut packet = Self {
@@ -173,10 +193,11 @@ impl Packet {
             length,
             family,
             protocol,
-            hop_by_hop: family == FAMILY_IPV6 && read::<u8>(network + 6) == HOP_BY_HOP,
+            hop_by_hop: family == FAMILY_IPV6
+                && read::<u8>(network + offset_of!(Ipv6Hdr, next_hdr)) == HOP_BY_HOP,
             ports: read(transport),
-            numbers: if tcp { read(transport + 4) } else { 0 },
-            control: if tcp { read(transport + 12) } else { 0 },
+            numbers: if tcp { read(transport + offset_of!(TcpHdr, seq)) } else { 0 },
+            control: if tcp { read(transport + CONTROL) } else { 0 },
             source,
             destination,
             packets: 1,
@@ -195,7 +216,7 @@ impl Packet {
     pub fn shown(ctx: *const __sk_buff, way: Way) -> Option<Self> {
         // SAFETY: the context of a running program; the verifier checks every access.
         let (start, end) = unsafe { ((*ctx).data as usize, (*ctx).data_end as usize) };
-        if start + 20 + 8 > end {
+        if start + Ipv4Hdr::LEN + UdpHdr::LEN > end {
             return None;
         }
         let first: u8 = at_data(start, 0);
@@ -218,34 +239,34 @@ impl Packet {
         packet.bytes = packet.length as u64;
         if first == 0x45 {
             packet.family = FAMILY_IPV4;
-            packet.protocol = at_data(start, 9);
-            packet.header = 20;
-            packet.source[0] = at_data(start, 12);
-            packet.destination[0] = at_data(start, 16);
-            packet.ports = [at_data(start, 20), at_data(start, 22)];
+            packet.protocol = at_data(start, offset_of!(Ipv4Hdr, proto));
+            packet.header = Ipv4Hdr::LEN as u32;
+            packet.source[0] = at_data(start, offset_of!(Ipv4Hdr, src_addr));
+            packet.destination[0] = at_data(start, offset_of!(Ipv4Hdr, dst_addr));
+            packet.ports = ports_at(start, Ipv4Hdr::LEN);
             if packet.protocol == PROTO_TCP {
-                if start + 20 + 20 > end {
+                if start + Ipv4Hdr::LEN + TcpHdr::LEN > end {
                     return None;
                 }
-                packet.numbers = numbers(start, 24);
-                packet.control = at_data(start, 32);
+                packet.numbers = numbers(start, Ipv4Hdr::LEN + offset_of!(TcpHdr, seq));
+                packet.control = at_data(start, Ipv4Hdr::LEN + CONTROL);
             }
         } else if first >> 4 == 6 {
-            if start + 40 + 8 > end {
+            if start + Ipv6Hdr::LEN + UdpHdr::LEN > end {
                 return None;
             }
             packet.family = FAMILY_IPV6;
-            packet.protocol = at_data(start, 6);
-            packet.header = 40;
-            packet.source = address_at(start, 8);
-            packet.destination = address_at(start, 24);
-            packet.ports = [at_data(start, 40), at_data(start, 42)];
+            packet.protocol = at_data(start, offset_of!(Ipv6Hdr, next_hdr));
+            packet.header = Ipv6Hdr::LEN as u32;
+            packet.source = address_at(start, offset_of!(Ipv6Hdr, src_addr));
+            packet.destination = address_at(start, offset_of!(Ipv6Hdr, dst_addr));
+            packet.ports = ports_at(start, Ipv6Hdr::LEN);
             if packet.protocol == PROTO_TCP {
-                if start + 40 + 20 > end {
+                if start + Ipv6Hdr::LEN + TcpHdr::LEN > end {
                     return None;
                 }
-                packet.numbers = numbers(start, 44);
-                packet.control = at_data(start, 52);
+                packet.numbers = numbers(start, Ipv6Hdr::LEN + offset_of!(TcpHdr, seq));
+                packet.control = at_data(start, Ipv6Hdr::LEN + CONTROL);
             }
         } else {
             return None;
@@ -271,7 +292,7 @@ impl Packet {
     #[inline(always)]
     fn header_length(&self) -> u32 {
         if self.protocol == PROTO_UDP {
-            self.header + UDP_HEADER
+            self.header + UdpHdr::LEN as u32
         } else {
             // The first of the bytes in memory has the length in its upper half.
             self.header + (self.control.to_le() >> 4 & 15) * 4
