@@ -21,6 +21,7 @@ pub(super) struct Emulator {
 
 /// All that the emulator can do, but: string instructions that kernels take for fast are emulated byte
 /// by byte, a fifth level of page tables costs with every miss, signed pointers with every call.
+/// Kernels that do not know that they are emulated would panic if the timer is late while they try it.
 const EMULATORS: [Emulator; 3] = [
     Emulator {
         arch: "x86_64",
@@ -28,7 +29,7 @@ const EMULATORS: [Emulator; 3] = [
         machine: "q35",
         cpu: "max,erms=off,fsrm=off,la57=off",
         frames: &["-serial", "chardev:frames"],
-        cmdline: "console=ttyS0",
+        cmdline: "console=ttyS0 no_timer_check",
     },
     Emulator {
         arch: "i386",
@@ -36,7 +37,7 @@ const EMULATORS: [Emulator; 3] = [
         machine: "q35",
         cpu: "max,erms=off,fsrm=off",
         frames: &["-serial", "chardev:frames"],
-        cmdline: "console=ttyS0",
+        cmdline: "console=ttyS0 no_timer_check",
     },
     Emulator {
         arch: "aarch64",
