@@ -4,6 +4,7 @@ mod arguments;
 mod audit;
 mod doctor;
 mod logging;
+mod offsets;
 mod report;
 mod run;
 mod show;

@@ -5,7 +5,7 @@ use std::{cell::RefCell, fmt::Write as _, path::Path, process::ExitCode};
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::{report::print, sockets};
+use super::{offsets, report::print, sockets};
 use crate::{
     audit::{
         names::Arch,
@@ -25,6 +25,8 @@ pub(super) enum Show {
     Status(StatusArguments),
     /// The sockets that are open now, in all network namespaces, and whose they are; needs root.
     Sockets(sockets::Arguments),
+    /// Where the members of the kernel's structures are that the set `tracefs` reads; with --guess needs root.
+    Offsets(offsets::Arguments),
 }
 
 #[derive(Args, Debug)]
@@ -51,6 +53,7 @@ pub(super) fn run(command: &Show) -> anyhow::Result<ExitCode> {
             rules_text(&rules, arguments)?
         }
         Show::Sockets(arguments) => return sockets::run(arguments),
+        Show::Offsets(arguments) => offsets::text(arguments)?,
         Show::Status(arguments) => status_text(&Control::open()?.status()?, arguments.single_line),
     };
     print(&text)?;

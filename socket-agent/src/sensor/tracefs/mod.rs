@@ -28,4 +28,4 @@ mod types;
 pub use install::Options;
 pub use sensor::Sensor;
 #[cfg(feature = "ebpf")]
-pub use types::by_trying;
+pub use types::{Shown, by_trying, shown};

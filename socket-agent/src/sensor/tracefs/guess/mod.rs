@@ -10,6 +10,7 @@
 mod buffer;
 mod cache;
 mod credentials;
+mod inode;
 mod search;
 mod segment;
 mod socket;
@@ -44,10 +45,11 @@ pub(super) struct Guesses<'g> {
 /// A guess: its name, what is missing if it fails, and the guess itself.
 type Guess = (&'static str, &'static str, fn(&mut Guesses<'_>) -> Result<(), String>);
 
-const GUESSES: [Guess; 11] = [
+const GUESSES: [Guess; 12] = [
     ("sockets", "everything", |guesses| guesses.sockets()),
     ("ipv6 sockets", "flows over IPv6", |guesses| guesses.sockets6()),
     ("socket files", "who sends on a UDP socket", |guesses| guesses.files()),
+    ("inodes", "the inode numbers of sockets that open and close", |guesses| guesses.inodes()),
     ("network namespaces", "the network namespace of flows", |guesses| guesses.namespaces()),
     ("buffers", "everything", |guesses| guesses.buffers()),
     ("headers", "everything", |guesses| guesses.headers()),
@@ -90,12 +92,25 @@ pub(super) fn offsets(
     timeout: Duration,
     state: &Path,
 ) -> Result<Found, SensorError> {
-    find(group, timeout, state).map_err(|reason| SensorError::Hook {
+    find(group, timeout, state).map_err(refused)
+}
+
+/// Finds offsets by trying, whatever is known from an earlier start.
+///
+/// # Errors
+///
+/// A guess failed that everything rests on.
+pub(super) fn afresh(group: &mut Group, timeout: Duration) -> Result<Found, SensorError> {
+    all(group, timeout).map_err(refused)
+}
+
+fn refused(reason: String) -> SensorError {
+    SensorError::Hook {
         set: "tracefs",
         hook: "offsets".into(),
         reason,
         remedy: "give the type information of the running kernel with --btf FILE",
-    })
+    }
 }
 
 /// Finds offsets by trying, or takes those that were found for this very kernel before.
@@ -109,6 +124,22 @@ fn find(group: &mut Group, timeout: Duration, state: &Path) -> Result<Found, Str
         let failed = failed.collect();
         return Ok(Found { offsets, shapes, failed });
     }
+    let Found { offsets, shapes, failed } = all(group, timeout)?;
+    let reasons = failed.iter().map(|(name, _, reason)| ((*name).to_owned(), reason.clone()));
+    let kept = (offsets, shapes, reasons.collect());
+    if let Err(error) = cache::save(state, &key, &kept) {
+        log::warn!(target: "sensor", "{error}; they will be looked for again at the next start");
+    }
+    let (offsets, shapes, _) = kept;
+    Ok(Found { offsets, shapes, failed })
+}
+
+/// Makes all guesses.
+///
+/// # Errors
+///
+/// A guess failed that everything rests on.
+fn all(group: &mut Group, timeout: Duration) -> Result<Found, String> {
     let abi = Abi::of_this_machine()?;
     let mut guesses =
         Guesses { group, abi, timeout, offsets: Offsets::default(), shapes: Shapes::default() };
@@ -128,11 +159,5 @@ fn find(group: &mut Group, timeout: Duration, state: &Path) -> Result<Found, Str
     }
     let Guesses { offsets, shapes, .. } = guesses;
     log::info!(target: "sensor", "offsets of this kernel found by trying in {:?}", start.elapsed());
-    let reasons = failed.iter().map(|(name, _, reason)| ((*name).to_owned(), reason.clone()));
-    let kept = (offsets, shapes, reasons.collect());
-    if let Err(error) = cache::save(state, &key, &kept) {
-        log::warn!(target: "sensor", "{error}; they will be looked for again at the next start");
-    }
-    let (offsets, shapes, _) = kept;
     Ok(Found { offsets, shapes, failed })
 }

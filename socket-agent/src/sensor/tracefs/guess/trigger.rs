@@ -1,10 +1,14 @@
 //! Things the agent does so that the kernel does something predictable. All on loopback.
 
 use std::{
+    fs::File,
     io::{self, Read, Write},
     net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket},
     ops::RangeInclusive,
-    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    os::{
+        fd::{AsRawFd, FromRawFd, OwnedFd},
+        unix::fs::MetadataExt as _,
+    },
     thread,
 };
 
@@ -116,6 +120,12 @@ pub(super) fn datagram(length: usize) -> io::Result<(SocketAddr, SocketAddr)> {
         Err(error) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),
         _ => Ok(ends),
     }
+}
+
+/// Binds a datagram socket to a random address. Returns the number of its inode.
+pub(super) fn bound() -> io::Result<u64> {
+    let socket = OwnedFd::from(UdpSocket::bind((address(), 0))?);
+    Ok(File::from(socket).metadata()?.ino())
 }
 
 /// Segment size of [`bulk`], with its options.

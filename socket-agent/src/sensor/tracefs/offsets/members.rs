@@ -46,6 +46,8 @@ members! {
     TotalRetrans = "tcp_sock"."total_retrans",
     NetInum = "net"."ns.inum",
     SocketFile = "socket"."file",
+    FileInode = "file"."f_inode",
+    InodeNumber = "inode"."i_ino",
     SkbSk = "sk_buff"."sk",
     SkbDev = "sk_buff"."dev",
     SkbIif = "sk_buff"."skb_iif",

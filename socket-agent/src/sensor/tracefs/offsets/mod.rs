@@ -13,7 +13,7 @@ use crate::sensor::{
 };
 
 /// Where the kernel publishes its own type information (5.4 with CONFIG_DEBUG_INFO_BTF).
-const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
+pub(super) const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 
 /// A member's place and size in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

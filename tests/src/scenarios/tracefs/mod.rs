@@ -1,5 +1,8 @@
 //! What only the `tracefs` set leaves in the kernel, and what only it can lose.
 
+mod guesses;
+mod two;
+
 use std::{
     fs,
     io::{Read as _, Write as _},
@@ -23,6 +26,8 @@ use crate::{
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::own("tracefs/killed", killed).only("tracefs"),
+    Scenario::own("tracefs/guesses_are_right", guesses::are_right).only("tracefs"),
+    Scenario::own("tracefs/two_agents", two::agents).only("tracefs"),
     Scenario::own("tracefs/udp_burst", udp_burst).only("tracefs"),
     Scenario::own("tracefs/short_connections", short_connections).only("tracefs"),
 ];

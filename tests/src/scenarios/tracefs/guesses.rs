@@ -1,0 +1,79 @@
+//! Offsets that are found by trying.
+
+use std::{collections::BTreeMap, process::Command};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{btf, lab::Lab, skip::skip};
+
+/// What guesses do not look for: members behind a route, a device or a cgroup, figures of a connection, how a
+/// task ended, and a pointer to addresses that newer kernels have in the socket itself.
+const UNTRIED: [&str; 18] = [
+    "inet_sock.pinet6",
+    "tcp_sock.srtt_us",
+    "tcp_sock.total_retrans",
+    "sk_buff.dev",
+    "sk_buff.skb_iif",
+    "sk_buff.cb",
+    "sk_buff._skb_refdst",
+    "inet_skb_parm.frag_max_size",
+    "inet6_skb_parm.frag_max_size",
+    "dst_entry.dev",
+    "dst_entry._metrics",
+    "net_device.nd_net",
+    "net_device.mtu",
+    "task_struct.exit_code",
+    "task_struct.cgroups",
+    "css_set.dfl_cgrp",
+    "cgroup.kn",
+    "kernfs_node.id",
+];
+
+/// Offset and size in bytes of each member, `None` if it was not found.
+type Places = BTreeMap<String, Option<(u32, u32)>>;
+
+/// What is found by trying is what the kernel's type information says.
+pub(super) fn are_right(lab: &Lab<'_>) -> Result<()> {
+    if lab.options.btf.is_none() && !btf::is_published() {
+        return Err(skip("there is no type information to compare with"));
+    }
+    let mut told = vec!["show".into(), "offsets".into()];
+    if let Some(types) = &lab.options.btf {
+        told.extend(["--btf".into(), types.display().to_string()]);
+    }
+    let (true_places, _) = places(lab, &told)?;
+    let (tried, failed) = places(lab, &["show", "offsets", "--guess"].map(str::to_owned))?;
+    ensure!(true_places.keys().eq(tried.keys()), "the two lists name different members");
+    let mut wrong = Vec::new();
+    let mut right = 0;
+    for (name, truth) in &true_places {
+        match (truth, tried[name]) {
+            (Some((offset, _)), Some((found, _))) if *offset == found => right += 1,
+            // Another kernel has it, or guesses do not look for it.
+            (_, None) if truth.is_none() || UNTRIED.contains(&name.as_str()) => {}
+            (truth, found) => wrong.push(format!("{name}: found {found:?}, should be {truth:?}")),
+        }
+    }
+    println!("{}: {right} of {} members found", lab.name, true_places.len());
+    ensure!(wrong.is_empty(), "{} ({failed})", wrong.join("; "));
+    ensure!(right > 0, "nothing was found");
+    Ok(())
+}
+
+/// The members that the agent lists, and what it says beside.
+fn places(lab: &Lab<'_>, arguments: &[String]) -> Result<(Places, String)> {
+    let output = Command::new(&lab.options.program).args(arguments).output();
+    let output = output.context("starting the agent's program")?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    ensure!(output.status.success(), "{arguments:?} failed: {said}");
+    let text = String::from_utf8(output.stdout).context("not UTF-8")?;
+    let place = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[..] {
+            [name, "-"] => Ok((name.to_owned(), None)),
+            [name, offset, size] => Ok((name.to_owned(), Some((offset.parse()?, size.parse()?)))),
+            _ => anyhow::bail!("what is {line:?}?"),
+        }
+    };
+    Ok((text.lines().map(place).collect::<Result<_>>()?, said))
+}
