@@ -98,7 +98,7 @@ fn memory(hooks: &[String], lines: &[Line]) -> Option<Table> {
             names.push(table);
         }
     }
-    let bytes = |name: Option<&str>, set: &str| -> f64 {
+    let bytes = |name: Option<&str>, set: &str| -> Value {
         let one = |line: &Line| match line {
             Line::Table { subject, table, bytes }
                 if subject == set && name.is_none_or(|name| name == table) =>
@@ -107,11 +107,13 @@ fn memory(hooks: &[String], lines: &[Line]) -> Option<Table> {
             }
             _ => None,
         };
-        lines.iter().filter_map(one).sum::<f64>() / MIB
+        let sum = lines.iter().filter_map(one).reduce(|sum, bytes| sum + bytes);
+        // A set without programs has no tables.
+        sum.map_or(Value::None, |bytes| Value::Thousandths(bytes / MIB))
     };
     let row = |name: &str, which: Option<&str>| Row {
         name: name.to_owned(),
-        values: hooks.iter().map(|set| Value::Thousandths(bytes(which, set))).collect(),
+        values: hooks.iter().map(|set| bytes(which, set)).collect(),
         quoted: false,
     };
     let mut rows: Vec<Row> = names.iter().map(|name| row(name, Some(name))).collect();
@@ -151,6 +153,7 @@ fn programs(set: &str, lines: &[Line]) -> Option<Table> {
             values: LOADS.iter().map(|load| value(name, load)).collect(),
             quoted: false,
         })
+        .filter(|row| row.values.iter().any(|value| !matches!(value, Value::None)))
         .collect();
     (!rows.is_empty()).then(|| Table {
         title: format!("Nanoseconds a run of each program, {set}"),
