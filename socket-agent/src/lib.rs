@@ -13,5 +13,6 @@ pub mod event;
 pub mod flow;
 pub mod output;
 pub mod process;
+mod room;
 pub mod run;
 pub mod sensor;

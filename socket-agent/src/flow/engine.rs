@@ -14,9 +14,7 @@ use super::{
     progress::{Part, Progress, packets},
     role, state,
 };
-
-/// Entries a table keeps room for, however few it holds.
-const ROOM: usize = 1024;
+use crate::room;
 
 /// Closed connections that are reported in one call.
 const LOT: usize = 1024;
@@ -206,7 +204,7 @@ impl Engine {
     pub fn end_scan(&mut self, now: u64) {
         let horizon = now.saturating_sub(self.rules.socket_inactive);
         self.closed_sockets.retain(|_, socket| socket.ended >= horizon);
-        release_room(&mut self.closed_sockets);
+        room::release(&mut self.closed_sockets);
         self.progress.release_room();
     }
 
@@ -308,13 +306,6 @@ enum Open {
 /// of those that the peer closed first and has confirmed: its FIN may have been sent twice.
 fn may_see_late_packets(flow: &Flow) -> bool {
     flow.tuple.protocol == PROTO_TCP && flow.ended != 0 && flow.tcp.state != state::SYN_SENT
-}
-
-/// Gives memory back after a peak.
-pub(super) fn release_room<V>(table: &mut HashMap<u64, V>) {
-    if table.capacity() > ROOM && table.capacity() / 8 > table.len() {
-        table.shrink_to((2 * table.len()).max(ROOM));
-    }
 }
 
 fn merge(flow: &mut Flow, late: &Late) {

@@ -11,7 +11,7 @@ use std::{
 
 use socket_common::Flow;
 
-use super::engine::release_room;
+use crate::room;
 
 /// Flows of a lot.
 const LOT: usize = 512;
@@ -98,7 +98,7 @@ impl Held {
     }
 
     fn release_room(&mut self) {
-        release_room(&mut self.numbers);
+        room::release(&mut self.numbers);
         if self.numbers.is_empty() {
             self.lots.clear();
             self.due.clear();

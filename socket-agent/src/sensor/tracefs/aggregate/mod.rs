@@ -28,7 +28,7 @@ use socket_common::{
 use facts::Peer;
 pub(super) use facts::{Context, Fact, Packet, Sock, Way};
 
-use crate::{config::Tables, sensor::Event};
+use crate::{config::Tables, room, sensor::Event};
 
 /// Who is behind a process id.
 pub(super) trait Tasks {
@@ -131,7 +131,20 @@ impl<T: Tasks> Aggregator<T> {
 
     /// The next record.
     pub(super) fn next_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if event.is_none() {
+            self.release_room();
+        }
+        event
+    }
+
+    fn release_room(&mut self) {
+        room::release(&mut self.flows);
+        room::release(&mut self.peers);
+        room::release(&mut self.owners);
+        room::release(&mut self.late);
+        room::release(&mut self.places);
+        room::release_queue(&mut self.events);
     }
 
     /// Adds a record, for example of a process, behind those of flows.
