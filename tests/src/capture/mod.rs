@@ -24,6 +24,9 @@ use serde::{Deserialize, Serialize};
 use self::{socket::Tap, tally::Tally};
 use crate::net::{Netns, link};
 
+/// How long packets are let gather before they are read.
+const LOT: Duration = Duration::from_millis(5);
+
 /// The transport of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Transport {
@@ -206,6 +209,7 @@ impl Shared {
     fn read(&self) {
         while !self.stop.load(Ordering::Relaxed) {
             let ready = self.tap.wait(Duration::from_millis(100));
+            let came = matches!(ready, Ok(true));
             let mut state = self.lock();
             match ready {
                 Ok(true) => self.drain(&mut state),
@@ -217,6 +221,11 @@ impl Shared {
             self.arrived.notify_all();
             if stop {
                 return;
+            }
+            if came {
+                // More is likely to come: packets are read by lots, not one by one. Who wants to know what was
+                // captured reads for himself.
+                thread::sleep(LOT);
             }
         }
     }
