@@ -39,6 +39,12 @@ pub const TWINS: u32 = 6;
 /// What may stand in for the first copy of a hook: the second, the last, and a program of another kind.
 pub const STAND_INS: u32 = 3;
 
+/// Place behind those of stand-ins: connections from a listener whose beginning a copy was shown.
+pub const BEGUN: u32 = STAND_INS * TWINS;
+/// Place behind [`BEGUN`]: connections from a listener that came to be established. Of those whose beginning all
+/// copies were skipped for nothing is missing: that tells nothing yet.
+pub const ESTABLISHED: u32 = BEGUN + 1;
+
 /// Settings of the kernel side.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]

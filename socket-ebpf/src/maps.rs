@@ -6,8 +6,8 @@ use aya_ebpf::{
     maps::{Array, HashMap, LruHashMap, PerCpuArray},
 };
 use socket_common::{
-    COUNTERS, Counter, ExecEvent, Flow, Late, PeerKey, Pending, SAMPLES, STAND_INS, Sample,
-    Settings, SocketOwner, TWINS, Tuple,
+    COUNTERS, Counter, ESTABLISHED, ExecEvent, Flow, Late, PeerKey, Pending, SAMPLES, Sample,
+    Settings, SocketOwner, Tuple,
 };
 
 /// One element.
@@ -86,7 +86,7 @@ pub static DONE: HashMap<u64, u64> = HashMap::with_max_entries(1, 0);
 /// By hook and what stood in for its first copy, which was skipped: the second copy, the last, a program of
 /// another kind. What the last of these counts may wrap on one CPU, not in the sum.
 #[map]
-pub static CAUGHT: PerCpuArray<u64> = PerCpuArray::with_max_entries(STAND_INS * TWINS, 0);
+pub static CAUGHT: PerCpuArray<u64> = PerCpuArray::with_max_entries(ESTABLISHED + 1, 0);
 
 /// Places of [`OWNED`], a power of two.
 const OWNED_PLACES: u32 = 256;

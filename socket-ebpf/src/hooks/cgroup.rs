@@ -9,7 +9,7 @@ use aya_ebpf::{
     macros::{cgroup_skb, cgroup_sock, sock_ops},
     programs::{SkBuffContext, SockContext, SockOpsContext},
 };
-use socket_common::Twin;
+use socket_common::{ESTABLISHED, Twin};
 
 use super::twice;
 use crate::{
@@ -112,6 +112,9 @@ pub fn cgroup_state(ctx: SockOpsContext) -> u32 {
             ctx.set_reply(NO_ANSWER);
             return ALLOW as u32;
         }
+    }
+    if op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB {
+        twice::child(ESTABLISHED);
     }
     // SAFETY: the context of this run; the kernel sets the full socket for it.
     let sock = unsafe { (*ctx.ops).__bindgen_anon_2.sk };

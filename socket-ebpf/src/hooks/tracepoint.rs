@@ -1,7 +1,7 @@
 //! Raw tracepoints, which several sets share.
 
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
-use socket_common::{FAMILY_IPV4, PROTO_TCP, REPLIES_HIDDEN, Rank, Twin};
+use socket_common::{BEGUN, FAMILY_IPV4, PROTO_TCP, REPLIES_HIDDEN, Rank, Twin};
 
 use super::twice::{self, Copy};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     kernel::{
         core_offsets as at, field, now,
         packet::{Packet, SYN, Way},
-        sock::{NEW_SYN_RECV, Sock, TIME_WAIT},
+        sock::{LISTEN, NEW_SYN_RECV, SYN_RECV, Sock, TIME_WAIT},
     },
     maps::{FLOWS, LAST_SENT, SYN_ACK_SEEN, settings},
 };
@@ -41,6 +41,9 @@ fn state(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     let sock = Sock(ctx.arg::<u64>(0) as usize);
     let (old, new) = (ctx.arg::<u64>(1) as u8, ctx.arg::<u64>(2) as u8);
     if copy.has_turn(Twin::State, twice::change(sock, old, new)) {
+        if old == LISTEN && new == SYN_RECV {
+            twice::child(BEGUN);
+        }
         flow::tcp::state_changed(sock, old, new);
     }
     0

@@ -95,6 +95,14 @@ pub fn change(sock: Sock, old: u8, new: u8) -> usize {
     sock.0 ^ ((old as usize) << 56 | (new as usize) << 48)
 }
 
+/// A connection has come out of a listener, or, at the place [`ESTABLISHED`], has been established.
+#[inline(always)]
+pub fn child(place: u32) {
+    if settings().is_some_and(|settings| settings.features & TWICE != 0) {
+        add(place, 1);
+    }
+}
+
 /// Objects are aligned to more than there are hooks.
 #[inline(always)]
 fn key(hook: Twin, object: usize) -> u64 {
@@ -110,7 +118,12 @@ fn note(key: u64, note: u64) -> bool {
 /// Adds to what has been dealt with in the first copy's place.
 #[inline(always)]
 fn caught(hook: Twin, place: u32, more: u64) {
-    if let Some(caught) = CAUGHT.get_ptr_mut(STAND_INS * hook as u32 + place) {
+    add(STAND_INS * hook as u32 + place, more);
+}
+
+#[inline(always)]
+fn add(place: u32, more: u64) {
+    if let Some(caught) = CAUGHT.get_ptr_mut(place) {
         // SAFETY: a valid element of this CPU; tasks may come between.
         unsafe { atomic_add(caught, more) }
     }

@@ -108,6 +108,12 @@ fn exec(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     0
 }
 
+/// What is noted of something that a task does once: its address is soon that of another.
+#[inline(always)]
+fn once(task: Task, pid: u32) -> usize {
+    task.0 ^ ((pid as usize) << 48)
+}
+
 /// (parent, child)
 #[raw_tracepoint(tracepoint = "sched_process_fork")]
 #[inline(always)]
@@ -133,8 +139,13 @@ pub fn tp_fork_third(ctx: RawTracePointContext) -> i32 {
 fn fork(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     let parent = Task(ctx.arg::<u64>(0) as usize);
     let child = Task(ctx.arg::<u64>(1) as usize);
+    let pid = child.pid();
+    // Threads too: which of the forks that the first copy was skipped for were processes nobody would know.
+    if !copy.has_turn(Twin::Fork, once(child, pid)) {
+        return 0;
+    }
     // Most are threads.
-    if child.pid() != child.tgid() || !copy.has_turn(Twin::Fork, child.0) {
+    if pid != child.tgid() {
         return 0;
     }
     let Some(mut slot) = EVENTS.reserve::<ForkEvent>(0) else {
@@ -176,7 +187,7 @@ pub fn tp_exit_third(ctx: RawTracePointContext) -> i32 {
 #[inline(always)]
 fn exit(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     let task = Task(ctx.arg::<u64>(0) as usize);
-    if !copy.has_turn(Twin::Exit, task.0) {
+    if !copy.has_turn(Twin::Exit, once(task, task.pid())) {
         return 0;
     }
     if !is_last(task) {

@@ -65,6 +65,7 @@ pub(super) fn all(
         let by_cgroup = attached.contains(&"cgroup_egress");
         match program.when {
             When::InsteadOf(name) | When::Unless(name, _) if attached.contains(&name) => continue,
+            When::Unskipped if !places.twice || places.cgroup.is_none() => continue,
             When::WithCgroup(_) if !by_cgroup => continue,
             When::Ahead(first)
                 if !places.twice || places.cgroup.is_none() || !attached.contains(&first) =>
@@ -103,7 +104,7 @@ pub(super) fn all(
             | When::Arguments(effect) => {
                 degraded.push(Degraded { hook, reason, effect });
             }
-            When::Preferred | When::Ahead(_) => {
+            When::Preferred | When::Ahead(_) | When::Unskipped => {
                 log::info!(target: "sensor", "{hook} not attached, using another hook: {reason}");
             }
         }

@@ -34,7 +34,7 @@ impl Missed {
             let copies = COPIES.iter().filter_map(|end| of(&format!("{}{end}", first.name)));
             let left = missed.saturating_sub(tables.caught(first.name));
             let missed = copies.min().map_or(missed, |least| least.min(left));
-            if only_finds_owner(first.name) {
+            if only_finds_owner(first.name, |name| of(name).is_some()) {
                 all.owners += missed;
             } else {
                 all.programs += missed;

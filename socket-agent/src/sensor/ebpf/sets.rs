@@ -52,6 +52,9 @@ pub enum When {
     /// Where the copies of the program of this name may all be skipped (7.0): a program of another kind, which
     /// is never skipped and goes before them. They do without it.
     Ahead(&'static str),
+    /// Where the copies of other programs may all be skipped (7.0): this one never is. Those that are there
+    /// `Unless` it is are left out.
+    Unskipped,
     /// Where the function has the number of arguments that the program was written for.
     Arguments(&'static str),
 }
@@ -87,8 +90,8 @@ const fn program(name: &'static str, hook: Hook, when: When) -> Program {
 
 use Hook::{Fentry, Fexit, Kprobe, KprobeAny, RawTracepoint, Tracepoint};
 use When::{
-    Again, Ahead, Arguments, InsteadOf, Preferred, RepliesHidden, Required, Unless, Wanted,
-    WithCgroup,
+    Again, Ahead, Arguments, InsteadOf, Preferred, RepliesHidden, Required, Unless, Unskipped,
+    Wanted, WithCgroup,
 };
 
 const ACCEPT: &str = "the first to send or receive owns an accepted connection";
@@ -138,9 +141,12 @@ const SHARED: [Program; 16] = [
 /// What the names of second and third copies end with.
 pub(super) const COPIES: [&str; 2] = ["_again", "_third"];
 
-/// Whether a program only finds out whose a socket is, which the next receipt tells as well.
-pub(super) fn only_finds_owner(name: &str) -> bool {
-    name.contains("_received") || name.contains("_accept")
+/// Whether a program only finds out whose a socket is, which the next packet sent or receipt tells as well.
+/// Of sockets that are bound `cgroup_bind4` tells it before; what is left are ports taken without that.
+pub(super) fn only_finds_owner(name: &str, is_attached: impl Fn(&str) -> bool) -> bool {
+    name.contains("_received")
+        || name.contains("_accept")
+        || (name.contains("_bind") && is_attached("cgroup_bind4"))
 }
 
 /// Hooks whose copies tell each other what they have dealt with.
@@ -175,7 +181,7 @@ const CGROUP: [Program; 8] = [
 /// Of all hooks on packets only the cgroup ones run when they interrupt themselves: a trampoline or
 /// a kprobe program that a packet's interrupt finds running is skipped, and the packet with it. So
 /// packets are counted there in every set, if there is a cgroup v2 hierarchy to attach to.
-const FENTRY: [Program; 25] = [
+const FENTRY: [Program; 26] = [
     program("tp_state", RawTracepoint("inet_sock_set_state"), Required),
     program("cgroup_egress", Hook::CgroupEgress, Preferred),
     program("cgroup_ingress", Hook::CgroupIngress, Preferred),
@@ -191,8 +197,10 @@ const FENTRY: [Program; 25] = [
     program("cgroup_bind6", Hook::CgroupSock, Wanted(BOUND)).ipv6(),
     program("fentry_received4", Fentry("udp_recvmsg"), Wanted(RECEIVER)),
     program("fentry_received6", Fentry("udpv6_recvmsg"), Wanted(RECEIVER)).ipv6(),
-    program("fentry_closed4", Fentry("udp_destroy_sock"), Wanted(RELEASE)),
-    program("fentry_closed6", Fentry("udpv6_destroy_sock"), Wanted(RELEASE)).ipv6(),
+    program("cgroup_release", Hook::CgroupSock, Unskipped),
+    program("fentry_closed4", Fentry("udp_destroy_sock"), Unless("cgroup_release", RELEASE)),
+    program("fentry_closed6", Fentry("udpv6_destroy_sock"), Unless("cgroup_release", RELEASE))
+        .ipv6(),
     program("fexit_accept_again", Fexit("inet_csk_accept", 2), Again("fexit_accept")),
     program("fexit_accept_4_again", Fexit("inet_csk_accept", 4), Again("fexit_accept_4")),
     program("fentry_bind4_again", Fentry("udp_v4_get_port"), Again("fentry_bind4")),
@@ -203,7 +211,7 @@ const FENTRY: [Program; 25] = [
     program("fentry_closed6_again", Fentry("udpv6_destroy_sock"), Again("fentry_closed6")).ipv6(),
 ];
 
-const KPROBE: [Program; 15] = [
+const KPROBE: [Program; 16] = [
     program("tp_state", RawTracepoint("inet_sock_set_state"), Preferred),
     program("kprobe_state", Kprobe("tcp_set_state"), InsteadOf("tp_state")),
     program("kprobe_listen", Kprobe("inet_csk_listen_start"), InsteadOf("tp_state")),
@@ -218,7 +226,8 @@ const KPROBE: [Program; 15] = [
     program("cgroup_bind4", Hook::CgroupSock, Wanted(BOUND)),
     program("cgroup_bind6", Hook::CgroupSock, Wanted(BOUND)).ipv6(),
     program("kprobe_udp_received", Kprobe("udp_recvmsg"), Wanted(RECEIVER)).also("udpv6_recvmsg"),
-    program("kprobe_closed", Kprobe("udp_destroy_sock"), Wanted(RELEASE))
+    program("cgroup_release", Hook::CgroupSock, Unskipped),
+    program("kprobe_closed", Kprobe("udp_destroy_sock"), Unless("cgroup_release", RELEASE))
         .also("udpv6_destroy_sock"),
 ];
 
