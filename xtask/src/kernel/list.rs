@@ -36,6 +36,9 @@ pub(crate) struct Variant {
     pub(crate) cmdline: String,
     /// Only these scenarios.
     pub(crate) filter: String,
+    /// Virtual processors.
+    #[serde(default = "one")]
+    pub(crate) cpus: u8,
 }
 
 /// The machine that tests run on.
@@ -57,6 +60,13 @@ pub(crate) struct Entry {
     pub(crate) package: String,
     /// Hook sets it is tested with.
     pub(crate) hooks: Vec<String>,
+    /// Virtual processors it is tested with.
+    #[serde(default = "one")]
+    pub(crate) cpus: u8,
+}
+
+fn one() -> u8 {
+    1
 }
 
 // === impl List ===
