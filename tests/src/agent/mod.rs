@@ -23,7 +23,7 @@ use nix::{
 use self::{collect::Collector, log::Log};
 pub use self::{
     collect::Doc,
-    options::{Options, Timeouts},
+    options::{Options, Timeouts, kernel_version},
     table::Table,
 };
 use crate::net::Netns;

@@ -128,7 +128,7 @@ impl Options {
 }
 
 /// Major and minor number of the running kernel; zeros if it does not say.
-fn kernel_version() -> (u32, u32) {
+pub fn kernel_version() -> (u32, u32) {
     let release = nix::sys::utsname::uname()
         .map(|names| names.release().to_string_lossy().into_owned())
         .unwrap_or_default();
