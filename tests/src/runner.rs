@@ -184,7 +184,13 @@ fn watch(plan: &Plan, watcher: Watcher, tasks: Vec<Task>, report: &Report) -> Re
                         let rest: Rest = Box::new(run);
                         again.lock().unwrap_or_else(PoisonError::into_inner).push((task, rest));
                     }
-                    _ => failed(task, start, error),
+                    _ => {
+                        if error.downcast_ref::<Skip>().is_some() {
+                            // What it had begun when it found that it cannot go on is not at issue.
+                            session.disown(Puppet::take_spawned());
+                        }
+                        failed(task, start, error);
+                    }
                 }
             }
         }

@@ -21,11 +21,13 @@ mod offsets;
 mod probe;
 mod processes;
 mod sensor;
+mod show;
 mod tasks;
 #[cfg(feature = "ebpf")]
 mod types;
 
 pub use install::Options;
 pub use sensor::Sensor;
+pub use show::{Shown, shown};
 #[cfg(feature = "ebpf")]
-pub use types::{Shown, by_trying, shown};
+pub use types::by_trying;
