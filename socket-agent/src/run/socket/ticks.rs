@@ -13,7 +13,7 @@ use nix::sys::{
 use tokio::io::unix::AsyncFd;
 
 /// Pause between two looks.
-const PAUSE: Duration = Duration::from_millis(125);
+const PAUSE: Duration = Duration::from_millis(160);
 
 /// One timer of the kernel's, which wakes the agent once for each look; those of the event loop would do
 /// so twice.
