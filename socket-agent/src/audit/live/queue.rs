@@ -191,6 +191,10 @@ mod tests {
                 queue.close();
             }
         });
+        // The first three fill it; what is taken before the fourth came would leave room for that.
+        while queue.counters().1 == 0 && !writer.is_finished() {
+            thread::yield_now();
+        }
         let (mut batch, mut next) = (Batch::default(), 0_u16);
         while queue.take(&mut batch, None) {
             assert!(batch.len() <= 3);
