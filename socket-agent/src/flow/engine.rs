@@ -19,6 +19,9 @@ use crate::room;
 /// Closed connections that are reported in one call.
 const LOT: usize = 1024;
 
+/// Longer than it takes from the end of a flow until it is out of the table, nanoseconds.
+const HANDING_OVER: u64 = 1_000_000_000;
+
 /// What the engine needs of the kernel's tables.
 pub trait Kernel {
     /// Takes what was counted for a closed flow since it was handed over.
@@ -164,7 +167,10 @@ impl Engine {
                 }
                 continue;
             }
-            if flow.ended != 0 {
+            if was_handed_over(flow) {
+                if now.saturating_sub(flow.ended) > HANDING_OVER {
+                    kernel.evict(flow);
+                }
                 continue;
             }
             self.progress.notice(flow);
@@ -223,7 +229,7 @@ impl Engine {
             }
         }
         kernel.sample(flows);
-        for flow in flows {
+        for flow in flows.iter().filter(|flow| !was_handed_over(flow)) {
             let cause = if flow.ended == 0 { Cause::Stop } else { Cause::Closed };
             self.finish(*flow, cause, kernel, out);
         }
@@ -304,6 +310,12 @@ enum Open {
 
 /// Whether packets can follow the end of the socket: of all TCP connections that were established. Also
 /// of those that the peer closed first and has confirmed: its FIN may have been sent twice.
+/// Whether a flow that is still in a table was told when it closed: it is about to leave the table, or the
+/// kernel refused to take it out in an interrupt of another change of the table.
+fn was_handed_over(flow: &Flow) -> bool {
+    flow.ended != 0 && flow.id == flow.socket_id
+}
+
 fn may_see_late_packets(flow: &Flow) -> bool {
     flow.tuple.protocol == PROTO_TCP && flow.ended != 0 && flow.tcp.state != state::SYN_SENT
 }

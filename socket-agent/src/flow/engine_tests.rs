@@ -203,6 +203,21 @@ fn shutting_down_reports_all_that_is_left() {
 }
 
 #[test]
+fn what_could_not_leave_its_table_is_told_once() {
+    let (mut engine, mut kernel, mut out) = (Engine::new(RULES), Tables::default(), vec![]);
+    let ended = Flow { ended: 2 * SECOND, ..tcp(1, 5) };
+    kernel.open.insert(1, ended);
+    engine.closed(ended, 2 * SECOND, &kernel, &mut out);
+    engine.scan(&[ended], 2 * SECOND, &mut kernel, &mut out);
+    assert_eq!(kernel.open.len(), 1, "it may be leaving right now");
+    engine.scan(&[ended], 4 * SECOND, &mut kernel, &mut out);
+    assert!(kernel.open.is_empty());
+    engine.tick(u64::MAX, &mut kernel, &mut out);
+    engine.shut_down(&mut [ended], &mut kernel, &mut out);
+    assert_eq!(out.len(), 1);
+}
+
+#[test]
 fn a_failed_connect_without_a_packet_is_reported() {
     let (mut engine, kernel, mut out) = (Engine::new(RULES), Tables::default(), vec![]);
     let mut flow = Flow { traffic: Traffic::default(), ended: 2 * SECOND, ..tcp(1, SYN_SENT) };

@@ -64,16 +64,24 @@ pub fn create<K>(
     Some(flow)
 }
 
-/// Adds packets that pass now.
+/// Adds packets that pass now. False if the flow has ended meanwhile: it has been handed over, or is just
+/// being, and what would be added might not be seen any more.
 #[inline(always)]
-pub fn account(flow: &mut Flow, way: Way, packets: u64, bytes: u64, now: u64) {
+#[must_use]
+pub fn account(flow: &mut Flow, way: Way, packets: u64, bytes: u64, now: u64) -> bool {
     if let Some(settings) = settings() {
         if now.wrapping_sub(flow.last) > settings.idle_ns && now > flow.last {
             flow.resumed = now;
         }
     }
+    // As late as can be: the one who closes takes a while between this mark and the copy.
+    // SAFETY: a live map value, which other CPUs write to.
+    if unsafe { (&raw const flow.ended).read_volatile() } != 0 {
+        return false;
+    }
     flow.last = now;
     add(&mut flow.traffic, way, packets, bytes);
+    true
 }
 
 /// Adds to counters that several CPUs may be adding to.

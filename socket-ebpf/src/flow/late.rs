@@ -47,6 +47,15 @@ pub fn expect(tuple: &Tuple, flow: u64) {
     }
 }
 
+/// Whether a connection with this tuple has just ended.
+#[inline(always)]
+pub fn is_expected(tuple: &mut Tuple) -> bool {
+    let netns = tuple.netns;
+    let found = LATE.get_ptr_mut(key(tuple)).is_some();
+    tuple.netns = netns;
+    found
+}
+
 /// A packet of a closed connection that a listener, a request or a timewait socket is shown. Of a
 /// handshake that another CPU has completed, and a connection that has ended since, it is shown twice.
 #[inline(always)]

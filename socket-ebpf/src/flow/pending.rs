@@ -88,11 +88,10 @@ fn of_child(packet: &Packet, tuple: &Tuple, child: u64, way: Way, now: u64) -> b
     let Some(flow) = FLOWS.get_ptr_mut(&child) else { return false };
     // SAFETY: entries stay readable for the run of a program.
     let flow = unsafe { &mut *flow };
-    if flow.ended != 0 || flow.tuple != *tuple {
+    if flow.tuple != *tuple {
         return false;
     }
-    account(flow, way, packet.packets, packet.bytes, now);
-    true
+    account(flow, way, packet.packets, packet.bytes, now)
 }
 
 /// Adds to the child's flow what the handshake has counted and no flow has taken yet.

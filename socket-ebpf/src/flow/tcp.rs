@@ -33,7 +33,10 @@ pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
     if accepted && pending::seen_at_listener(packet, now) {
         return None;
     }
-    account(flow, way, packet.packets, packet.bytes, now);
+    if !account(flow, way, packet.packets, packet.bytes, now) {
+        count(Counter::LateUnmatched);
+        return None;
+    }
     if way == Way::Out && flow.rank < Rank::FirstIo as u8 && sock.locked_by_process() {
         let rank = if packet.is_payload() {
             Rank::FirstIo
@@ -86,6 +89,10 @@ fn without_flow(packet: &Packet, sock: Sock, way: Way, now: u64) -> Option<&'sta
     }
     if state == SYN_RECV {
         accepted(sock, &tuple, now, Counter::FlowTableFull)
+    } else if late::is_expected(&mut tuple) {
+        // Another CPU is closing it: the state changes after the flow has ended.
+        late::packet(packet, &mut tuple, way, now);
+        None
     } else {
         let full = Counter::FlowTableFull;
         let flow = create(&FLOWS, &sock.key(), sock.key(), &tuple, Began::Midway, now, full);
@@ -239,8 +246,10 @@ fn discard_stale(sock: Sock, now: u64) {
     if let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) {
         // SAFETY: as above.
         let flow = unsafe { &mut *flow };
-        flow.ended = now;
-        submit::flow(flow);
+        if flow.ended == 0 {
+            flow.ended = now;
+            submit::flow(flow);
+        }
         let _ = FLOWS.remove(&sock.key());
     }
 }
@@ -260,6 +269,11 @@ fn closed(sock: Sock, old: u8) {
     };
     // SAFETY: as above.
     let flow = unsafe { &mut *flow };
+    if flow.ended != 0 {
+        // Handed over already.
+        let _ = FLOWS.remove(&sock.key());
+        return;
+    }
     let now = now();
     if flow.tuple.local_port == 0 {
         // A connect that failed before its first packet.
@@ -268,6 +282,10 @@ fn closed(sock: Sock, old: u8) {
     if flow.tuple.family == FAMILY_IPV6 && !ipv6_enabled() {
         let _ = FLOWS.remove(&sock.key());
         return;
+    }
+    // Before it ends: packets that another CPU sees from then on are late ones.
+    if old != SYN_SENT {
+        late::expect(&flow.tuple, flow.id);
     }
     if flow.began == Began::Accept as u8 {
         pending::finish(flow, sock);
@@ -278,9 +296,6 @@ fn closed(sock: Sock, old: u8) {
     flow.tcp.retransmits = field::<u32>(sock.0, at::tcp_sock_total_retrans());
     flow.tcp.counted = at::tcp_sock_total_retrans().is_some().into();
     flow.tcp.srtt_us = field::<u32>(sock.0, at::tcp_sock_srtt_us()) >> 3;
-    if old != SYN_SENT {
-        late::expect(&flow.tuple, flow.id);
-    }
     submit::flow(flow);
     owner::told(sock, now);
     let _ = FLOWS.remove(&sock.key());
@@ -289,5 +304,7 @@ fn closed(sock: Sock, old: u8) {
 /// Packets that the kernel sent for the flow without showing them to the packet hook.
 #[inline(always)]
 pub fn sent(flow: &mut Flow, packets: u64, bytes: u64, now: u64) {
-    account(flow, Way::Out, packets, bytes, now);
+    if !account(flow, Way::Out, packets, bytes, now) {
+        count_many(Counter::LateUnmatched, packets);
+    }
 }

@@ -18,7 +18,7 @@ use crate::{
         sock::{DATAGRAM, Peer, Sock},
         task::Task,
     },
-    maps::{FLOWS, PEERS},
+    maps::{FLOWS, PEERS, count},
 };
 
 /// A UDP packet that `sock` sends or receives; returns its flow.
@@ -37,8 +37,12 @@ pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
         }
         _ => of_peer(packet, sock, way, now)?,
     };
-    account(flow, way, packet.packets, packet.bytes, now);
-    Some(flow)
+    if account(flow, way, packet.packets, packet.bytes, now) {
+        return Some(flow);
+    }
+    // For a socket that another CPU has just closed.
+    count(Counter::LateUnmatched);
+    None
 }
 
 /// The flow with the peer that a packet is from or to.
@@ -164,8 +168,11 @@ pub fn closed(sock: Sock) {
     if flow.tuple.protocol != PROTO_UDP {
         return;
     }
-    flow.ended = now();
-    flow.drops = sock.drops().wrapping_sub(flow.drops);
-    submit::flow(flow);
+    // Else it was handed over, and could not be taken out of the table.
+    if flow.ended == 0 {
+        flow.ended = now();
+        flow.drops = sock.drops().wrapping_sub(flow.drops);
+        submit::flow(flow);
+    }
     let _ = FLOWS.remove(&sock.key());
 }
