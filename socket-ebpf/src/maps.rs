@@ -74,9 +74,9 @@ pub static BLANK: Array<Flow> = Array::with_max_entries(1, 0);
 #[map]
 pub static SAMPLED: Array<[Sample; SAMPLES]> = Array::with_max_entries(1, 0);
 
-/// Where an exec event is put together, by each copy of the hook.
+/// Where an exec event is put together, by each copy of the hook and by the trace event.
 #[map]
-pub static EXEC: PerCpuArray<ExecEvent> = PerCpuArray::with_max_entries(3, 0);
+pub static EXEC: PerCpuArray<ExecEvent> = PerCpuArray::with_max_entries(4, 0);
 
 /// What the first copy of a hook has dealt with and the second has not been shown yet: see
 /// [`twice`](crate::hooks::twice).

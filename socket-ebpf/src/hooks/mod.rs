@@ -12,11 +12,14 @@
 //! | data received | `tcp_rcv_space_adjust`, `udp_recvmsg`, `udpv6_recvmsg` | the same | `tcp_rcv_space_adjust`, `sock_recv_length` |
 //! | state of open sockets | `sample`, run by the agent | the same | the same |
 //! | no live socket | `kfree_skb`, `net_dev_queue`, `tcp_send_reset` | the same | the same |
+//! | process | `sched_process_fork`, `sched_process_exec`, `sched_process_exit` | the same | the same |
 
 #[cfg(not(feature = "perf"))]
 mod cgroup;
 #[cfg(feature = "perf")]
 mod early;
+#[cfg(not(feature = "perf"))]
+mod event;
 #[cfg(not(feature = "perf"))]
 mod fentry;
 #[cfg(not(feature = "perf"))]

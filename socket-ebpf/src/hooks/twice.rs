@@ -5,7 +5,8 @@
 //! another task comes to it meanwhile. What the first copy misses the next sees, unless it is skipped as
 //! well. Where tasks may be put aside the copies can be far apart in time, on different CPUs, with others
 //! between them: there each notes what it has done, so that everything is dealt with once. Programs of
-//! cgroups are never skipped: one that is shown the same goes before all copies.
+//! cgroups are never skipped, those of trace events seldom: one that is shown the same goes before all
+//! copies.
 
 use aya_ebpf::bindings::BPF_ANY;
 use socket_common::{STAND_INS, TWICE, Twin};

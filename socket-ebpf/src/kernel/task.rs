@@ -36,6 +36,13 @@ impl Task {
         Self(field(self.0, at::task_struct_real_parent()))
     }
 
+    /// The process that this thread began last and that is still its child. If there is none this is no task.
+    #[inline(always)]
+    pub fn youngest_child(self) -> Option<Self> {
+        let entry: usize = field(self.0, at::task_struct_children_prev());
+        Some(Self(entry - at::task_struct_sibling()?))
+    }
+
     /// Start of this task, boottime nanoseconds. The field was called `real_start_time` before 5.5.
     #[inline(always)]
     pub fn start(self) -> u64 {

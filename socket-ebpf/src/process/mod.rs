@@ -5,7 +5,7 @@ mod early;
 #[cfg(not(feature = "perf"))]
 mod names;
 #[cfg(not(feature = "perf"))]
-mod raw;
+pub mod raw;
 
 use socket_common::{DATA_MAX, ExecEvent, Header, kind};
 

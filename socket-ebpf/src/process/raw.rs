@@ -43,16 +43,24 @@ fn exec(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     if !copy.has_turn(Twin::Exec, task.0) {
         return 0;
     }
-    let Some(event) = EXEC.get_ptr_mut(copy as u32) else { return 0 };
-    // SAFETY: a valid element of this CPU and this copy, which runs but once at a time there.
+    let binprm = ctx.arg::<u64>(2) as usize;
+    let name = field(binprm, at::linux_binprm_filename());
+    executed(copy as u32, task, name, field(binprm, at::linux_binprm_file()));
+    0
+}
+
+/// A process has the image of `file` in place, of which the call named `name`. Only one program at a time on
+/// this CPU uses a `place`.
+#[inline(always)]
+pub fn executed(place: u32, task: Task, name: usize, file: usize) {
+    let Some(event) = EXEC.get_ptr_mut(place) else { return };
+    // SAFETY: a valid element of this CPU.
     let event = unsafe { &mut *event };
     begin(event, task);
     event.flags = 0;
 
-    let binprm = ctx.arg::<u64>(2) as usize;
-    names::append(event, field(binprm, at::linux_binprm_filename()));
+    names::append(event, name);
     event.filename_length = names::used(event);
-    let file: usize = field(binprm, at::linux_binprm_file());
     let (entry, mount) =
         (field(file, at::file_f_path_dentry()), field(file, at::file_f_path_mnt()));
     if names::path(event, entry, mount) {
@@ -73,7 +81,7 @@ fn exec(ctx: &RawTracePointContext, copy: Copy) -> i32 {
 
     let used = names::used(event);
     if used > (NAMES_MAX + NAME_MAX) as u32 {
-        return 0;
+        return;
     }
     let mm: usize = field(task.0, at::task_struct_mm());
     let first: u64 = field(mm, at::mm_struct_arg_start());
@@ -96,7 +104,7 @@ fn exec(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     event.header.length = used + length;
     let size = FIXED + (used + length) as usize;
     if size > size_of::<ExecEvent>() {
-        return 0;
+        return;
     }
     // SAFETY: `size` bytes of the element are initialised.
     let bytes =
@@ -105,12 +113,11 @@ fn exec(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     if EVENTS.output::<[u8]>(bytes, wakeup(&EVENTS, size_of::<ExecEvent>())).is_err() {
         count(Counter::ProcessLost);
     }
-    0
 }
 
 /// What is noted of something that a task does once: its address is soon that of another.
 #[inline(always)]
-fn once(task: Task, pid: u32) -> usize {
+pub fn once(task: Task, pid: u32) -> usize {
     task.0 ^ ((pid as usize) << 48)
 }
 
@@ -145,12 +152,18 @@ fn fork(ctx: &RawTracePointContext, copy: Copy) -> i32 {
         return 0;
     }
     // Most are threads.
-    if pid != child.tgid() {
-        return 0;
+    if pid == child.tgid() {
+        forked(parent, child);
     }
+    0
+}
+
+/// A process has a child.
+#[inline(always)]
+pub fn forked(parent: Task, child: Task) {
     let Some(mut slot) = EVENTS.reserve::<ForkEvent>(0) else {
         count(Counter::ProcessLost);
-        return 0;
+        return;
     };
     slot.write(ForkEvent {
         header: Header { kind: kind::FORK, length: 0 },
@@ -160,7 +173,6 @@ fn fork(ctx: &RawTracePointContext, copy: Copy) -> i32 {
         parent: parent.tgid(),
     });
     slot.submit(wakeup(&EVENTS, size_of::<ForkEvent>()));
-    0
 }
 
 /// (task): the last thread of a process leaves when no other is alive.
@@ -187,15 +199,21 @@ pub fn tp_exit_third(ctx: RawTracePointContext) -> i32 {
 #[inline(always)]
 fn exit(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     let task = Task(ctx.arg::<u64>(0) as usize);
-    if !copy.has_turn(Twin::Exit, once(task, task.pid())) {
-        return 0;
+    if copy.has_turn(Twin::Exit, once(task, task.pid())) {
+        exited(task);
     }
+    0
+}
+
+/// A thread ends.
+#[inline(always)]
+pub fn exited(task: Task) {
     if !is_last(task) {
-        return 0;
+        return;
     }
     let Some(mut slot) = EVENTS.reserve::<ExitEvent>(0) else {
         count(Counter::ProcessLost);
-        return 0;
+        return;
     };
     let leader = task.leader();
     slot.write(ExitEvent {
@@ -206,5 +224,4 @@ fn exit(ctx: &RawTracePointContext, copy: Copy) -> i32 {
         code: field(leader.0, at::task_struct_exit_code()),
     });
     slot.submit(wakeup(&EVENTS, size_of::<ExitEvent>()));
-    0
 }

@@ -67,12 +67,13 @@ pub(super) fn all(
             When::InsteadOf(name) | When::Unless(name, _) if attached.contains(&name) => continue,
             When::Unskipped if !places.twice || places.cgroup.is_none() => continue,
             When::WithCgroup(_) if !by_cgroup => continue,
-            When::Ahead(first)
-                if !places.twice || places.cgroup.is_none() || !attached.contains(&first) =>
+            When::First if !places.twice => continue,
+            When::Again(first) | When::Ahead(first)
+                if !places.twice || !attached.contains(&first) =>
             {
                 continue;
             }
-            When::Again(first) if !places.twice || !attached.contains(&first) => continue,
+            When::Ahead(_) if places.cgroup.is_none() => continue,
             When::RepliesHidden(_) if !by_cgroup || !places.prototypes.hides_replies() => continue,
             When::Arguments(effect) if !arguments_match(program, places) => {
                 wanted_by_arguments = Some((describe(program), effect));
@@ -104,7 +105,7 @@ pub(super) fn all(
             | When::Arguments(effect) => {
                 degraded.push(Degraded { hook, reason, effect });
             }
-            When::Preferred | When::Ahead(_) | When::Unskipped => {
+            When::Preferred | When::First | When::Ahead(_) | When::Unskipped => {
                 log::info!(target: "sensor", "{hook} not attached, using another hook: {reason}");
             }
         }

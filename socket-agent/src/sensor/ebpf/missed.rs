@@ -4,7 +4,7 @@ use std::os::fd::AsFd as _;
 
 use super::{
     attach::Attached,
-    sets::{COPIES, only_finds_owner},
+    sets::{COPIES, EVENT, only_finds_owner},
     sys,
     tables::Tables,
 };
@@ -25,9 +25,10 @@ impl Missed {
             let Attached { fd, .. } = programs.iter().find(|program| program.name == wanted)?;
             sys::recursion_misses(fd.as_ref()?.as_fd()).ok()
         };
-        let is_copy = |name: &str| COPIES.iter().any(|end| name.ends_with(end));
+        let stands_in =
+            |name: &str| name.starts_with(EVENT) || COPIES.iter().any(|end| name.ends_with(end));
         let mut all = Self::default();
-        for first in programs.iter().filter(|program| !is_copy(program.name)) {
+        for first in programs.iter().filter(|program| !stands_in(program.name)) {
             let missed = of(first.name).unwrap_or(0);
             // Of several copies one sees what another misses: at most the lowest number was seen by none,
             // and nothing of what a copy says it stood in for.

@@ -49,8 +49,10 @@ pub enum When {
     /// A second copy of the program of this name, where the kernel may put a task aside in the midst of
     /// it (7.0).
     Again(&'static str),
-    /// Where the copies of the program of this name may all be skipped (7.0): a program of another kind, which
-    /// is never skipped and goes before them. They do without it.
+    /// Where the copies of a program may all be skipped (7.0): one of another kind, in the midst of which no task
+    /// is put aside and which goes before them. They do without it.
+    First,
+    /// As `First`, of a kind that is never skipped.
     Ahead(&'static str),
     /// Where the copies of other programs may all be skipped (7.0): this one never is. Those that are there
     /// `Unless` it is are left out.
@@ -90,8 +92,8 @@ const fn program(name: &'static str, hook: Hook, when: When) -> Program {
 
 use Hook::{Fentry, Fexit, Kprobe, KprobeAny, RawTracepoint, Tracepoint};
 use When::{
-    Again, Ahead, Arguments, InsteadOf, Preferred, RepliesHidden, Required, Unless, Unskipped,
-    Wanted, WithCgroup,
+    Again, Ahead, Arguments, First, InsteadOf, Preferred, RepliesHidden, Required, Unless,
+    Unskipped, Wanted, WithCgroup,
 };
 
 const ACCEPT: &str = "the first to send or receive owns an accepted connection";
@@ -104,6 +106,13 @@ const RELEASE: &str = "UDP flows end by timeout, not when the socket is closed";
 const REPLIES: &str = "replies sent without a socket (TIME_WAIT, resets) are not counted";
 const TWICE: &str =
     "a state change that interrupts another may be missed; programs_missed counts it";
+
+/// Attached before all others: what they deal with the copies behind them need not.
+const FIRST: [Program; 3] = [
+    program("event_fork", Tracepoint("sched", "sched_process_fork"), First),
+    program("event_exec", Tracepoint("sched", "sched_process_exec"), First),
+    program("event_exit", Tracepoint("sched", "sched_process_exit"), First),
+];
 
 /// Programs that every set uses.
 ///
@@ -137,6 +146,9 @@ const SHARED: [Program; 16] = [
     program("tp_exit_again", RawTracepoint("sched_process_exit"), Again("tp_exit")),
     program("tp_exit_third", RawTracepoint("sched_process_exit"), Again("tp_exit")),
 ];
+
+/// What the names of the [`FIRST`] begin with: what they are skipped for the copies see.
+pub(super) const EVENT: &str = "event_";
 
 /// What the names of second and third copies end with.
 pub(super) const COPIES: [&str; 2] = ["_again", "_third"];
@@ -272,5 +284,5 @@ pub fn hooks(set: HookSet) -> Vec<Program> {
         HookSet::Kprobe => &KPROBE,
         HookSet::Cgroup => &CGROUP,
     };
-    [own, &SHARED, &HIDDEN].concat()
+    [&FIRST, own, &SHARED, &HIDDEN].concat()
 }

@@ -250,7 +250,8 @@ fn refused(hits: &[Hit]) -> Vec<&[u8]> {
     found
 }
 
-/// Protocol and type: before 5.6 a byte, with the type behind it; since then the type is before it.
+/// Protocol and type: before 5.6 a byte, with the type behind it; since then the type is before it, and in the
+/// newest (7.3) behind it again.
 fn kinds(hits: &[Hit]) -> Result<Members, String> {
     let dumps = |spec: usize| hits.iter().filter(move |hit| hit.spec == spec).map(Hit::dump);
     let protocols: Vec<(&[u8], &[u8])> = dumps(0)
@@ -273,6 +274,10 @@ fn kinds(hits: &[Hit]) -> Result<Members, String> {
         if has_kind(at + 1) {
             let (kind, protocol) = (small(at + 1)?, small(at)?);
             return Ok(vec![(Member::SkType, kind, 2), (Member::SkProtocol, protocol, 1)]);
+        }
+        if has_kind(at + 2) {
+            let (kind, protocol) = (small(at + 2)?, small(at)?);
+            return Ok(vec![(Member::SkType, kind, 2), (Member::SkProtocol, protocol, 2)]);
         }
     }
     Err("protocol and type are nowhere beside each other".into())
@@ -320,4 +325,33 @@ fn files(hits: &[Hit]) -> Result<Members, String> {
         members.push((Member::SkOwned, owned, 4));
     }
     Ok(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sockets of TCP (6, a stream, 1) and UDP (17, datagrams, 2), each with these bytes at 8.
+    fn sockets(bytes: impl Fn(u8, u8) -> [u8; 4]) -> Vec<Hit> {
+        let hit = |spec, protocol, kind| {
+            let dump = [[0xff; 8].as_slice(), &bytes(protocol, kind), &[0xff; 4]].concat();
+            Hit { spec, values: Vec::new(), memory: vec![dump] }
+        };
+        vec![hit(0, 6, 1), hit(2, 17, 2)]
+    }
+
+    #[test]
+    fn type_and_protocol_lie_beside_each_other_in_one_of_three_ways() {
+        if cfg!(target_endian = "big") {
+            return;
+        }
+        let found = |bytes: fn(u8, u8) -> [u8; 4]| kinds(&sockets(bytes));
+        let members = |kind, protocol, size| {
+            Ok(vec![(Member::SkType, kind, 2), (Member::SkProtocol, protocol, size)])
+        };
+        assert_eq!(found(|protocol, kind| [0xff, protocol, kind, 0]), members(10, 9, 1));
+        assert_eq!(found(|protocol, kind| [kind, 0, protocol, 0]), members(8, 10, 2));
+        assert_eq!(found(|protocol, kind| [protocol, 0, kind, 0]), members(10, 8, 2));
+        assert!(found(|protocol, kind| [protocol, kind, 0xff, 0xff]).is_err());
+    }
 }
