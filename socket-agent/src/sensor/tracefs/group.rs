@@ -13,6 +13,10 @@ use super::mount::Tracing;
 
 const PREFIX: &str = "socket_agent_";
 
+/// What the probes of eBPF programs begin with before 4.17, where these are written through tracefs too: the
+/// number of their process follows.
+const OF_PROGRAM: &str = "kprobes/aya_";
+
 /// Probes of this process. Dropping it removes them.
 #[derive(Debug)]
 pub(super) struct Group {
@@ -101,7 +105,7 @@ impl Drop for Group {
 pub(super) fn clear_stale(tracing: &Tracing) -> io::Result<usize> {
     let events = tracing.file("kprobe_events");
     let text = fs::read_to_string(&events)?;
-    let stale = stale(&text, |pid, start| start_ticks(pid) == Some(start));
+    let stale = stale(&text, is_alive);
     let mut removed = 0;
     for probe in stale {
         match append(&events, &format!("-:{probe}")) {
@@ -117,15 +121,24 @@ pub(super) fn clear_stale(tracing: &Tracing) -> io::Result<usize> {
 }
 
 /// The probes (`GROUP/EVENT`) in a list of probes whose agent is not alive.
-fn stale(text: &str, alive: impl Fn(u32, u64) -> bool) -> Vec<String> {
+fn stale(text: &str, alive: impl Fn(u32, Option<u64>) -> bool) -> Vec<String> {
     let probes = text.lines().filter_map(|line| {
         let (_, rest) = line.split_once(':')?;
         let probe = rest.split_whitespace().next()?;
-        let (pid, start) = probe.strip_prefix(PREFIX)?.split_once('/')?.0.split_once('_')?;
-        let (pid, start) = (pid.parse().ok()?, start.parse().ok()?);
-        (!alive(pid, start)).then(|| probe.to_owned())
+        let is_alive = if let Some(rest) = probe.strip_prefix(OF_PROGRAM) {
+            alive(rest.split_once('_')?.0.parse().ok()?, None)
+        } else {
+            let (pid, start) = probe.strip_prefix(PREFIX)?.split_once('/')?.0.split_once('_')?;
+            alive(pid.parse().ok()?, Some(start.parse().ok()?))
+        };
+        (!is_alive).then(|| probe.to_owned())
     });
     probes.collect()
+}
+
+/// Whether there is a process with this number that began then.
+fn is_alive(pid: u32, start: Option<u64>) -> bool {
+    start_ticks(pid).is_some_and(|ticks| start.is_none_or(|start| start == ticks))
 }
 
 /// Sum of the misses of some probes in `kprobe_profile`: name, hits, misses.
@@ -160,9 +173,13 @@ mod tests {
                     p:socket_agent_10_500/output4 ip_output skb=%dx:u64\n\
                     r4:socket_agent_11_600/accept inet_csk_accept sock=$retval:u64\n\
                     p:socket_agent_10_499/output4 ip_output\n\
-                    p:socket_agent_x/y z\n";
-        let found = stale(text, |pid, start| (pid, start) == (10, 500));
-        assert_eq!(found, ["socket_agent_11_600/accept", "socket_agent_10_499/output4"]);
+                    p:socket_agent_x/y z\n\
+                    p:kprobes/aya_10_p_ip_output_0x0_7 ip_output\n\
+                    r:kprobes/aya_12_r_inet_csk_accept_0x0_9 inet_csk_accept\n";
+        let found = stale(text, |pid, start| pid == 10 && start.is_none_or(|start| start == 500));
+        let gone = ["socket_agent_11_600/accept", "socket_agent_10_499/output4"];
+        assert_eq!(found[..2], gone);
+        assert_eq!(found[2..], ["kprobes/aya_12_r_inet_csk_accept_0x0_9"]);
     }
 
     #[test]

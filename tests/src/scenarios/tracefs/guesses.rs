@@ -7,9 +7,11 @@ use anyhow::{Context, Result, ensure};
 use crate::{btf, lab::Lab, skip::skip};
 
 /// What guesses do not look for: members behind a route, a device or a cgroup, figures of a connection, how a
-/// task ended, and a pointer to addresses that newer kernels have in the socket itself.
-const UNTRIED: [&str; 18] = [
+/// task ended, and where addresses are that newer kernels have in the socket itself.
+const UNTRIED: [&str; 20] = [
     "inet_sock.pinet6",
+    "ipv6_pinfo.rcv_saddr",
+    "ipv6_pinfo.daddr",
     "tcp_sock.srtt_us",
     "tcp_sock.total_retrans",
     "sk_buff.dev",

@@ -26,6 +26,7 @@ use crate::{
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::own("tracefs/killed", killed).only("tracefs"),
+    Scenario::own("tracefs/killed_programs", killed_programs).only("kprobe"),
     Scenario::own("tracefs/guesses_are_right", guesses::are_right).only("tracefs"),
     Scenario::own("tracefs/two_agents", two::agents).only("tracefs"),
     Scenario::own("tracefs/udp_burst", udp_burst).only("tracefs"),
@@ -39,13 +40,18 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Probes of agents in the kernel, as `GROUP/EVENT`.
 fn probes() -> Result<Vec<String>> {
+    probes_of("socket_agent_")
+}
+
+/// Probes whose name begins so.
+fn probes_of(prefix: &str) -> Result<Vec<String>> {
     let places = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"].map(Path::new);
     let events: Option<PathBuf> =
         places.iter().map(|place| place.join("kprobe_events")).find(|file| file.exists());
     let events = events.ok_or_else(|| skip("tracefs is not mounted where the agent would look"))?;
     let text = fs::read_to_string(&events).with_context(|| events.display().to_string())?;
     let names = text.lines().filter_map(|line| line.split_once(':')?.1.split(' ').next());
-    Ok(names.filter(|name| name.starts_with("socket_agent_")).map(str::to_owned).collect())
+    Ok(names.filter(|name| name.starts_with(prefix)).map(str::to_owned).collect())
 }
 
 /// Killed under load, the agent leaves its probes; the next one removes them, and sees all there is.
@@ -82,6 +88,25 @@ fn killed(lab: &Lab<'_>) -> Result<()> {
     same_conversation(&one, &two)?;
     session.stop()?;
     let left = probes()?;
+    ensure!(left.is_empty(), "the agent that was stopped left {left:?}");
+    Ok(())
+}
+
+/// As [`killed`], where probes of eBPF programs are written through tracefs.
+fn killed_programs(lab: &Lab<'_>) -> Result<()> {
+    if Path::new("/sys/bus/event_source/devices/kprobe").exists() {
+        return Err(skip("from 4.17 on probes of programs go with their process"));
+    }
+    let first = Agent::start(lab.options, &Netns::current()?)?;
+    let own = format!("kprobes/aya_{}_", first.pid());
+    ensure!(!probes_of(&own)?.is_empty(), "an agent at work has no probes");
+    drop(first);
+    ensure!(!probes_of(&own)?.is_empty(), "there is nothing to clear");
+    let second = Agent::start(lab.options, &Netns::current()?)?;
+    let left = probes_of(&own)?;
+    ensure!(left.is_empty(), "stale probes are left: {left:?}");
+    second.stop()?;
+    let left = probes_of("kprobes/aya_")?;
     ensure!(left.is_empty(), "the agent that was stopped left {left:?}");
     Ok(())
 }
