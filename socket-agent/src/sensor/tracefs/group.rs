@@ -74,9 +74,10 @@ impl Group {
         self.directory.join(event)
     }
 
-    /// Hits that the kernel did not pass on, because another probe was running on that CPU, or too
-    /// many calls of a function had not returned.
-    pub(super) fn missed(&self) -> u64 {
+    /// Hits that the kernel did not pass on, of each probe that has any: another probe was running on
+    /// that CPU, or too many calls of a function had not returned. Kernels before 5.14 also count each
+    /// read of a probe's for which there was no memory.
+    pub(super) fn missed(&self) -> Vec<(String, u64)> {
         let text = fs::read_to_string(&self.profile).unwrap_or_default();
         missed(&text, &self.probes)
     }
@@ -141,14 +142,14 @@ fn is_alive(pid: u32, start: Option<u64>) -> bool {
     start_ticks(pid).is_some_and(|ticks| start.is_none_or(|start| start == ticks))
 }
 
-/// Sum of the misses of some probes in `kprobe_profile`: name, hits, misses.
-fn missed(text: &str, probes: &[String]) -> u64 {
+/// Misses of some probes in `kprobe_profile`: name, hits, misses.
+fn missed(text: &str, probes: &[String]) -> Vec<(String, u64)> {
     let misses = text.lines().filter_map(|line| {
         let mut fields = line.split_whitespace();
-        let (name, missed) = (fields.next()?, fields.nth(1)?);
-        if probes.iter().any(|probe| probe == name) { missed.parse::<u64>().ok() } else { None }
+        let (name, missed) = (fields.next()?, fields.nth(1)?.parse().ok()?);
+        (missed > 0 && probes.iter().any(|probe| probe == name)).then(|| (name.to_owned(), missed))
     });
-    misses.sum()
+    misses.collect()
 }
 
 fn append(path: &Path, line: &str) -> io::Result<()> {
@@ -183,9 +184,10 @@ mod tests {
     }
 
     #[test]
-    fn misses_are_summed_over_own_probes() {
-        let text = "  output4      100      3\n  other     5     7\n  input  1   2\n";
-        assert_eq!(missed(text, &["output4".into(), "input".into()]), 5);
+    fn misses_are_those_of_own_probes() {
+        let text = "  output4      100      3\n  other     5     7\n  input  1   2\n  state 4 0\n";
+        let own = ["output4".into(), "input".into(), "state".into()];
+        assert_eq!(missed(text, &own), [("output4".to_owned(), 3), ("input".to_owned(), 2)]);
     }
 
     #[test]

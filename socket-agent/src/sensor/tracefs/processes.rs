@@ -21,11 +21,29 @@ pub(super) struct Processes {
     probed: bool,
     /// Paths of images that are about to be executed, by thread.
     paths: HashMap<u32, Vec<u8>>,
+    /// Images of which the path was told and nothing else.
+    missed: u64,
 }
 
 impl Processes {
     pub(super) fn new(probed: bool) -> Self {
-        Self { probed, paths: HashMap::new() }
+        Self { probed, paths: HashMap::new(), missed: 0 }
+    }
+
+    /// Images that the probe has missed, of which a tracepoint told the path: noticed when the thread
+    /// executes again, or ends.
+    pub(super) fn missed(&self) -> u64 {
+        self.missed
+    }
+
+    /// Remembers the path until the probe tells of the rest.
+    fn begins(&mut self, tid: u32, path: &[u8]) {
+        self.missed += u64::from(self.paths.insert(tid, path.to_vec()).is_some());
+    }
+
+    /// Forgets a thread that ends.
+    fn ends(&mut self, tid: u32) {
+        self.missed += u64::from(self.paths.remove(&tid).is_some());
     }
 
     /// A process began, as perf tells it.
@@ -101,7 +119,7 @@ impl Processes {
                 if !self.probed {
                     return Some(read_exec(path, context, tasks));
                 }
-                self.paths.insert(context.tid, path.to_vec());
+                self.begins(context.tid, path);
                 None
             }
             Task::Exec => {
@@ -116,7 +134,7 @@ impl Processes {
                 Some(Event::Exec(Box::new(event)))
             }
             Task::Exit => {
-                self.paths.remove(&context.tid);
+                self.ends(context.tid);
                 if get(Field::Dead) as u32 == 0 {
                     return None;
                 }
@@ -202,4 +220,23 @@ fn exec(
     event.data[..path.len()].copy_from_slice(path);
     event.data[before..before + length].copy_from_slice(&carried[..length]);
     event
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_that_the_probe_does_not_tell_of_are_counted() {
+        let mut processes = Processes::new(true);
+        processes.begins(7, b"/bin/one");
+        assert_eq!(processes.paths.remove(&7).as_deref(), Some(&b"/bin/one"[..]));
+        processes.ends(7);
+        assert_eq!(processes.missed(), 0);
+        processes.begins(7, b"/bin/two");
+        processes.begins(7, b"/bin/three");
+        assert_eq!(processes.missed(), 1);
+        processes.ends(7);
+        assert_eq!(processes.missed(), 2);
+    }
 }

@@ -19,7 +19,7 @@ use super::{
     install::{Installer, Kind, Options, STACK},
     mount::Tracing,
     offsets::{self, Offsets},
-    probe::{Field, Shapes, Task, Tell},
+    probe::{EXEC, Field, Shapes, Task, Tell},
     processes::Processes,
     tasks::TaskTable,
 };
@@ -57,7 +57,9 @@ pub struct Sensor {
     /// The buffer that each CPU's socket filter saw last.
     filtered: HashMap<u32, u64>,
     detached: bool,
-    missed_before: u64,
+    /// Whether a tracepoint tells of each program that is executed, beside the probe.
+    execs_told: bool,
+    missed_before: Vec<(String, u64)>,
 }
 
 /// Samples that the kernel had no room for.
@@ -115,6 +117,7 @@ impl Sensor {
         degraded.extend(missing);
         let told = |task| kinds.values().any(|kind| kind.tell == Tell::Task(task));
         let probed = [Task::Fork, Task::Exec, Task::Exit].into_iter().all(told);
+        let execs_told = probed && told(Task::ExecPath);
         let enabled = rings.enable();
         enabled.map_err(|error| SensorError::Hook {
             set: "tracefs",
@@ -155,7 +158,8 @@ impl Sensor {
             },
             filtered: HashMap::new(),
             detached: false,
-            missed_before: 0,
+            execs_told,
+            missed_before: Vec::new(),
         };
         Ok((sensor, degraded))
     }
@@ -243,8 +247,24 @@ impl Sensor {
         }
     }
 
-    fn missed(&self) -> u64 {
-        if self.detached { self.missed_before } else { self.group.missed() }
+    /// Hits that the kernel did not pass on, by probe.
+    fn missed(&self) -> Vec<(String, u64)> {
+        let mut missed =
+            if self.detached { self.missed_before.clone() } else { self.group.missed() };
+        if self.execs_told {
+            // What the kernel counts here are reads without memory.
+            missed.retain(|(probe, _)| probe != EXEC);
+            missed.push((EXEC.to_owned(), self.processes.missed()));
+        }
+        missed
+    }
+
+    fn tell_missed(&self) {
+        let missed = self.missed().into_iter().filter(|(_, count)| *count > 0);
+        let missed: Vec<_> = missed.map(|(probe, count)| format!("{probe} {count}")).collect();
+        if !missed.is_empty() {
+            log::info!(target: "sensor", "runs that the kernel skipped: {}", missed.join(", "));
+        }
     }
 }
 
@@ -269,6 +289,7 @@ impl Source for Sensor {
         for (cpu, count) in &self.losses.by_cpu {
             log::warn!(target: "sensor", "CPU {cpu}: {count} samples lost: {LOST}");
         }
+        self.tell_missed();
     }
 
     fn take_spilled(&mut self, _each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError> {
@@ -303,7 +324,7 @@ impl Source for Sensor {
         let mut counters: Vec<_> = self.aggregator.counters().collect();
         counters.extend([
             ("unknown_records", self.losses.unreadable),
-            ("programs_missed", self.missed()),
+            ("programs_missed", self.missed().iter().map(|(_, count)| count).sum()),
             ("samples_lost", self.losses.by_cpu.values().sum()),
             ("samples_disordered", self.merge.disordered()),
         ]);

@@ -106,6 +106,10 @@ const fn ipv6(probe: Probe) -> Probe {
     Probe { ipv6: true, ..probe }
 }
 
+/// The probe on programs that are executed. It reads more than their arguments, and most often further
+/// than there is memory.
+pub(in crate::sensor::tracefs) const EXEC: &str = "exec";
+
 /// All probes. The first alternative of each is that of the newest kernels.
 pub(in crate::sensor::tracefs) const PROBES: [Probe; 20] = [
     probe("state", &["tcp_set_state"], Tell::State, Fatal),
@@ -133,7 +137,7 @@ pub(in crate::sensor::tracefs) const PROBES: [Probe; 20] = [
         Worse(LATE),
     ),
     probe("fork", &["wake_up_new_task"], Tell::Task(Task::Fork), Worse(PROCESSES)),
-    probe("exec", &["proc_exec_connector"], Tell::Task(Task::Exec), Worse(PROCESSES)),
+    probe(EXEC, &["proc_exec_connector"], Tell::Task(Task::Exec), Worse(PROCESSES)),
     probe("exit", &["taskstats_exit"], Tell::Task(Task::Exit), Worse(PROCESSES)),
     probe("creds", &["commit_creds"], Tell::Task(Task::Credentials), Worse(IDS)),
 ];
