@@ -57,6 +57,14 @@ pub(super) fn differences(doc: &Doc, side: &Side, seen: &Seen, given: Given) -> 
     findings.0
 }
 
+/// Whether a document names the right process and no packet too many: what a hook that was skipped explains.
+pub(super) fn lacks_only(doc: &Doc, side: &Side, seen: &Seen) -> bool {
+    let mut findings = Findings::default();
+    process(&mut findings, doc, side);
+    let captured = seen.sent.packets + seen.received.packets;
+    findings.0.is_empty() && doc.number("network.packets").is_some_and(|told| told <= captured)
+}
+
 fn process(findings: &mut Findings, doc: &Doc, side: &Side) {
     findings.text(doc, "process.pid", &side.pid);
     findings.text(doc, "user.id", &side.uid);

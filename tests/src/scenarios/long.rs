@@ -175,7 +175,7 @@ fn then_stopped(lab: &Lab<'_>) -> Result<()> {
         let (transport, local, remote) = side.key();
         let seen = place.capture.seen(transport, local, remote)?;
         session.expect_at_end(lab.name, side.clone(), seen);
-        session.ask_at_end(lab.name, move |documents| check_series(documents, &side, false));
+        session.ask_at_end(lab.name, move |documents, _| check_series(documents, &side, false));
     }
     // What is open stays so until the agent has ended.
     lab.keep((place, pair));
