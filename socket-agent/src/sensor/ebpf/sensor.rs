@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     config::{HookSet, RecordBuffer, SocketConfig},
-    sensor::{Degraded, Event, SensorError, Source},
+    sensor::{Degraded, Event, SensorError, Source, tracefs::clear_own_programs},
 };
 
 /// What the sensor needs to know of the host beside its configuration.
@@ -157,6 +157,9 @@ impl Source for Sensor {
         self.missed_before = self.missed();
         missed::tell(self.programs.iter().flatten());
         self.programs = None;
+        if let Err(error) = clear_own_programs() {
+            log::warn!(target: "sensor", "probes are left, without effect: {error}");
+        }
         self.records.finish();
     }
 

@@ -10,12 +10,17 @@ use std::{
 };
 
 use super::mount::Tracing;
+#[cfg(feature = "ebpf")]
+use crate::sensor::SensorError;
 
 const PREFIX: &str = "socket_agent_";
 
 /// What the probes of eBPF programs begin with before 4.17, where these are written through tracefs too: the
 /// number of their process follows.
 const OF_PROGRAM: &str = "kprobes/aya_";
+/// There since 4.17: probes are opened as perf events, and go with these.
+#[cfg(feature = "ebpf")]
+const KPROBE_EVENTS: &str = "/sys/bus/event_source/devices/kprobe";
 
 /// Probes of this process. Dropping it removes them.
 #[derive(Debug)]
@@ -121,6 +126,39 @@ pub(super) fn clear_stale(tracing: &Tracing) -> io::Result<usize> {
     Ok(removed)
 }
 
+/// Removes the probes that were written for this process's eBPF programs, as before 4.17. Their loader cannot: it
+/// tries while their perf events are open, and the kernel refuses it.
+///
+/// # Errors
+///
+/// There is no tracefs, or the kernel refuses.
+#[cfg(feature = "ebpf")]
+pub(in crate::sensor) fn clear_own_programs() -> Result<(), SensorError> {
+    if Path::new(KPROBE_EVENTS).exists() {
+        return Ok(());
+    }
+    let tracing = Tracing::find(None)?;
+    let events = tracing.file("kprobe_events");
+    let refused = |error: io::Error| SensorError::Tracing {
+        place: events.clone(),
+        reason: error.to_string(),
+        remedy: "run as root; the next start removes what is left",
+    };
+    let text = fs::read_to_string(&events).map_err(refused)?;
+    for probe in of_programs(&text, std::process::id()) {
+        append(&events, &format!("-:{probe}")).map_err(refused)?;
+    }
+    Ok(())
+}
+
+/// The probes in a list of probes that were written for the eBPF programs of a process.
+#[cfg(feature = "ebpf")]
+fn of_programs(text: &str, pid: u32) -> Vec<&str> {
+    let group = format!("{OF_PROGRAM}{pid}_");
+    let probes = text.lines().filter_map(|line| line.split_once(':')?.1.split_whitespace().next());
+    probes.filter(|probe| probe.starts_with(&group)).collect()
+}
+
 /// The probes (`GROUP/EVENT`) in a list of probes whose agent is not alive.
 fn stale(text: &str, alive: impl Fn(u32, Option<u64>) -> bool) -> Vec<String> {
     let probes = text.lines().filter_map(|line| {
@@ -181,6 +219,17 @@ mod tests {
         let gone = ["socket_agent_11_600/accept", "socket_agent_10_499/output4"];
         assert_eq!(found[..2], gone);
         assert_eq!(found[2..], ["kprobes/aya_12_r_inet_csk_accept_0x0_9"]);
+    }
+
+    #[cfg(feature = "ebpf")]
+    #[test]
+    fn probes_of_other_processes_programs_are_left_alone() {
+        let text = "p:kprobes/aya_10_p_ip_output_0x0_7 ip_output\n\
+                    p:kprobes/aya_101_p_ip_output_0x0_7 ip_output\n\
+                    r4:kprobes/aya_10_r_inet_csk_accept_0x0_9 inet_csk_accept\n\
+                    p:kprobes/mine do_exit\n";
+        let own = ["kprobes/aya_10_p_ip_output_0x0_7", "kprobes/aya_10_r_inet_csk_accept_0x0_9"];
+        assert_eq!(of_programs(text, 10), own);
     }
 
     #[test]

@@ -26,6 +26,8 @@ mod tasks;
 #[cfg(feature = "ebpf")]
 mod types;
 
+#[cfg(feature = "ebpf")]
+pub(in crate::sensor) use group::clear_own_programs;
 pub use install::Options;
 pub use sensor::Sensor;
 pub use show::{Shown, shown};
