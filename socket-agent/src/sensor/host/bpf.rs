@@ -201,8 +201,31 @@ pub(super) fn create_link(
     call(LINK_CREATE, &attributes)
 }
 
-/// All commands used here return a descriptor.
+/// All commands used here return a descriptor. Before 5.11 the kernel counts what they take as locked memory, of
+/// all processes of the user together: where the limit stands in the way, it is lifted for this process.
 fn call<T>(command: libc::c_long, attributes: &T) -> io::Result<OwnedFd> {
+    match try_call(command, attributes) {
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) && lift_memory_limit() => {
+            try_call(command, attributes)
+        }
+        other => other,
+    }
+}
+
+/// Whether there was a limit to locked memory, and is none any more.
+fn lift_memory_limit() -> bool {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes to a structure that outlives the call.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) } == 0;
+    if !known || limit.rlim_cur == libc::RLIM_INFINITY {
+        return false;
+    }
+    let none = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the kernel reads from a structure that outlives the call.
+    unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const none) == 0 }
+}
+
+fn try_call<T>(command: libc::c_long, attributes: &T) -> io::Result<OwnedFd> {
     // SAFETY: the kernel reads at most the given size of `attributes`, which is a `repr(C)` prefix
     // of `union bpf_attr`; every pointer in it outlives the call; no command here writes to it.
     let result = unsafe {
