@@ -26,6 +26,11 @@ const SETS: [(HookSet, &[Facility]); 4] = [
     (HookSet::Tracefs, &[Facility::Tracefs]),
 ];
 
+/// What the `kprobe` set does without where records leave by perf rings, as its programs for kernels before 5.8
+/// are all there is then.
+const BY_PERF_RINGS: &str = "by perf rings: UDP sockets that are bound are not reported as opened and closed, \
+                             and open sockets are not looked at";
+
 /// What [`choose`] looks at.
 pub(super) const ASKED: &[Facility] = &[
     Facility::BpfSyscall,
@@ -98,6 +103,9 @@ pub fn choose(facts: &HostFacts, requested: HookSet) -> Result<Choice, NoHookSet
             let mut reasons: Vec<String> =
                 failed.reasons.iter().map(|reason| format!("not {reason}")).collect();
             reasons.push(format!("{set}: {asked}has {}", needs.join(", ")));
+            if *set == HookSet::Kprobe && !facts.has(Facility::RingBuffer) {
+                reasons.push(format!("{set}: {BY_PERF_RINGS}"));
+            }
             return Ok(Choice { set: *set, reasons });
         }
         failed.add(Some(*set), &obstacles);
@@ -124,7 +132,12 @@ fn obstacles<'f>(facts: &'f HostFacts, set: HookSet, needs: &[Facility]) -> Vec<
             && (facts.btf_file.is_some() || facts.has(Facility::Tracefs));
         !otherwise && !perf && !facts.has(**facility)
     });
-    missing.map(|facility| obstacle(facts, *facility)).collect()
+    // Of the two ways out of the kernel that of older ones is the easier to have.
+    let told = missing.map(|facility| match facility {
+        Facility::RingBuffer if set == HookSet::Kprobe => Facility::PerfArray,
+        other => *other,
+    });
+    told.map(|facility| obstacle(facts, facility)).collect()
 }
 
 fn obstacle(facts: &HostFacts, facility: Facility) -> Obstacle<'_> {
@@ -243,6 +256,9 @@ mod tests {
         let choice = choose(&host_without(&[]), HookSet::Kprobe).unwrap();
         assert_eq!(choice.set, HookSet::Kprobe);
         assert_eq!(choice.reasons, ["kprobe: asked for; has btf, kprobes, ring buffer"]);
+        let choice = choose(&host_without(&[Facility::RingBuffer]), HookSet::Kprobe).unwrap();
+        let has = format!("kprobe: asked for; has btf, kprobes, {}", Facility::PerfArray.name());
+        assert_eq!(choice.reasons, [has, format!("kprobe: {BY_PERF_RINGS}")]);
     }
 
     #[test]
@@ -256,7 +272,7 @@ mod tests {
         let error = choose(&lacking, HookSet::Kprobe).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "hook set kprobe cannot be attached here: kprobe: ring buffer: broken; mend it"
+            "hook set kprobe cannot be attached here: kprobe: perf event array: broken; mend it"
         );
     }
 
