@@ -3,7 +3,7 @@
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader, Endianness,
     maps::MapError,
-    programs::{CgroupSkb, CgroupSock, Program, RawTracePoint, SockOps},
+    programs::{CgroupSkb, CgroupSock, Program, RawTracePoint, SockOps, TracePoint},
 };
 use socket_agent::{
     config::HookSet,
@@ -38,6 +38,7 @@ fn load(ebpf: &mut Ebpf, name: &str, hook: Hook) {
     let program: &mut Program = ebpf.program_mut(name).unwrap();
     let loaded = match hook {
         Hook::RawTracepoint(_) => <&mut RawTracePoint>::try_from(program).unwrap().load(),
+        Hook::Tracepoint(..) => <&mut TracePoint>::try_from(program).unwrap().load(),
         Hook::CgroupEgress | Hook::CgroupIngress => {
             <&mut CgroupSkb>::try_from(program).unwrap().load()
         }
