@@ -79,9 +79,13 @@ struct Start {
 fn start(socket: &SocketConfig, chosen: Start) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
     let ipv6 = ipv6(socket)?;
     if chosen.set == HookSet::Tracefs {
-        let (receive_functions, second_filter) = (chosen.receive_functions, second_filter());
-        let options =
-            tracefs::Options { ipv6, receive_functions, second_filter, state: STATE.into() };
+        let options = tracefs::Options {
+            ipv6,
+            receive_functions: chosen.receive_functions,
+            second_filter: second_filter(),
+            listener_passed_by: Kernel::running().version() >= (4, 4),
+            state: STATE.into(),
+        };
         let (sensor, degraded) = tracefs::Sensor::start(socket, &options)?;
         return Ok((Box::new(sensor), degraded));
     }

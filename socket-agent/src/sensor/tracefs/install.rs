@@ -29,8 +29,17 @@ pub struct Options {
     /// Address range of `tcp_v6_do_rcv` on kernels where it asks the socket filter once more, which
     /// those before about 4.10 do; zeroes on others.
     pub second_filter: [u64; 2],
+    /// Whether the packet that ends a handshake passes its listener by: kernel 4.4. In older ones it waits
+    /// there for a process that holds the listener, behind the socket filter, which has been asked for it.
+    pub listener_passed_by: bool,
     /// Where offsets that were found by trying are kept.
     pub state: PathBuf,
+}
+
+impl Options {
+    fn want(&self, probe: &Probe) -> bool {
+        (self.ipv6 || !probe.ipv6) && (self.listener_passed_by || probe.tell != Tell::Child)
+    }
 }
 
 /// How a record is read.
@@ -69,7 +78,8 @@ impl Installer<'_> {
             reason,
             remedy: "use a build for the kernel's architecture, or another set",
         })?;
-        for probe in PROBES.iter().filter(|probe| self.options.ipv6 || !probe.ipv6) {
+        let options = self.options;
+        for probe in PROBES.iter().filter(|probe| options.want(probe)) {
             match (self.probe(abi, probe), probe.missing) {
                 (Ok((id, kind)), _) => {
                     kinds.insert(id, kind);

@@ -4,6 +4,7 @@ use std::{
     fs,
     net::{IpAddr, SocketAddr},
     os::fd::AsRawFd,
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -26,6 +27,7 @@ use crate::{
     },
     place::Family,
     puppet::{PATIENCE, Puppet},
+    skip::skip,
 };
 
 /// The setting that this is about.
@@ -144,6 +146,9 @@ fn inject(netns: &Netns, interface: &str, frame: &[u8]) -> Result<()> {
 
 /// A packet socket would keep a namespace from going away: it is closed once no process is left.
 pub(super) fn namespace_that_goes(lab: &Lab<'_>) -> Result<()> {
+    if !Path::new("/proc/thread-self").exists() {
+        return Err(skip("a thread sees the sockets of its own namespace since 3.17"));
+    }
     let session = lab.agent_with(Timeouts::default(), AF_PACKET)?;
     let netns = Netns::create()?;
     let last = Puppet::spawn(&netns, "last")?;

@@ -119,7 +119,7 @@ pub(in crate::sensor::tracefs) const PROBES: [Probe; 20] = [
     ipv6(probe("output6", &["ip6_output"], Tell::Sent, Worse("IPv6 packets sent are not counted"))),
     // Before 4.7 the filter is called by its old name.
     probe("input", &["sk_filter_trim_cap", "sk_filter"], Tell::Received, Fatal),
-    // Kernels of about 4.4 do not ask the filter for these.
+    // Kernels of about 4.4 do not ask the filter for these; older ones do, and are left without the probe.
     probe("child", &["tcp_child_process"], Tell::Child, Worse(CHILD)),
     Probe { returns: true, ..probe("accept", &["inet_csk_accept"], Tell::Accepted, Worse(ACCEPT)) },
     probe("tcp_taken", &["tcp_rcv_space_adjust"], Tell::TcpTaken, Worse(RECEIVER)),
