@@ -1,5 +1,7 @@
 //! The records of all CPUs in the order of their time.
 
+use std::collections::HashMap;
+
 use super::record::Record;
 
 /// Records that wait until no older one can come.
@@ -11,6 +13,8 @@ pub(in crate::sensor) struct Merge {
     /// Time of the newest record that was given out.
     given: u64,
     disordered: u64,
+    /// Time of the last record of each CPU.
+    last: HashMap<u32, u64>,
 }
 
 impl Merge {
@@ -19,8 +23,12 @@ impl Merge {
         Self { limit: limit.max(1), ..Self::default() }
     }
 
-    /// Adds a record.
-    pub(in crate::sensor) fn push(&mut self, record: Record) {
+    /// Adds a record; those of one CPU come in the order of its ring, which counts more than their time: the
+    /// clock may run back. That of CentOS 7's kernel was seen to do so by most of a millisecond.
+    pub(in crate::sensor) fn push(&mut self, mut record: Record) {
+        let last = self.last.entry(record.cpu).or_default();
+        record.time = record.time.max(*last);
+        *last = record.time;
         self.waiting.push(record);
     }
 
@@ -57,11 +65,22 @@ mod tests {
     #[test]
     fn rings_are_merged_by_time_up_to_what_is_certain() {
         let mut merge = Merge::new(100);
-        [5, 9, 12].into_iter().chain([1, 8, 20]).for_each(|time| merge.push(record(time)));
+        [5, 9, 12].into_iter().for_each(|time| merge.push(record(time)));
+        [1, 8, 20].into_iter().for_each(|time| merge.push(Record { cpu: 1, ..record(time) }));
         assert_eq!(times(&merge.take(10)), [1, 5, 8, 9]);
-        merge.push(record(11));
+        merge.push(Record { cpu: 2, ..record(11) });
         assert_eq!(times(&merge.take(u64::MAX)), [11, 12, 20]);
         assert_eq!(merge.disordered(), 0);
+    }
+
+    #[test]
+    fn a_clock_that_runs_back_leaves_the_order_of_a_ring() {
+        let mut merge = Merge::new(100);
+        [5, 9, 7, 12].into_iter().for_each(|time| merge.push(record(time)));
+        merge.push(Record { cpu: 1, ..record(6) });
+        let taken = merge.take(u64::MAX);
+        assert_eq!(times(&taken), [5, 6, 9, 9, 12]);
+        assert_eq!(taken[1].cpu, 1);
     }
 
     #[test]
@@ -69,7 +88,7 @@ mod tests {
         let mut merge = Merge::new(2);
         [10, 11, 12, 13].into_iter().for_each(|time| merge.push(record(time)));
         assert_eq!(times(&merge.take(0)), [10, 11]);
-        merge.push(record(5));
+        merge.push(Record { cpu: 1, ..record(5) });
         assert_eq!(times(&merge.take(u64::MAX)), [5, 12, 13]);
         assert_eq!(merge.disordered(), 1);
     }
