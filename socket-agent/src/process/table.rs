@@ -64,13 +64,15 @@ struct Entry {
     /// The current image last; never empty.
     images: Vec<Arc<Process>>,
     exited: bool,
+    /// `/proc` was asked again for arguments that it did not have when the image was read.
+    asked: bool,
 }
 
 // === impl Entry ===
 
 impl Entry {
     fn new(process: Process) -> Self {
-        Self { images: vec![Arc::new(process)], exited: false }
+        Self { images: vec![Arc::new(process)], exited: false, asked: false }
     }
 
     fn current(&self) -> Option<&Arc<Process>> {
@@ -87,7 +89,7 @@ impl Entry {
             self.images.remove(0);
         }
         self.images.push(Arc::new(process));
-        self.exited = false;
+        (self.exited, self.asked) = (false, false);
     }
 }
 
@@ -237,6 +239,7 @@ impl ProcessTable {
             self.admit(key, owner);
         }
         self.correct(key, owner);
+        self.complete(key);
         self.entries.get(&key)?.at(time).cloned()
     }
 
@@ -366,6 +369,25 @@ impl ProcessTable {
         }
         if let Some(place) = self.entries.peek_mut(&key).and_then(|entry| entry.images.last_mut()) {
             *place = Arc::new(process);
+        }
+    }
+
+    /// Reads the arguments of an image that had none when it was read, while it began: once.
+    fn complete(&mut self, key: Key) {
+        let Some(entry) = self.entries.peek_mut(&key) else { return };
+        let image = entry.current().map(|process| &process.image);
+        let bare = image.is_some_and(|it| it.args.is_empty() && it.executable.is_some());
+        if !bare || entry.asked || entry.exited {
+            return;
+        }
+        entry.asked = true;
+        let Some(snapshot) = self.read(key) else { return };
+        let image = Image::from_proc(&snapshot);
+        let entry = self.entries.peek_mut(&key);
+        if let Some(place) = entry.and_then(|entry| entry.images.last_mut())
+            && place.image.executable == image.executable
+        {
+            *place = Arc::new(Process { image: Arc::new(image), ..Process::clone(place) });
         }
     }
 

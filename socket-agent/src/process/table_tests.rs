@@ -111,6 +111,27 @@ fn proc_is_believed_only_for_the_same_start() {
 }
 
 #[test]
+fn arguments_that_were_not_there_yet_are_asked_for_once_more() {
+    let proc = FakeProc::new();
+    proc.add(20, 150, "/usr/sbin/sshd", "/usr/sbin/sshd -D");
+    let cmdline = proc.path().join("20/cmdline");
+    let whole = std::fs::read(&cmdline).unwrap();
+    std::fs::write(&cmdline, b"").unwrap();
+    let mut table = table(&proc);
+    table.on_exec(&exec(20, 150 * TICK, "/usr/sbin/sshd", b""));
+    std::fs::write(&cmdline, &whole).unwrap();
+    let process = table.lookup(&owner(20, 150 * TICK)).unwrap();
+    assert_eq!(process.image.args, ["/usr/sbin/sshd", "-D"]);
+
+    // Programs may have none: they are not asked about each time.
+    table.on_exec(&exec(20, 150 * TICK, "/usr/sbin/sshd", b""));
+    std::fs::write(&cmdline, b"").unwrap();
+    assert!(table.lookup(&owner(20, 150 * TICK)).unwrap().image.args.is_empty());
+    std::fs::write(&cmdline, whole).unwrap();
+    assert!(table.lookup(&owner(20, 150 * TICK)).unwrap().image.args.is_empty());
+}
+
+#[test]
 fn a_scan_finds_processes_and_gives_the_ids_that_records_give() {
     let proc = FakeProc::new();
     proc.add(1, 1, "/sbin/init", "/sbin/init");

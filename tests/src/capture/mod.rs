@@ -22,7 +22,10 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use self::{socket::Tap, tally::Tally};
-use crate::net::{Netns, link};
+use crate::{
+    net::{Netns, link},
+    skip::{Skip, skip},
+};
 
 /// How long packets are let gather before they are read.
 const LOT: Duration = Duration::from_millis(5);
@@ -99,6 +102,8 @@ pub struct Capture {
 #[derive(Debug)]
 struct Shared {
     tap: Tap,
+    /// Of the interface, bytes: nothing longer is one packet.
+    mtu: u64,
     state: Mutex<State>,
     arrived: Condvar,
     stop: AtomicBool,
@@ -109,6 +114,8 @@ struct State {
     tally: Tally,
     dropped: u64,
     broken: Option<String>,
+    /// Why this kernel does not let a capture judge.
+    impossible: Option<String>,
 }
 
 impl Capture {
@@ -116,11 +123,12 @@ impl Capture {
     ///
     /// Needs `CAP_NET_RAW`.
     pub fn start(netns: &Netns, interface: &str) -> Result<Self> {
-        let tap = netns
-            .run(|| Tap::open(link::index(interface)?))
+        let (tap, mtu) = netns
+            .run(|| Ok((Tap::open(link::index(interface)?)?, link::mtu(interface)?)))
             .with_context(|| format!("capturing at {interface}"))?;
         let shared = Arc::new(Shared {
             tap,
+            mtu,
             state: Mutex::default(),
             arrived: Condvar::new(),
             stop: AtomicBool::new(false),
@@ -234,8 +242,11 @@ impl Shared {
         loop {
             match self.tap.receive() {
                 Ok(Some(frame)) => {
-                    if let Err(error) = state.tally.add(&frame) {
-                        state.broken = Some(format!("{error:#}"));
+                    let error = state.tally.add(&frame, self.mtu).err();
+                    match error.map(anyhow::Error::downcast::<Skip>) {
+                        Some(Ok(reason)) => state.impossible = Some(reason.to_string()),
+                        Some(Err(error)) => state.broken = Some(format!("{error:#}")),
+                        None => {}
                     }
                 }
                 Ok(None) => break,
@@ -254,6 +265,9 @@ impl Shared {
 
 impl State {
     fn verdict(&self) -> Result<()> {
+        if let Some(reason) = &self.impossible {
+            return Err(skip(reason));
+        }
         if let Some(reason) = &self.broken {
             bail!("invalid capture: {reason}");
         }

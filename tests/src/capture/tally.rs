@@ -13,6 +13,7 @@ use super::{
     packet::{FIN, Packet, RST, SYN, TransportHeader},
     socket::{Frame, Offload},
 };
+use crate::skip::skip;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
@@ -47,8 +48,13 @@ struct Sum {
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, frame: &Frame) -> Result<()> {
+    pub(super) fn add(&mut self, frame: &Frame, mtu: u64) -> Result<()> {
         let Some(packet) = Packet::parse(frame.bytes()) else { return Ok(()) };
+        if frame.offload().kind == 0 && packet.total > mtu {
+            return Err(skip(
+                "this kernel does not tell a capture how buffers are cut into packets",
+            ));
+        }
         self.packet(&packet, frame.outgoing, frame.offload(), frame.time)
     }
 

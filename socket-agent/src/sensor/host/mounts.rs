@@ -4,7 +4,7 @@
 
 use std::{
     ffi::OsString,
-    fs,
+    fs, io,
     os::unix::ffi::OsStringExt,
     path::{Path, PathBuf},
 };
@@ -21,7 +21,12 @@ pub fn tracefs_mount() -> Option<PathBuf> {
     let mounts = fs::read(MOUNTINFO).ok()?;
     find(&mounts, b"tracefs").or_else(|| {
         let tracing = find(&mounts, b"debugfs")?.join("tracing");
-        tracing.join("trace").exists().then_some(tracing)
+        let found = match fs::metadata(tracing.join("trace")) {
+            Ok(_) => true,
+            // Only root sees what is in debugfs.
+            Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+        };
+        found.then_some(tracing)
     })
 }
 
