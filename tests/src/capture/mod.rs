@@ -22,10 +22,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use self::{socket::Tap, tally::Tally};
-use crate::{
-    net::{Netns, link},
-    skip::{Skip, skip},
-};
+use crate::net::{Netns, link};
 
 /// How long packets are let gather before they are read.
 const LOT: Duration = Duration::from_millis(5);
@@ -102,8 +99,8 @@ pub struct Capture {
 #[derive(Debug)]
 struct Shared {
     tap: Tap,
-    /// Of the interface, bytes: nothing longer is one packet.
-    mtu: u64,
+    /// Of the interface, bytes.
+    mtu: u16,
     state: Mutex<State>,
     arrived: Condvar,
     stop: AtomicBool,
@@ -114,8 +111,6 @@ struct State {
     tally: Tally,
     dropped: u64,
     broken: Option<String>,
-    /// Why this kernel does not let a capture judge.
-    impossible: Option<String>,
 }
 
 impl Capture {
@@ -242,11 +237,8 @@ impl Shared {
         loop {
             match self.tap.receive() {
                 Ok(Some(frame)) => {
-                    let error = state.tally.add(&frame, self.mtu).err();
-                    match error.map(anyhow::Error::downcast::<Skip>) {
-                        Some(Ok(reason)) => state.impossible = Some(reason.to_string()),
-                        Some(Err(error)) => state.broken = Some(format!("{error:#}")),
-                        None => {}
+                    if let Err(error) = state.tally.add(&frame, self.mtu) {
+                        state.broken = Some(format!("{error:#}"));
                     }
                 }
                 Ok(None) => break,
@@ -265,9 +257,6 @@ impl Shared {
 
 impl State {
     fn verdict(&self) -> Result<()> {
-        if let Some(reason) = &self.impossible {
-            return Err(skip(reason));
-        }
         if let Some(reason) = &self.broken {
             bail!("invalid capture: {reason}");
         }

@@ -34,6 +34,15 @@ pub(super) struct Offload {
     pub(super) segment: u16,
 }
 
+impl Offload {
+    /// As an interface of this MTU can have it: that of CentOS 7's kernel comes with its bytes swapped.
+    pub(super) fn within(self, mtu: u16) -> Self {
+        let swapped = self.segment.swap_bytes();
+        let segment = if self.segment > mtu && swapped <= mtu { swapped } else { self.segment };
+        Self { segment, ..self }
+    }
+}
+
 /// The first bytes of a packet, from its Ethernet header on.
 pub(super) struct Frame {
     buffer: [u8; OFFLOAD_HEADER + SNAP],

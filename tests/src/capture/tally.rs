@@ -13,7 +13,6 @@ use super::{
     packet::{FIN, Packet, RST, SYN, TransportHeader},
     socket::{Frame, Offload},
 };
-use crate::skip::skip;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
@@ -48,14 +47,9 @@ struct Sum {
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, frame: &Frame, mtu: u64) -> Result<()> {
+    pub(super) fn add(&mut self, frame: &Frame, mtu: u16) -> Result<()> {
         let Some(packet) = Packet::parse(frame.bytes()) else { return Ok(()) };
-        if frame.offload().kind == 0 && packet.total > mtu {
-            return Err(skip(
-                "this kernel does not tell a capture how buffers are cut into packets",
-            ));
-        }
-        self.packet(&packet, frame.outgoing, frame.offload(), frame.time)
+        self.packet(&packet, frame.outgoing, frame.offload().within(mtu), frame.time)
     }
 
     /// What was seen up to `limit`, wall time, as far as the end of a conversation goes.
@@ -188,6 +182,14 @@ mod tests {
     fn sent(tally: &Tally) -> Count {
         let end = |last, port| SocketAddr::from(([10, 0, 0, last], port));
         tally.seen(Transport::Tcp, end(1, 1), end(2, 2), Duration::MAX).sent
+    }
+
+    #[test]
+    fn a_segment_no_interface_takes_has_its_bytes_swapped() {
+        let offload = |segment| Offload { kind: 1, segment };
+        assert_eq!(offload(0xa805).within(1500), offload(1448));
+        assert_eq!(offload(1448).within(1500), offload(1448));
+        assert_eq!(offload(0xffcb).within(u16::MAX), offload(0xffcb));
     }
 
     #[test]

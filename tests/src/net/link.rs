@@ -118,13 +118,15 @@ pub fn mac(name: &str) -> Result<[u8; 6]> {
     Ok(mac)
 }
 
-/// The largest IP packet that an interface of the calling thread's namespace takes, bytes.
-pub fn mtu(name: &str) -> Result<u64> {
+/// The largest IP packet that an interface of the calling thread's namespace takes, bytes; 65,535 for loopback's
+/// 65,536 and more.
+pub fn mtu(name: &str) -> Result<u16> {
     let mut request = super::ethtool::request(name)?;
     super::ethtool::ioctl(libc::SIOCGIFMTU as libc::c_ulong, &mut request)
         .with_context(|| format!("reading the MTU of {name}"))?;
     // SAFETY: SIOCGIFMTU succeeded, so the kernel filled this member of the union.
-    Ok(u64::try_from(unsafe { request.ifr_ifru.ifru_mtu })?)
+    let mtu = unsafe { request.ifr_ifru.ifru_mtu };
+    Ok(u16::try_from(mtu).unwrap_or(u16::MAX))
 }
 
 /// The index of an interface of the calling thread's namespace.
