@@ -78,6 +78,22 @@ impl Values<'_> {
         self.layout.get(self.raw, field)
     }
 
+    /// When the process of a task started, boottime nanoseconds.
+    pub(super) fn started(&self) -> u64 {
+        self.time(Field::Start, Field::StartNanos)
+    }
+
+    /// When the parent of that process did.
+    pub(super) fn parent_started(&self) -> u64 {
+        self.time(Field::ParentStart, Field::ParentStartNanos)
+    }
+
+    /// A time that is all in one field, or seconds with nanoseconds in another.
+    fn time(&self, whole: Field, nanos: Field) -> u64 {
+        let whole = self.get(whole);
+        self.known(nanos).map_or(whole, |nanos| whole.wrapping_mul(1_000_000_000) + nanos)
+    }
+
     fn known(&self, field: Field) -> Option<u64> {
         self.layout.has(field).then(|| self.get(field))
     }

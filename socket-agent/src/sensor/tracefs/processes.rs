@@ -108,8 +108,8 @@ impl Processes {
                 tasks.set(owner(values));
                 Some(Event::Fork(ForkEvent {
                     header: Header { kind: kind::FORK, length: 0 },
-                    start: get(Field::Start),
-                    parent_start: get(Field::ParentStart),
+                    start: values.started(),
+                    parent_start: values.parent_started(),
                     pid,
                     parent: get(Field::Parent) as u32,
                 }))
@@ -140,7 +140,7 @@ impl Processes {
                 }
                 Some(Event::Exit(ExitEvent {
                     header: Header { kind: kind::EXIT, length: 0 },
-                    start: get(Field::Start),
+                    start: values.started(),
                     time: context.now,
                     pid: get(Field::Tgid) as u32,
                     code: get(Field::ExitCode) as u32,
@@ -171,7 +171,7 @@ impl Processes {
 fn owner(values: &Values<'_>) -> Owner {
     let get = |field| values.get(field);
     Owner {
-        start: get(Field::Start),
+        start: values.started(),
         cgroup: get(Field::Cgroup),
         pid: get(Field::Tgid) as u32,
         tid: get(Field::Pid) as u32,

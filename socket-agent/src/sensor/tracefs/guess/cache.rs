@@ -12,7 +12,7 @@ use crate::sensor::tracefs::{
 
 const FILE: &str = "tracefs-offsets.json";
 /// Raised when guesses find more, or better.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// The file.
 #[derive(Debug, Serialize, Deserialize)]

@@ -56,8 +56,10 @@ impl Guesses<'_> {
         self.note(Member::TaskComm, found.name, 16);
         self.note(Member::TaskLeader, leader, WORD);
         self.note(Member::TaskParent, parent, WORD);
-        if let Some(start) = found.start {
-            self.note(Member::TaskStart, start, 8);
+        match found.start {
+            Some(Start::Nanos(at)) => self.note(Member::TaskStart, at, 8),
+            Some(Start::Seconds(at)) => self.note(Member::TaskStartSeconds, at, 8),
+            None => {}
         }
         Ok(())
     }
@@ -179,8 +181,16 @@ fn wholes(hits: &[Hit], tasks: usize) -> Result<Vec<Vec<u8>>, String> {
 struct Members {
     pid: u32,
     name: u32,
-    /// Where boottime is kept in nanoseconds: since 3.17.
-    start: Option<u32>,
+    start: Option<Start>,
+}
+
+/// Where the boottime is at which a task started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    /// In nanoseconds: since 3.17.
+    Nanos(u32),
+    /// In seconds, and nanoseconds behind them.
+    Seconds(u32),
 }
 
 fn members(wholes: &[Vec<u8>], begun: &[Begun]) -> Result<Members, String> {
@@ -192,20 +202,29 @@ fn members(wholes: &[Vec<u8>], begun: &[Begun]) -> Result<Members, String> {
     let me = std::process::id().to_ne_bytes();
     let pid = find(4, &|task| [task.tid.to_ne_bytes(), me].concat());
     let name = find(1, &|task| task.name.to_vec());
+    let word = size_of::<usize>();
     // The monotonic time comes first; where no time was slept they are the same.
-    let started = |at: &usize| {
-        wholes.iter().zip(begun).all(|(whole, task)| {
-            number(whole, *at, 8).is_some_and(|time| task.time.contains(&time))
-        })
+    let place = |size: usize, time: &dyn Fn(&[u8], usize) -> Option<u64>| {
+        let started = |at: &usize| {
+            let mut pairs = wholes.iter().zip(begun);
+            pairs.all(|(whole, task)| time(whole, *at).is_some_and(|it| task.time.contains(&it)))
+        };
+        let all: Vec<usize> = (0..PIECES * PIECE).step_by(word).filter(started).collect();
+        let second = all.iter().map(|at| at + size).find(|at| all.contains(at));
+        second.or_else(|| all.first().copied()).and_then(|at| u32::try_from(at).ok())
     };
-    let times: Vec<usize> =
-        (0..PIECES * PIECE).step_by(size_of::<usize>()).filter(started).collect();
-    let start = times.iter().find(|at| times.contains(&(*at + 8))).map(|at| at + 8);
-    let start = start.or_else(|| times.first().copied());
+    let nanos = place(8, &|whole, at| number(whole, at, 8)).map(Start::Nanos);
+    let seconds = || {
+        let time = |whole: &[u8], at: usize| {
+            let nanos = number(whole, at + 8, 8).filter(|nanos| *nanos < 1_000_000_000)?;
+            number(whole, at, 8)?.checked_mul(1_000_000_000)?.checked_add(nanos)
+        };
+        place(16, &time).map(Start::Seconds)
+    };
     Ok(Members {
         pid: pid.ok_or("the ids of a thread are nowhere")?,
         name: name.ok_or("the name of a thread is nowhere")?,
-        start: start.and_then(|at| u32::try_from(at).ok()),
+        start: nanos.or_else(seconds),
     })
 }
 
@@ -233,6 +252,28 @@ fn family(hits: &[Hit], candidates: &[usize]) -> Result<(u32, u32), String> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_start_may_be_seconds_and_nanoseconds() {
+        let begun: Vec<Begun> = (0..4)
+            .map(|n| Begun {
+                tid: 4000 + n,
+                name: *format!("sa-{n:012}\0").as_bytes().first_chunk().unwrap(),
+                time: u64::from(n) * 1_500_000_000 + 5..=u64::from(n) * 1_500_000_000 + 900,
+            })
+            .collect();
+        let whole = |begun: &Begun| {
+            let mut whole = task(begun);
+            let start = begun.time.start() + 1;
+            let [seconds, nanos] = [start / 1_000_000_000, start % 1_000_000_000];
+            let both = [seconds.to_ne_bytes(), nanos.to_ne_bytes()].concat();
+            whole[400..416].copy_from_slice(&both);
+            whole[416..432].copy_from_slice(&both);
+            whole
+        };
+        let wholes: Vec<_> = begun.iter().map(whole).collect();
+        assert_eq!(members(&wholes, &begun).unwrap().start, Some(Start::Seconds(416)));
+    }
+
     /// A task with its ids at 700, its name at 900 and its start at 408, behind the monotonic one.
     fn task(begun: &Begun) -> Vec<u8> {
         let mut whole = vec![0; PIECES * PIECE];
@@ -256,7 +297,8 @@ mod tests {
             .collect();
         let wholes: Vec<_> = begun.iter().map(task).collect();
         let found = members(&wholes, &begun).unwrap();
-        assert_eq!(found, Members { pid: 700, name: 900, start: Some(408) });
+        let start = Some(Start::Nanos(408));
+        assert_eq!(found, Members { pid: 700, name: 900, start });
         let none = members(&[vec![0; PIECES * PIECE]], &begun[..1]).unwrap_err();
         assert_eq!(none, "the ids of a thread are nowhere");
     }

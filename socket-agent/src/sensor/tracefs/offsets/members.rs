@@ -73,6 +73,8 @@ members! {
     TaskParent = "task_struct"."real_parent",
     TaskStart = "task_struct"."start_boottime",
     TaskRealStart = "task_struct"."real_start_time",
+    // Before 3.17 that is seconds, with nanoseconds behind them.
+    TaskStartSeconds = "task_struct"."real_start_time.tv_sec",
     TaskExitCode = "task_struct"."exit_code",
     TaskMm = "task_struct"."mm",
     TaskCgroups = "task_struct"."cgroups",

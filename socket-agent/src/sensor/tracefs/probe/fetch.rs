@@ -165,11 +165,11 @@ fn task(line: &mut Line<'_>, told: Task, first: &Base) -> bool {
     if told == Task::Credentials {
         return ids.into_iter().all(|(field, member)| line.member(field, first, &[member]));
     }
-    let start = line.start();
     let leader = Member::TaskLeader;
+    let Some(process) = line.behind(first, &[leader]) else { return false };
     let mut needed = line.member(Field::Pid, first, &[Member::TaskPid])
         && line.member(Field::Tgid, first, &[Member::TaskTgid])
-        && line.member(Field::Start, first, &[leader, start]);
+        && line.start([Field::Start, Field::StartNanos], &process);
     if told == Task::Exit {
         line.member(Field::ExitCode, first, &[leader, Member::TaskExitCode]);
         let dead = line.argument(1);
@@ -177,17 +177,17 @@ fn task(line: &mut Line<'_>, told: Task, first: &Base) -> bool {
     }
     let parent = [Member::TaskParent, Member::TaskTgid];
     needed &= line.member(Field::Parent, first, &parent);
-    line.member(Field::ParentStart, first, &[Member::TaskParent, leader, start]);
+    if let Some(parent) = line.behind(first, &[Member::TaskParent, leader]) {
+        line.start([Field::ParentStart, Field::ParentStartNanos], &parent);
+    }
     for (field, member) in ids {
         line.member(field, first, &[Member::TaskCred, member]);
     }
     let cgroup = [Member::TaskCgroups, Member::CssCgroup, Member::CgroupKn, Member::KernfsId];
     line.member(Field::Cgroup, first, &cgroup);
-    if let (Some(comm), Some(leader)) =
-        (line.offset(Member::TaskComm), line.behind(first, &[leader]))
-    {
-        line.at(&Field::Comm.name(), &leader, comm, 8);
-        line.at(&Field::CommLow.name(), &leader, comm + 8, 8);
+    if let Some(comm) = line.offset(Member::TaskComm) {
+        line.at(&Field::Comm.name(), &process, comm, 8);
+        line.at(&Field::CommLow.name(), &process, comm + 8, 8);
     }
     if told == Task::Exec {
         line.member(Field::ArgStart, first, &[Member::TaskMm, Member::MmArgStart]);

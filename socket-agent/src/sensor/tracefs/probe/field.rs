@@ -43,7 +43,7 @@ fields! {
     NewState, Location, Dead, Stack,
     // The task.
     Pid, Tgid, Start, Comm, CommLow, Uid, Gid, Euid, Egid, Cgroup, Parent, ParentStart, ExitCode,
-    ArgStart, ArgEnd, Arguments,
+    StartNanos, ParentStartNanos, ArgStart, ArgEnd, Arguments,
     // Of tracepoints.
     Filename, DstId, DstRoot,
     // Of trials.

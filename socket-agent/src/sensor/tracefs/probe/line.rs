@@ -41,12 +41,18 @@ impl<'o> Line<'o> {
         self.offsets.get(member).map(|place| place.offset.into())
     }
 
-    /// The start of a task, which was called `real_start_time` before 5.5.
-    pub(in crate::sensor::tracefs) fn start(&self) -> Member {
-        match self.offsets.get(Member::TaskStart) {
-            Some(_) => Member::TaskStart,
-            None => Member::TaskRealStart,
-        }
+    /// Fetches the start of a task: nanoseconds, called `real_start_time` before 5.5, or, before 3.17, seconds
+    /// and, in a field of their own, nanoseconds.
+    pub(in crate::sensor::tracefs) fn start(
+        &mut self,
+        [whole, nanos]: [Field; 2],
+        task: &Base,
+    ) -> bool {
+        let Some(seconds) = self.offset(Member::TaskStartSeconds) else {
+            return self.member(whole, task, &[Member::TaskStart])
+                || self.member(whole, task, &[Member::TaskRealStart]);
+        };
+        self.at(&whole.name(), task, seconds, 8) && self.at(&nanos.name(), task, seconds + 8, 8)
     }
 
     /// What a chain of pointers leads to; `None` if the place of one is not known.
