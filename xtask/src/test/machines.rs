@@ -30,7 +30,7 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(45 * 60);
 const MEMORY: u32 = 1536;
 /// Machines at a time. Scenarios wait much, so that a machine with one processor leaves it idle.
-const AT_A_TIME: usize = 4;
+const AT_A_TIME: usize = 3;
 /// Hook sets that run in one boot, one after the other. Booting takes seconds, a set takes minutes: with
 /// more in a boot the last machine would run for long beside processors that are idle.
 const SETS: usize = 2;
