@@ -482,8 +482,12 @@ fn skips_probes(hooks: &str) -> bool {
 fn lost(counters: &Counters, hooks: &str) -> Vec<String> {
     const FEW: u64 = 10;
     let changing = kernel_version() >= (7, 0);
-    let by_nature = |name: &str, value: u64| {
-        name == "programs_missed" && (skips_probes(hooks) || (changing && value <= FEW))
+    let skipped = counters.get("programs_missed").copied().unwrap_or(0);
+    let by_nature = |name: &str, value: u64| match name {
+        "programs_missed" => skips_probes(hooks) || (changing && value <= FEW),
+        // The first packet of a connection was one of them.
+        "pending_missed" => skips_probes(hooks) && value <= skipped,
+        _ => false,
     };
     let missing = COUNTERS
         .iter()

@@ -84,6 +84,7 @@ fn start(socket: &SocketConfig, chosen: Start) -> anyhow::Result<(Box<dyn Source
             receive_functions: chosen.receive_functions,
             second_filter: second_filter(),
             listener_passed_by: Kernel::running().version() >= (4, 4),
+            keep_rings: Kernel::running().version() < (4, 15),
             state: STATE.into(),
         };
         let (sensor, degraded) = tracefs::Sensor::start(socket, &options)?;

@@ -13,8 +13,8 @@ pub(in crate::sensor) struct Merge {
     /// Time of the newest record that was given out.
     given: u64,
     disordered: u64,
-    /// Time of the last record of each CPU.
-    last: HashMap<u32, u64>,
+    /// Time of the last record of each CPU, where clocks may run back.
+    last: Option<HashMap<u32, u64>>,
 }
 
 impl Merge {
@@ -23,12 +23,19 @@ impl Merge {
         Self { limit: limit.max(1), ..Self::default() }
     }
 
-    /// Adds a record; those of one CPU come in the order of its ring, which counts more than their time: the
-    /// clock may run back. That of CentOS 7's kernel was seen to do so by most of a millisecond.
+    /// From now on the order of a CPU's ring counts more than the times of its records: the clock may run back.
+    /// That of CentOS 7's kernel was seen to do so by most of a millisecond.
+    pub(in crate::sensor) fn keep_rings(&mut self) {
+        self.last = Some(HashMap::new());
+    }
+
+    /// Adds a record; those of one CPU come in the order of its ring.
     pub(in crate::sensor) fn push(&mut self, mut record: Record) {
-        let last = self.last.entry(record.cpu).or_default();
-        record.time = record.time.max(*last);
-        *last = record.time;
+        if let Some(last) = &mut self.last {
+            let last = last.entry(record.cpu).or_default();
+            record.time = record.time.max(*last);
+            *last = record.time;
+        }
         self.waiting.push(record);
     }
 
@@ -76,6 +83,7 @@ mod tests {
     #[test]
     fn a_clock_that_runs_back_leaves_the_order_of_a_ring() {
         let mut merge = Merge::new(100);
+        merge.keep_rings();
         [5, 9, 7, 12].into_iter().for_each(|time| merge.push(record(time)));
         merge.push(Record { cpu: 1, ..record(6) });
         let taken = merge.take(u64::MAX);

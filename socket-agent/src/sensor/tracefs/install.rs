@@ -32,6 +32,9 @@ pub struct Options {
     /// Whether the packet that ends a handshake passes its listener by: kernel 4.4. In older ones it waits
     /// there for a process that holds the listener, behind the socket filter, which has been asked for it.
     pub listener_passed_by: bool,
+    /// Whether the clock of a CPU's records may run back, and nothing comes between two of them: before 4.15
+    /// probes run with interrupts disabled.
+    pub keep_rings: bool,
     /// Where offsets that were found by trying are kept.
     pub state: PathBuf,
 }

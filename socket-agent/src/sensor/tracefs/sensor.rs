@@ -132,6 +132,10 @@ impl Sensor {
         let limits = &config.tracefs;
         let mut aggregator = Aggregator::new(tasks, config.tables, idle, options.ipv6);
         aggregator.netns = own_netns();
+        let mut merge = Merge::new(limits.perf_queue_size as usize);
+        if options.keep_rings {
+            merge.keep_rings();
+        }
         let sensor = Self {
             clock: SampleClock::new(
                 rings.clock(),
@@ -146,7 +150,7 @@ impl Sensor {
             receive: options.receive_functions,
             second_filter: options.second_filter,
             netns: own_netns(),
-            merge: Merge::new(limits.perf_queue_size as usize),
+            merge,
             aggregator,
             processes: Processes::new(probed),
             losses: Losses {
