@@ -131,13 +131,14 @@ pub(super) fn clear_stale(tracing: &Tracing) -> io::Result<usize> {
 ///
 /// # Errors
 ///
-/// There is no tracefs, or the kernel refuses.
+/// The kernel refuses.
 #[cfg(feature = "ebpf")]
 pub(in crate::sensor) fn clear_own_programs() -> Result<(), SensorError> {
     if Path::new(KPROBE_EVENTS).exists() {
         return Ok(());
     }
-    let tracing = Tracing::find(None)?;
+    // Without it no probe was written.
+    let Ok(tracing) = Tracing::find(None) else { return Ok(()) };
     let events = tracing.file("kprobe_events");
     let refused = |error: io::Error| SensorError::Tracing {
         place: events.clone(),
