@@ -4,6 +4,7 @@ mod compare;
 mod ledger;
 mod session;
 mod side;
+mod verdict;
 
 pub use self::{
     session::Session,

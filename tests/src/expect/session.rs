@@ -13,9 +13,10 @@ use super::{
     Side,
     compare::{self, Given},
     ledger::{Ledger, Pair, brief},
+    verdict::{Counters, Ended, complain, ended_well, skips_probes},
 };
 use crate::{
-    agent::{Agent, Doc, Options, Stopped, kernel_version},
+    agent::{Agent, Doc, Options},
     btf,
     capture::{Capture, Seen},
     net::Netns,
@@ -24,37 +25,6 @@ use crate::{
 
 /// A document comes within this time of the flow's end, on an emulated machine too.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Counters that may be above zero without anything being lost.
-const HARMLESS: [&str; 12] = [
-    "spilled",
-    "midway",
-    "owners_missed",
-    "late_unmatched",
-    "samples_disordered",
-    "records_disordered",
-    "dns_ancestors_evicted",
-    "dns_malformed",
-    "dns_segments_lost",
-    "dns_unasked",
-    "dns_unclaimed",
-    "dns_unseen",
-];
-/// Counters that have to be there.
-const COUNTERS: [&str; 12] = [
-    "flow_table_full",
-    "peer_table_full",
-    "closed_lost",
-    "spilled",
-    "process_lost",
-    "owner_table_full",
-    "pending_missed",
-    "late_unmatched",
-    "late_table_full",
-    "unparsed",
-    "midway",
-    "late_lost",
-];
 
 /// An agent and everything it is expected to say.
 #[derive(Debug)]
@@ -72,9 +42,6 @@ struct Question(Ask);
 
 type Ask = Box<dyn FnOnce(&[Doc], &Counters) -> Result<()> + Send>;
 
-/// The agent's counters, by name.
-type Counters = BTreeMap<String, u64>;
-
 impl fmt::Debug for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Question")
@@ -89,53 +56,12 @@ struct Expected {
     seen: Seen,
 }
 
-/// What came of an agent.
-#[derive(Debug)]
-pub struct Ended {
-    documents: Vec<Doc>,
-    /// What was wrong with the whole.
-    wrong: Vec<String>,
-    /// What was wrong with documents that came at the end, by scenario.
-    by_scenario: BTreeMap<&'static str, Vec<String>>,
-}
-
-impl Ended {
-    /// How the documents of one scenario came out, those that came at the end.
-    pub fn of(&self, scenario: &str) -> Result<()> {
-        complain(self.by_scenario.get(scenario).map(Vec::as_slice).unwrap_or_default())
-    }
-
-    /// How the whole came out.
-    pub fn whole(&self) -> Result<()> {
-        complain(&self.wrong)
-    }
-
-    /// As [`Ended::whole`], where these counters may count losses.
-    pub fn whole_but(&self, counters: &[&str]) -> Result<()> {
-        let allowed = |wrong: &&String| {
-            counters.iter().any(|name| wrong.starts_with(&format!("the loss counter {name} is ")))
-        };
-        complain(&self.wrong.iter().filter(|wrong| !allowed(wrong)).cloned().collect::<Vec<_>>())
-    }
-}
-
 /// When a document was made, wall time: what is sent again later, as on a host that hardly gets on, is
 /// in no document. Its unit is the millisecond that this returns the end of.
 fn made(doc: &Doc) -> Duration {
     let time = humantime::parse_rfc3339(&doc.text("@timestamp")).ok();
     let since_epoch = time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
     since_epoch.map_or(Duration::MAX, |time| time + Duration::from_millis(1))
-}
-
-/// Fails with the first few things that are wrong.
-fn complain(wrong: &[String]) -> Result<()> {
-    let first = wrong.iter().take(10).map(String::as_str).collect::<Vec<_>>().join("; ");
-    let more = wrong.len().saturating_sub(10);
-    match more {
-        _ if wrong.is_empty() => Ok(()),
-        0 => bail!("{first}"),
-        _ => bail!("{first}; {more} more"),
-    }
 }
 
 impl Session {
@@ -445,58 +371,4 @@ impl Side {
 fn is_of(doc: &Doc, side: &Side) -> bool {
     let is_final = doc.text("flow.final") == "true";
     key_of(doc) == Some(key(side)) && is_final == side.is_final
-}
-
-fn ended_well(stopped: &Stopped, hooks: &str) -> Vec<String> {
-    let Stopped { status, documents: _, garbage, counters, log } = stopped;
-    let mut wrong = Vec::new();
-    if !status.success() {
-        wrong.push(format!("the agent ended with {status}"));
-    }
-    if let Some(line) = garbage.first() {
-        wrong.push(format!("{} lines of output are no documents: {line}", garbage.len()));
-    }
-    if let Some(line) = log.iter().find(|line| line.contains("panicked")) {
-        wrong.push(format!("the agent panicked: {line}"));
-    }
-    let lost = lost(counters, hooks);
-    if lost.iter().any(|wrong| wrong.contains("programs_missed")) {
-        let which = log.iter().filter(|line| line.contains("runs that the kernel skipped"));
-        wrong.extend(which.map(|line| format!("the agent says: {line}")));
-    }
-    wrong.extend(lost);
-    wrong
-}
-
-/// Whether packets are seen by kprobes. The kernel skips one that interrupts another, and counts it.
-fn skips_probes(hooks: &str) -> bool {
-    hooks == "tracefs"
-}
-
-/// What the agent itself says that it has lost.
-///
-/// That a packet is missing because a probe was skipped shows in its flow; probes on other functions are
-/// skipped as well, and a few are in every long run. From 7.0 on a change of state may be missed by all copies
-/// of its hook where thousands of tasks share a slow processor: most changes say nothing, and one that does shows
-/// in its flow.
-fn lost(counters: &Counters, hooks: &str) -> Vec<String> {
-    const FEW: u64 = 10;
-    let changing = kernel_version() >= (7, 0);
-    let skipped = counters.get("programs_missed").copied().unwrap_or(0);
-    let by_nature = |name: &str, value: u64| match name {
-        "programs_missed" => skips_probes(hooks) || (changing && value <= FEW),
-        // The first packet of a connection was one of them.
-        "pending_missed" => skips_probes(hooks) && value <= skipped,
-        _ => false,
-    };
-    let missing = COUNTERS
-        .iter()
-        .filter(|name| !counters.contains_key(**name))
-        .map(|name| format!("the agent does not tell the counter {name}"));
-    let lost = counters
-        .iter()
-        .filter(|(name, value)| **value > 0 && !HARMLESS.contains(&name.as_str()))
-        .filter(|(name, value)| !by_nature(name, **value))
-        .map(|(name, value)| format!("the loss counter {name} is {value}"));
-    missing.chain(lost).collect()
 }

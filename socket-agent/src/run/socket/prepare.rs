@@ -79,12 +79,13 @@ struct Start {
 fn start(socket: &SocketConfig, chosen: Start) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
     let ipv6 = ipv6(socket)?;
     if chosen.set == HookSet::Tracefs {
+        let kernel = Kernel::running().version();
         let options = tracefs::Options {
             ipv6,
             receive_functions: chosen.receive_functions,
-            second_filter: second_filter(),
-            listener_passed_by: Kernel::running().version() >= (4, 4),
-            keep_rings: Kernel::running().version() < (4, 15),
+            second_filter: if kernel < (4, 14) { second_filter() } else { [0, 0] },
+            listener_passed_by: kernel >= (4, 4),
+            keep_rings: kernel < (4, 15),
             state: STATE.into(),
         };
         let (sensor, degraded) = tracefs::Sensor::start(socket, &options)?;
@@ -157,12 +158,9 @@ fn receive_functions() -> [[u64; 2]; 2] {
     }
 }
 
-/// Where the socket filter is asked a second time, on kernels that are old enough to do that.
+/// Where kernels before 4.14 may ask the socket filter a second time.
 fn second_filter() -> [u64; 2] {
     const NAME: &str = "tcp_v6_do_rcv";
-    if Kernel::running().version() >= (4, 14) {
-        return [0, 0];
-    }
     let range = ksyms::read(&[NAME]).ok().and_then(|symbols| symbols.range(NAME));
     range.map_or([0, 0], |range| [range.start, range.end])
 }

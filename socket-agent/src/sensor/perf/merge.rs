@@ -72,10 +72,9 @@ mod tests {
     #[test]
     fn rings_are_merged_by_time_up_to_what_is_certain() {
         let mut merge = Merge::new(100);
-        [5, 9, 12].into_iter().for_each(|time| merge.push(record(time)));
-        [1, 8, 20].into_iter().for_each(|time| merge.push(Record { cpu: 1, ..record(time) }));
+        [5, 9, 12].into_iter().chain([1, 8, 20]).for_each(|time| merge.push(record(time)));
         assert_eq!(times(&merge.take(10)), [1, 5, 8, 9]);
-        merge.push(Record { cpu: 2, ..record(11) });
+        merge.push(record(11));
         assert_eq!(times(&merge.take(u64::MAX)), [11, 12, 20]);
         assert_eq!(merge.disordered(), 0);
     }
@@ -96,7 +95,7 @@ mod tests {
         let mut merge = Merge::new(2);
         [10, 11, 12, 13].into_iter().for_each(|time| merge.push(record(time)));
         assert_eq!(times(&merge.take(0)), [10, 11]);
-        merge.push(Record { cpu: 1, ..record(5) });
+        merge.push(record(5));
         assert_eq!(times(&merge.take(u64::MAX)), [5, 12, 13]);
         assert_eq!(merge.disordered(), 1);
     }

@@ -202,6 +202,15 @@ fn members(wholes: &[Vec<u8>], begun: &[Begun]) -> Result<Members, String> {
     let me = std::process::id().to_ne_bytes();
     let pid = find(4, &|task| [task.tid.to_ne_bytes(), me].concat());
     let name = find(1, &|task| task.name.to_vec());
+    Ok(Members {
+        pid: pid.ok_or("the ids of a thread are nowhere")?,
+        name: name.ok_or("the name of a thread is nowhere")?,
+        start: start(wholes, begun),
+    })
+}
+
+/// Where the time stands at which each thread began.
+fn start(wholes: &[Vec<u8>], begun: &[Begun]) -> Option<Start> {
     let word = size_of::<usize>();
     // The monotonic time comes first; where no time was slept they are the same.
     let place = |size: usize, time: &dyn Fn(&[u8], usize) -> Option<u64>| {
@@ -221,11 +230,7 @@ fn members(wholes: &[Vec<u8>], begun: &[Begun]) -> Result<Members, String> {
         };
         place(16, &time).map(Start::Seconds)
     };
-    Ok(Members {
-        pid: pid.ok_or("the ids of a thread are nowhere")?,
-        name: name.ok_or("the name of a thread is nowhere")?,
-        start: nanos.or_else(seconds),
-    })
+    nanos.or_else(seconds)
 }
 
 /// Which pointer leads to the leader of the thread's process, and which to the process's parent.
@@ -252,26 +257,17 @@ fn family(hits: &[Hit], candidates: &[usize]) -> Result<(u32, u32), String> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_start_may_be_seconds_and_nanoseconds() {
-        let begun: Vec<Begun> = (0..4)
-            .map(|n| Begun {
+    /// Threads that began `apart` nanoseconds after each other.
+    fn threads(apart: u64) -> Vec<Begun> {
+        let thread = |n: u32| {
+            let time = u64::from(n) * apart;
+            Begun {
                 tid: 4000 + n,
                 name: *format!("sa-{n:012}\0").as_bytes().first_chunk().unwrap(),
-                time: u64::from(n) * 1_500_000_000 + 5..=u64::from(n) * 1_500_000_000 + 900,
-            })
-            .collect();
-        let whole = |begun: &Begun| {
-            let mut whole = task(begun);
-            let start = begun.time.start() + 1;
-            let [seconds, nanos] = [start / 1_000_000_000, start % 1_000_000_000];
-            let both = [seconds.to_ne_bytes(), nanos.to_ne_bytes()].concat();
-            whole[400..416].copy_from_slice(&both);
-            whole[416..432].copy_from_slice(&both);
-            whole
+                time: time + 5..=time + 900,
+            }
         };
-        let wholes: Vec<_> = begun.iter().map(whole).collect();
-        assert_eq!(members(&wholes, &begun).unwrap().start, Some(Start::Seconds(416)));
+        (0..4).map(thread).collect()
     }
 
     /// A task with its ids at 700, its name at 900 and its start at 408, behind the monotonic one.
@@ -287,14 +283,24 @@ mod tests {
     }
 
     #[test]
+    fn a_start_may_be_seconds_and_nanoseconds() {
+        let begun = threads(1_500_000_000);
+        let whole = |begun: &Begun| {
+            let mut whole = task(begun);
+            let start = begun.time.start() + 1;
+            let [seconds, nanos] = [start / 1_000_000_000, start % 1_000_000_000];
+            let both = [seconds.to_ne_bytes(), nanos.to_ne_bytes()].concat();
+            whole[400..416].copy_from_slice(&both);
+            whole[416..432].copy_from_slice(&both);
+            whole
+        };
+        let wholes: Vec<_> = begun.iter().map(whole).collect();
+        assert_eq!(members(&wholes, &begun).unwrap().start, Some(Start::Seconds(416)));
+    }
+
+    #[test]
     fn a_task_is_found_by_what_is_known_of_it() {
-        let begun: Vec<Begun> = (0..4)
-            .map(|n| Begun {
-                tid: 4000 + n,
-                name: *format!("sa-{n:012}\0").as_bytes().first_chunk().unwrap(),
-                time: u64::from(n) * 1_000_000 + 5..=u64::from(n) * 1_000_000 + 900,
-            })
-            .collect();
+        let begun = threads(1_000_000);
         let wholes: Vec<_> = begun.iter().map(task).collect();
         let found = members(&wholes, &begun).unwrap();
         let start = Some(Start::Nanos(408));
