@@ -10,6 +10,8 @@ use std::{
 
 use anyhow::{Context, Result};
 
+use crate::btf;
+
 /// The timeouts of the socket dataset, as YAML writes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
@@ -104,6 +106,11 @@ impl Options {
     /// Whether the agent uses the programs for kernels before 5.8.
     pub fn is_early(&self) -> bool {
         self.hooks == "kprobe" && (self.perf_rings || kernel_version() < (5, 8))
+    }
+
+    /// Whether the agent knows the kernel's types, and need not find offsets by trying.
+    pub fn is_described(&self) -> bool {
+        self.btf.is_some() || btf::is_published()
     }
 
     fn configuration(&self) -> String {

@@ -17,7 +17,6 @@ use super::{
 };
 use crate::{
     agent::{Agent, Doc, Options},
-    btf,
     capture::{Capture, Seen},
     net::Netns,
     puppet::executable,
@@ -68,7 +67,7 @@ impl Session {
     /// Starts an agent in the network namespace of this process.
     pub fn start(options: &Options) -> Result<Self> {
         let since = SystemTime::now();
-        let given = Given { since, types: options.btf.is_some() || btf::is_published() };
+        let given = Given { since, types: options.is_described() };
         let agent = Agent::start(options, &Netns::current()?)?;
         let (ledger, at_end, questions) = Default::default();
         Ok(Self { agent, ledger, at_end, questions, given, hooks: options.hooks.clone() })

@@ -56,7 +56,9 @@ fn keep_on(
 }
 
 /// All documents of one flow, in order: counts grow, the last one alone is final.
-fn check_series(documents: &[Doc], side: &Side, closed: bool) -> Result<()> {
+///
+/// Round-trip times are told if the kernel's types are `described`.
+fn check_series(documents: &[Doc], side: &Side, closed: bool, described: bool) -> Result<()> {
     let series: Vec<&Doc> = documents.iter().filter(|doc| side.is_told_by(doc)).collect();
     let Some((last, before)) = series.split_last() else { anyhow::bail!("no document") };
     ensure!(before.len() >= 2, "only {} reports before the last", before.len());
@@ -95,7 +97,8 @@ fn check_series(documents: &[Doc], side: &Side, closed: bool) -> Result<()> {
         if !is_final(doc) && tcp == "tcp" {
             let state = doc.text("system.audit.socket.tcp.state");
             ensure!(state == "established", "document {number}: state {state}");
-            ensure!(doc.number("system.audit.socket.tcp.srtt_us") > Some(0), "no round-trip time");
+            let round_trip = doc.number("system.audit.socket.tcp.srtt_us");
+            ensure!((round_trip > Some(0)) == described, "the round-trip time is {round_trip:?}");
         }
     }
     Ok(())
@@ -117,7 +120,8 @@ fn finish(lab: &Lab<'_>, session: &Session, place: &Place, ends: [&Side; 2]) -> 
         session.expect(lab.name, side, &place.capture)?;
     }
     let documents = session.documents();
-    ends.into_iter().try_for_each(|side| check_series(&documents, side, true))
+    let described = lab.options.is_described();
+    ends.into_iter().try_for_each(|side| check_series(&documents, side, true, described))
 }
 
 fn reports_udp(lab: &Lab<'_>) -> Result<()> {
@@ -171,11 +175,14 @@ fn then_stopped(lab: &Lab<'_>) -> Result<()> {
     let pair = Pair::meet(lab, &place, Family::V4)?;
     let (client, server) = pair.sides("open", "open")?;
     keep_on(session, [&client, &server], 2, || pair.echo(1234))?;
+    let described = lab.options.is_described();
     for side in [client, server] {
         let (transport, local, remote) = side.key();
         let seen = place.capture.seen(transport, local, remote)?;
         session.expect_at_end(lab.name, side.clone(), seen);
-        session.ask_at_end(lab.name, move |documents, _| check_series(documents, &side, false));
+        session.ask_at_end(lab.name, move |documents, _| {
+            check_series(documents, &side, false, described)
+        });
     }
     // What is open stays so until the agent has ended.
     lab.keep((place, pair));

@@ -7,7 +7,6 @@ use anyhow::{Result, ensure};
 
 use super::{Scenario, Watcher, failing::connect_refused, pair::Pair};
 use crate::{
-    btf,
     capture::Count,
     expect::{Session, Side},
     lab::{Lab, same_conversation},
@@ -246,7 +245,7 @@ fn udp(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
 
 /// A datagram longer than the wire carries at once travels in fragments.
 fn udp_fragmented(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
-    if lab.options.btf.is_none() && !btf::is_published() {
+    if !lab.options.is_described() {
         return Err(skip("what lies behind a route, its MTU too, is not found by trying"));
     }
     datagrams(lab, family, offloads, &[4000])

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, process::Command};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{btf, lab::Lab, skip::skip};
+use crate::{lab::Lab, skip::skip};
 
 /// What guesses do not look for: members behind a route, a device or a cgroup, figures of a connection, how a
 /// task ended, and where addresses are that newer kernels have in the socket itself.
@@ -36,7 +36,7 @@ type Places = BTreeMap<String, Option<(u32, u32)>>;
 
 /// What is found by trying is what the kernel's type information says.
 pub(super) fn are_right(lab: &Lab<'_>) -> Result<()> {
-    if lab.options.btf.is_none() && !btf::is_published() {
+    if !lab.options.is_described() {
         return Err(skip("there is no type information to compare with"));
     }
     let mut told = vec!["show".into(), "offsets".into()];
