@@ -6,13 +6,11 @@
 
 pub mod audit;
 pub mod cli;
-pub mod clock;
 pub mod config;
 pub mod dns;
 pub mod event;
 pub mod flow;
 pub mod output;
 pub mod process;
-mod room;
 pub mod run;
 pub mod sensor;

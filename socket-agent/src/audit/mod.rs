@@ -15,9 +15,12 @@ mod member;
 pub mod names;
 pub mod netlink;
 pub mod normalise;
+mod options;
 pub mod reassembly;
 pub mod records;
 pub mod replay;
 pub mod rules;
 pub mod stream;
 mod table;
+
+pub use options::{AuditConfig, Backpressure, LoadRules, SocketType};

@@ -8,13 +8,12 @@ use socket_common::{PROTO_TCP, Rank, Tuple};
 
 use super::report::print;
 use crate::{
-    clock::Clock,
-    event::{Happening, SocketFacts, direction, id, state_name, write_socket},
-    flow::address,
-    process::Names,
+    event::{Happening, SocketFacts, direction, state_name, write_socket},
+    flow::{SocketRole, address},
     run::Shared,
-    sensor::sockets::{self, OpenSocket, Role},
+    sensor::sockets::{self, OpenSocket},
 };
+use linux::{Names, clock::Clock, random};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -57,7 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         );
     }
     if arguments.listening {
-        listing.sockets.retain(|socket| socket.role == Role::Listening);
+        listing.sockets.retain(|socket| socket.role == SocketRole::Listening);
     }
     let shared = Shared::read()?;
     let text = match arguments.output {
@@ -72,7 +71,7 @@ fn documents(sockets: &[OpenSocket], shared: &Shared) -> anyhow::Result<String> 
     let mut names = Names::new(Path::new("/"));
     let clock = Clock::now();
     let reported = clock.wall(Clock::boottime());
-    let report = id::random();
+    let report = random::uuid();
     let mut text = Vec::new();
     for socket in sockets {
         let owner = socket.owner();

@@ -8,7 +8,7 @@ use std::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::id;
+use linux::random;
 
 /// Name space of agent ids that are made from a machine id.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f0f_6e0e_90e1_4d35_a1f4_1c7a_0f25_93b8);
@@ -60,7 +60,7 @@ impl Agent {
     /// The agent of this host, with its id from a state directory. Never fails.
     pub fn load(state: &Path, hostname: &str, machine_id: &str) -> (Self, IdSource) {
         let (id, source) = load_id(&state.join(FILE), machine_id);
-        (Self::new(id, id::random(), hostname), source)
+        (Self::new(id, random::uuid(), hostname), source)
     }
 
     pub(super) fn new(id: Uuid, ephemeral_id: Uuid, hostname: &str) -> Self {
@@ -81,7 +81,7 @@ fn load_id(path: &Path, machine_id: &str) -> (Uuid, IdSource) {
     if let Some(id) = stored {
         return (id, IdSource::Stored(path.to_owned()));
     }
-    let id = id::random();
+    let id = random::uuid();
     match store_id(path, id) {
         Ok(()) => (id, IdSource::Created(path.to_owned())),
         Err(source) => {

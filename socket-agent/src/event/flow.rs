@@ -13,8 +13,6 @@ use super::{
     ended::{self, Ended},
 };
 use crate::{
-    audit::names::ERRNO,
-    clock::{Clock, Timestamp},
     dns::{Domain, Domains, Source},
     flow::{
         CommunityId, Direction, FlowRecord, address,
@@ -22,6 +20,10 @@ use crate::{
         state,
     },
     process::Process,
+};
+use linux::{
+    ERRNO,
+    clock::{Clock, Timestamp},
 };
 
 /// `system.audit.socket.internal_version`: the form of what stands below `system.audit.socket`.

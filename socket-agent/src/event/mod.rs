@@ -8,7 +8,6 @@ mod document;
 mod ended;
 mod flow;
 mod host;
-pub mod id;
 mod metadata;
 mod os;
 mod socket;

@@ -16,11 +16,10 @@ use super::{
     flow::{INTERNAL_VERSION, rank_name},
 };
 use crate::{
-    clock::{Clock, Timestamp},
-    flow::{CommunityId, address},
+    flow::{CommunityId, SocketRole, address},
     process::Process,
-    sensor::sockets::Role,
 };
+use linux::clock::{Clock, Timestamp};
 
 /// What is told of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +40,7 @@ pub struct SocketFacts<'a> {
     /// Addresses and network namespace.
     pub tuple: &'a Tuple,
     /// What the socket is for.
-    pub role: Role,
+    pub role: SocketRole,
     /// Whose it is: ids, cgroup and thread, as far as they are known.
     pub owner: &'a Owner,
     /// How the owner was found: see [`Rank`].
@@ -207,9 +206,9 @@ pub fn write_socket(
     let local = Endpoint { ip: address(tuple, tuple.local), port: tuple.local_port };
     let remote = Endpoint { ip: address(tuple, tuple.remote), port: tuple.remote_port };
     let (source, destination) = match facts.role {
-        Role::Listening => (None, local),
-        Role::Inbound => (Some(remote), local),
-        Role::Outbound => (Some(local), remote),
+        SocketRole::Listening => (None, local),
+        SocketRole::Inbound => (Some(remote), local),
+        SocketRole::Outbound => (Some(local), remote),
     };
     let mut ips = vec![destination.ip];
     ips.extend(source.map(|source| source.ip).filter(|ip| *ip != destination.ip));
@@ -245,7 +244,7 @@ pub fn write_socket(
             direction: direction(facts.role),
             kind: if tuple.family == FAMILY_IPV4 { "ipv4" } else { "ipv6" },
             transport: if tuple.protocol == PROTO_TCP { "tcp" } else { "udp" },
-            community_id: (facts.role != Role::Listening).then_some(Text(&community_id)),
+            community_id: (facts.role != SocketRole::Listening).then_some(Text(&community_id)),
         },
         source,
         destination,
@@ -321,10 +320,10 @@ fn kind(happening: Happening) -> Kind {
 }
 
 /// `network.direction`; `listening` is not among ECS's values, but in the documents of Beats.
-pub(crate) fn direction(role: Role) -> &'static str {
+pub(crate) fn direction(role: SocketRole) -> &'static str {
     match role {
-        Role::Listening => "listening",
-        Role::Inbound => "ingress",
-        Role::Outbound => "egress",
+        SocketRole::Listening => "listening",
+        SocketRole::Inbound => "ingress",
+        SocketRole::Outbound => "egress",
     }
 }

@@ -29,10 +29,18 @@ use self::{
     stop::Stopper,
 };
 use crate::{
-    cli::RunOptions,
     config::{Config, OutputTarget},
     output::{Output, OutputError, Sink},
 };
+
+/// What the command line says beside the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Stop after this long; `None` means to run until a signal.
+    pub duration: Option<Duration>,
+    /// Where documents go: `--output-file`, else what the configuration says.
+    pub output: OutputTarget,
+}
 
 /// Runs the datasets until the time is up or a signal comes.
 ///

@@ -9,10 +9,10 @@ use std::{
 use anyhow::Context;
 
 use crate::{
-    clock::Clock,
     event::{self, Host, IdSource, Metadata},
     process::{ProcessTable, TableOptions},
 };
+use linux::clock::Clock;
 
 /// Where the agent keeps what must survive a restart.
 pub(super) const STATE: &str = "/var/lib/socket-agent";

@@ -16,17 +16,16 @@ use self::around::Around;
 use super::dataset::Context;
 use crate::{
     audit::{
-        document,
+        AuditConfig, document,
         ids::HostNames,
         live::{Batch, Mode, Queue, Session, read},
         normalise::{IdNames, NoNames},
         reassembly,
         stream::Stream,
     },
-    clock::Clock,
-    config::AuditConfig,
     output::Sink,
 };
+use linux::clock::Clock;
 
 /// Documents are handed to the output when this many bytes have gathered...
 const FULL: usize = 64 << 10;

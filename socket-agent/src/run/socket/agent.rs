@@ -17,18 +17,16 @@ use super::{
     wall_clock::WallClock,
 };
 use crate::{
-    clock::Clock,
-    config::{HookSet, SocketConfig},
     event::{FlowFacts, write_flow},
     flow::{Engine, FlowRecord, Rules},
     output::Sink,
-    process::Names,
     run::{
         changes::{Changes, line},
         shared::Shared,
     },
-    sensor::Event,
+    sensor::{Event, HookSet, SocketConfig},
 };
+use linux::{Names, clock::Clock};
 
 /// Longest time between two looks at the open flows.
 const SCAN: Duration = Duration::from_secs(5);

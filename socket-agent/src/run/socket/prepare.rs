@@ -4,16 +4,15 @@ use std::{panic::resume_unwind, path::Path, sync::Arc, thread};
 
 use super::{agent::Agent, sockets::Sockets, tables::KernelTables};
 use crate::{
-    clock::Clock,
-    config::{HookSet, Metrics, RecordBuffer, SocketConfig},
-    process::Names,
+    config::Metrics,
     run::{changes::Changes, dataset::Context, shared::STATE},
     sensor::{
-        Degraded, Source,
-        host::{self, Facility, HostFacts, Kernel, ksyms},
+        Degraded, HookSet, RecordBuffer, SocketConfig, Source,
+        host::{self, Facility, HostFacts, ksyms},
         tracefs,
     },
 };
+use linux::{Kernel, Names, clock::Clock};
 
 /// Starts everything.
 pub(super) fn agent(

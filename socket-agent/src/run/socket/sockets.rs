@@ -14,15 +14,17 @@ use uuid::Uuid;
 
 use super::tables::KernelTables;
 use crate::{
-    clock::Clock,
-    config::{SocketConfig, SocketEvents},
-    event::{Happening, SocketFacts, id, write_socket},
-    flow::{Kernel as _, role, state},
+    event::{Happening, SocketFacts, write_socket},
+    flow::{Kernel as _, SocketRole, role, state},
     output::Sink,
-    process::{Names, Process},
+    process::Process,
     run::shared::Shared,
-    sensor::sockets::{self, Listing, OpenSocket, Role},
+    sensor::{
+        SocketConfig, SocketEvents,
+        sockets::{self, Listing, OpenSocket},
+    },
 };
+use linux::{Names, clock::Clock, random};
 
 /// Documents of a state report that are written at a time.
 const LOT: usize = 1024;
@@ -109,14 +111,14 @@ impl Sockets {
             && let Some(opened) = self.portless.remove(&event.sock)
         {
             // Gone before it could be asked: its end tells the port.
-            self.tell(&SocketRecord::of_listener(&opened, tuple, Role::Listening), press)?;
+            self.tell(&SocketRecord::of_listener(&opened, tuple, SocketRole::Listening), press)?;
         }
         let role = match socket.connection {
-            0 => Role::Listening,
-            _ if tables.is_listening(&tuple, Began::Midway) == Some(true) => Role::Inbound,
-            _ => Role::Outbound,
+            0 => SocketRole::Listening,
+            _ if tables.is_listening(&tuple, Began::Midway) == Some(true) => SocketRole::Inbound,
+            _ => SocketRole::Outbound,
         };
-        if role == Role::Listening && !self.is_listener(&tuple) {
+        if role == SocketRole::Listening && !self.is_listener(&tuple) {
             return Ok(());
         }
         self.tell(&SocketRecord::of_listener(event, tuple, role), press)
@@ -125,7 +127,7 @@ impl Sockets {
     /// A connection has been established.
     pub(super) fn connected(&mut self, flow: &Flow, press: &mut Press<'_>) -> anyhow::Result<()> {
         let inbound = role::began(flow.began) == Began::Accept;
-        let role = if inbound { Role::Inbound } else { Role::Outbound };
+        let role = if inbound { SocketRole::Inbound } else { SocketRole::Outbound };
         self.tell(&SocketRecord::of_flow(flow, role, Happening::Opened), press)
     }
 
@@ -140,13 +142,13 @@ impl Sockets {
             return Ok(());
         }
         let role = match role::began(flow.began) {
-            Began::Accept => Role::Inbound,
+            Began::Accept => SocketRole::Inbound,
             began @ (Began::Existing | Began::Midway)
                 if tables.is_listening(&flow.tuple, began) == Some(true) =>
             {
-                Role::Inbound
+                SocketRole::Inbound
             }
-            _ => Role::Outbound,
+            _ => SocketRole::Outbound,
         };
         self.tell(&SocketRecord::of_flow(flow, role, Happening::Closed), press)
     }
@@ -176,7 +178,7 @@ impl Sockets {
         let portless = std::mem::take(&mut self.portless);
         for event in portless.into_values() {
             self.tell(
-                &SocketRecord::of_listener(&event, event.socket.tuple, Role::Listening),
+                &SocketRecord::of_listener(&event, event.socket.tuple, SocketRole::Listening),
                 press,
             )?;
         }
@@ -202,7 +204,7 @@ impl Sockets {
                     listing.sockets.len(),
                     listing.namespaces
                 );
-                self.report = id::random();
+                self.report = random::uuid();
                 self.pending = listing.sockets.into();
             }
             Err(error) => self.failed(&error),
@@ -302,7 +304,7 @@ impl Sockets {
 struct SocketRecord {
     happening: Happening,
     tuple: Tuple,
-    role: Role,
+    role: SocketRole,
     owner: Owner,
     rank: u8,
     state: Option<u8>,
@@ -314,7 +316,7 @@ struct SocketRecord {
 }
 
 impl SocketRecord {
-    fn of_listener(event: &SocketEvent, tuple: Tuple, role: Role) -> Self {
+    fn of_listener(event: &SocketEvent, tuple: Tuple, role: SocketRole) -> Self {
         let socket = &event.socket;
         Self {
             happening: if event.closed == 0 { Happening::Opened } else { Happening::Closed },
@@ -331,7 +333,7 @@ impl SocketRecord {
         }
     }
 
-    fn of_flow(flow: &Flow, role: Role, happening: Happening) -> Self {
+    fn of_flow(flow: &Flow, role: SocketRole, happening: Happening) -> Self {
         let seen = !matches!(role::began(flow.began), Began::Existing | Began::Midway);
         let closed = if happening == Happening::Closed { flow.ended } else { 0 };
         Self {
