@@ -11,7 +11,6 @@ pub mod decode;
 pub mod document;
 pub mod ids;
 pub mod live;
-mod member;
 pub mod names;
 pub mod netlink;
 pub mod normalise;

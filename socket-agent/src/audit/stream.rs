@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::{
-    document::{self, Context},
+    document::{self, Context, EventDocument},
     normalise::{IdNames, NameCounters, Normal, normalise},
     reassembly::{self, Counters, Event, Reassembler},
     records::{Kind, ParseError, Record},
@@ -169,7 +169,7 @@ impl Stream {
             {
                 self.warnings += normal.warnings.len() as u64;
                 let context = around.context(normal);
-                document::write(normal, &context, self.document, out);
+                ecs::write_json(&EventDocument { normal, context, options: self.document }, out);
                 out.push(b'\n');
             }
             self.reassembler.recycle(event);

@@ -45,9 +45,6 @@ pub enum OutputError {
         /// What helps.
         remedy: &'static str,
     },
-    /// A document could not be turned into JSON.
-    #[error("cannot write a document as JSON: {0}; please report this")]
-    Document(#[from] serde_json::Error),
 }
 
 /// What documents are written to. Each write holds whole documents only, as far as the target takes

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ecs::{Encode, write_json};
+
 use super::{FULL, Output, OutputError};
 
 /// Bytes that may wait for an output that is slower than what it is given. With more, who writes waits.
@@ -66,20 +68,13 @@ impl Sink {
         Ok(Self { handle, documents: 0, waited: Duration::ZERO })
     }
 
-    /// Takes one document, which `write` appends to the buffer it is given.
+    /// Takes one document.
     ///
     /// # Errors
-    /// `write` failed: nothing is taken. Or what was taken before, from whomever, could not be written.
-    pub fn emit(
-        &mut self,
-        write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>,
-    ) -> Result<(), OutputError> {
+    /// What was taken before, from whomever, could not be written.
+    pub fn emit(&mut self, event: &impl Encode) -> Result<(), OutputError> {
         let mut state = self.handle.0.room(&mut self.waited)?;
-        let before = state.waiting.len();
-        if let Err(error) = write(&mut state.waiting) {
-            state.waiting.truncate(before);
-            return Err(error.into());
-        }
+        write_json(event, &mut state.waiting);
         state.waiting.push(b'\n');
         self.documents += 1;
         self.handle.0.tell(&state);

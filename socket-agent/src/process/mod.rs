@@ -5,6 +5,7 @@
 
 mod cgroup;
 mod container;
+mod document;
 mod exec;
 mod identity;
 mod image;

@@ -17,7 +17,7 @@ use super::{
     wall_clock::WallClock,
 };
 use crate::{
-    event::{FlowFacts, write_flow},
+    event::{FlowDocument, OwnerFacts},
     flow::{Engine, FlowRecord, Rules},
     output::Sink,
     run::{
@@ -284,15 +284,21 @@ impl Agent {
             let user: Option<Arc<str>> = named.then(|| names.user(owner.uid)).flatten();
             let group: Option<Arc<str>> = named.then(|| names.group(owner.gid)).flatten();
             let domains = dns.as_mut().map(|dns| dns.domains(&record)).unwrap_or_default();
-            let facts = FlowFacts {
+            let document = FlowDocument {
                 record: &record,
+                owner: OwnerFacts {
+                    ids: owner,
+                    rank: record.flow.rank,
+                    process: process.as_deref(),
+                    user: user.as_deref(),
+                    group: group.as_deref(),
+                },
                 domains: &domains,
-                process: process.as_deref(),
-                user: user.as_deref(),
-                group: group.as_deref(),
                 reported: clock.wall(record.until),
+                clock,
+                metadata: &shared.metadata,
             };
-            output.emit(|buffer| write_flow(&facts, &shared.metadata, clock, buffer))?;
+            output.emit(&document)?;
         }
         Ok(())
     }

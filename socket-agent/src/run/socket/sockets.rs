@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::tables::KernelTables;
 use crate::{
-    event::{Happening, SocketFacts, write_socket},
+    event::{OwnerFacts, SocketChange, SocketDocument},
     flow::{Kernel as _, SocketRole, role, state},
     output::Sink,
     process::Process,
@@ -128,7 +128,7 @@ impl Sockets {
     pub(super) fn connected(&mut self, flow: &Flow, press: &mut Press<'_>) -> anyhow::Result<()> {
         let inbound = role::began(flow.began) == Began::Accept;
         let role = if inbound { SocketRole::Inbound } else { SocketRole::Outbound };
-        self.tell(&SocketRecord::of_flow(flow, role, Happening::Opened), press)
+        self.tell(&SocketRecord::of_flow(flow, role, SocketChange::Opened), press)
     }
 
     /// A flow is over, and its connection with it, if it ever was one.
@@ -150,7 +150,7 @@ impl Sockets {
             }
             _ => SocketRole::Outbound,
         };
-        self.tell(&SocketRecord::of_flow(flow, role, Happening::Closed), press)
+        self.tell(&SocketRecord::of_flow(flow, role, SocketChange::Closed), press)
     }
 
     /// Begins a report that is due, and goes on with the one under way.
@@ -232,7 +232,7 @@ impl Sockets {
         let process = socket.holder.and_then(|h| processes.running(h.pid, h.start_ticks));
         drop(processes);
         let record = SocketRecord {
-            happening: Happening::Existing(self.report),
+            change: SocketChange::Existing(self.report),
             tuple: socket.tuple,
             role: socket.role,
             owner: socket.owner(),
@@ -273,15 +273,17 @@ impl Sockets {
         let named = owner.pid != 0;
         let user = named.then(|| press.names.user(owner.uid)).flatten();
         let group = named.then(|| press.names.group(owner.gid)).flatten();
-        let facts = SocketFacts {
-            happening: record.happening,
+        let document = SocketDocument {
+            change: record.change,
             tuple: &record.tuple,
             role: record.role,
-            owner,
-            rank: record.rank,
-            process,
-            user: user.as_deref(),
-            group: group.as_deref(),
+            owner: OwnerFacts {
+                ids: owner,
+                rank: record.rank,
+                process,
+                user: user.as_deref(),
+                group: group.as_deref(),
+            },
             state: record.state,
             inode: record.inode,
             sock: record.sock,
@@ -289,12 +291,10 @@ impl Sockets {
             since: record.since,
             closed: record.closed,
             reported: press.clock.wall(Clock::boottime()),
+            clock: press.clock,
+            metadata: &press.shared.metadata,
         };
-        let (metadata, clock) = (&press.shared.metadata, press.clock);
-        press
-            .output
-            .emit(|buffer| write_socket(&facts, metadata, clock, buffer))
-            .context("cannot write a document of a socket")?;
+        press.output.emit(&document).context("cannot write a document of a socket")?;
         self.counters.told += 1;
         Ok(())
     }
@@ -302,7 +302,7 @@ impl Sockets {
 
 /// What is told of one socket.
 struct SocketRecord {
-    happening: Happening,
+    change: SocketChange,
     tuple: Tuple,
     role: SocketRole,
     owner: Owner,
@@ -319,7 +319,7 @@ impl SocketRecord {
     fn of_listener(event: &SocketEvent, tuple: Tuple, role: SocketRole) -> Self {
         let socket = &event.socket;
         Self {
-            happening: if event.closed == 0 { Happening::Opened } else { Happening::Closed },
+            change: if event.closed == 0 { SocketChange::Opened } else { SocketChange::Closed },
             tuple,
             role,
             owner: socket.owner,
@@ -333,11 +333,11 @@ impl SocketRecord {
         }
     }
 
-    fn of_flow(flow: &Flow, role: SocketRole, happening: Happening) -> Self {
+    fn of_flow(flow: &Flow, role: SocketRole, change: SocketChange) -> Self {
         let seen = !matches!(role::began(flow.began), Began::Existing | Began::Midway);
-        let closed = if happening == Happening::Closed { flow.ended } else { 0 };
+        let closed = if change == SocketChange::Closed { flow.ended } else { 0 };
         Self {
-            happening,
+            change,
             tuple: flow.tuple,
             role,
             owner: flow.owner,
