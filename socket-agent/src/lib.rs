@@ -2,7 +2,7 @@
 //! and for how long.
 //!
 //! Data goes one way: [`sensor`] (kernel) -> [`flow`] (facts to flow records) -> [`event`] (ECS
-//! documents, enriched by [`process`]) -> [`output`].
+//! documents, enriched by [`process`]) -> [`pipeline`].
 
 pub mod audit;
 pub mod cli;
@@ -10,7 +10,6 @@ pub mod config;
 pub mod dns;
 pub mod event;
 pub mod flow;
-pub mod output;
 pub mod process;
 pub mod run;
 pub mod sensor;

@@ -23,4 +23,4 @@ pub use metadata::{ECS_VERSION, Metadata};
 pub use name::FieldName;
 pub use os::Os;
 pub use value::{Object, Value};
-pub use writer::{Encode, Key, Writer};
+pub use writer::{Encode, EventSink, Key, Writer};

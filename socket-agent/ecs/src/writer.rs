@@ -23,6 +23,20 @@ pub trait Encode {
     fn encode<W: Writer>(&self, writer: &mut W);
 }
 
+/// A receiver of events.
+pub trait EventSink {
+    /// Takes an event; what becomes of it does not concern who emits it.
+    fn emit(&mut self, event: &impl Encode);
+}
+
+/// Appends a line of JSON for each event.
+impl EventSink for Vec<u8> {
+    fn emit(&mut self, event: &impl Encode) {
+        crate::write_json(event, self);
+        self.push(b'\n');
+    }
+}
+
 /// A receiver of the fields of one object.
 ///
 /// [`JsonWriter`](crate::JsonWriter) writes them into a buffer, [`Document`](crate::Document) keeps them

@@ -23,7 +23,7 @@ pub use backoff::Backoff;
 pub use batch::Batch;
 pub use delivery::Delivery;
 pub use output::{Failure, Output};
-pub use pipeline::{Options, Pipeline, Undelivered};
+pub use pipeline::{Options, Pipeline, Stopped, Undelivered};
 pub use processor::{Processor, Processors};
 pub use publisher::{Closed, Publisher};
 pub use tap::Tap;

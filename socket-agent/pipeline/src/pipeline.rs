@@ -25,6 +25,12 @@ pub struct Undelivered {
     pub outputs: Vec<(String, u64)>,
 }
 
+/// A pipeline at its end.
+#[derive(Clone, Debug)]
+pub struct Stopped {
+    outputs: Vec<(String, OutputCounters)>,
+}
+
 /// The queue, and a thread for each output.
 pub struct Pipeline {
     queue: Arc<Queue>,
@@ -96,23 +102,38 @@ impl Pipeline {
     }
 
     /// Delivers what still waits, within [`Options::shutdown_timeout`], and ends the outputs.
+    pub fn stop(self) -> Stopped {
+        self.queue.close(Instant::now() + self.options.shutdown_timeout);
+        let mut outputs = Vec::new();
+        for Running { name, counters, thread } in self.outputs {
+            if thread.join().is_err() {
+                log::error!(target: "output", "{name}: its thread has panicked; please report this");
+            }
+            let counters = *counters.lock().unwrap_or_else(PoisonError::into_inner);
+            outputs.push((name, counters));
+        }
+        Stopped { outputs }
+    }
+}
+
+// === impl Stopped ===
+
+impl Stopped {
+    /// What each output has done, by its name.
+    pub fn counters(&self) -> &[(String, OutputCounters)] {
+        &self.outputs
+    }
+
+    /// Whether every document has reached every output.
     ///
     /// # Errors
     ///
-    /// What could not be delivered.
-    pub fn stop(self) -> Result<(), Undelivered> {
-        self.queue.close(Instant::now() + self.options.shutdown_timeout);
-        let mut undelivered = Vec::new();
-        for output in self.outputs {
-            let Running { name, counters, thread } = output;
-            // A panic has been printed; what the output had not settled counts as undelivered.
-            let lost = thread.join().is_err();
-            let counters = *counters.lock().unwrap_or_else(PoisonError::into_inner);
-            if counters.undelivered > 0 || lost {
-                undelivered.push((name, counters.undelivered));
-            }
-        }
-        if undelivered.is_empty() { Ok(()) } else { Err(Undelivered { outputs: undelivered }) }
+    /// What was given up.
+    pub fn result(&self) -> Result<(), Undelivered> {
+        let given_up = self.outputs.iter().filter(|(_, counters)| counters.undelivered > 0);
+        let outputs: Vec<(String, u64)> =
+            given_up.map(|(name, counters)| (name.clone(), counters.undelivered)).collect();
+        if outputs.is_empty() { Ok(()) } else { Err(Undelivered { outputs }) }
     }
 }
 

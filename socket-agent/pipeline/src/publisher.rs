@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use ecs::Encode;
+use ecs::{Encode, EventSink};
 
 use crate::{Processors, processor::Processed, queue::Queue};
 
@@ -16,13 +16,15 @@ pub struct Publisher {
     processors: Processors,
     documents: u64,
     waited: Duration,
+    /// No output takes documents any more.
+    closed: bool,
 }
 
 // === impl Publisher ===
 
 impl Publisher {
     pub(crate) fn new(queue: Arc<Queue>, processors: Processors) -> Self {
-        Self { queue, processors, documents: 0, waited: Duration::ZERO }
+        Self { queue, processors, documents: 0, waited: Duration::ZERO, closed: false }
     }
 
     /// Publishes an event. Waits while the queue is full.
@@ -42,6 +44,15 @@ impl Publisher {
         self.waited += self.queue.push(|out| processed.write(out))?;
         self.documents += 1;
         Ok(())
+    }
+
+    /// Whether outputs still take documents.
+    ///
+    /// # Errors
+    ///
+    /// None does any more, and [`emit`](EventSink::emit) has found out.
+    pub fn check(&self) -> Result<(), Closed> {
+        if self.closed { Err(Closed) } else { Ok(()) }
     }
 
     /// Has everything that was published delivered soon, however little it is.
@@ -65,9 +76,16 @@ impl Publisher {
     }
 }
 
+/// As [`Publisher::publish`], for code that cannot stop in between: [`Publisher::check`] tells of a failure.
+impl EventSink for Publisher {
+    fn emit(&mut self, event: &impl Encode) {
+        self.closed |= self.publish(event).is_err();
+    }
+}
+
 impl fmt::Debug for Publisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { queue: _, processors: _, documents, waited } = self;
+        let Self { queue: _, processors: _, documents, waited, closed: _ } = self;
         f.debug_struct("Publisher")
             .field("documents", documents)
             .field("waited", waited)

@@ -126,7 +126,7 @@ fn every_output_gets_every_document_once_and_in_order() {
     let counters: Vec<_> = pipeline.counters().into_iter().map(|(_, counters)| counters).collect();
     assert_eq!(counters[0], OutputCounters { delivered: 20_010, ..OutputCounters::default() });
     assert_eq!((counters[1].delivered, counters[1].retries), (20_010, 3));
-    pipeline.stop().unwrap();
+    pipeline.stop().result().unwrap();
     for received in [from_one, from_two] {
         assert!(received.iter().eq(numbers(0..20_010)));
     }
@@ -140,7 +140,7 @@ fn a_refused_document_is_counted_and_does_not_hold_up_the_others() {
     assert!(pipeline.flush(PATIENCE));
     let [(_, counters)] = pipeline.counters()[..] else { panic!("one output") };
     assert_eq!((counters.delivered, counters.refused), (2, 1));
-    pipeline.stop().unwrap();
+    pipeline.stop().result().unwrap();
     assert!(received.iter().eq(numbers(1..3)));
 }
 
@@ -170,7 +170,7 @@ fn who_publishes_into_a_full_queue_waits() {
     });
     let waited = publishing.join().unwrap();
     assert!(waited >= Duration::from_millis(200), "{waited:?}");
-    pipeline.stop().unwrap();
+    pipeline.stop().result().unwrap();
     let text = reading.join().unwrap();
     assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 32);
 }
@@ -187,7 +187,7 @@ fn the_end_of_all_outputs_is_told_to_who_publishes() {
         assert!(Instant::now() < deadline);
     }
     assert_eq!(publisher.publish(&Numbered(1)), Err(Closed));
-    let error = pipeline.stop().unwrap_err().to_string();
+    let error = pipeline.stop().result().unwrap_err().to_string();
     assert!(error.contains("did not reach standard output"), "{error}");
 }
 
@@ -202,7 +202,7 @@ fn one_output_that_ends_leaves_the_others_alone() {
         publish(&mut publisher, round * 100..(round + 1) * 100);
         assert!(pipeline.flush(PATIENCE));
     }
-    pipeline.stop().unwrap_err();
+    pipeline.stop().result().unwrap_err();
     assert!(received.iter().eq(numbers(0..1000)));
 }
 
@@ -219,7 +219,7 @@ fn what_cannot_be_delivered_at_the_end_is_counted() {
     publisher.push();
     assert!(!pipeline.flush(Duration::from_millis(10)));
     publish(&mut publisher, 50..100);
-    let error = pipeline.stop().unwrap_err();
+    let error = pipeline.stop().result().unwrap_err();
     assert_eq!(error.outputs, [("file /dev/full".to_owned(), 100)]);
     assert_eq!(error.to_string(), "100 documents did not reach file /dev/full");
     assert_eq!(fs::read_to_string(good).unwrap().lines().count(), 100);
@@ -236,7 +236,7 @@ fn a_file_is_appended_to_and_followed_by_name() {
     assert!(pipeline.flush(PATIENCE));
     fs::rename(&path, &rotated).unwrap();
     publish(&mut publisher, 2..4);
-    pipeline.stop().unwrap();
+    pipeline.stop().result().unwrap();
     let lines = |path| fs::read_to_string(path).unwrap();
     assert_eq!(lines(&rotated), "{\"n\":\"before\"}\n{\"n\":0}\n{\"n\":1}\n");
     assert_eq!(lines(&path), "{\"n\":2}\n{\"n\":3}\n");
@@ -273,7 +273,7 @@ fn a_full_non_blocking_pipe_is_waited_for() {
         reader.read_to_end(&mut text).unwrap();
         text
     });
-    pipeline.stop().unwrap();
+    pipeline.stop().result().unwrap();
     assert!(reading.join().unwrap().len() > 1 << 20);
 }
 
@@ -295,7 +295,7 @@ fn processors_change_and_drop_documents() {
     let mut publisher = pipeline.publisher(Processors::new(vec![Box::new(Third(0))]));
     publish(&mut publisher, 0..4);
     assert_eq!((publisher.documents(), publisher.dropped()), (3, 1));
-    pipeline.stop().unwrap();
+    pipeline.stop().result().unwrap();
     let expected = [0, 1, 3].map(|n| format!("{{\"n\":{n},\"labels\":{{\"env\":\"test\"}}}}"));
     assert!(received.iter().eq(expected));
 }
@@ -313,6 +313,6 @@ fn a_tap_sees_what_it_can_and_holds_up_nobody() {
     let seen = [tap.next(PATIENCE).unwrap(), tap.next(PATIENCE).unwrap()];
     assert_eq!(seen[1].document(0).unwrap(), "{\"n\":1}");
     assert_eq!(tap.missed(), 3);
-    pipeline.stop().unwrap();
+    pipeline.stop().result().unwrap();
     assert_eq!(received.iter().count(), 5);
 }

@@ -9,6 +9,8 @@ use std::{
 use anyhow::Context;
 use socket_common::Flow;
 
+use pipeline::Publisher;
+
 use super::{
     super::memory::Memory,
     names::NameService,
@@ -19,7 +21,6 @@ use super::{
 use crate::{
     event::{FlowDocument, OwnerFacts},
     flow::{Engine, FlowRecord, Rules},
-    output::Sink,
     run::{
         changes::{Changes, line},
         shared::Shared,
@@ -47,7 +48,7 @@ pub(super) struct Agent {
     names: Names,
     dns: Option<NameService>,
     clock: WallClock,
-    output: Sink,
+    output: Publisher,
     records: Vec<FlowRecord>,
     /// One lot of the flows that are open.
     open: Vec<Flow>,
@@ -69,7 +70,7 @@ impl Agent {
         shared: Arc<Shared>,
         names: Names,
         clock: Clock,
-        output: Sink,
+        output: Publisher,
     ) -> Self {
         let nanos = |time: Duration| time.as_nanos().try_into().unwrap_or(u64::MAX);
         let period = socket.flow_report_period;
@@ -232,7 +233,8 @@ impl Agent {
             let values = [self.totals(), self.counters()].concat();
             self.changes.log(values);
         }
-        self.output.push().map_err(Into::into)
+        self.output.push();
+        Ok(())
     }
 
     /// Lets open sockets be reported.
@@ -298,7 +300,7 @@ impl Agent {
                 clock,
                 metadata: &shared.metadata,
             };
-            output.emit(&document)?;
+            output.publish(&document)?;
         }
         Ok(())
     }
@@ -328,7 +330,7 @@ impl Agent {
         if let Some(dns) = &mut self.dns {
             dns.finish();
         }
-        self.output.flush()?;
+        self.output.push();
         log::info!(target: "sensor", "totals {}", line(self.totals()));
         log::info!(target: "sensor", "counters {}", line(self.counters()));
         Ok(())

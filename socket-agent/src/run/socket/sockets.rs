@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
+use pipeline::Publisher;
 use socket_common::{Began, FAMILY_IPV6, Flow, Owner, PROTO_UDP, Rank, SocketEvent, Tuple};
 use uuid::Uuid;
 
@@ -16,7 +16,6 @@ use super::tables::KernelTables;
 use crate::{
     event::{OwnerFacts, SocketChange, SocketDocument},
     flow::{Kernel as _, SocketRole, role, state},
-    output::Sink,
     process::Process,
     run::shared::Shared,
     sensor::{
@@ -38,7 +37,7 @@ pub(super) struct Press<'a> {
     pub(super) shared: &'a Shared,
     pub(super) names: &'a mut Names,
     pub(super) clock: &'a Clock,
-    pub(super) output: &'a mut Sink,
+    pub(super) output: &'a mut Publisher,
 }
 
 /// What was told, and what could not be.
@@ -294,7 +293,7 @@ impl Sockets {
             clock: press.clock,
             metadata: &press.shared.metadata,
         };
-        press.output.emit(&document).context("cannot write a document of a socket")?;
+        press.output.publish(&document)?;
         self.counters.told += 1;
         Ok(())
     }
