@@ -12,6 +12,14 @@ pub trait IdNames {
     fn user(&mut self, uid: u32) -> Option<Text<'static>>;
     /// Name of a group id.
     fn group(&mut self, gid: u32) -> Option<Text<'static>>;
+    /// Id of a user name.
+    fn user_id(&mut self, _name: &str) -> Option<u32> {
+        None
+    }
+    /// Id of a group name.
+    fn group_id(&mut self, _name: &str) -> Option<u32> {
+        None
+    }
     /// Called before each event: the only place to look at a clock.
     fn tick(&mut self) {}
     /// What was asked of others.
@@ -20,14 +28,14 @@ pub trait IdNames {
     }
 }
 
-/// Names that are not in the host's files, for which its name service is asked.
+/// Names and numbers that are not in the host's files, for which its name service is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NameCounters {
-    /// Numbers that were asked for.
+    /// Numbers and names that were asked for.
     pub asked: u64,
-    /// Of these, the ones that have a name.
+    /// Of these, the ones that the service knows.
     pub found: u64,
-    /// Questions that were not put, because too many waited. Documents have the number alone.
+    /// Questions that were not put, because too many waited. Documents have what the record has.
     pub dropped: u64,
 }
 
