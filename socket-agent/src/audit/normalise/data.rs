@@ -121,13 +121,19 @@ impl<'a> Data<'a> {
         let value = match field.id {
             Key::ARCH => {
                 let arch = hexadecimal(field.value).and_then(|arch| u32::try_from(arch).ok());
-                arch.and_then(decode::arch_name).map_or(text, Text::from)
+                let added = || record.get_added(Key::ARCH_NAME).map(|name| name.text());
+                let known = arch.and_then(decode::arch_name).map(Text::from);
+                known.or_else(|| added().filter(|name| syscall::is_known(name))).unwrap_or(text)
             }
             Key::SYSCALL => match call.filter(|call| std::ptr::eq(call.record, record)) {
                 Some(call) => call.name.clone(),
                 None => syscall::name(record).unwrap_or(text),
             },
-            Key::EXIT => exit(text),
+            Key::EXIT => exit(record, text),
+            Key::SIG if kind == Kind::SECCOMP => {
+                words = in_words(kind, field, &text);
+                actor::signal(text)
+            }
             Key::OBJ => {
                 for (part, value) in SecurityContext::parse(&text).parts() {
                     self.add(kind, format!("obj_{part}"), value.to_owned());
@@ -152,7 +158,10 @@ impl<'a> Data<'a> {
 
     /// `a2_text` says what `a2` stands for.
     fn arguments(&mut self, call: &Syscall<'a>) {
-        for argument in decode::argument(&call.name) {
+        for argument in decode::argument(&call.name, call.arch) {
+            if !argument.applies(|index| call.argument(index)) {
+                continue;
+            }
             let number = call.argument(argument.index);
             let words = number.and_then(|number| argument.describe(call.arch, number));
             let key = ["a0_text", "a1_text", "a2_text", "a3_text"].get(usize::from(argument.index));
@@ -215,7 +224,7 @@ fn has_own_place(record: &Record, key: Key) -> bool {
 }
 
 /// The name of an error; other results are numbers.
-fn exit(text: Text<'_>) -> Text<'_> {
+fn exit<'a>(record: &Record, text: Text<'a>) -> Text<'a> {
     let errno = text.strip_prefix('-').and_then(|digits| digits.parse().ok());
     errno.and_then(decode::errno_name).map_or(text, Text::from)
 }
@@ -265,3 +274,5 @@ fn in_words(kind: Kind, field: &Field<'_>, text: &str) -> Option<(&'static str, 
         _ => None,
     }
 }
+    // Up to here all architectures number them alike.
+    let errno = errno.filter(|errno| *errno <= 34 || !syscall::has_other_numbers(record));

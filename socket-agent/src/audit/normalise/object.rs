@@ -71,7 +71,7 @@ fn of_process<'a>(call: &Syscall<'a>, from: &Candidates<'_, 'a>) -> Pair<'a> {
 }
 
 fn described<'a>(call: &Syscall<'a>) -> Option<Text<'a>> {
-    let argument = crate::audit::decode::argument(&call.name).first()?;
+    let argument = crate::audit::decode::argument(&call.name, call.arch).first()?;
     argument.describe(call.arch, call.argument(argument.index)?).map(Text::from)
 }
 
