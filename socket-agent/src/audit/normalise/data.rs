@@ -177,7 +177,7 @@ impl<'a> Data<'a> {
         self.add(Kind::SOCKADDR, "socket_family", family);
         match socket {
             SocketAddress::Ip { ip, port } => {
-                self.add(Kind::SOCKADDR, "socket_addr", ip.to_string());
+                self.add(Kind::SOCKADDR, "socket_addr", ip.to_canonical().to_string());
                 self.add(Kind::SOCKADDR, "socket_port", port.to_string());
             }
             SocketAddress::Netlink { pid, groups } => {
