@@ -2,6 +2,7 @@
 
 use super::{
     Data, Endpoint, File, IdNames, Ids, Normal, Object, Outcome, PathRecord, Process, Users, actor,
+    decision::Decision,
     object, rows,
     rows::{RecordRow, Roles, SyscallRow},
     socket,
@@ -48,12 +49,11 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
     }
 
     let (mut source, mut destination, mut direction) = (None, None, None);
-    if let Some(row) = row {
-        if row.is_remote {
-            source = Endpoint::of_record(main);
-            direction = source.as_ref().map(|_| "ingress");
-        }
-    } else {
+    if row.is_some_and(|row| row.is_remote) {
+        source = Endpoint::of_record(main);
+        direction = source.as_ref().map(|_| "ingress");
+    }
+    if row.is_none_or(|row| row.is_about_call) {
         direction = call_row.and_then(|row| row.direction).filter(|_| remote.is_some());
         match direction {
             Some("ingress") => source = remote,
@@ -73,7 +73,7 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
     Some(Normal {
         event,
         kind: main.kind(),
-        action: row.map(|row| row.action).or(call_row.map(|row| row.action)),
+        action: row.map(|row| action(main, row)).or(call_row.map(|row| row.action)),
         categories,
         types,
         is_alert: row.is_some_and(|row| row.is_alert),
@@ -127,7 +127,15 @@ fn record_row(record: &Record) -> Option<&'static RecordRow> {
     rows::record(name)
 }
 
-/// A record's categories and types, and those of a system call with it.
+/// What a record tells; what was granted violates nothing.
+fn action(main: &Record, row: &'static RecordRow) -> &'static str {
+    match Decision::of(main) {
+        Some(Decision::Granted) if main.kind() == Kind::AVC => "allowed-by-selinux",
+        _ => row.action,
+    }
+}
+
+/// A record's categories and types, and those of a system call that it is about.
 fn classes(
     main: &Record,
     row: Option<&'static RecordRow>,
@@ -136,12 +144,13 @@ fn classes(
 ) -> (Vec<&'static str>, Vec<&'static str>) {
     let mut categories = row.map(|row| row.categories.clone()).unwrap_or_default();
     let mut types = row.map(|row| row.types.clone()).unwrap_or_default();
-    if matches!(main.kind(), Kind::AVC | Kind::USER_AVC) {
-        match main.value(Key::SERESULT) {
-            Some(b"denied") => types = vec!["denied"],
-            Some(b"granted") => types = vec!["allowed"],
-            _ => {}
-        }
+    match Decision::of(main) {
+        Some(Decision::Denied) => types = vec!["denied"],
+        Some(Decision::Permitted | Decision::Granted) => types = vec!["allowed"],
+        None => {}
+    }
+    if row.is_some_and(|row| !row.is_about_call) {
+        return (categories, types);
     }
     let more = match call_row {
         Some(row) => (row.categories.as_slice(), row.types.as_slice()),
@@ -169,9 +178,9 @@ fn outcome(main: &Record, syscall: Option<&Syscall<'_>>) -> Outcome {
             _ => None,
         })
     };
-    let decided = || match main.value(Key::SERESULT).or_else(|| main.value(Key::APPARMOR))? {
-        b"denied" | b"DENIED" | b"KILLED" => Some(Outcome::Failure),
-        b"granted" | b"ALLOWED" => Some(Outcome::Success),
+    let decided = || match (Decision::of(main), main.value(Key::APPARMOR)) {
+        (Some(Decision::Denied), _) | (None, Some(b"DENIED" | b"KILLED")) => Some(Outcome::Failure),
+        (Some(_), _) | (None, Some(b"ALLOWED")) => Some(Outcome::Success),
         _ => None,
     };
     told(main)
