@@ -2,12 +2,13 @@
 
 use super::{
     Data, Endpoint, File, IdNames, Ids, Normal, Object, Outcome, PathRecord, Process, Users, actor,
+    data::People,
     decision::Decision,
     object, rows,
     rows::{RecordRow, Roles, SyscallRow},
     socket,
     syscall::Syscall,
-    text::{Text, is_unset},
+    text::{Text, first, is_unset},
 };
 use crate::audit::{
     reassembly::Event,
@@ -22,7 +23,11 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
     let call_row = syscall.as_ref().and_then(|call| rows::syscall(&call.meaning));
     let row = record_row(main);
 
-    let ids = Ids::read(records, names);
+    let roles = row.map_or(Roles::Process, |row| row.roles);
+    // A program that guards its services tells who asked.
+    let asking = (roles == Roles::Mac).then(|| Ids::read_message(main, names)).flatten();
+    let is_asking = asking.is_some();
+    let ids = asking.unwrap_or_else(|| Ids::read(records, names));
     let process = Process::read(records);
     let paths = PathRecord::all(records);
     let cwd = process.working_directory.as_deref();
@@ -30,7 +35,9 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
     let address = socket::address(records);
     let remote = address.as_ref().and_then(Endpoint::of);
 
-    let account = actor::account(row, main, names);
+    let outcome = outcome(main, syscall.as_ref());
+    let (account, account_field) = actor::account(row, main, outcome, names).unzip();
+    let account = account.filter(|account| !account.is_unset());
     let actor = actor::actor(row, main, &ids, account.as_ref());
     let how = actor::means(row, main, syscall.as_ref().zip(call_row), &process);
     let from = object::Candidates {
@@ -44,6 +51,7 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
         (None, Some(row), Some(call)) => (object::of_syscall(row, call, &from), None),
         _ => (Object::default(), None),
     };
+    let object_field = row.and_then(|row| first(main, &row.primary));
     if file.is_none() && object.what == Some("file") {
         file = object.name.primary.clone().map(File::named);
     }
@@ -62,9 +70,9 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
         }
     }
 
-    let roles = row.map_or(Roles::Process, |row| row.roles);
     let users = Users::new(roles, &ids, account, subject);
-    let mut data = Data::read(records, syscall.as_ref(), address.as_ref());
+    let people = People { account: account_field, object: object_field, is_asking };
+    let mut data = Data::read(records, syscall.as_ref(), address.as_ref(), &people, names);
     if !matches!(roles, Roles::Process | Roles::Mac) {
         // The user of the process that reports has no place among those it reports about.
         data.keep("uid", ids.get(Key::UID));
@@ -77,7 +85,7 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
         categories,
         types,
         is_alert: row.is_some_and(|row| row.is_alert),
-        outcome: outcome(main, syscall.as_ref()),
+        outcome,
         session: session(records),
         tags: tags(records),
         actor,
@@ -85,7 +93,7 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
         how,
         users,
         ids,
-        label: records.iter().find_map(|record| record.text(Key::SUBJ)),
+        label: if is_asking { main.text(Key::SCONTEXT) } else { label(records) },
         process,
         file,
         paths,
@@ -187,6 +195,10 @@ fn outcome(main: &Record, syscall: Option<&Syscall<'_>>) -> Outcome {
         .or_else(|| syscall.and_then(|call| told(call.record)))
         .or_else(decided)
         .unwrap_or_default()
+}
+
+fn label(records: &[Record]) -> Option<Text<'_>> {
+    records.iter().find_map(|record| record.text(Key::SUBJ))
 }
 
 fn session(records: &[Record]) -> Option<Text<'_>> {

@@ -1,6 +1,6 @@
 //! A parsed record.
 
-use std::{borrow::Cow, ops::Range, ptr};
+use std::{borrow::Cow, ops::Range};
 
 use super::{
     Field, Fields, Id, Key, Kind, SocketAddress, Text,
@@ -97,6 +97,18 @@ impl Record {
         first(self.slots.get(self.enriched..).unwrap_or_default(), key, &self.buffer)
     }
 
+    /// Whether there is a `msg='...'` in it.
+    #[inline]
+    pub(crate) fn has_message(&self) -> bool {
+        !self.message.is_empty()
+    }
+
+    /// The fields in `msg='...'` that say something.
+    pub(crate) fn message(&self) -> impl Iterator<Item = Field<'_>> {
+        let slots = self.slots.get(self.message.clone()).unwrap_or_default();
+        slots.iter().filter(|slot| !slot.absent).map(|slot| slot.field(&self.buffer))
+    }
+
     /// The first field of that name in `msg='...'`, if it says something. What a program says there
     /// of an account may have the name of what the kernel says of the program.
     pub(crate) fn get_in_message(&self, key: Key) -> Option<Field<'_>> {
@@ -104,13 +116,6 @@ impl Record {
             return None;
         }
         first(self.slots.get(self.message.clone()).unwrap_or_default(), key, &self.buffer)
-    }
-
-    /// The first field of that name outside of `msg='...'`, if it says something.
-    pub(crate) fn get_outside_message(&self, key: Key) -> Option<Field<'_>> {
-        let before = self.slots.get(..self.message.start.min(self.enriched)).unwrap_or_default();
-        let after = self.slots.get(self.message.end..self.enriched).unwrap_or_default();
-        first(before, key, &self.buffer).or_else(|| first(after, key, &self.buffer))
     }
 
     /// The name that auditd has added for the number in one of this record's fields: the second
@@ -129,7 +134,7 @@ impl Record {
         };
         let before = self
             .fields()
-            .take_while(|other| !ptr::eq(other.key, field.key))
+            .take_while(|other| !other.is_same(field))
             .filter(|other| other.key == field.key)
             .count();
         self.added().filter(is_name).nth(before).filter(|name| !name.is_absent())
