@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::Names;
+use linux::NameTable;
 
 /// Set in the audit number of a 64-bit architecture.
 const BITS_64: u32 = 0x8000_0000;
@@ -94,7 +94,7 @@ const ROWS: &[Row] = &[
 
 /// Others that audit knows, of whose system calls and rules nothing is known here: `AUDIT_ARCH_*`
 /// and the name in small letters.
-const OTHERS: Names = Names(&[
+const OTHERS: NameTable = NameTable(&[
     (0x0000_0002, "sparc"),
     (0x0000_0004, "m68k"),
     (0x0000_0008, "mips"),
