@@ -7,16 +7,14 @@ use super::{
     modules::{DATASETS, ENABLED, ENABLED_ROW, MODULE},
     table::Allowed,
 };
-use crate::{
-    audit::{
-        AuditConfig, SocketType,
-        rules::{self, PermCalls, RuleErrors, RuleSet, Severity, Source, System},
-    },
-    config::{
-        place::{Place, Problem},
-        schema,
-        tree::{Entry, Node, Value},
-    },
+use crate::config::{
+    place::{Place, Problem},
+    schema,
+    tree::{Entry, Node, Value},
+};
+use audit::{
+    AuditConfig, SocketType,
+    rules::{self, PermCalls, RuleErrors, RuleSet, Severity, Source, System},
 };
 
 /// Under which the original metricset had its options.

@@ -1,7 +1,7 @@
 //! Options of the audit dataset.
 
 use super::{Bounds::AboveZero, Kind::*, Setting, used};
-use crate::audit::{
+use audit::{
     AuditConfig, Backpressure, LoadRules, SocketType, document::Schema, rules::FailureMode,
 };
 
