@@ -43,6 +43,17 @@ impl Names {
     pub fn group(&mut self, gid: u32) -> Option<Arc<str>> {
         self.groups.name(gid, Instant::now())
     }
+
+    /// The number of a user. A name that is not there is looked for in the file as it is now: it
+    /// may have been added a moment ago.
+    pub fn user_id(&mut self, name: &str) -> Option<u32> {
+        self.users.number(name)
+    }
+
+    /// The number of a group, as [`user_id`](Self::user_id).
+    pub fn group_id(&mut self, name: &str) -> Option<u32> {
+        self.groups.number(name)
+    }
 }
 
 /// What tells one version of a file from the next.
@@ -58,12 +69,19 @@ struct NameFile {
     path: PathBuf,
     checked: Option<Instant>,
     version: Option<Version>,
+    entries: Entries,
+}
+
+/// Both ways through a file.
+#[derive(Debug, Default)]
+struct Entries {
     names: HashMap<u32, Arc<str>>,
+    numbers: HashMap<Arc<str>, u32>,
 }
 
 impl NameFile {
     fn new(path: PathBuf) -> Self {
-        Self { path, checked: None, version: None, names: HashMap::new() }
+        Self { path, checked: None, version: None, entries: Entries::default() }
     }
 
     fn name(&mut self, id: u32, now: Instant) -> Option<Arc<str>> {
@@ -71,7 +89,15 @@ impl NameFile {
             self.checked = Some(now);
             self.refresh();
         }
-        self.names.get(&id).cloned()
+        self.entries.names.get(&id).cloned()
+    }
+
+    fn number(&mut self, name: &str) -> Option<u32> {
+        if let Some(number) = self.entries.numbers.get(name) {
+            return Some(*number);
+        }
+        self.refresh();
+        self.entries.numbers.get(name).copied()
     }
 
     /// An unreadable file leaves the names as they are.
@@ -86,14 +112,15 @@ impl NameFile {
             return;
         }
         let Ok(text) = fs::read(&self.path) else { return };
-        self.names = parse(&String::from_utf8_lossy(&text));
+        self.entries = parse(&String::from_utf8_lossy(&text));
         self.version = Some(version);
     }
 }
 
-/// `name:password:number:...`; of several names for a number the first counts.
-fn parse(text: &str) -> HashMap<u32, Arc<str>> {
-    let mut names = HashMap::new();
+/// `name:password:number:...`; of several names for a number the first counts, as the first of
+/// several numbers for a name.
+fn parse(text: &str) -> Entries {
+    let mut entries = Entries::default();
     for line in text.lines().take(ENTRIES_MAX) {
         let mut fields = line.split(':');
         let (name, number) = (fields.next(), fields.nth(1).and_then(|field| field.parse().ok()));
@@ -101,10 +128,12 @@ fn parse(text: &str) -> HashMap<u32, Arc<str>> {
             && !name.is_empty()
             && !name.starts_with('#')
         {
-            names.entry(number).or_insert_with(|| name.into());
+            let name: Arc<str> = name.into();
+            entries.names.entry(number).or_insert_with(|| Arc::clone(&name));
+            entries.numbers.entry(name).or_insert(number);
         }
     }
-    names
+    entries
 }
 
 #[cfg(test)]
@@ -132,14 +161,31 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_was_just_added_has_its_number() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("etc")).unwrap();
+        let passwd = root.path().join("etc/passwd");
+        fs::write(&passwd, "root:x:0:0::/root:/bin/sh\n").unwrap();
+        let mut names = Names::new(root.path());
+        assert_eq!((names.user_id("root"), names.user_id("ann")), (Some(0), None));
+        let text = "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/:/bin/sh\n";
+        fs::write(&passwd, text).unwrap();
+        assert_eq!(names.user_id("ann"), Some(1000), "without a pause");
+        assert_eq!(names.group_id("ann"), None, "a user is no group");
+    }
+
+    #[test]
     fn odd_lines_are_passed_over() {
-        let names = parse(
+        let Entries { names, numbers } = parse(
             "# comment:x:5:\n\nroot:x:0:\ntoor:x:0:\nbroken\nwords:x:many:\n:x:7:\n+::::::\n\
              wheel:x:10:ann,bob\nbig:x:4294967295:\nbigger:x:4294967296:\n",
         );
         let mut names: Vec<_> = names.iter().map(|(id, name)| (*id, &**name)).collect();
         names.sort_unstable();
         assert_eq!(names, [(0, "root"), (10, "wheel"), (u32::MAX, "big")]);
+        let mut numbers: Vec<_> = numbers.iter().map(|(name, id)| (&**name, *id)).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, [("big", u32::MAX), ("root", 0), ("toor", 0), ("wheel", 10)]);
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub const EXTRA_FIELDS: [&str; 8] = [
 const EXTRA_VALUES: [(&str, &str); 1] = [("network.direction", "listening")];
 
 /// What may stand below these is not in the schema's hands.
-const FREE_PREFIXES: [&str; 12] = [
+const FREE_PREFIXES: [&str; 13] = [
     "@metadata.",
     "audit.kernel.",
     "auditd.",
@@ -47,6 +47,7 @@ const FREE_PREFIXES: [&str; 12] = [
     "system.audit.",
     "user.audit.",
     "user.filesystem.",
+    "user.old-auid.",
     "user.saved.",
     "user.selinux.",
 ];

@@ -4,7 +4,7 @@ use crate::names;
 
 /// The name of an architecture from the number in `arch=`: `x86_64` for 0xc000003e.
 pub fn arch_name(number: u32) -> Option<&'static str> {
-    names::Arch::from_audit(number).map(names::Arch::name)
+    names::arch::name(number)
 }
 
 /// The name of a system call on the architecture with that number in `arch=`.
@@ -12,7 +12,7 @@ pub fn syscall_name(arch: u32, number: u32) -> Option<&'static str> {
     names::syscall::name(names::Arch::from_audit(arch)?, number)
 }
 
-/// The name of an error: `ENOENT` for 2.
+/// The name of an error, as most architectures number them: `ENOENT` for 2.
 pub fn errno_name(number: u32) -> Option<&'static str> {
     linux::ERRNO.name(number).or(match number {
         // The kernel's own, which programs do not see but records do: include/linux/errno.h.

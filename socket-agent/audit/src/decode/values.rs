@@ -99,6 +99,11 @@ mod tests {
     fn single_values() {
         assert_eq!(one("signal", 11), Some("SIGSEGV"));
         assert_eq!(one("signal", 31), Some("SIGSYS"));
+        // The first two that programs may have are the C library's.
+        assert_eq!((one("signal", 32), one("signal", 33)), (None, None));
+        assert_eq!(one("signal", 34), Some("SIGRTMIN"));
+        assert_eq!(one("signal", 35), Some("SIGRTMIN+1"));
+        assert_eq!(one("signal", 63), Some("SIGRTMIN+29"));
         assert_eq!(one("signal", 64), Some("SIGRTMAX"));
         assert_eq!(one("signal", 0), None);
         assert_eq!(one("family", 10), Some("AF_INET6"));

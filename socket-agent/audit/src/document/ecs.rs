@@ -82,7 +82,7 @@ fn auditd(json: &mut impl Writer, normal: &Normal<'_>) {
         json.maybe(key!("how"), normal.how.as_deref());
     });
     json.objects(key!("paths"), normal.paths.iter().copied(), path);
-    json.always(key!("data"), |json| data(json, &normal.data));
+    json.always(key!("data"), |json| data(json, &normal.data, |_| true));
 }
 
 fn process(json: &mut impl Writer, normal: &Normal<'_>, context: &Context<'_>) {

@@ -8,7 +8,10 @@ use super::{
     parts::{data, origin, pair, path},
     raw_messages,
 };
-use crate::{normalise::Normal, records::Key};
+use crate::{
+    normalise::Normal,
+    records::{Key, KeySet},
+};
 
 pub(super) fn encode(
     json: &mut impl Writer,
@@ -50,7 +53,7 @@ fn kernel(json: &mut impl Writer, normal: &Normal<'_>, options: Options) {
     json.text(key!("category"), normal.kind.category());
     json.always(key!("data"), |json| {
         process(json, normal);
-        data(json, &normal.data);
+        data(json, &normal.data, |key| !PROCESS.has(key));
     });
     json.maybe(key!("how"), normal.how.as_deref());
     if !normal.tags.is_empty() {
@@ -81,18 +84,36 @@ fn kernel(json: &mut impl Writer, normal: &Normal<'_>, options: Options) {
     }
 }
 
-/// Here these are among all other fields.
+/// Fields that are a process's.
+static PROCESS: KeySet =
+    KeySet::of(&[Key::PID, Key::PPID, Key::COMM, Key::EXE, Key::CWD, Key::PROCTITLE]);
+
+/// Here these are among all other fields. What a program says in a field of the same name comes
+/// behind it, in a list.
 fn process(json: &mut impl Writer, normal: &Normal<'_>) {
     let process = &normal.process;
-    for (key, number) in [(key!("pid"), process.pid), (key!("ppid"), process.parent_pid)] {
-        if let Some(number) = number {
-            json.display(key, number);
+    let number = |number: Option<u32>| number.map(|number| number.to_string());
+    let (pid, ppid) = (number(process.pid), number(process.parent_pid));
+    for (key, own) in [
+        (Key::PID, pid.as_deref()),
+        (Key::PPID, ppid.as_deref()),
+        (Key::COMM, process.name.as_deref()),
+        (Key::EXE, process.executable.as_deref()),
+        (Key::CWD, process.working_directory.as_deref()),
+        (Key::PROCTITLE, process.title.as_deref()),
+    ] {
+        let others = normal.data.iter().find(|(other, ..)| *other == key);
+        let others = others.map(|(.., value)| value.as_slice()).unwrap_or_default();
+        match own {
+            Some(own) if others.is_empty() => json.field_text(key, b"", own),
+            Some(own) => {
+                let others = others.iter().map(AsRef::as_ref);
+                json.field_list(key, b"", &std::iter::once(own).chain(others).collect::<Vec<_>>());
+            }
+            // Such a field has lost its place to one of this name, so there is one.
+            None => {}
         }
     }
-    json.maybe(key!("comm"), process.name.as_deref());
-    json.maybe(key!("exe"), process.executable.as_deref());
-    json.maybe(key!("cwd"), process.working_directory.as_deref());
-    json.maybe(key!("proctitle"), process.title.as_deref());
     for (index, argument) in process.args.iter().enumerate() {
         // Of a start, these are the program's and not the call's.
         json.field(Key::OTHER, format!("arg{index}").as_bytes(), argument.as_bytes());

@@ -32,9 +32,9 @@ pub(super) fn label(json: &mut impl Writer, text: &str) {
     }
 }
 
-/// Fields by name.
-pub(super) fn data(json: &mut impl Writer, data: &Data<'_>) {
-    for (key, name, value) in data.iter() {
+/// Those fields by name that are wanted.
+pub(super) fn data(json: &mut impl Writer, data: &Data<'_>, wanted: impl Fn(Key) -> bool) {
+    for (key, name, value) in data.iter().filter(|(key, ..)| wanted(*key)) {
         match value {
             Value::One(text) => json.field_text(key, name.as_bytes(), text),
             Value::Many(texts) => json.field_list(key, name.as_bytes(), texts),

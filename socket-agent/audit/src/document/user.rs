@@ -22,7 +22,7 @@ fn with_group(json: &mut impl Writer, user: Option<&Entity<'_>>, group: Option<&
     json.group(key!("group"), |json| named(json, group));
 }
 
-/// Users; `saved`, `filesystem`, `audit` and `selinux` are not in ECS.
+/// Users; `saved`, `filesystem`, `audit`, `old-auid` and `selinux` are not in ECS.
 pub(super) fn user(json: &mut impl Writer, normal: &Normal<'_>) {
     let (ids, users) = (&normal.ids, &normal.users);
     with_group(json, users.user.as_ref(), ids.get(Key::GID));
@@ -35,6 +35,7 @@ pub(super) fn user(json: &mut impl Writer, normal: &Normal<'_>) {
         with_group(json, ids.get(Key::FSUID), ids.get(Key::FSGID))
     });
     json.group(key!("audit"), |json| named(json, ids.get(Key::AUID)));
+    json.group(key!("old-auid"), |json| named(json, ids.get(Key::OLD_AUID)));
     if let Some(text) = &normal.label {
         json.group(key!("selinux"), |json| label(json, text));
     }
@@ -45,14 +46,13 @@ pub(super) fn group(json: &mut impl Writer, normal: &Normal<'_>) {
     named(json, normal.users.group.as_ref());
 }
 
-/// All users by name, each once.
+/// All users by name, each once; not the one that merely reports of others.
 pub(super) fn related(json: &mut impl Writer, normal: &Normal<'_>) {
     let users = &normal.users;
-    let of_ids = [Key::AUID, Key::UID, Key::EUID].map(|key| normal.ids.get(key));
     let of_roles = [&users.user, &users.effective, &users.target].map(Option::as_ref);
-    let mut names = [""; 6];
+    let mut names = [""; 4];
     let mut count = 0;
-    for entity in of_roles.into_iter().chain(of_ids).flatten() {
+    for entity in of_roles.into_iter().chain([normal.ids.get(Key::AUID)]).flatten() {
         if let Some(name) = entity.name.as_deref()
             && !names[..count].contains(&name)
         {

@@ -1,4 +1,4 @@
-//! Names of users and groups for their numbers.
+//! Names of users and groups for their numbers, and numbers for their names.
 //!
 //! Asked some ten times for each event, so what was told is kept for a moment, and no clock is read
 //! in between. Names come from `/etc/passwd` and `/etc/group`; numbers that these do not have are
@@ -37,6 +37,15 @@ pub enum Id {
     User(u32),
     /// A group id.
     Group(u32),
+}
+
+/// Where a name is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Database {
+    /// `passwd`.
+    Users,
+    /// `group`.
+    Groups,
 }
 
 /// Files first, then the name service.
@@ -83,6 +92,16 @@ impl HostNames {
         self.recent.insert(id, name.clone());
         name
     }
+
+    /// Asked for accounts in records of logins and the like, which are few: nothing is kept but what
+    /// the files and the services keep themselves.
+    fn number(&mut self, database: Database, name: &str) -> Option<u32> {
+        let in_files = match database {
+            Database::Users => self.files.user_id(name),
+            Database::Groups => self.files.group_id(name),
+        };
+        in_files.or_else(|| self.services.as_mut()?.number(database, name, Instant::now()))
+    }
 }
 
 /// The time since a fixed moment, a few milliseconds old: quicker to have than the exact one.
@@ -103,6 +122,14 @@ impl IdNames for HostNames {
 
     fn group(&mut self, gid: u32) -> Option<Text<'static>> {
         self.name(Id::Group(gid))
+    }
+
+    fn user_id(&mut self, name: &str) -> Option<u32> {
+        self.number(Database::Users, name)
+    }
+
+    fn group_id(&mut self, name: &str) -> Option<u32> {
+        self.number(Database::Groups, name)
     }
 
     fn tick(&mut self) {
@@ -134,6 +161,8 @@ mod tests {
         assert_eq!(names.user(1000).as_deref(), Some("ann"));
         assert_eq!(names.group(50).as_deref(), Some("staff"));
         assert_eq!((names.user(50), names.group(1000)), (None, None));
+        assert_eq!((names.user_id("ann"), names.group_id("staff")), (Some(1000), Some(50)));
+        assert_eq!((names.user_id("staff"), names.group_id("ann")), (None, None));
 
         // As if the moment had passed, for the names and for the files.
         fs::write(root.path().join("etc/passwd"), "bob:x:1000:1000::/:/bin/sh\nx:x:7:7::/:\n")

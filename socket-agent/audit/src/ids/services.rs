@@ -1,4 +1,7 @@
 //! The name service of the C library, asked through `getent` by a thread of its own.
+//!
+//! Names that are asked for come from records, where whoever tries to log in may have any name put:
+//! they wait and are kept apart from numbers, and only what can be a name is asked for.
 
 use std::{
     fs,
@@ -16,7 +19,7 @@ use std::{
 
 use lru::LruCache;
 
-use super::{super::normalise::NameCounters, Id};
+use super::{super::normalise::NameCounters, Database, Id};
 
 /// Answers that are kept.
 const ANSWERS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
@@ -24,8 +27,14 @@ const ANSWERS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 const KNOWN: Duration = Duration::from_secs(300);
 /// How long it is believed that there is no name.
 const UNKNOWN: Duration = Duration::from_secs(60);
+/// Answers about names that are kept.
+const NAMES_MAX: NonZeroUsize = NonZeroUsize::new(512).unwrap();
 /// Questions that may wait.
 const QUESTIONS_MAX: usize = 64;
+/// Of these, the ones about names.
+const NAME_QUESTIONS_MAX: usize = 16;
+/// The longest name that is asked for, bytes: LOGIN_NAME_MAX.
+const NAME_LENGTH_MAX: usize = 256;
 /// How long a service may think about one.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest answer that is read: bytes.
@@ -36,23 +45,40 @@ const PLACES: [&str; 3] = ["usr/bin/getent", "bin/getent", "usr/sbin/getent"];
 /// Asks, and keeps what was answered.
 #[derive(Debug)]
 pub struct Services {
-    answers: LruCache<Id, Answer>,
+    answers: LruCache<Question, Answer>,
+    about_names: LruCache<Question, Answer>,
+    /// Questions about names that wait.
+    names_waiting: usize,
     worker: Option<Worker>,
     counters: NameCounters,
 }
 
+/// What is looked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Question {
+    Number(Id),
+    Name(Database, Arc<str>),
+}
+
 #[derive(Debug)]
 struct Answer {
-    name: Option<Arc<str>>,
+    entry: Option<DatabaseEntry>,
     /// `None` while the question waits.
     until: Option<Instant>,
+}
+
+/// A user or a group, as the service knows it.
+#[derive(Clone, Debug)]
+struct DatabaseEntry {
+    name: Arc<str>,
+    number: u32,
 }
 
 /// The thread that asks; it ends when its questions do.
 #[derive(Debug)]
 struct Worker {
-    questions: SyncSender<Id>,
-    answers: Receiver<(Id, Option<Arc<str>>)>,
+    questions: SyncSender<Question>,
+    answers: Receiver<(Question, Option<DatabaseEntry>)>,
 }
 
 impl Services {
@@ -61,7 +87,13 @@ impl Services {
         let program = PLACES.iter().map(|place| root.join(place)).find(|path| path.is_file());
         let config = fs::read_to_string(root.join("etc/nsswitch.conf")).unwrap_or_default();
         let worker = program.filter(|_| asks_more_than_files(&config)).and_then(Worker::start);
-        Self { answers: LruCache::new(ANSWERS_MAX), worker, counters: NameCounters::default() }
+        Self {
+            answers: LruCache::new(ANSWERS_MAX),
+            about_names: LruCache::new(NAMES_MAX),
+            names_waiting: 0,
+            worker,
+            counters: NameCounters::default(),
+        }
     }
 
     /// What was asked so far.
@@ -71,24 +103,48 @@ impl Services {
 
     /// The name, as soon as it is known; until then, and for numbers without one, `None`.
     pub(super) fn name(&mut self, id: Id, now: Instant) -> Option<Arc<str>> {
+        self.entry(Question::Number(id), now).map(|entry| entry.name)
+    }
+
+    /// The number of a name, as soon as it is known.
+    pub(super) fn number(&mut self, database: Database, name: &str, now: Instant) -> Option<u32> {
+        let question = can_be_asked_for(name).then(|| Question::Name(database, name.into()))?;
+        self.entry(question, now).map(|entry| entry.number)
+    }
+
+    fn entry(&mut self, question: Question, now: Instant) -> Option<DatabaseEntry> {
         let worker = self.worker.as_ref()?;
-        for (id, name) in worker.answers.try_iter() {
-            self.counters.found += u64::from(name.is_some());
-            let until = now + if name.is_some() { KNOWN } else { UNKNOWN };
-            self.answers.put(id, Answer { name, until: Some(until) });
+        for (question, entry) in worker.answers.try_iter() {
+            self.counters.found += u64::from(entry.is_some());
+            let until = Some(now + if entry.is_some() { KNOWN } else { UNKNOWN });
+            let answers = match question {
+                Question::Number(_) => &mut self.answers,
+                Question::Name(..) => {
+                    self.names_waiting = self.names_waiting.saturating_sub(1);
+                    &mut self.about_names
+                }
+            };
+            answers.put(question, Answer { entry, until });
         }
-        let old = match self.answers.get(&id) {
-            Some(Answer { name, until }) if until.is_none_or(|until| now < until) => {
-                return name.clone();
+        let is_name = matches!(question, Question::Name(..));
+        let answers = if is_name { &mut self.about_names } else { &mut self.answers };
+        let old = match answers.get(&question) {
+            Some(Answer { entry, until }) if until.is_none_or(|until| now < until) => {
+                return entry.clone();
             }
-            Some(answer) => answer.name.clone(),
+            Some(answer) => answer.entry.clone(),
             None => None,
         };
-        match worker.questions.try_send(id) {
+        if is_name && self.names_waiting >= NAME_QUESTIONS_MAX {
+            self.counters.dropped += 1;
+            return old;
+        }
+        match worker.questions.try_send(question.clone()) {
             Ok(()) => {
                 self.counters.asked += 1;
+                self.names_waiting += usize::from(is_name);
                 // What was known is believed until the new answer comes.
-                self.answers.put(id, Answer { name: old.clone(), until: None });
+                answers.put(question, Answer { entry: old.clone(), until: None });
             }
             Err(TrySendError::Full(_)) => self.counters.dropped += 1,
             Err(TrySendError::Disconnected(_)) => self.worker = None,
@@ -104,8 +160,9 @@ impl Worker {
         thread::Builder::new()
             .name("names".to_owned())
             .spawn(move || {
-                for id in to_ask {
-                    if answer.send((id, ask(&program, id))).is_err() {
+                for question in to_ask {
+                    let entry = ask(&program, &question);
+                    if answer.send((question, entry)).is_err() {
                         break;
                     }
                 }
@@ -127,14 +184,30 @@ fn asks_more_than_files(config: &str) -> bool {
         .any(|service| !service.starts_with('[') && !matches!(service, "files" | "compat"))
 }
 
+/// Whether `getent` would take a text for a name: not for an option, nor for a number. Some names
+/// that are in records are no users: `(unknown)`.
+fn can_be_asked_for(name: &str) -> bool {
+    let is_strange = |byte: u8| byte.is_ascii_control() || byte == b':';
+    !name.is_empty()
+        && name.len() <= NAME_LENGTH_MAX
+        && !name.starts_with(['-', '+', '('])
+        && !name.bytes().all(|byte| byte.is_ascii_digit())
+        && !name.bytes().any(is_strange)
+}
+
 /// Runs `getent passwd 1000`.
-fn ask(program: &Path, id: Id) -> Option<Arc<str>> {
-    let (database, number) = match id {
-        Id::User(uid) => ("passwd", uid),
-        Id::Group(gid) => ("group", gid),
+fn ask(program: &Path, question: &Question) -> Option<DatabaseEntry> {
+    let (database, key) = match question {
+        Question::Number(Id::User(uid)) => (Database::Users, uid.to_string()),
+        Question::Number(Id::Group(gid)) => (Database::Groups, gid.to_string()),
+        Question::Name(database, name) => (*database, name.to_string()),
+    };
+    let database = match database {
+        Database::Users => "passwd",
+        Database::Groups => "group",
     };
     let mut child = Command::new(program)
-        .args([database, &number.to_string()])
+        .args([database, &key])
         .env_clear()
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -145,8 +218,9 @@ fn ask(program: &Path, id: Id) -> Option<Arc<str>> {
     let mut text = String::new();
     // It has ended: what it wrote fits into the pipe.
     child.stdout.take()?.take(ANSWER_MAX).read_to_string(&mut text).ok()?;
-    let name = text.split(':').next().filter(|name| good && !name.is_empty())?;
-    Some(name.into())
+    let mut fields = text.lines().next().filter(|_| good)?.split(':');
+    let name = fields.next().filter(|name| !name.is_empty())?;
+    Some(DatabaseEntry { name: name.into(), number: fields.nth(1)?.parse().ok()? })
 }
 
 /// Whether it ends well, in time. One that does not is ended.
@@ -201,7 +275,8 @@ mod tests {
         let log = root.path().join("log");
         let script = format!(
             "#!/bin/sh\necho \"$1 $2\" >> {}\ncase \"$1 $2\" in\n\"passwd 7000\") echo \
-             eve:x:7000:7000::/:/bin/sh;;\n*) exit 2;;\nesac\n",
+             eve:x:7000:7000::/:/bin/sh;;\n\"group staff\") echo staff:x:7001:eve;;\n*) exit \
+             2;;\nesac\n",
             log.display()
         );
         fs::write(&program, script).unwrap();
@@ -211,14 +286,72 @@ mod tests {
 
     /// Asks until the answer is there.
     fn eventually(services: &mut Services, id: Id, now: Instant) -> Option<Arc<str>> {
+        wait_for(services, &Question::Number(id), now).map(|entry| entry.name)
+    }
+
+    fn wait_for(
+        services: &mut Services,
+        question: &Question,
+        now: Instant,
+    ) -> Option<DatabaseEntry> {
         let deadline = Instant::now() + Duration::from_secs(20);
-        services.name(id, now);
-        while services.answers.peek(&id).is_none_or(|answer| answer.until.is_none()) {
+        services.entry(question.clone(), now);
+        let waits = |services: &Services| {
+            let both = [&services.answers, &services.about_names];
+            let answer = both.into_iter().find_map(|answers| answers.peek(question));
+            answer.is_none_or(|answer| answer.until.is_none())
+        };
+        while waits(services) {
             assert!(Instant::now() < deadline, "no answer");
             thread::yield_now();
-            services.name(id, now);
+            services.entry(question.clone(), now);
         }
-        services.name(id, now)
+        services.entry(question.clone(), now)
+    }
+
+    #[test]
+    fn numbers_of_names_are_asked_for() {
+        let root = root();
+        let mut services = Services::new(root.path());
+        let now = Instant::now();
+        assert_eq!(services.number(Database::Groups, "staff", now), None, "never waits");
+        let question = Question::Name(Database::Groups, "staff".into());
+        assert_eq!(wait_for(&mut services, &question, now).unwrap().number, 7001);
+        assert_eq!(services.number(Database::Groups, "staff", now), Some(7001));
+        let nobody = Question::Name(Database::Users, "staff".into());
+        assert!(wait_for(&mut services, &nobody, now).is_none(), "a group is no user");
+        assert_eq!(services.counters(), NameCounters { asked: 2, found: 1, dropped: 0 });
+    }
+
+    #[test]
+    fn only_what_can_be_a_name_is_asked_for() {
+        for name in ["ann", "EXAMPLE\\ann lee", "ann@example.com", "7up", "é"] {
+            assert!(can_be_asked_for(name), "{name}");
+        }
+        let long = "a".repeat(257);
+        for text in ["", "-s", "--help", "0", "1000", "(unknown)", "a:b", "a\nb", "+", &long] {
+            assert!(!can_be_asked_for(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_of_strangers_leave_room_for_numbers() {
+        let root = root();
+        let mut services = Services::new(root.path());
+        // A service that does not answer.
+        let (questions, _asked) = sync_channel(QUESTIONS_MAX);
+        let (_answer, answers) = channel();
+        services.worker = Some(Worker { questions, answers });
+        let now = Instant::now();
+        for stranger in 0..1_000 {
+            let name = format!("stranger{stranger}");
+            assert_eq!(services.number(Database::Users, &name, now), None);
+        }
+        let limit = NAME_QUESTIONS_MAX as u64;
+        let expected = NameCounters { asked: limit, found: 0, dropped: 1_000 - limit };
+        assert_eq!(services.counters(), expected);
+        services.name(Id::User(7000), now);
+        assert_eq!(services.counters().asked, limit + 1);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use linux::NameTable;
+
 /// Set in the audit number of a 64-bit architecture.
 const BITS_64: u32 = 0x8000_0000;
 /// Set in the audit number of a little-endian architecture.
@@ -89,6 +91,42 @@ const ROWS: &[Row] = &[
     Row { arch: Arch::S390x, audit: 22 | BITS_64, names: &["s390x"], narrow: Some(Arch::S390) },
     Row { arch: Arch::S390, audit: 22, names: &["s390"], narrow: None },
 ];
+
+/// Others that audit knows, of whose system calls and rules nothing is known here: `AUDIT_ARCH_*`
+/// and the name in small letters.
+const OTHERS: NameTable = NameTable(&[
+    (0x0000_0002, "sparc"),
+    (0x0000_0004, "m68k"),
+    (0x0000_0008, "mips"),
+    (0x0000_000f, "parisc"),
+    (0x0000_0028, "armeb"),
+    (0x0000_002a, "sh"),
+    (0x4000_0008, "mipsel"),
+    (0x4000_002a, "shel"),
+    (0x4000_0102, "loongarch32"),
+    (0x8000_0008, "mips64"),
+    (0x8000_000f, "parisc64"),
+    (0x8000_002a, "sh64"),
+    (0x8000_002b, "sparc64"),
+    (0xa000_0008, "mips64n32"),
+    (0xc000_0008, "mipsel64"),
+    (0xc000_002a, "shel64"),
+    (0xc000_0032, "ia64"),
+    (0xc000_0102, "loongarch64"),
+    (0xc000_9026, "alpha"),
+    (0xe000_0008, "mipsel64n32"),
+]);
+
+/// The name of any architecture, by the number that records carry.
+pub fn name(number: u32) -> Option<&'static str> {
+    Arch::from_audit(number).map(Arch::name).or_else(|| OTHERS.name(number))
+}
+
+/// Whether an architecture, by its name, numbers flags, signals and most errors otherwise than
+/// asm-generic does.
+pub fn has_other_numbers(name: &str) -> bool {
+    ["mips", "sparc", "alpha", "parisc"].iter().any(|other| name.starts_with(other))
+}
 
 // === impl Arch ===
 
@@ -181,6 +219,21 @@ mod tests {
             assert_eq!(Arch::from_audit(row.audit), Some(row.arch));
             assert_eq!(Arch::from_name(row.arch.name()), Some(row.arch));
         }
+    }
+
+    #[test]
+    fn names_architectures_without_tables() {
+        assert_eq!(name(0xc000_003e), Some("x86_64"));
+        assert_eq!(name(0xc000_0102), Some("loongarch64"));
+        // EM_MIPS with the bits of the word size, the byte order and the n32 convention.
+        assert_eq!(name(8), Some("mips"));
+        assert_eq!(name(8 | LITTLE_ENDIAN), Some("mipsel"));
+        assert_eq!(name(8 | BITS_64 | LITTLE_ENDIAN | 0x2000_0000), Some("mipsel64n32"));
+        assert_eq!(name(0x1234), None);
+        for (number, other) in OTHERS.0 {
+            assert_eq!(Arch::from_audit(*number), None, "{other}");
+        }
+        assert!(has_other_numbers("mips64") && !has_other_numbers("loongarch64"));
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Who did it, and by what means.
 
 use super::{
-    Entity, IdNames, Ids, Pair, Process,
+    Entity, IdNames, Ids, Outcome, Pair, Process,
     rows::{RecordRow, Roles, SyscallRow},
     syscall::Syscall,
     text::{Text, first},
 };
-use crate::records::{Key, Record};
+use crate::records::{Field, Key, Record};
 
 /// The login user and the user it was done as; `account` is the one that a record names.
 pub(super) fn actor<'a>(
@@ -32,19 +32,26 @@ pub(super) fn actor<'a>(
     }
 }
 
-/// The account that the record names.
+/// The account that the record names, and the field with its name.
+///
+/// Where it names none, what a program says of one is about its own user - unless it failed: then
+/// there was no such account.
 pub(super) fn account<'a>(
     row: Option<&RecordRow>,
     record: &'a Record,
+    outcome: Outcome,
     names: &mut dyn IdNames,
-) -> Option<Entity<'a>> {
+) -> Option<(Entity<'a>, Field<'a>)> {
     let row = row?;
     if row.roles == Roles::Mac {
         return None;
     }
-    let field = first(record, &row.actor)?;
-    let entity = Entity::of_account(record, &field, row.roles == Roles::Member, names);
-    (!entity.is_unset()).then_some(entity)
+    let own = || {
+        let is_own = row.actor.contains(&Key::UID) && outcome != Outcome::Failure;
+        record.get(Key::UID).filter(|_| is_own)
+    };
+    let field = first(record, &row.actor).or_else(own)?;
+    Some((Entity::of_account(record, &field, row.roles == Roles::Member, names), field))
 }
 
 /// A program mostly; for some calls the call itself.

@@ -1,13 +1,15 @@
 //! What the records say beyond what has a place of its own.
 
 use super::{
-    Entity, Ids, actor,
+    Entity, IdNames, Ids, NoNames, actor,
     syscall::{self, Syscall},
     text::{Text, is_unset},
 };
 use crate::{
     decode,
-    records::{Field, Key, KeySet, Kind, Record, SecurityContext, SocketAddress, hexadecimal},
+    records::{
+        Field, Key, KeySet, Kind, Record, SecurityContext, SocketAddress, decimal, hexadecimal,
+    },
 };
 
 /// The value of a field: more than one where several records have it.
@@ -17,6 +19,16 @@ pub enum Value<'a> {
     One(Text<'a>),
     /// One of each record, in their order.
     Many(Vec<Text<'a>>),
+}
+
+impl<'a> Value<'a> {
+    /// All of them.
+    pub fn as_slice(&self) -> &[Text<'a>] {
+        match self {
+            Self::One(text) => std::slice::from_ref(text),
+            Self::Many(texts) => texts,
+        }
+    }
 }
 
 /// Fields by name, in the order in which they came.
@@ -71,10 +83,13 @@ impl<'a> Data<'a> {
         }
     }
 
+    /// From all records.
     pub(super) fn read(
         records: &'a [Record],
         call: Option<&Syscall<'a>>,
         socket: Option<&SocketAddress>,
+        people: &People<'_>,
+        names: &mut dyn IdNames,
     ) -> Self {
         let mut data = Self(Vec::with_capacity(16));
         let has_paths = records.iter().any(|record| record.kind() == Kind::PATH);
@@ -95,6 +110,16 @@ impl<'a> Data<'a> {
             let is_count = |key| key == Key::ITEMS && has_paths;
             for field in record.wanted(|key| !is_count(key) && !has_own_place(record, key)) {
                 data.field(record, &field, call);
+                data.name(record, &field, people, names);
+            }
+            // What has a place of its own is there once; a program may say it of somebody else too.
+            if record.has_message() {
+                for field in record.wanted(|key| has_own_place(record, key)) {
+                    if people.has_lost_place(record, &field) {
+                        data.field(record, &field, call);
+                        data.name(record, &field, people, names);
+                    }
+                }
             }
         }
         if let Some(call) = call {
@@ -109,8 +134,32 @@ impl<'a> Data<'a> {
     /// Adds an id that would have no place otherwise.
     pub(super) fn keep(&mut self, key: &'static str, id: Option<&Entity<'a>>) {
         if let Some(id) = id.and_then(|entity| entity.id.clone()) {
-            let (name, value) = (key.into(), Value::One(id));
-            self.0.push(Entry { key: Key::of(key.as_bytes()), name, value, kind: Kind(0) });
+            self.place(Kind(0), Key::of(key.as_bytes()), key.into(), id);
+        }
+    }
+
+    /// The name of the user or the group whose number a field holds stands beside it.
+    fn name(
+        &mut self,
+        record: &'a Record,
+        field: &Field<'a>,
+        people: &People<'_>,
+        names: &mut dyn IdNames,
+    ) {
+        let is_user = field.key.ends_with(b"uid") && !field.key.ends_with(b"uuid");
+        let is_group = field.key.ends_with(b"gid");
+        // That of an account is with the account.
+        let is_other = field.id == Key::ID && record.has_added() && !people.are_of(field);
+        if !(is_user || is_group || is_other) || decimal(field.value).is_none() {
+            return;
+        }
+        let name = if is_other {
+            Entity::of_id(record, field, false, &mut NoNames).name
+        } else {
+            Entity::of_id(record, field, is_group, names).name
+        };
+        if let Some(name) = name {
+            self.add(record.kind(), format!("{}_name", field.name()), name);
         }
     }
 
@@ -121,13 +170,19 @@ impl<'a> Data<'a> {
         let value = match field.id {
             Key::ARCH => {
                 let arch = hexadecimal(field.value).and_then(|arch| u32::try_from(arch).ok());
-                arch.and_then(decode::arch_name).map_or(text, Text::from)
+                let added = || record.get_added(Key::ARCH_NAME).map(|name| name.text());
+                let known = arch.and_then(decode::arch_name).map(Text::from);
+                known.or_else(|| added().filter(|name| syscall::is_known(name))).unwrap_or(text)
             }
             Key::SYSCALL => match call.filter(|call| std::ptr::eq(call.record, record)) {
                 Some(call) => call.name.clone(),
                 None => syscall::name(record).unwrap_or(text),
             },
-            Key::EXIT => exit(text),
+            Key::EXIT => exit(record, text),
+            Key::SIG if kind == Kind::SECCOMP => {
+                words = in_words(kind, field, &text);
+                actor::signal(text)
+            }
             Key::OBJ => {
                 for (part, value) in SecurityContext::parse(&text).parts() {
                     self.add(kind, format!("obj_{part}"), value.to_owned());
@@ -152,7 +207,10 @@ impl<'a> Data<'a> {
 
     /// `a2_text` says what `a2` stands for.
     fn arguments(&mut self, call: &Syscall<'a>) {
-        for argument in decode::argument(&call.name) {
+        for argument in decode::argument(&call.name, call.arch) {
+            if !argument.applies(|index| call.argument(index)) {
+                continue;
+            }
             let number = call.argument(argument.index);
             let words = number.and_then(|number| argument.describe(call.arch, number));
             let key = ["a0_text", "a1_text", "a2_text", "a3_text"].get(usize::from(argument.index));
@@ -168,7 +226,7 @@ impl<'a> Data<'a> {
         self.add(Kind::SOCKADDR, "socket_family", family);
         match socket {
             SocketAddress::Ip { ip, port } => {
-                self.add(Kind::SOCKADDR, "socket_addr", ip.to_string());
+                self.add(Kind::SOCKADDR, "socket_addr", ip.to_canonical().to_string());
                 self.add(Kind::SOCKADDR, "socket_port", port.to_string());
             }
             SocketAddress::Netlink { pid, groups } => {
@@ -190,6 +248,33 @@ impl<'a> Data<'a> {
                 }
             }
         }
+    }
+}
+
+/// Of which fields of a message the users of an event are made.
+#[derive(Debug)]
+pub(super) struct People<'a> {
+    /// The account that a record names.
+    pub(super) account: Option<Field<'a>>,
+    /// The user or the group that was changed.
+    pub(super) object: Option<Field<'a>>,
+    /// Whether the ids in the message stand for those of the program that reports.
+    pub(super) is_asking: bool,
+}
+
+impl People<'_> {
+    /// Whether an account or an object is made of a field.
+    fn are_of(&self, field: &Field<'_>) -> bool {
+        [&self.account, &self.object].into_iter().flatten().any(|other| other.is_same(field))
+    }
+
+    /// Whether a field with a place of its own has lost that to another one of its name.
+    fn has_lost_place(&self, record: &Record, field: &Field<'_>) -> bool {
+        let is_asking = self.is_asking && Ids::has(record, field.id);
+        let first = if is_asking { record.get_in_message(field.id) } else { record.get(field.id) };
+        first.is_none_or(|first| first.value != field.value)
+            && !self.are_of(field)
+            && !(is_asking && is_unset(field.value))
     }
 }
 
@@ -215,8 +300,10 @@ fn has_own_place(record: &Record, key: Key) -> bool {
 }
 
 /// The name of an error; other results are numbers.
-fn exit(text: Text<'_>) -> Text<'_> {
+fn exit<'a>(record: &Record, text: Text<'a>) -> Text<'a> {
     let errno = text.strip_prefix('-').and_then(|digits| digits.parse().ok());
+    // Up to here all architectures number them alike.
+    let errno = errno.filter(|errno| *errno <= 34 || !syscall::has_other_numbers(record));
     errno.and_then(decode::errno_name).map_or(text, Text::from)
 }
 

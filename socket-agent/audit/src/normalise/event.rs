@@ -2,11 +2,13 @@
 
 use super::{
     Data, Endpoint, File, IdNames, Ids, Normal, Object, Outcome, PathRecord, Process, Users, actor,
+    data::People,
+    decision::Decision,
     object, rows,
     rows::{RecordRow, Roles, SyscallRow},
     socket,
     syscall::Syscall,
-    text::{Text, is_unset},
+    text::{Text, first, is_unset},
 };
 use crate::{
     reassembly::Event,
@@ -21,7 +23,11 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
     let call_row = syscall.as_ref().and_then(|call| rows::syscall(&call.meaning));
     let row = record_row(main);
 
-    let ids = Ids::read(records, names);
+    let roles = row.map_or(Roles::Process, |row| row.roles);
+    // A program that guards its services tells who asked.
+    let asking = (roles == Roles::Mac).then(|| Ids::read_message(main, names)).flatten();
+    let is_asking = asking.is_some();
+    let ids = asking.unwrap_or_else(|| Ids::read(records, names));
     let process = Process::read(records);
     let paths = PathRecord::all(records);
     let cwd = process.working_directory.as_deref();
@@ -29,7 +35,9 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
     let address = socket::address(records);
     let remote = address.as_ref().and_then(Endpoint::of);
 
-    let account = actor::account(row, main, names);
+    let outcome = outcome(main, syscall.as_ref());
+    let (account, account_field) = actor::account(row, main, outcome, names).unzip();
+    let account = account.filter(|account| !account.is_unset());
     let actor = actor::actor(row, main, &ids, account.as_ref());
     let how = actor::means(row, main, syscall.as_ref().zip(call_row), &process);
     let from = object::Candidates {
@@ -43,17 +51,17 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
         (None, Some(row), Some(call)) => (object::of_syscall(row, call, &from), None),
         _ => (Object::default(), None),
     };
+    let object_field = row.and_then(|row| first(main, &row.primary));
     if file.is_none() && object.what == Some("file") {
         file = object.name.primary.clone().map(File::named);
     }
 
     let (mut source, mut destination, mut direction) = (None, None, None);
-    if let Some(row) = row {
-        if row.is_remote {
-            source = Endpoint::of_record(main);
-            direction = source.as_ref().map(|_| "ingress");
-        }
-    } else {
+    if row.is_some_and(|row| row.is_remote) {
+        source = Endpoint::of_record(main);
+        direction = source.as_ref().map(|_| "ingress");
+    }
+    if row.is_none_or(|row| row.is_about_call) {
         direction = call_row.and_then(|row| row.direction).filter(|_| remote.is_some());
         match direction {
             Some("ingress") => source = remote,
@@ -62,9 +70,9 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
         }
     }
 
-    let roles = row.map_or(Roles::Process, |row| row.roles);
     let users = Users::new(roles, &ids, account, subject);
-    let mut data = Data::read(records, syscall.as_ref(), address.as_ref());
+    let people = People { account: account_field, object: object_field, is_asking };
+    let mut data = Data::read(records, syscall.as_ref(), address.as_ref(), &people, names);
     if !matches!(roles, Roles::Process | Roles::Mac) {
         // The user of the process that reports has no place among those it reports about.
         data.keep("uid", ids.get(Key::UID));
@@ -73,11 +81,11 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
     Some(Normal {
         event,
         kind: main.kind(),
-        action: row.map(|row| row.action).or(call_row.map(|row| row.action)),
+        action: row.map(|row| action(main, row)).or(call_row.map(|row| row.action)),
         categories,
         types,
         is_alert: row.is_some_and(|row| row.is_alert),
-        outcome: outcome(main, syscall.as_ref()),
+        outcome,
         session: session(records),
         tags: tags(records),
         actor,
@@ -85,7 +93,7 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
         how,
         users,
         ids,
-        label: records.iter().find_map(|record| record.text(Key::SUBJ)),
+        label: if is_asking { main.text(Key::SCONTEXT) } else { label(records) },
         process,
         file,
         paths,
@@ -127,7 +135,15 @@ fn record_row(record: &Record) -> Option<&'static RecordRow> {
     rows::record(name)
 }
 
-/// A record's categories and types, and those of a system call with it.
+/// What a record tells; what was granted violates nothing.
+fn action(main: &Record, row: &'static RecordRow) -> &'static str {
+    match Decision::of(main) {
+        Some(Decision::Granted) if main.kind() == Kind::AVC => "allowed-by-selinux",
+        _ => row.action,
+    }
+}
+
+/// A record's categories and types, and those of a system call that it is about.
 fn classes(
     main: &Record,
     row: Option<&'static RecordRow>,
@@ -136,12 +152,13 @@ fn classes(
 ) -> (Vec<&'static str>, Vec<&'static str>) {
     let mut categories = row.map(|row| row.categories.clone()).unwrap_or_default();
     let mut types = row.map(|row| row.types.clone()).unwrap_or_default();
-    if matches!(main.kind(), Kind::AVC | Kind::USER_AVC) {
-        match main.value(Key::SERESULT) {
-            Some(b"denied") => types = vec!["denied"],
-            Some(b"granted") => types = vec!["allowed"],
-            _ => {}
-        }
+    match Decision::of(main) {
+        Some(Decision::Denied) => types = vec!["denied"],
+        Some(Decision::Permitted | Decision::Granted) => types = vec!["allowed"],
+        None => {}
+    }
+    if row.is_some_and(|row| !row.is_about_call) {
+        return (categories, types);
     }
     let more = match call_row {
         Some(row) => (row.categories.as_slice(), row.types.as_slice()),
@@ -169,15 +186,19 @@ fn outcome(main: &Record, syscall: Option<&Syscall<'_>>) -> Outcome {
             _ => None,
         })
     };
-    let decided = || match main.value(Key::SERESULT).or_else(|| main.value(Key::APPARMOR))? {
-        b"denied" | b"DENIED" | b"KILLED" => Some(Outcome::Failure),
-        b"granted" | b"ALLOWED" => Some(Outcome::Success),
+    let decided = || match (Decision::of(main), main.value(Key::APPARMOR)) {
+        (Some(Decision::Denied), _) | (None, Some(b"DENIED" | b"KILLED")) => Some(Outcome::Failure),
+        (Some(_), _) | (None, Some(b"ALLOWED")) => Some(Outcome::Success),
         _ => None,
     };
     told(main)
         .or_else(|| syscall.and_then(|call| told(call.record)))
         .or_else(decided)
         .unwrap_or_default()
+}
+
+fn label(records: &[Record]) -> Option<Text<'_>> {
+    records.iter().find_map(|record| record.text(Key::SUBJ))
 }
 
 fn session(records: &[Record]) -> Option<Text<'_>> {

@@ -12,6 +12,14 @@ pub trait IdNames {
     fn user(&mut self, uid: u32) -> Option<Text<'static>>;
     /// Name of a group id.
     fn group(&mut self, gid: u32) -> Option<Text<'static>>;
+    /// Id of a user name.
+    fn user_id(&mut self, _name: &str) -> Option<u32> {
+        None
+    }
+    /// Id of a group name.
+    fn group_id(&mut self, _name: &str) -> Option<u32> {
+        None
+    }
     /// Called before each event: the only place to look at a clock.
     fn tick(&mut self) {}
     /// What was asked of others.
@@ -20,14 +28,14 @@ pub trait IdNames {
     }
 }
 
-/// Names that are not in the host's files, for which its name service is asked.
+/// Names and numbers that are not in the host's files, for which its name service is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NameCounters {
-    /// Numbers that were asked for.
+    /// Numbers and names that were asked for.
     pub asked: u64,
-    /// Of these, the ones that have a name.
+    /// Of these, the ones that the service knows.
     pub found: u64,
-    /// Questions that were not put, because too many waited. Documents have the number alone.
+    /// Questions that were not put, because too many waited. Documents have what the record has.
     pub dropped: u64,
 }
 
@@ -108,18 +116,17 @@ impl<'a> Entity<'a> {
         if is_unset(field.value) {
             return Self { id: Some("unset".into()), name: None };
         }
-        let added = field
-            .id
-            .added()
-            .and_then(|key| record.get_added(key))
-            .map(|name| name.text())
-            // auditd's words for a number without a name.
-            .filter(|name| name != "unset" && !name.starts_with("unknown("));
         let id = field.text();
-        let name = added.or_else(|| {
-            let number = u32::try_from(decimal(field.value)?).ok()?;
-            if is_group { names.group(number) } else { names.user(number) }
-        });
+        let name = match record.name_added_for(field).map(|name| name.text()) {
+            // auditd's words for a number without a name on the host where the record is from: what
+            // has that number on this one is somebody else.
+            Some(name) if name == "unset" || name.starts_with("unknown(") => None,
+            Some(name) => Some(name),
+            None => decimal(field.value).and_then(|number| {
+                let number = u32::try_from(number).ok()?;
+                if is_group { names.group(number) } else { names.user(number) }
+            }),
+        };
         Self { id: Some(id), name }
     }
 
@@ -131,7 +138,10 @@ impl<'a> Entity<'a> {
         names: &mut dyn IdNames,
     ) -> Self {
         if matches!(field.id, Key::ACCT | Key::GRP) {
-            return Self { id: None, name: Some(field.text()) };
+            let name = field.text();
+            let is_group = is_group || field.id == Key::GRP;
+            let id = if is_group { names.group_id(&name) } else { names.user_id(&name) };
+            return Self { id: id.map(|id| id.to_string().into()), name: Some(name) };
         }
         Self::of_id(record, field, is_group, names)
     }
@@ -158,28 +168,45 @@ impl<'a> Ids<'a> {
     pub(super) fn read(records: &'a [Record], names: &mut dyn IdNames) -> Self {
         let mut ids = Self { entities: Vec::with_capacity(4), places: [0; 10] };
         for record in records.iter().filter(|record| record.kind() != Kind::PATH) {
-            // The last user and the last group.
-            let mut last: [Option<(&[u8], u8)>; 2] = [None; 2];
-            for field in record.wanted(|key| IDS.has(key)) {
-                let Some(index) = Self::index(record, field.id) else { continue };
-                if ids.places[index] != 0 {
-                    continue;
-                }
-                let is_group = field.key.ends_with(b"gid");
-                let last = &mut last[usize::from(is_group)];
-                ids.places[index] = match *last {
-                    // A name that auditd has added is of one field alone.
-                    Some((value, place)) if value == field.value && !record.has_added() => place,
-                    _ => {
-                        ids.entities.push(Entity::of_id(record, &field, is_group, names));
-                        // Ten at most.
-                        ids.entities.len() as u8
-                    }
-                };
-                *last = Some((field.value, ids.places[index]));
-            }
+            ids.add(record, record.wanted(|key| IDS.has(key)), names);
         }
         ids
+    }
+
+    /// Those in the message of a program that judges another one; `None` if it names nobody. They
+    /// are not mixed with those of the program itself.
+    pub(super) fn read_message(record: &'a Record, names: &mut dyn IdNames) -> Option<Self> {
+        let mut ids = Self { entities: Vec::with_capacity(4), places: [0; 10] };
+        ids.add(record, record.message().filter(|field| IDS.has(field.id)), names);
+        (!ids.entities.is_empty()).then_some(ids)
+    }
+
+    fn add(
+        &mut self,
+        record: &'a Record,
+        fields: impl Iterator<Item = Field<'a>>,
+        names: &mut dyn IdNames,
+    ) {
+        // The last user and the last group.
+        let mut last: [Option<(&[u8], u8)>; 2] = [None; 2];
+        for field in fields {
+            let Some(index) = Self::index(record, field.id) else { continue };
+            if self.places[index] != 0 {
+                continue;
+            }
+            let is_group = field.key.ends_with(b"gid");
+            let last = &mut last[usize::from(is_group)];
+            self.places[index] = match *last {
+                // A name that auditd has added is of one field alone.
+                Some((value, place)) if value == field.value && !record.has_added() => place,
+                _ => {
+                    self.entities.push(Entity::of_id(record, &field, is_group, names));
+                    // Ten at most.
+                    self.entities.len() as u8
+                }
+            };
+            *last = Some((field.value, self.places[index]));
+        }
     }
 
     /// Whether a field of a record holds one of them.
@@ -244,7 +271,10 @@ impl<'a> Users<'a> {
             Roles::Process | Roles::Mac => {
                 Self { user: uid(), effective: ids.set(Key::EUID), ..Self::default() }
             }
-            Roles::Session => Self { user: login(), effective: account, ..Self::default() },
+            // The program that reports it is nobody who logs in.
+            Roles::Session => {
+                Self { user: ids.set(Key::AUID), effective: account, ..Self::default() }
+            }
             Roles::User => Self { user: login(), effective: uid(), target: object, group: None },
             Roles::Group => Self { user: login(), effective: uid(), target: None, group: object },
             Roles::Target => Self { user: login(), effective: uid(), target: account, group: None },

@@ -5,6 +5,7 @@
 
 mod actor;
 mod data;
+mod decision;
 mod event;
 mod file;
 mod identity;

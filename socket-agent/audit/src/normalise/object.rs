@@ -1,12 +1,14 @@
 //! What something was done to.
 
+use std::net::IpAddr;
+
 use super::{
     Endpoint, Entity, File, IdNames, Object, Pair, Process,
     rows::{RecordRow, Roles, SyscallRow},
     syscall::{self, Syscall},
-    text::{Text, first, or_unset},
+    text::{Text, first, is_unset, or_unset},
 };
-use crate::records::{Key, Kind, Record};
+use crate::records::{Field, Key, Kind, Record};
 
 /// What there is to choose from.
 pub(super) struct Candidates<'b, 'a> {
@@ -71,8 +73,20 @@ fn of_process<'a>(call: &Syscall<'a>, from: &Candidates<'_, 'a>) -> Pair<'a> {
 }
 
 fn described<'a>(call: &Syscall<'a>) -> Option<Text<'a>> {
-    let argument = crate::decode::argument(&call.name).first()?;
+    let argument = crate::decode::argument(&call.name, call.arch).first()?;
     argument.describe(call.arch, call.argument(argument.index)?).map(Text::from)
+}
+
+/// A field that may hold an IP address: IPv4 in its own form.
+fn address_text<'a>(field: &Field<'a>) -> Text<'a> {
+    if !matches!(field.id, Key::ADDR | Key::HOSTNAME | Key::SADDR | Key::DADDR | Key::RADDR) {
+        return field.text();
+    }
+    let text = field.text();
+    match text.parse::<IpAddr>().ok().filter(|ip| ip.to_canonical() != *ip) {
+        Some(ip) => ip.to_canonical().to_string().into(),
+        None => text,
+    }
 }
 
 /// The object of a record, and the user or group that it is, if it is one.
@@ -87,12 +101,19 @@ pub(super) fn of_record<'a>(
         field.as_ref().filter(|_| matches!(row.roles, Roles::User | Roles::Group | Roles::Login));
     let entity =
         account.map(|field| Entity::of_account(record, field, row.roles == Roles::Group, names));
-    let primary = match (&entity, field) {
-        (Some(entity), _) => entity.label(),
+    let primary = match (&entity, &field) {
+        (Some(_), Some(field)) => Some(or_unset(field)),
         (None, Some(field)) if field.id == Key::SYSCALL => syscall::name(record),
-        (None, Some(field)) => Some(or_unset(&field)),
-        (None, None) => None,
+        (None, Some(field)) if is_unset(field.value) => Some("unset".into()),
+        (None, Some(field)) => Some(address_text(field)),
+        (_, None) => None,
     };
-    let secondary = first(record, &row.secondary).map(|field| field.text());
+    // An account by its number and by its name, whichever the record has first.
+    let other = entity.as_ref().and_then(|entity| match (&entity.id, &entity.name) {
+        (Some(id), Some(name)) if Some(id) == primary.as_ref() => Some(name.clone()),
+        (id, Some(_)) => id.clone(),
+        _ => None,
+    });
+    let secondary = first(record, &row.secondary).map(|field| address_text(&field)).or(other);
     (Object { what, name: Pair { primary, secondary } }, entity)
 }

@@ -50,7 +50,7 @@ impl<'a> Process<'a> {
     /// The program, or what an interpreter runs.
     pub(super) fn means(&self) -> Option<Text<'a>> {
         let Some(executable) = &self.executable else { return self.name.clone() };
-        let program = executable.rsplit('/').next().unwrap_or_default();
+        let program = program_name(executable);
         let is_interpreter = INTERPRETERS.iter().any(|name| {
             program.strip_prefix(name).is_some_and(|rest| {
                 rest.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'm'))
@@ -63,6 +63,17 @@ impl<'a> Process<'a> {
             return Some(name.clone());
         }
         Some(executable.clone())
+    }
+}
+
+/// The last part of a program's path, without what a package manager and the kernel put behind the
+/// name of a file that was replaced while it ran: `python2.7;58d1ccfb (deleted)`.
+fn program_name(executable: &str) -> &str {
+    let program = executable.strip_suffix(" (deleted)").unwrap_or(executable);
+    let program = program.rsplit('/').next().unwrap_or_default();
+    match program.rsplit_once(';') {
+        Some((name, digits)) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => name,
+        _ => program,
     }
 }
 

@@ -75,6 +75,9 @@ pub(super) struct RecordRow {
     pub(super) roles: Roles,
     /// `addr` is where it came from.
     pub(super) is_remote: bool,
+    /// A system call with it is what it judges, not just the way it came about: what that call
+    /// means counts as well.
+    pub(super) is_about_call: bool,
 }
 
 /// What that system call does, if the table says.
@@ -127,6 +130,7 @@ impl RecordRow {
     fn new(row: [&'static str; 12]) -> Self {
         let [_, action, object, primary, secondary, means, actor, rest @ ..] = row;
         let [categories, types, kind, users, options] = rest;
+        let options = list(options);
         Self {
             action,
             object,
@@ -138,7 +142,8 @@ impl RecordRow {
             types: list(types),
             is_alert: kind == "alert",
             roles: Roles::parse(users),
-            is_remote: options == "ip",
+            is_remote: options.contains(&"ip"),
+            is_about_call: options.contains(&"call"),
         }
     }
 }
@@ -176,6 +181,9 @@ mod tests {
             for field in fields.into_iter().flat_map(list) {
                 assert_ne!(Key::of(field.as_bytes()), Key::OTHER, "{name}: {field}");
             }
+        }
+        for row in rows::<12>(include_str!("records.tsv")) {
+            assert!(list(row[11]).iter().all(|option| ["ip", "call"].contains(option)), "{row:?}");
         }
         let row = record("USER_LOGIN").unwrap();
         assert_eq!((row.roles, row.is_remote), (Roles::Session, true));

@@ -8,7 +8,7 @@ use crate::records::{Key, Kind, Record, SocketAddress};
 /// One end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Endpoint<'a> {
-    /// Address.
+    /// Address; IPv4 in its own form, also on a socket of IPv6, as flows have it.
     pub ip: Option<IpAddr>,
     /// Port.
     pub port: Option<u16>,
@@ -23,7 +23,7 @@ impl<'a> Endpoint<'a> {
     pub(super) fn of(address: &SocketAddress) -> Option<Self> {
         match address {
             SocketAddress::Ip { ip, port } => {
-                Some(Self { ip: Some(*ip), port: Some(*port), ..Self::default() })
+                Some(Self { ip: Some(ip.to_canonical()), port: Some(*port), ..Self::default() })
             }
             SocketAddress::Unix(path) if path.is_empty() => None,
             SocketAddress::Unix(_) | SocketAddress::Abstract(_) => {
@@ -38,9 +38,9 @@ impl<'a> Endpoint<'a> {
         let address = record.text(Key::ADDR)?;
         let domain = record.text(Key::HOSTNAME).filter(|name| name.parse::<IpAddr>().is_err());
         let port = record.number(Key::RPORT).or_else(|| record.number(Key::PORT));
-        match address.parse() {
+        match address.parse::<IpAddr>() {
             Ok(ip) => Some(Self {
-                ip: Some(ip),
+                ip: Some(ip.to_canonical()),
                 port: port.and_then(|port| u16::try_from(port).ok()),
                 domain,
                 path: None,

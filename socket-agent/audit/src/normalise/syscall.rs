@@ -3,7 +3,7 @@
 use super::text::Text;
 use crate::{
     decode,
-    names::IO_URING,
+    names::{self, IO_URING},
     records::{Key, Kind, Record},
 };
 
@@ -49,20 +49,34 @@ impl<'a> Syscall<'a> {
 
     /// Whether relative paths are relative to the working directory.
     pub(super) fn is_at_cwd(&self) -> bool {
-        decode::argument(&self.name).iter().filter(|argument| argument.set == "directory").all(
-            |argument| {
+        decode::argument(&self.name, self.arch)
+            .iter()
+            .filter(|argument| argument.set == "directory")
+            .all(|argument| {
                 let number = self.argument(argument.index);
                 number.and_then(|number| argument.describe(self.arch, number)).is_some()
-            },
-        )
+            })
     }
 }
 
-/// The name of the system call in a SYSCALL or SECCOMP record; the number if it has none.
+/// The name of the system call in a SYSCALL or SECCOMP record; that which auditd has added, or the
+/// number, if it has none here.
 pub(super) fn name(record: &Record) -> Option<Text<'_>> {
     let number = record.text(Key::SYSCALL)?;
     let arch = record.hex(Key::ARCH).and_then(|arch| u32::try_from(arch).ok());
     let known =
         arch.zip(number.parse().ok()).and_then(|(arch, call)| decode::syscall_name(arch, call));
-    Some(known.map_or(number, Text::from))
+    let added = || record.get_added(Key::SYSCALL_NAME).map(|name| name.text());
+    Some(known.map(Text::from).or_else(|| added().filter(|name| is_known(name))).unwrap_or(number))
+}
+
+/// Whether a record is of an architecture that numbers most errors otherwise.
+pub(super) fn has_other_numbers(record: &Record) -> bool {
+    let arch = record.hex(Key::ARCH).and_then(|arch| u32::try_from(arch).ok());
+    arch.and_then(decode::arch_name).is_some_and(names::arch::has_other_numbers)
+}
+
+/// Whether a name that auditd has added is more than its word for what it does not know.
+pub(super) fn is_known(name: &str) -> bool {
+    !name.starts_with("unknown")
 }

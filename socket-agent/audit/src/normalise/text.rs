@@ -15,8 +15,14 @@ pub(super) fn or_unset<'a>(field: &Field<'a>) -> Text<'a> {
 }
 
 /// The first of those keys that says something, in the order of the keys.
+///
+/// The `uid` of an account is what a program says in its message, not the kernel's `uid` of that
+/// program.
 pub(super) fn first<'a>(record: &'a Record, keys: &[Key]) -> Option<Field<'a>> {
-    keys.iter().find_map(|key| record.get(*key))
+    keys.iter().find_map(|key| match *key {
+        Key::UID if record.kind().is_user() => record.get_in_message(Key::UID),
+        key => record.get(key),
+    })
 }
 
 /// The first record of a kind.

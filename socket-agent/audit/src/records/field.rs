@@ -167,6 +167,11 @@ impl<'a> Field<'a> {
         self.text
     }
 
+    /// Whether it is the same field of the same record.
+    pub(crate) fn is_same(&self, other: &Field<'_>) -> bool {
+        std::ptr::eq(self.key, other.key)
+    }
+
     /// Whether the value stood in quotes or was encoded: then it is a string from outside, never
     /// a number.
     pub fn is_string(&self) -> bool {

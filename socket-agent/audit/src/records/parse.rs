@@ -1,5 +1,7 @@
 //! From a line to a record.
 
+use std::ops::Range;
+
 use thiserror::Error;
 
 use super::{
@@ -117,7 +119,8 @@ impl Record {
         buffer.extend_from_slice(text);
         self.slots.clear();
         self.seen = Filter::default();
-        let Self { slots, seen, .. } = self;
+        self.message = 0..0;
+        let Self { slots, seen, message, .. } = self;
         let is_exec = kind == Kind::EXECVE;
         let is_tidy = matches!(kind, Kind::SYSCALL | Kind::PATH | Kind::PROCTITLE);
         let is_simple = !is_exec && kind != Kind::LOGIN;
@@ -130,18 +133,33 @@ impl Record {
             buffer,
             slots,
             seen,
+            message,
             nested: false,
             avc: false,
             prefix: None,
         };
         parser.fields(start, text_end);
-        self.enriched = parser.slots.len();
+        self.enriched = match added {
+            Some(_) => parser.slots.len(),
+            // auditd's plugin for syslog puts a space where the separator was.
+            None => {
+                let is_other = |slot: &Slot| !is_added_name(slot.key.of(&parser.buffer));
+                parser.slots.iter().rposition(is_other).map_or(0, |last| last + 1)
+            }
+        };
         if text_end < length {
             parser.fields(text_end + 1, length);
         }
         self.buffer = Buffer::new(parser.buffer);
         Ok(())
     }
+}
+
+/// Whether a field is one that auditd adds: the name of a field with a number, in capitals.
+fn is_added_name(name: &[u8]) -> bool {
+    let capital = |byte: &u8| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-');
+    name.iter().all(capital)
+        && (matches!(name, b"ARCH" | b"SYSCALL" | b"SADDR") || name.ends_with(b"ID"))
 }
 
 fn trimmed(line: &[u8]) -> &[u8] {
@@ -174,6 +192,8 @@ struct Parser<'t, 'r> {
     buffer: Vec<u8>,
     slots: &'r mut Vec<Slot>,
     seen: &'r mut Filter,
+    /// The slots of `msg='...'`.
+    message: &'r mut Range<usize>,
     /// Within `msg='...'`.
     nested: bool,
     /// Behind `avc:`, before the permissions.
@@ -276,7 +296,9 @@ impl Parser<'_, '_> {
             let inner = text.get(at..).unwrap_or_default();
             let close = memchr::memrchr(b'\'', inner).map_or(text.len(), |place| at + place);
             self.nested = true;
+            let first = self.slots.len();
             self.fields(at, close);
+            *self.message = first..self.slots.len();
             self.nested = false;
             return (close + 1).min(text.len());
         }

@@ -53,6 +53,45 @@ fn a_line_of_auditds_log_with_names() {
 }
 
 #[test]
+fn names_that_auditd_has_added_behind_a_space() {
+    let line =
+        b"type=USER_AVC msg=audit(1.000:7): pid=1 uid=0 auid=5 msg='avc:  denied  { x } for \
+                 auid=6 uid=7 GID=x sauid=0' UID=\"a\" AUID=\"b\" AUID=\"c\" UID=\"d\" SAUID=\"a\"";
+    let record = parse_line(line).unwrap();
+    assert!(
+        said(&record).contains(&"GID=x".to_owned()),
+        "what stands in the message is the program's"
+    );
+    let names = |name: &str| {
+        let fields = record.fields().filter(|field| field.key == name.as_bytes());
+        let names =
+            fields.map(|field| record.name_added_for(&field).map(|name| name.text().into_owned()));
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(names("uid"), [Some("a".to_owned()), Some("d".to_owned())]);
+    assert_eq!(names("auid"), [Some("b".to_owned()), Some("c".to_owned())]);
+    assert_eq!(
+        names("sauid"),
+        [Some("a".to_owned())],
+        "also of a field that nothing else speaks of"
+    );
+    assert_eq!(names("pid"), [None]);
+}
+
+#[test]
+fn what_a_program_says_is_told_from_what_the_kernel_says_of_it() {
+    let record =
+        kernel("USER_ACCT", "pid=1 uid=0 auid=5 msg='pam_tally2 uid=1004 acct=\"?\" res=success'");
+    let value = |field: Option<Field<'_>>| field.map(|field| field.text().into_owned());
+    assert_eq!(value(record.get(Key::UID)).as_deref(), Some("0"));
+    assert_eq!(value(record.get_in_message(Key::UID)).as_deref(), Some("1004"));
+    assert_eq!(value(record.get_in_message(Key::AUID)), None);
+    assert_eq!(value(record.get_in_message(Key::ACCT)), None, "nothing said");
+    let record = kernel("SYSCALL", "syscall=1 uid=3");
+    assert_eq!(value(record.get_in_message(Key::UID)), None);
+}
+
+#[test]
 fn messages_of_programs() {
     let record = kernel(
         "USER_CMD",

@@ -1,6 +1,6 @@
 //! A parsed record.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use super::{
     Field, Fields, Id, Key, Kind, SocketAddress, Text,
@@ -23,6 +23,8 @@ pub struct Record {
     pub(super) seen: Filter,
     /// Index of the first slot that auditd has added with names for numbers.
     pub(super) enriched: usize,
+    /// The slots of what a program says in `msg='...'`; all others are the kernel's.
+    pub(super) message: Range<usize>,
 }
 
 impl Record {
@@ -93,6 +95,49 @@ impl Record {
             return None;
         }
         first(self.slots.get(self.enriched..).unwrap_or_default(), key, &self.buffer)
+    }
+
+    /// Whether there is a `msg='...'` in it.
+    #[inline]
+    pub(crate) fn has_message(&self) -> bool {
+        !self.message.is_empty()
+    }
+
+    /// The fields in `msg='...'` that say something.
+    pub(crate) fn message(&self) -> impl Iterator<Item = Field<'_>> {
+        let slots = self.slots.get(self.message.clone()).unwrap_or_default();
+        slots.iter().filter(|slot| !slot.absent).map(|slot| slot.field(&self.buffer))
+    }
+
+    /// The first field of that name in `msg='...'`, if it says something. What a program says there
+    /// of an account may have the name of what the kernel says of the program.
+    pub(crate) fn get_in_message(&self, key: Key) -> Option<Field<'_>> {
+        if !self.seen.may_have(key) {
+            return None;
+        }
+        first(self.slots.get(self.message.clone()).unwrap_or_default(), key, &self.buffer)
+    }
+
+    /// The name that auditd has added for the number in one of this record's fields: the second
+    /// `UID` is that of the second `uid`.
+    pub(crate) fn name_added_for(&self, field: &Field<'_>) -> Option<Field<'_>> {
+        if !self.has_added() {
+            return None;
+        }
+        let interned = field.id.added();
+        let is_name = |added: &Field<'_>| match interned {
+            Some(key) => added.id == key,
+            None => {
+                let upper = field.key.iter().map(u8::to_ascii_uppercase);
+                added.key.iter().copied().eq(upper)
+            }
+        };
+        let before = self
+            .fields()
+            .take_while(|other| !other.is_same(field))
+            .filter(|other| other.key == field.key)
+            .count();
+        self.added().filter(is_name).nth(before).filter(|name| !name.is_absent())
     }
 
     /// Whether auditd has added names for numbers.

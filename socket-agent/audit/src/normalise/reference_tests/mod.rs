@@ -20,10 +20,11 @@ const SPELLINGS: [(&str, &str); 2] =
 
 /// Names, columns in which this project's table means something else, and why. Users read the
 /// reasons in docs/audit-events.md.
-const DIFFERENCES: [(&str, &str, &str); 4] = [
+const DIFFERENCES: [(&str, &str, &str); 5] = [
     ("listen bind", "type", "beside `start` it says `connection`"),
     ("DAEMON_CLOSE", "type", "a connection that is closed has ended"),
     ("ANOM_PROMISCUOUS", "category", "the mode of a device is configuration as well"),
+    ("NETFILTER_CFG", "category", "a process has changed the firewall"),
     ("GRP_MGMT", "users", "the group that was changed is the object of the record"),
 ];
 
