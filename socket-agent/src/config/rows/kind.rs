@@ -63,7 +63,7 @@ impl<T> Kind<T> {
     }
 
     /// Type and range, in words.
-    pub(super) fn allowed(&self) -> String {
+    pub(in crate::config) fn allowed(&self) -> String {
         match self {
             Self::Switch(_) => "true or false".to_owned(),
             Self::Duration(Bounds::AboveZero, _) => {
