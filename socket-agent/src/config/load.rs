@@ -208,10 +208,29 @@ fn main_tree(sources: &[Source], problems: &mut Vec<Problem>) -> Option<Node> {
         take_modules(&mut tree, problems);
         match &mut root {
             None => root = Some(tree),
-            Some(root) => merge(root, tree),
+            Some(root) => {
+                compare_modules(root, &tree, problems);
+                merge(root, tree);
+            }
         }
     }
     root.filter(|_| whole)
+}
+
+/// Modules of two files that would become one, of which half the settings mean nothing.
+fn compare_modules(below: &Node, above: &Node, problems: &mut Vec<Problem>) {
+    for number in 0..module_count(above) {
+        let kind = format!("{MODULES}.{number}.module");
+        let (Some(below), Some(above)) = (below.find(&kind), above.find(&kind)) else { continue };
+        if !below.is_same(above) {
+            let (what, old, at) = (above.describe(), below.describe(), &below.at);
+            let reason = format!(
+                "module {what} would be laid upon module {old} at {at}, as lists are merged item by \
+                 item; put them into one file, or into files of auditbeat.config.modules.path"
+            );
+            problems.push(Problem::new(&above.at, reason));
+        }
+    }
 }
 
 fn module_count(root: &Node) -> usize {

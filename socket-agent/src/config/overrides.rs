@@ -133,10 +133,15 @@ fn set(node: &mut Node, path: &[String], value: Node) -> Result<(), String> {
     match &mut node.value {
         Value::Map(entries) => {
             let index = entries.iter().position(|entry| entry.key == *head).unwrap_or_else(|| {
-                entries.push(Entry::new(head.as_str(), at, empty));
+                entries.push(Entry::new(head.as_str(), at.clone(), empty));
                 entries.len() - 1
             });
-            set(&mut entries[index].node, tail, value)
+            let entry = &mut entries[index];
+            let maps = [&entry.node, &value].map(|node| matches!(node.value, Value::Map(_)));
+            if tail.is_empty() && maps != [true, true] {
+                entry.at = at;
+            }
+            set(&mut entry.node, tail, value)
         }
         Value::List(items) => {
             let length = items.len();

@@ -4,7 +4,7 @@ use super::{AgentReader, MODULES, top_level};
 use crate::config::{
     expand,
     rows::{Allowed, Reader, whole_key},
-    schema::{GENERAL, GENERAL_GROUPS, General, MODULE_FILES, ModuleFiles},
+    schema::{GENERAL, GENERAL_GROUPS, General, ModuleFiles},
     suggest,
     tree::{Entry, Node, Value},
 };
@@ -34,17 +34,6 @@ impl AgentReader<'_> {
         self.reader.table(&ALLOWED, "", &read, general);
         for entry in entries.iter().filter(|entry| top_level().all(|key| key != entry.key)) {
             self.unknown_top_level(entry, entries);
-        }
-        if general.module_files.reload
-            && let Some(entry) = entries.iter().find(|entry| entry.key == "auditbeat")
-        {
-            let at =
-                entry.node.find("config.modules.reload.enabled").map_or(&entry.at, |it| &it.at);
-            let reason = format!(
-                "{MODULE_FILES}.reload.enabled: the files are read at the start only; restart the \
-                 agent after a change"
-            );
-            self.reader.warn(at, reason);
         }
     }
 

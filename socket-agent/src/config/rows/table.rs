@@ -75,17 +75,22 @@ impl Reader<'_> {
     ) {
         let node = self.values.whole(&entry.node).unwrap_or(&entry.node);
         let at = &entry.node.at;
+        let mut effect = setting.effect;
         let result = match &node.value {
             Value::Null => return,
             Value::Scalar(text) => {
                 let Some(text) = self.text(setting.key, at, text) else { return };
+                if effect == Effect::NotYet && setting.kind.is_off(&text) {
+                    // What is not there yet is off.
+                    effect = Effect::Works;
+                }
                 setting.kind.apply(target, &text)
             }
             Value::List(_) | Value::Map(_) => Err(setting.kind.refuse(&node.describe(), "")),
         };
         match result {
             Err(Refused(reason)) => self.problem(at, format!("{} is {reason}", setting.key)),
-            Ok(()) => self.note(setting.effect, setting.key, &entry.at),
+            Ok(()) => self.note(effect, setting.key, &entry.at),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Options at the top level that are not about modules or outputs.
 
 use crate::config::{
-    rows::{Bounds::AboveZero, Kind::*, Setting, used, without_meaning},
+    rows::{Bounds::AboveZero, Kind::*, Setting, not_yet, used, without_meaning},
     settings::Metrics,
 };
 
@@ -20,7 +20,6 @@ pub(in crate::config) struct ModuleFiles {
     pub(in crate::config) enabled: bool,
     /// A path, or a pattern that fits several.
     pub(in crate::config) path: Option<String>,
-    pub(in crate::config) reload: bool,
 }
 
 /// The key that leads to the settings of [`ModuleFiles`].
@@ -37,8 +36,8 @@ pub(in crate::config) static GENERAL: &[Setting<General>] = &[
         "Whether files with more modules are read."),
     used("auditbeat.config.modules.path", "", Text(|c, v| c.module_files.path = Some(v.to_owned())),
         "Files with more modules, each a list of them; * and ? in a name stand for several, taken in order."),
-    used("auditbeat.config.modules.reload.enabled", "false", Switch(|c, v| c.module_files.reload = v),
-        "Whether changed files are read again: they are read at the start only, and a warning says so."),
+    not_yet("auditbeat.config.modules.reload.enabled", "false", Switch(|_, _| ()),
+        "Whether changed files are read again; they are read at the start only."),
     without_meaning("auditbeat.config.modules.reload.period", "10s", Duration(AboveZero, |_, _| ()),
         "the files are read at the start only"),
     used("logging.metrics.enabled", "true", Switch(|c, v| c.metrics.enabled = v),
@@ -52,7 +51,7 @@ impl Default for General {
         Self {
             strict: true,
             metrics: Metrics::default(),
-            module_files: ModuleFiles { enabled: true, path: None, reload: false },
+            module_files: ModuleFiles { enabled: true, path: None },
         }
     }
 }
@@ -66,7 +65,7 @@ mod tests {
         let mut general = General {
             strict: false,
             metrics: Metrics { enabled: false, period: std::time::Duration::ZERO },
-            module_files: ModuleFiles { enabled: false, path: None, reload: true },
+            module_files: ModuleFiles { enabled: false, path: None },
         };
         for setting in GENERAL.iter().filter(|setting| !setting.default.is_empty()) {
             assert!(setting.kind.apply(&mut general, setting.default).is_ok(), "{}", setting.key);

@@ -6,6 +6,7 @@ mod beats;
 mod files;
 mod messages;
 mod overrides;
+mod reference;
 
 use std::path::Path;
 
