@@ -6,16 +6,15 @@ use std::{
 };
 
 use super::{
-    files,
+    files, module_list,
     overrides::Override,
     paths::{Defaults, Folders, folder_of},
     place::{ConfigError, Place, Problem, sort},
-    read::{AgentReader, MODULES, Source, module_files, routes, take_modules},
+    read::{AgentReader, Source, routes, take_modules},
     rows::{Findings, Reader},
-    schema::MODULE_FILES,
     settings::Config,
     summary::Summary,
-    tree::{Entry, Node, Value, merge, nest, parse},
+    tree::{Node, merge, nest, parse},
     values::{Environment, Values},
 };
 
@@ -162,8 +161,8 @@ pub(super) fn check(
         .collect();
     let folders = Folders::read(&root, host.folders, host.environment, &mut findings.problems);
 
-    let first = module_count(&root);
-    let files = add_module_files(&mut root, &folders, host, &mut sources, &mut findings);
+    let first = module_list::count(&root);
+    let files = module_list::add(&mut root, &folders, host, &mut sources, &mut findings);
     for (change, leads) in overrides.iter().zip(&mut leads) {
         let added = |root: &Node, key: &[&str]| match key {
             ["socket", ..] => routes(root, key, first),
@@ -209,100 +208,10 @@ fn main_tree(sources: &[Source], problems: &mut Vec<Problem>) -> Option<Node> {
         match &mut root {
             None => root = Some(tree),
             Some(root) => {
-                compare_modules(root, &tree, problems);
+                module_list::compare(root, &tree, problems);
                 merge(root, tree);
             }
         }
     }
     root.filter(|_| whole)
-}
-
-/// Modules of two files that would become one, of which half the settings mean nothing.
-fn compare_modules(below: &Node, above: &Node, problems: &mut Vec<Problem>) {
-    for number in 0..module_count(above) {
-        let kind = format!("{MODULES}.{number}.module");
-        let (Some(below), Some(above)) = (below.find(&kind), above.find(&kind)) else { continue };
-        if !below.is_same(above) {
-            let (what, old, at) = (above.describe(), below.describe(), &below.at);
-            let reason = format!(
-                "module {what} would be laid upon module {old} at {at}, as lists are merged item by \
-                 item; put them into one file, or into files of auditbeat.config.modules.path"
-            );
-            problems.push(Problem::new(&above.at, reason));
-        }
-    }
-}
-
-fn module_count(root: &Node) -> usize {
-    match root.get(MODULES) {
-        Some(Entry { node: Node { value: Value::List(modules), .. }, .. }) => modules.len(),
-        _ => 0,
-    }
-}
-
-/// Appends the modules of the files that `auditbeat.config.modules` names, and returns these.
-fn add_module_files(
-    root: &mut Node,
-    folders: &Folders,
-    host: Host<'_>,
-    sources: &mut Vec<Source>,
-    findings: &mut Findings,
-) -> Vec<PathBuf> {
-    // What is found in these few keys will be found again with all others.
-    let values = Values::new(root, &folders.known, host.environment);
-    let wanted = module_files(&mut Reader::new(values, Findings::default()), root);
-    let Some(pattern) = wanted.path.filter(|_| wanted.enabled) else { return Vec::new() };
-    let at = root.find(MODULE_FILES).and_then(|node| node.get("path"));
-    let at = at.map_or_else(|| root.at.clone(), |entry| entry.node.at.clone());
-    let files = match files::find(Path::new(&pattern), folders.config()) {
-        Ok(files) => files,
-        Err(reason) => {
-            findings.problems.push(Problem::new(&at, format!("{pattern}: {reason}")));
-            return Vec::new();
-        }
-    };
-    if files.is_empty() {
-        let pattern = folders.config().join(pattern);
-        let reason = format!("{}: no such file; there are no modules from it", pattern.display());
-        findings.warnings.push(Problem::new(&at, reason));
-    }
-    for path in &files {
-        let place = files::place(path);
-        match files::read(path, "make it readable, or change auditbeat.config.modules.path") {
-            Ok(text) => {
-                let modules = parse(&text, &place, &mut findings.problems);
-                sources.push((place, text));
-                if let Some(modules) = modules {
-                    add_modules(root, nest(modules, &mut findings.problems), findings);
-                }
-            }
-            Err(problem) => findings.problems.push(problem),
-        }
-    }
-    files
-}
-
-/// Appends a list of modules to those of the tree.
-fn add_modules(root: &mut Node, file: Node, findings: &mut Findings) {
-    let more = match file.value {
-        Value::List(more) => more,
-        Value::Null => return,
-        Value::Scalar(_) | Value::Map(_) => {
-            let found = file.describe();
-            let reason =
-                format!("the file is {found}; allowed: a list of modules, as in - module: system");
-            return findings.problems.push(Problem::new(&file.at, reason));
-        }
-    };
-    let Value::Map(entries) = &mut root.value else { return };
-    match entries.iter_mut().find(|entry| entry.key == MODULES).map(|entry| &mut entry.node) {
-        Some(Node { value: Value::List(modules), .. }) => modules.extend(more),
-        Some(node) if matches!(node.value, Value::Null) => node.value = Value::List(more),
-        // Told when the tree is read.
-        Some(_) => {}
-        None => {
-            let node = Node::new(file.at.clone(), Value::List(more));
-            entries.push(Entry::new(MODULES, file.at, node));
-        }
-    }
 }

@@ -4,13 +4,14 @@
 //! 1. [`files`] finds them, [`tree`] turns YAML into nodes that know their line and column, with
 //!    dotted keys nested, and lays later files upon earlier ones.
 //! 2. [`overrides`]: `-E key=value` changes the tree; [`paths`] finds the folders of `path.*`, and
-//!    [`load`] appends the modules of further files.
+//!    [`module_list`] appends the modules of further files.
 //! 3. [`values`] says what `${NAME}` stands for: another setting, or an environment variable.
 //! 4. [`rows`]: how a mapping is read by tables, one row per option: key, type, range, default,
 //!    meaning, and what this version does with it. [`schema`] holds the tables of this agent.
 //! 5. [`read`] takes the tree to the types of [`settings`].
 //!
-//! [`schema`], [`read`], [`settings`] and [`load`] know this agent; the rest knows no option.
+//! [`schema`], [`read`], [`settings`], [`module_list`] and [`load`] know this agent; the rest knows
+//! no option.
 //!
 //! Nothing stops at the first mistake: [`load`] returns every problem of a file at once, each with
 //! its place, and a configuration only if there is none.
@@ -20,6 +21,7 @@ mod duration;
 mod expand;
 mod files;
 mod load;
+mod module_list;
 mod overrides;
 mod paths;
 mod place;
