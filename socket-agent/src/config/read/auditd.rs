@@ -4,9 +4,11 @@ use std::{fs, io, path::Path};
 
 use super::AgentReader;
 use crate::{
-    audit::rules::{self, PermCalls, RuleErrors, RuleSet, Severity, Source, System},
+    audit::{
+        AuditConfig, SocketType,
+        rules::{self, PermCalls, RuleErrors, RuleSet, Severity, Source, System},
+    },
     config::{
-        audit::{AuditConfig, SocketType},
         files,
         place::{Place, Problem},
         rows::Allowed,

@@ -1,14 +1,15 @@
 //! `modules`, or `auditbeat.modules`: which datasets run, and their settings.
 
 use super::AgentReader;
-use crate::config::{
+use crate::{
     audit::AuditConfig,
-    place::{Place, Problem},
-    rows::{Allowed, Effect, Kind, Setting},
-    schema,
-    settings::SocketConfig,
-    suggest,
-    tree::{Entry, Node, Value},
+    config::{
+        place::{Place, Problem},
+        rows::{Allowed, Effect, Kind, Setting},
+        schema, suggest,
+        tree::{Entry, Node, Value},
+    },
+    sensor::SocketConfig,
 };
 
 /// Key at the top level; `auditbeat.modules` has been moved here.

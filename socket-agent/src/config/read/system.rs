@@ -4,12 +4,13 @@ use super::{
     AgentReader,
     modules::{DATASETS, SOCKET},
 };
-use crate::config::{
-    rows::Allowed,
-    schema,
-    settings::SocketConfig,
-    suggest,
-    tree::{Entry, Node, Value},
+use crate::{
+    config::{
+        rows::Allowed,
+        schema, suggest,
+        tree::{Entry, Node, Value},
+    },
+    sensor::SocketConfig,
 };
 
 impl AgentReader<'_> {

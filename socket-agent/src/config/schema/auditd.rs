@@ -1,11 +1,10 @@
 //! Options of the audit dataset.
 
 use crate::{
-    audit::{document::Schema, rules::FailureMode},
-    config::{
-        audit::{AuditConfig, Backpressure, LoadRules, SocketType},
-        rows::{Bounds::AboveZero, Kind::*, Setting, used},
+    audit::{
+        AuditConfig, Backpressure, LoadRules, SocketType, document::Schema, rules::FailureMode,
     },
+    config::rows::{Bounds::AboveZero, Kind::*, Setting, used},
 };
 
 /// The text with rules; read apart, as its lines are places of problems.

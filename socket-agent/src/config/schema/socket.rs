@@ -1,8 +1,12 @@
 //! Options of the socket dataset.
 
-use crate::config::{
-    rows::{Bounds::AboveZero, Bounds::ZeroToo, Kind::*, Setting, used, without_meaning},
-    settings::{DnsType, HookSet, RecordBuffer, SocketConfig, SocketEvents},
+use crate::{
+    config::rows::{
+        Bounds::{AboveZero, ZeroToo},
+        Kind::*,
+        Setting, used, without_meaning,
+    },
+    sensor::{DnsType, HookSet, RecordBuffer, SocketConfig, SocketEvents},
 };
 
 /// Entries a table can be given; the largest takes some gigabytes.

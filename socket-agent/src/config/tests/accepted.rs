@@ -3,8 +3,10 @@
 use std::{fs, path::Path, time::Duration};
 
 use super::{super::load::load_from, Override, allow_inactive, module_with, right, wrong};
-use crate::config::{
-    AuditConfig, Config, ConfigError, Effect, HookSet, Loaded, OutputTarget, Sources,
+use crate::{
+    audit::AuditConfig,
+    config::{Config, ConfigError, Effect, Loaded, OutputTarget, Sources},
+    sensor::HookSet,
 };
 
 #[test]

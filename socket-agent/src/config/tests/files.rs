@@ -3,7 +3,10 @@
 use std::{fs, path::Path};
 
 use super::{super::load::load_from, lines, module_with};
-use crate::config::{ConfigError, HookSet, Loaded, Override, Sources};
+use crate::{
+    config::{ConfigError, Loaded, Override, Sources},
+    sensor::HookSet,
+};
 
 /// Loads files of `folder`, with `-E` arguments and `${DIR}` for the folder.
 fn load(folder: &Path, names: &[&str], arguments: &[&str]) -> Result<Loaded, ConfigError> {
