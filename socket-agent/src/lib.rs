@@ -1,15 +1,12 @@
 //! Host network sensor: which process, of which user, in which container, talked to whom, how much
 //! and for how long.
 //!
-//! Data goes one way: [`sensor`] (kernel) -> [`flow`] (facts to flow records) -> [`event`] (ECS
-//! documents, enriched by [`process`]) -> [`pipeline`].
+//! Data goes one way: [`sensor`] (kernel) -> [`flow`] (facts to flow records) and [`audit`] (records to
+//! events), enriched by [`processes`] -> documents ([`ecs`]) -> [`pipeline`] (queue, outputs).
 
-pub mod audit;
 pub mod cli;
 pub mod config;
-pub mod dns;
-pub mod event;
-pub mod flow;
-pub mod process;
 pub mod run;
-pub mod sensor;
+
+pub use audit;
+pub use sensor;

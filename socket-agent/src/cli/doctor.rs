@@ -3,7 +3,7 @@
 use std::{fmt::Write, process::ExitCode};
 
 use super::report::print;
-use crate::sensor::{
+use sensor::{
     HookSet,
     host::{Choice, HostFacts, NoHookSet, Probe, choose},
 };
@@ -53,8 +53,8 @@ fn table(facts: &HostFacts, choice: &Result<Choice, NoHookSet>) -> Result<String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sensor::host::Facility;
     use linux::Kernel;
+    use sensor::host::Facility;
 
     #[test]
     fn columns_line_up_and_remedies_stand_below() {

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, path::PathBuf};
 
 use clap::Args;
 
-use crate::sensor::{SocketConfig, tracefs};
+use sensor::{SocketConfig, tracefs};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {

@@ -7,13 +7,13 @@ use clap::{Args, ValueEnum};
 use socket_common::{PROTO_TCP, Rank, Tuple};
 
 use super::report::print;
-use crate::{
-    event::{OwnerFacts, SocketChange, SocketDocument, direction, state_name},
-    flow::{SocketRole, address},
-    run::Shared,
-    sensor::sockets::{self, OpenSocket},
+use crate::run::Shared;
+use flow::{
+    SocketRole, address,
+    document::{OwnerFacts, SocketChange, SocketDocument, direction, state_name},
 };
 use linux::{Names, clock::Clock, random};
+use sensor::sockets::{self, OpenSocket};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {

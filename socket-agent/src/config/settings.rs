@@ -2,7 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{audit::AuditConfig, sensor::SocketConfig};
+use audit::AuditConfig;
+use sensor::SocketConfig;
 
 /// Everything that can be set. The default is what runs without any file.
 #[derive(Clone, Debug, PartialEq, Eq)]

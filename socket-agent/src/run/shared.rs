@@ -10,8 +10,8 @@ use anyhow::Context;
 
 use ecs::{Agent, Host, IdSource, Metadata};
 
-use crate::process::{ProcessTable, TableOptions};
 use linux::clock::Clock;
+use processes::{ProcessTable, TableOptions};
 
 /// Where the agent keeps what must survive a restart.
 pub(super) const STATE: &str = "/var/lib/socket-agent";

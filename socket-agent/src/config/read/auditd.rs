@@ -3,18 +3,16 @@
 use std::{fs, io, path::Path};
 
 use super::AgentReader;
-use crate::{
-    audit::{
-        AuditConfig, SocketType,
-        rules::{self, PermCalls, RuleErrors, RuleSet, Severity, Source, System},
-    },
-    config::{
-        files,
-        place::{Place, Problem},
-        rows::Allowed,
-        schema,
-        tree::{Entry, Node, Value},
-    },
+use crate::config::{
+    files,
+    place::{Place, Problem},
+    rows::Allowed,
+    schema,
+    tree::{Entry, Node, Value},
+};
+use audit::{
+    AuditConfig, SocketType,
+    rules::{self, PermCalls, RuleErrors, RuleSet, Severity, Source, System},
 };
 
 /// Under which the original metricset had its options.

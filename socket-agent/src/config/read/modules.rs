@@ -1,16 +1,14 @@
 //! `modules`, or `auditbeat.modules`: which datasets run, and their settings.
 
 use super::AgentReader;
-use crate::{
-    audit::AuditConfig,
-    config::{
-        place::{Place, Problem},
-        rows::{Allowed, Effect, Kind, Setting},
-        schema, suggest,
-        tree::{Entry, Node, Value},
-    },
-    sensor::SocketConfig,
+use crate::config::{
+    place::{Place, Problem},
+    rows::{Allowed, Effect, Kind, Setting},
+    schema, suggest,
+    tree::{Entry, Node, Value},
 };
+use audit::AuditConfig;
+use sensor::SocketConfig;
 
 /// Key at the top level; `auditbeat.modules` has been moved here.
 pub(in crate::config) const MODULES: &str = "modules";

@@ -4,14 +4,12 @@ use super::{
     AgentReader,
     modules::{DATASETS, SOCKET},
 };
-use crate::{
-    config::{
-        rows::Allowed,
-        schema, suggest,
-        tree::{Entry, Node, Value},
-    },
-    sensor::SocketConfig,
+use crate::config::{
+    rows::Allowed,
+    schema, suggest,
+    tree::{Entry, Node, Value},
 };
+use sensor::SocketConfig;
 
 impl AgentReader<'_> {
     /// Settings of the socket dataset, if the module has it.

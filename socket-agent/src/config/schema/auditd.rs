@@ -1,10 +1,8 @@
 //! Options of the audit dataset.
 
-use crate::{
-    audit::{
-        AuditConfig, Backpressure, LoadRules, SocketType, document::Schema, rules::FailureMode,
-    },
-    config::rows::{Bounds::AboveZero, Kind::*, Setting, used},
+use crate::config::rows::{Bounds::AboveZero, Kind::*, Setting, used};
+use audit::{
+    AuditConfig, Backpressure, LoadRules, SocketType, document::Schema, rules::FailureMode,
 };
 
 /// The text with rules; read apart, as its lines are places of problems.

@@ -109,7 +109,7 @@ fn known(group: &Group) -> Vec<Described> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sensor::SocketConfig;
+    use sensor::SocketConfig;
 
     #[test]
     fn written_defaults_are_the_real_ones() {
@@ -128,10 +128,10 @@ mod tests {
         config.flow_report_period = std::time::Duration::ZERO;
         config.clock_sync_period = std::time::Duration::ZERO;
         config.clock_max_drift = std::time::Duration::ZERO;
-        config.hooks = crate::sensor::HookSet::Kprobe;
-        config.dns = crate::sensor::DnsConfig {
+        config.hooks = sensor::HookSet::Kprobe;
+        config.dns = sensor::DnsConfig {
             enabled: false,
-            kind: crate::sensor::DnsType::Cgroup,
+            kind: sensor::DnsType::Cgroup,
             names: 1,
             minimum_ttl: std::time::Duration::ZERO,
             interface: String::new(),
@@ -139,7 +139,7 @@ mod tests {
             ring: 1,
             namespaces: 1,
         };
-        config.events = crate::sensor::SocketEvents::Off;
+        config.events = sensor::SocketEvents::Off;
         config.module_state_period = std::time::Duration::ZERO;
         for setting in SOCKET.iter().filter(|setting| !setting.default.is_empty()) {
             let applied = setting.kind.apply(&mut config, setting.default);

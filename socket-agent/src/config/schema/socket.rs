@@ -1,13 +1,11 @@
 //! Options of the socket dataset.
 
-use crate::{
-    config::rows::{
-        Bounds::{AboveZero, ZeroToo},
-        Kind::*,
-        Setting, used, without_meaning,
-    },
-    sensor::{DnsType, HookSet, RecordBuffer, SocketConfig, SocketEvents},
+use crate::config::rows::{
+    Bounds::{AboveZero, ZeroToo},
+    Kind::*,
+    Setting, used, without_meaning,
 };
+use sensor::{DnsType, HookSet, RecordBuffer, SocketConfig, SocketEvents};
 
 /// Entries a table can be given; the largest takes some gigabytes.
 const MOST: u32 = 1 << 24;

@@ -3,11 +3,9 @@
 use std::{fs, path::Path, time::Duration};
 
 use super::{super::load::load_from, Override, allow_inactive, module_with, right, wrong};
-use crate::{
-    audit::AuditConfig,
-    config::{Config, ConfigError, Effect, Loaded, OutputTarget, Sources},
-    sensor::HookSet,
-};
+use crate::config::{Config, ConfigError, Effect, Loaded, OutputTarget, Sources};
+use audit::AuditConfig;
+use sensor::HookSet;
 
 #[test]
 fn defaults() {

@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use super::*;
-use crate::audit::{
+use audit::{
     AuditConfig, Backpressure, LoadRules, SocketType,
     document::Schema,
     rules::{Command, FailureMode},

@@ -1,7 +1,8 @@
 //! Keys that a valid file of Auditbeat can have, and what this agent says of them.
 
 use super::{allow_inactive, lines, module_with, read, right, wrong};
-use crate::{config::Override, sensor::HookSet};
+use crate::config::Override;
+use sensor::HookSet;
 
 /// Warnings, and remarks on settings without meaning, of one line in a module.
 fn said_of(line: &str) -> (String, String) {

@@ -3,10 +3,8 @@
 use std::{fs, path::Path};
 
 use super::{super::load::load_from, lines, module_with};
-use crate::{
-    config::{ConfigError, Loaded, Override, Sources},
-    sensor::HookSet,
-};
+use crate::config::{ConfigError, Loaded, Override, Sources};
+use sensor::HookSet;
 
 /// Loads files of `folder`, with `-E` arguments and `${DIR}` for the folder.
 fn load(folder: &Path, names: &[&str], arguments: &[&str]) -> Result<Loaded, ConfigError> {

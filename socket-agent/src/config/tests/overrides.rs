@@ -3,10 +3,8 @@
 use std::path::Path;
 
 use super::{allow_inactive, module_with, right, wrong};
-use crate::{
-    config::{OutputTarget, Override},
-    sensor::HookSet,
-};
+use crate::config::{OutputTarget, Override};
+use sensor::HookSet;
 
 fn given(arguments: &[&str]) -> Vec<Override> {
     arguments.iter().map(|argument| Override::from_argument(argument)).collect()

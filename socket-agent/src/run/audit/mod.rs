@@ -14,7 +14,7 @@ use anyhow::{Context as _, anyhow};
 
 use self::around::Around;
 use super::{dataset::Context, shared::Shared};
-use crate::audit::{
+use audit::{
     AuditConfig, document,
     ids::HostNames,
     live::{Batch, Mode, Queue, Session, read},

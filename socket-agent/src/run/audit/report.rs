@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Worker;
-use crate::audit::live::LiveCounters;
+use audit::live::LiveCounters;
 
 /// Each as one line of JSON.
 pub(super) fn log(live: &LiveCounters, worker: &Worker) {

@@ -18,16 +18,16 @@ use super::{
     tables::KernelTables,
     wall_clock::WallClock,
 };
-use crate::{
-    event::{FlowDocument, OwnerFacts},
-    flow::{Engine, FlowRecord, Rules},
-    run::{
-        changes::{Changes, line},
-        shared::Shared,
-    },
-    sensor::{Event, HookSet, SocketConfig},
+use crate::run::{
+    changes::{Changes, line},
+    shared::Shared,
+};
+use flow::{
+    Engine, FlowRecord, Rules,
+    document::{FlowDocument, OwnerFacts},
 };
 use linux::{Names, clock::Clock};
+use sensor::{Event, HookSet, SocketConfig};
 
 /// Longest time between two looks at the open flows.
 const SCAN: Duration = Duration::from_secs(5);

@@ -15,7 +15,8 @@ use tokio::io::unix::AsyncFd;
 
 use self::ticks::Ticks;
 use super::{dataset::Context, memory, priority};
-use crate::{config::Metrics, sensor::SocketConfig};
+use crate::config::Metrics;
+use sensor::SocketConfig;
 
 /// Observes flows until it is told to stop, then reports what is left.
 ///

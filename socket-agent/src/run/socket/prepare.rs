@@ -11,13 +11,13 @@ use crate::{
         changes::Changes,
         shared::{STATE, Shared},
     },
-    sensor::{
-        Degraded, HookSet, RecordBuffer, SocketConfig, Source,
-        host::{self, Facility, HostFacts, ksyms},
-        tracefs,
-    },
 };
 use linux::{Kernel, Names, clock::Clock};
+use sensor::{
+    Degraded, HookSet, RecordBuffer, SocketConfig, Source,
+    host::{self, Facility, HostFacts, ksyms},
+    tracefs,
+};
 
 /// Starts everything.
 pub(super) fn agent(
@@ -105,7 +105,7 @@ fn start_programs(
     Start { set, described, buffer, receive_functions }: Start,
     ipv6: bool,
 ) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
-    use crate::sensor::ebpf::{Options, Sensor};
+    use sensor::ebpf::{Options, Sensor};
     let (types, mut degraded) = if described {
         (None, Vec::new())
     } else {

@@ -13,17 +13,18 @@ use socket_common::{Began, FAMILY_IPV6, Flow, Owner, PROTO_UDP, Rank, SocketEven
 use uuid::Uuid;
 
 use super::tables::KernelTables;
-use crate::{
-    event::{OwnerFacts, SocketChange, SocketDocument},
-    flow::{Kernel as _, SocketRole, role, state},
-    process::Process,
-    run::shared::Shared,
-    sensor::{
-        SocketConfig, SocketEvents,
-        sockets::{self, Listing, OpenSocket},
-    },
+use crate::run::shared::Shared;
+use flow::{
+    Kernel as _, SocketRole,
+    document::{OwnerFacts, SocketChange, SocketDocument},
+    role, state,
 };
 use linux::{Names, clock::Clock, random};
+use processes::Process;
+use sensor::{
+    SocketConfig, SocketEvents,
+    sockets::{self, Listing, OpenSocket},
+};
 
 /// Documents of a state report that are written at a time.
 const LOT: usize = 1024;
