@@ -30,19 +30,26 @@ fn sources(arguments: &RunArguments) -> Sources {
     sources
 }
 
-/// Reads the configuration, and logs where it came from and what has no effect.
+/// Reads the configuration, and logs where it came from and what became of it.
 pub(super) fn load(sources: &Sources) -> anyhow::Result<Loaded> {
     let loaded = config::load(sources)?;
-    match &loaded.file {
-        Some(file) => log::info!(target: "config", "read {}", file.display()),
-        None => log::info!(
+    for file in &loaded.files {
+        log::info!(target: "config", "read {}", file.display());
+    }
+    if loaded.files.is_empty() {
+        let file = sources.default_file();
+        log::info!(
             target: "config",
             "using the built-in defaults: no -c, and no {}",
-            config::DEFAULT_FILE
-        ),
+            file.display()
+        );
     }
     for warning in &loaded.warnings {
         log::warn!(target: "config", "{warning}");
     }
+    for remark in &loaded.summary.without_meaning {
+        log::info!(target: "config", "{remark}");
+    }
+    log::info!(target: "config", "{}", loaded.summary);
     Ok(loaded)
 }

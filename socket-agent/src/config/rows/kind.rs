@@ -53,6 +53,11 @@ impl<T> Kind<T> {
         .ok_or_else(|| self.refuse(&describe_text(text), text))
     }
 
+    /// Whether this is a switch, and `text` turns it off.
+    pub(in crate::config) fn is_off(&self, text: &str) -> bool {
+        matches!(self, Self::Switch(_)) && switch(text) == Some(false)
+    }
+
     /// What is said of a value that was found where a scalar belongs.
     pub(in crate::config) fn refuse(&self, found: &str, text: &str) -> Refused {
         let hint = match self {
@@ -63,7 +68,7 @@ impl<T> Kind<T> {
     }
 
     /// Type and range, in words.
-    pub(super) fn allowed(&self) -> String {
+    pub(in crate::config) fn allowed(&self) -> String {
         match self {
             Self::Switch(_) => "true or false".to_owned(),
             Self::Duration(Bounds::AboveZero, _) => {
