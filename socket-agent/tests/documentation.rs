@@ -7,8 +7,9 @@ use std::{
     path::Path,
 };
 
+use config::Effect;
 use serde_json::Value;
-use socket_agent::config::{self, Effect};
+use socket_agent::settings;
 use socket_common::Counter;
 
 const LOSSES: &str = include_str!("../../docs/losses.md");
@@ -111,7 +112,7 @@ fn losses_says_of_each_counter_whether_it_is_one() {
 
 #[test]
 fn options_that_have_an_effect_are_described() {
-    for option in config::options().into_iter().filter(|option| option.effect == Effect::Works) {
+    for option in settings::options().into_iter().filter(|option| option.effect == Effect::Works) {
         let described = [OTHERS, LOSSES, DOCUMENTS].iter().any(|text| text.contains(&option.key));
         assert!(described, "{} is neither in ci/socket-agent.yml nor in docs/", option.key);
     }
