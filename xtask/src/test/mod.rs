@@ -135,8 +135,8 @@ fn perform(group: &Group, work: &mut Work<'_>, progress: &Progress) {
     let start = Instant::now();
     let result = group.run(work);
     let took = start.elapsed();
-    let whole = matches!(&result, Ok(Done::Whole | Done::Tests(_)));
-    progress.ended(Kind::Step, name, took, whole);
+    // What has failed may have ended early.
+    progress.ended(Kind::Step, name, took, result.is_ok());
     match result {
         Ok(Done::Whole) => ui::ended(name, "ok", took),
         Ok(Done::Tests(tally)) => ui::ended(name, &tally.to_string(), took),
