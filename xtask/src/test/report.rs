@@ -198,10 +198,10 @@ mod tests {
         let mut report = Report::default();
         report.add(row(3));
         report.left_out("advisories", "no network");
-        report.elsewhere("not this turn", "sid kprobe (turn 2, 2026-12-01)");
+        report.elsewhere("not this turn", "sid with kprobe (turn 2, 2026-12-01)");
         assert!(report.is_good());
         let text = report.render();
-        assert!(text.contains("\nnot this turn: sid kprobe (turn 2, 2026-12-01)\n"), "{text}");
+        assert!(text.contains("\nnot this turn: sid with kprobe (turn 2, 2026-12-01)\n"), "{text}");
         assert_eq!(text.lines().last(), Some("3 passed, 0 failed, 0 skipped"));
         report.broken("clippy", "a warning");
         assert!(!report.is_good());

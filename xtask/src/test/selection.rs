@@ -122,7 +122,7 @@ pub(super) fn left_out(rest: &[Boot<'_>], chosen: Chosen<'_>, today: u64) -> Opt
             }
             _ => String::new(),
         };
-        names.push(format!("{} {}{when}", boot.name, sets.join(", ")));
+        names.push(format!("{} with {}{when}", boot.name, sets.join(", ")));
     }
     (!names.is_empty()).then(|| names.join("; "))
 }
@@ -200,11 +200,11 @@ mod tests {
         let (runs, rest) = choose(boots(), Chosen::Turn(1));
         assert_eq!(runs.iter().map(|boot| boot.name).collect::<Vec<_>>(), ["6.1"]);
         let line = left_out(&rest, Chosen::Turn(1), 20_787);
-        assert_eq!(line.as_deref(), Some("sid fentry, kprobe, cgroup (turn 2, 2026-12-01)"));
+        assert_eq!(line.as_deref(), Some("sid with fentry, kprobe, cgroup (turn 2, 2026-12-01)"));
         let (runs, rest) = choose(boots(), Chosen::Turn(2));
         assert_eq!((runs.len(), left_out(&rest, Chosen::Turn(2), 20_788)), (3, None));
         let (_, rest) = choose(boots(), Chosen::Short);
-        assert!(left_out(&rest, Chosen::Short, 20_787).unwrap().starts_with("6.1 fentry"));
+        assert!(left_out(&rest, Chosen::Short, 20_787).unwrap().starts_with("6.1 with fentry"));
         assert_eq!(choose(boots(), Chosen::Named(&["sid".to_owned()])).0.len(), 2);
     }
 }

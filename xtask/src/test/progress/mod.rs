@@ -73,7 +73,8 @@ impl Progress {
                 "{all}; this is the first run here: how long it takes is told from the second on"
             ));
         } else {
-            ui::note(&format!("{all}: {}", state.schedule.left(Duration::ZERO)));
+            let left = state.schedule.left(Duration::ZERO).words();
+            ui::note(&[Some(all), left].into_iter().flatten().collect::<Vec<_>>().join(": "));
         }
     }
 
@@ -86,12 +87,11 @@ impl Progress {
         let (items, what) = state.of(kind);
         let begun = items.iter().filter(|item| item.stage != Stage::Waiting).count();
         let before = items.iter().find(|item| item.name == name).and_then(|item| item.before);
-        let before = before.map(|time| format!("{} the last time; ", human(time)));
-        let text = format!(
-            "{name} ({what} {begun} of {}; {}{left})",
-            items.len(),
-            before.unwrap_or_default()
-        );
+        let place = format!("{what} {begun} of {}", items.len());
+        let before = before.map(|time| format!("{} the last time", human(time)));
+        let parts: Vec<String> =
+            [Some(place), before, left.words()].into_iter().flatten().collect();
+        let text = format!("{name} ({})", parts.join("; "));
         drop(state);
         ui::section(&text);
     }
@@ -100,10 +100,11 @@ impl Progress {
     pub(super) fn ended(&self, kind: Kind, name: &str, took: Duration, whole: bool) {
         let mut state = self.state();
         state.set(kind, name, Stage::Done);
-        if self.keep && whole {
-            if let Err(error) = state.times.keep(name, took) {
-                ui::note(&format!("{error:#}"));
-            }
+        if self.keep
+            && whole
+            && let Err(error) = state.times.keep(name, took)
+        {
+            ui::note(&format!("{error:#}"));
         }
     }
 
@@ -114,7 +115,8 @@ impl Progress {
             let state = self.state();
             let (running, left) = (state.schedule.state(now), state.schedule.left(now));
             drop(state);
-            eprintln!("after {}: {running}; {left}", human(now));
+            let parts: Vec<String> = [Some(running), left.words()].into_iter().flatten().collect();
+            eprintln!("after {}: {}", human(now), parts.join("; "));
         }
     }
 

@@ -112,14 +112,15 @@ impl Schedule {
 
 // === impl Left ===
 
-impl std::fmt::Display for Left {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Left {
+    /// For people; nothing if no earlier run tells.
+    pub(super) fn words(&self) -> Option<String> {
         let Self { time, known } = self;
         match (*known, time.as_secs()) {
-            (true, 0) => f.write_str("should have ended by now"),
-            (true, _) => write!(f, "about {} left", human(*time)),
-            (false, 0) => f.write_str("no earlier run tells how much is left"),
-            (false, _) => write!(f, "at least {} left", human(*time)),
+            (true, 0) => Some("should have ended by now".to_owned()),
+            (true, _) => Some(format!("about {} left", human(*time))),
+            (false, 0) => None,
+            (false, _) => Some(format!("at least {} left", human(*time))),
         }
     }
 }
@@ -192,11 +193,11 @@ mod tests {
         schedule.steps[0].before = None;
         let left = schedule.left(seconds(0));
         assert_eq!(left, Left { time: seconds(90), known: false });
-        assert_eq!(left.to_string(), "at least 1 min 30 s left");
+        assert_eq!(left.words().as_deref(), Some("at least 1 min 30 s left"));
         schedule.steps[0].stage = Stage::Done;
         assert!(schedule.left(seconds(0)).known);
         let first = Schedule { steps: items(&[None]), ..Schedule::default() };
-        assert_eq!(first.left(seconds(9)).to_string(), "no earlier run tells how much is left");
+        assert_eq!(first.left(seconds(9)).words(), None);
     }
 
     #[test]
