@@ -1,16 +1,30 @@
 //! Debian packages, through the machine's own apt configuration.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::Command,
+    sync::{Mutex, PoisonError},
+};
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::{command, paths::Paths, ui};
+
+/// One at a time: of its locks apt waits for some only.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Installs the packages that are missing; `why` completes "installing NAMES: ".
 ///
 /// # Errors
 /// Not root, or no apt: the message holds the command to run.
 pub(crate) fn install(paths: &Paths, packages: &[String], why: &str) -> Result<()> {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    install_alone(paths, packages, why)
+}
+
+fn install_alone(paths: &Paths, packages: &[String], why: &str) -> Result<()> {
     let missing: Vec<&str> =
         packages.iter().map(String::as_str).filter(|package| !is_installed(package)).collect();
     if missing.is_empty() {
@@ -43,14 +57,15 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 /// As [`install`], for packages with a service that is not to run on this machine, now or after the
 /// next boot.
 pub(crate) fn install_stopped(paths: &Paths, packages: &[String], why: &str) -> Result<()> {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let missing: Vec<&String> = packages.iter().filter(|package| !is_installed(package)).collect();
     if missing.is_empty() || !command::is_root() || Path::new(POLICY).exists() {
-        return install(paths, packages, why);
+        return install_alone(paths, packages, why);
     }
     let forbid = fs::write(POLICY, "#!/bin/sh\nexit 101\n")
         .and_then(|()| fs::set_permissions(POLICY, fs::Permissions::from_mode(0o755)));
     let installed = match forbid {
-        Ok(()) => install(paths, packages, why),
+        Ok(()) => install_alone(paths, packages, why),
         Err(error) => Err(error).with_context(|| format!("write {POLICY}")),
     };
     fs::remove_file(POLICY).with_context(|| format!("remove {POLICY}"))?;
