@@ -1,6 +1,7 @@
 //! `cargo xtask test`: checks, unit tests, and scenarios here and in virtual machines.
 
 mod checks;
+mod compilers;
 mod machines;
 mod matrix;
 mod native;
@@ -40,6 +41,9 @@ pub(crate) fn run(paths: &Paths, pins: &Pins, options: &TestOptions) -> Result<E
         install_programs(paths, pins);
     }
     if object {
+        if filter.is_none() && !only_vms {
+            compilers::run(&mut report, paths, pins);
+        }
         if !only_vms {
             ui::section("unit tests");
             unit::run(&mut report, paths, filter);
