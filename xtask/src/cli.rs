@@ -38,6 +38,9 @@ pub(crate) enum Task {
     Test(TestOptions),
     /// Feed any bytes to what reads text from outside, and see that it holds.
     Fuzz(FuzzOptions),
+    /// Run what README.md tells a newcomer to run in a Debian root of its own, and write down how it
+    /// went: docs/fresh-machine.md. Needs root, and takes as long as the tests.
+    Fresh(FreshOptions),
     /// Measure this project beside its peers, which are installed for it.
     Bench(BenchOptions),
 }
@@ -124,6 +127,13 @@ pub(crate) struct FuzzOptions {
     /// For how long; targets run side by side.
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = humantime::parse_duration)]
     pub(crate) time: Duration,
+}
+
+#[derive(Args)]
+pub(crate) struct FreshOptions {
+    /// Leave the root in target/fresh.
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 impl Default for FuzzOptions {

@@ -16,6 +16,7 @@ mod lost;
 mod owner;
 mod pair;
 mod process;
+mod programs;
 mod sockets;
 mod surroundings;
 mod tcp;
@@ -176,6 +177,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         udp::SCENARIOS,
         owner::SCENARIOS,
         process::SCENARIOS,
+        programs::SCENARIOS,
         sockets::SCENARIOS,
         crowd::SCENARIOS,
         wire::SCENARIOS,

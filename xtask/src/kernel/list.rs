@@ -100,6 +100,12 @@ impl List {
         &self.variant
     }
 
+    /// The lines of apt's sources for a suite, without their `deb`.
+    pub(crate) fn sources(&self, suite: &str) -> Result<&[String]> {
+        let sources = self.suites.get(suite);
+        sources.map(Vec::as_slice).with_context(|| format!("ci/kernels.toml: no suite {suite}"))
+    }
+
     /// The suite that a kernel comes from, with its sources.
     pub(super) fn suite<'a>(&'a self, entry: &'a Entry) -> Result<(&'a str, &'a [String])> {
         let sources = self.suites.get(&entry.suite).with_context(|| {

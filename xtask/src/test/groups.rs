@@ -6,7 +6,7 @@ use std::env::consts::ARCH;
 use anyhow::Result;
 
 use super::{
-    checks, native, unit,
+    checks, compilers, native, unit,
     work::{Done, Plan, Work},
 };
 use crate::{
@@ -36,13 +36,14 @@ enum Needs {
 }
 
 /// In the order they run; those beside the machines come after the others.
-pub(super) const GROUPS: [Group; 13] = [
+pub(super) const GROUPS: [Group; 14] = [
     Group::new("eBPF objects", always, objects),
     Group::new("rustfmt", is_whole, |work| checks::formatting(work.paths).map(whole)),
     Group::new("clippy", is_whole, |work| checks::clippy(work.paths).map(whole)).on(Needs::Objects),
     Group::new("clippy of the eBPF programs", is_whole, |work| {
         build::ebpf::clippy(work.paths, work.pins).map(whole)
     }),
+    Group::new("eBPF objects of other compilers", is_all, compilers::run).on(Needs::Objects),
     Group::new("compile for i386", is_all, |work| checks::without_programs(work.paths))
         .on(Needs::Objects),
     Group::new("licences, bans and sources of dependencies", is_all, |work| {
@@ -197,10 +198,12 @@ mod tests {
         for name in ["clippy", "unit tests", "native scenarios", "build"] {
             assert!(short.contains(&name), "{short:?}");
         }
-        let long = ["compile for i386", "licences, bans and sources of dependencies", "advisories"];
+        let other = "eBPF objects of other compilers";
+        let long =
+            [other, "compile for i386", "licences, bans and sources of dependencies", "advisories"];
         assert_eq!(rest, [&long[..], &["fuzz targets", "loads"]].concat());
         let (all, rest) = groups("--all");
-        assert_eq!((all.len(), rest.len()), (short.len() + 5, 0));
+        assert_eq!((all.len(), rest.len()), (short.len() + 6, 0));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: checks, unit tests, and scenarios here and in virtual machines.
 
 mod checks;
+mod compilers;
 mod groups;
 mod machines;
 mod matrix;
