@@ -172,7 +172,7 @@ fn without_socket(skb: usize) {
     if !cookie && (hidden || packet.family == FAMILY_IPV4) {
         return;
     }
-    let mut tuple = packet.tuple(Way::Out, packet.device_netns());
+    let mut tuple = packet.as_sent(Way::Out).tuple(Way::Out, packet.device_netns());
     flow::reply(&packet, &mut tuple, now());
 }
 

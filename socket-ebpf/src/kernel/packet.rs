@@ -11,7 +11,7 @@ use network_types::{
 use socket_common::{Counter, FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, PROTO_UDP, Tuple};
 
 use super::{
-    address, core_offsets as at, field, read,
+    address, conntrack, core_offsets as at, field, read,
     sock::{Peer, netns_inode},
 };
 use crate::maps::count;
@@ -420,6 +420,20 @@ impl Packet {
             Way::In => (self.source, source),
         };
         Peer { address, port, family: self.family }
+    }
+
+    /// The packet as the socket sent it, if it goes out: with the addresses it had before they were
+    /// translated. What comes in has been translated back where sockets are shown it.
+    #[inline(always)]
+    pub fn as_sent(mut self, way: Way) -> Self {
+        if way == Way::Out {
+            let skb = address(self.skb);
+            if let Some(ends) = conntrack::ends_as_sent(skb, self.family, self.protocol) {
+                (self.source, self.destination) = (ends.source, ends.destination);
+                self.ports = ends.ports;
+            }
+        }
+        self
     }
 
     /// Addresses and ports as seen by the host that the packet leaves or enters.
