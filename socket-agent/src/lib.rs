@@ -16,3 +16,4 @@ pub mod process;
 mod room;
 pub mod run;
 pub mod sensor;
+mod threads;

@@ -3,11 +3,11 @@
 use std::{
     mem,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    thread,
     time::{Duration, Instant},
 };
 
 use super::{FULL, Output, OutputError};
+use crate::threads;
 
 /// Bytes that may wait for an output that is slower than what it is given. With more, who writes waits.
 const LIMIT: usize = 16 << 20;
@@ -61,7 +61,7 @@ impl Sink {
             prepare();
             writer.write_until_closed(output);
         };
-        thread::Builder::new().name("output".to_owned()).spawn(work)?;
+        threads::spawn("output", work)?;
         let handle = Arc::new(Handle(queue));
         Ok(Self { handle, documents: 0, waited: Duration::ZERO })
     }

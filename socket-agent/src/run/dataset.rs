@@ -1,12 +1,15 @@
 //! Datasets as threads.
 
-use std::{sync::Arc, thread};
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{shared::Shared, stop::Stop};
-use crate::output::{OutputError, Sink};
+use crate::{
+    output::{OutputError, Sink},
+    threads,
+};
 
 /// Something that observes and writes documents.
 pub(super) struct Dataset {
@@ -103,9 +106,7 @@ impl Group {
             let result = body(context);
             drop(ended.send(Event { name, kind: Kind::Ended(result) }));
         };
-        thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(work)
+        threads::spawn(name, work)
             .with_context(|| format!("cannot start a thread for the dataset {name}"))?;
         self.members.push(Member { name, ready: false, end: None });
         Ok(())

@@ -17,6 +17,7 @@ use std::{
 use lru::LruCache;
 
 use super::{super::normalise::NameCounters, Id};
+use crate::threads;
 
 /// Answers that are kept.
 const ANSWERS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
@@ -101,16 +102,14 @@ impl Worker {
     fn start(program: PathBuf) -> Option<Self> {
         let (questions, to_ask) = sync_channel(QUESTIONS_MAX);
         let (answer, answers) = channel();
-        thread::Builder::new()
-            .name("names".to_owned())
-            .spawn(move || {
-                for id in to_ask {
-                    if answer.send((id, ask(&program, id))).is_err() {
-                        break;
-                    }
+        let work = move || {
+            for id in to_ask {
+                if answer.send((id, ask(&program, id))).is_err() {
+                    break;
                 }
-            })
-            .ok()?;
+            }
+        };
+        threads::spawn("names", work).ok()?;
         Some(Self { questions, answers })
     }
 }

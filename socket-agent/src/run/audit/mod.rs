@@ -6,7 +6,6 @@ mod report;
 use std::{
     os::fd::AsFd,
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -26,6 +25,7 @@ use crate::{
     clock::Clock,
     config::AuditConfig,
     output::Sink,
+    threads,
 };
 
 /// Documents are handed to the output when this many bytes have gathered...
@@ -48,8 +48,8 @@ pub(super) fn run(config: &AuditConfig, mut context: Context) -> anyhow::Result<
     let reader = {
         let (queue, stop) = (Arc::clone(&queue), context.stop.descriptor()?);
         let work = move || read(session, &queue, stop.as_fd());
-        let thread = thread::Builder::new().name("audit-reader".to_owned()).spawn(work);
-        thread.context("cannot start a thread that reads audit records")?
+        threads::spawn("audit-reader", work)
+            .context("cannot start a thread that reads audit records")?
     };
     context.ready();
 

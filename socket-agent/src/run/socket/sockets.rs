@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, VecDeque},
     fs, io,
     ops::RangeInclusive,
-    thread::{self, JoinHandle},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -22,6 +22,7 @@ use crate::{
     process::{Names, Process},
     run::shared::Shared,
     sensor::sockets::{self, Listing, OpenSocket, Role},
+    threads,
 };
 
 /// Documents of a state report that are written at a time.
@@ -158,8 +159,7 @@ impl Sockets {
             && self.pending.is_empty()
         {
             self.due = self.period.map(|period| Instant::now() + period);
-            let thread = thread::Builder::new().name("sockets".to_owned());
-            match thread.spawn(sockets::list_here) {
+            match threads::spawn("sockets", sockets::list_here) {
                 Ok(thread) => self.listing = Some(thread),
                 Err(error) => self.failed(&error),
             }

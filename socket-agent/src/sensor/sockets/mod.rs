@@ -6,14 +6,14 @@
 mod diag;
 mod holders;
 
-use std::{collections::HashSet, io, thread};
+use std::{collections::HashSet, io};
 
 use socket_common::{Owner, PROTO_TCP, PROTO_UDP, Tuple};
 
 pub use holders::Ids;
 
 use super::netns::{self, Namespace};
-use crate::flow::state;
+use crate::{flow::state, threads};
 
 /// Network namespaces that are looked into at most.
 const NAMESPACES: usize = 4096;
@@ -87,7 +87,7 @@ pub struct Listing {
 ///
 /// `/proc` cannot be listed, or there is no thread to be had.
 pub fn list() -> io::Result<Listing> {
-    let thread = thread::Builder::new().name("sockets".to_owned()).spawn(list_here)?;
+    let thread = threads::spawn("sockets", list_here)?;
     thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that lists them panicked")))
 }
 
@@ -141,7 +141,7 @@ pub(crate) fn port_of_listener(pid: u32, netns: u32, inode: u64) -> io::Result<O
         let found = sockets.into_iter().find(|socket| socket.inode == inode && inode != 0);
         Ok(found.map(|socket| socket.tuple.local_port))
     };
-    let thread = thread::Builder::new().name("sockets".to_owned()).spawn(look)?;
+    let thread = threads::spawn("sockets", look)?;
     thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that looks panicked")))
 }
 
