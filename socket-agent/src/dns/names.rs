@@ -162,6 +162,17 @@ impl Names {
     }
 }
 
+/// Whether an address means one host, whoever uses it. Else a name that leads there says something of the
+/// process that asked for it alone: a blocked name of an advertiser is at `0.0.0.0`, a developer's at
+/// `127.0.0.1`, and both are everybody's.
+fn is_of_one_host(address: IpAddr) -> bool {
+    let nobody = match address {
+        IpAddr::V4(address) => address.octets()[0] == 0 || address.is_broadcast(),
+        IpAddr::V6(address) => address.is_unspecified(),
+    };
+    is_shared(address) && !nobody && !address.is_multicast()
+}
+
 /// The higher, the better.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
@@ -191,7 +202,7 @@ fn rank(entry: &Entry, wanted: &Wanted<'_>) -> Option<Rank> {
         Some(0) => (Source::Asked, 0),
         Some(at) => (Source::Inherited, -i32::try_from(at).unwrap_or(i32::MAX)),
         // Of others only what can have been known, and addresses that mean the same to them.
-        None if before && (same_netns || is_shared(wanted.address)) => (Source::Host, 0),
+        None if before && is_of_one_host(wanted.address) => (Source::Host, 0),
         None => return None,
     };
     Some(Rank { source, nearness, same_netns, before, time })

@@ -18,6 +18,8 @@ pub(super) const SHARED: &[Scenario] = &[
     Scenario::shared("dns/https_hints", asking::https_hints),
     Scenario::shared("dns/socket_stays_open", asking::socket_stays_open),
     Scenario::shared("dns/each_process_its_own_name", asking::each_process_its_own_name),
+    Scenario::shared("dns/names_of_others", asking::names_of_others),
+    Scenario::shared("dns/loopback_is_everybodys", asking::loopback_is_everybodys),
     Scenario::shared("dns/children_inherit", asking::children_inherit),
     Scenario::shared("dns/answered_while_connected", asking::answered_while_connected),
     Scenario::shared("dns/other_namespace", asking::other_namespace),
