@@ -21,6 +21,7 @@ mod surroundings;
 mod tcp;
 mod timeout;
 mod tracefs;
+mod translated;
 mod udp;
 mod wire;
 
@@ -174,6 +175,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         tcp::SCENARIOS,
         failing::SCENARIOS,
         udp::SCENARIOS,
+        translated::SCENARIOS,
         owner::SCENARIOS,
         process::SCENARIOS,
         sockets::SCENARIOS,

@@ -105,6 +105,31 @@ pub(super) fn several_answers(lab: &Lab<'_>) -> Result<()> {
     site.end()
 }
 
+/// The last of as many addresses as a datagram of 4,096 bytes holds.
+pub(super) fn whole_answer(lab: &Lab<'_>) -> Result<()> {
+    let session = lab.shared()?;
+    if !super::site::sees_sockets(session) {
+        return Err(crate::skip::skip("rings of packet sockets keep less of each packet"));
+    }
+    let place = lab.loopback()?;
+    let site = Site::open(lab, session, &place, Family::V4)?;
+    let client = site.client()?;
+    let name = name_of(lab, "whole");
+    // Name, type, class, time to live, length, address.
+    let one = name.len() + 2 + 2 + 2 + 4 + 2 + 4;
+    let question = 12 + name.len() + 2 + 4;
+    let count = (4096 - question) / one;
+    let mut records: Vec<_> = (1..count)
+        .map(|number| message::address(&name, [198, 18, 0, number as u8].into()))
+        .collect();
+    records.push(message::address(&name, ip(&place, Family::V4)?));
+    let length = message::answer(7, &name, A, &records).len();
+    ensure!((4096 - one..=4096).contains(&length), "the answer has {length} bytes");
+    site.ask_and_close(&client, &name, A, &records)?;
+    check(&site.visit(&client)?.0, "destination", &name, "asked")?;
+    site.end()
+}
+
 pub(super) fn https_hints(lab: &Lab<'_>) -> Result<()> {
     for family in [Family::V4, Family::V6] {
         let place = lab.loopback()?;
