@@ -61,7 +61,7 @@ mod tests {
         let expected = (program, Some("auditd".to_owned()));
         assert_eq!(spawn("auditd", seen).unwrap().join().unwrap(), expected);
         // Of a thread that such a thread starts, too.
-        let nested = || spawn("auditd", seen).unwrap().join().unwrap();
+        let nested = move || spawn("auditd", seen).unwrap().join().unwrap();
         assert_eq!(spawn("dataset", nested).unwrap().join().unwrap(), expected);
         let scoped =
             thread::scope(|scope| spawn_scoped(scope, "auditd", seen).unwrap().join().unwrap());

@@ -4,7 +4,10 @@ use std::{net::IpAddr, sync::Arc};
 
 use lru::LruCache;
 
-use super::claims::{Answer, Asker, Claim, is_shared};
+use super::{
+    claims::{Answer, Asker, Claim, is_shared},
+    networks::{Networks, Place, is_same_host},
+};
 
 /// Entries that one address may have.
 const PER_ADDRESS: usize = 64;
@@ -124,14 +127,26 @@ impl Names {
     /// The name that a process knows an address by.
     ///
     /// What it asked itself comes before what it inherited, and that before what others asked. Of
-    /// several, the last before the flow began; one asked for later only if there is no other.
-    pub(super) fn find(&self, wanted: &Wanted<'_>) -> Option<Domain> {
+    /// several, the last before the flow began; one asked for later only if there is no other. What
+    /// comes from another network namespace counts where `networks` know that the address means the
+    /// same host there.
+    pub(super) fn find(&self, wanted: &Wanted<'_>, networks: &mut dyn Networks) -> Option<Domain> {
         let entries = self.entries.peek(&wanted.address)?;
-        let best = entries
-            .iter()
-            .filter_map(|entry| Some((rank(entry, wanted)?, entry)))
-            .max_by_key(|(rank, _)| *rank);
-        best.map(|(rank, entry)| Domain { name: Arc::clone(&entry.name), source: rank.source })
+        // Namespaces where it is another host.
+        let mut others: Vec<u32> = Vec::new();
+        loop {
+            let (rank, entry) = entries
+                .iter()
+                .filter_map(|entry| Some((rank(entry, wanted)?, entry)))
+                .filter(|(rank, entry)| {
+                    rank.source == Source::Asked || !others.contains(&entry.claim.netns)
+                })
+                .max_by_key(|(rank, _)| *rank)?;
+            if rank.source == Source::Asked || same_host(entry, wanted, networks) {
+                return Some(Domain { name: Arc::clone(&entry.name), source: rank.source });
+            }
+            others.push(entry.claim.netns);
+        }
     }
 
     /// Forgets names that hold no longer.
@@ -160,6 +175,15 @@ impl Names {
             self.entries = entries;
         }
     }
+}
+
+/// Whether who asked for a name meant the host by its address that is wanted.
+fn same_host(entry: &Entry, wanted: &Wanted<'_>, networks: &mut dyn Networks) -> bool {
+    let there =
+        Place { netns: entry.claim.netns, pid: entry.claim.asker.map_or(0, |asker| asker.pid) };
+    let here =
+        Place { netns: wanted.netns, pid: wanted.line.first().map_or(0, |(own, _)| own.pid) };
+    is_same_host(networks, wanted.address, [there, here])
 }
 
 /// Whether an address means one host, whoever uses it. Else a name that leads there says something of the

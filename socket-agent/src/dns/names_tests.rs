@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use socket_common::PROTO_UDP;
 
 use super::*;
-use crate::dns::claims::Client;
+use crate::dns::{claims::Client, testing::NoNetworks};
 
 const SECOND: u64 = 1_000_000_000;
 const LIMITS: Limits = Limits { names: 100, minimum_ttl: 300 * SECOND };
@@ -35,7 +35,7 @@ fn find_in(
     time: u64,
 ) -> Option<(String, Source)> {
     let wanted = Wanted { address, netns, line, time: time * SECOND };
-    names.find(&wanted).map(|domain| (domain.name.to_string(), domain.source))
+    names.find(&wanted, &mut NoNetworks).map(|domain| (domain.name.to_string(), domain.source))
 }
 
 fn is(name: &str, source: Source) -> Option<(String, Source)> {
@@ -121,6 +121,14 @@ fn names_of_other_namespaces_come_last() {
     let mut names = Names::new(LIMITS);
     add(&mut names, "a.example", Some(CURL), 1, 60);
     assert_eq!(find_in(&names, 2, ADDRESS, &[], 5), is("a.example", Source::Host));
+    let private = IpAddr::from([10, 0, 0, 1]);
+    add_at(&mut names, "a.example", Some(CURL), 1, 60, private);
+    assert_eq!(find_in(&names, 1, private, &[], 5), is("a.example", Source::Host));
+    assert_eq!(find_in(&names, 2, private, &[], 5), None, "it may be another there");
+    let child = [(WGET, u64::MAX), (CURL, 3 * SECOND)];
+    assert_eq!(find_in(&names, 2, private, &child, 5), None);
+    let own = find_in(&names, 2, private, &[(CURL, u64::MAX)], 5);
+    assert_eq!(own, is("a.example", Source::Asked));
 }
 
 #[test]

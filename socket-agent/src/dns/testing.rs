@@ -2,7 +2,24 @@
 
 use std::net::IpAddr;
 
-use super::packet::{IPV4, IPV6};
+use super::{
+    networks::{Networks, Place, Reach},
+    packet::{IPV4, IPV6},
+};
+
+/// Networks of which nothing is known.
+#[derive(Debug)]
+pub(crate) struct NoNetworks;
+
+impl Networks for NoNetworks {
+    fn reach(&mut self, _: Place, _: IpAddr) -> Option<Reach> {
+        None
+    }
+
+    fn unknown(&self) -> u64 {
+        0
+    }
+}
 
 /// Some bytes.
 pub(crate) fn some_bytes(random: &mut fastrand::Rng, length: usize) -> Vec<u8> {

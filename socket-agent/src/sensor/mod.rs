@@ -11,9 +11,11 @@ mod error;
 pub mod host;
 mod netns;
 mod perf;
+mod reach;
 pub mod sockets;
 mod source;
 pub mod tracefs;
 
 pub use error::{Degraded, SensorError};
+pub use reach::HostNetworks;
 pub use source::{Event, Source};

@@ -41,17 +41,21 @@ pub fn packet(skb: usize, sock: Sock, way: Way) {
     if !sock.is_inet() {
         return;
     }
-    if let Some(packet) = Packet::of(skb, way) {
-        of_socket(&packet, sock, way);
+    if let Some(mut packet) = Packet::of(skb, way) {
+        of_socket(&mut packet, sock, way);
     }
 }
 
 /// As [`packet`], when its headers have been read; `sock` is one of the internet's families. Returns the
 /// flow that the packet is of, if there is one.
 #[inline(always)]
-pub fn of_socket(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
+pub fn of_socket(packet: &mut Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
     if packet.family == socket_common::FAMILY_IPV6 && !ipv6_enabled() {
         return None;
+    }
+    // What carries data of TCP is a full socket's, which knows both ends.
+    if way == Way::Out && (packet.protocol != PROTO_TCP || !packet.is_payload()) {
+        packet.undo_translation();
     }
     if packet.protocol == PROTO_TCP {
         tcp::packet(packet, sock, way)

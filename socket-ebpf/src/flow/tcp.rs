@@ -77,11 +77,7 @@ fn without_flow(packet: &Packet, sock: Sock, way: Way, now: u64) -> Option<&'sta
     }
     // A listener, a closed socket or one of the kernel's own control sockets does not say whose
     // packet it is; the packet does.
-    let mut tuple = if connected {
-        sock.tcp_tuple(state)
-    } else {
-        packet.as_sent(way).tuple(way, sock.netns())
-    };
+    let mut tuple = if connected { sock.tcp_tuple(state) } else { packet.tuple(way, sock.netns()) };
     if !connected || state == NEW_SYN_RECV || state == TIME_WAIT {
         if !pending::packet(packet, &tuple, sock, way, now) {
             late::at_listener(packet, &mut tuple, way, now);

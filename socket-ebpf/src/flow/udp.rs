@@ -25,7 +25,6 @@ use crate::{
 #[inline(always)]
 pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
     let now = now();
-    let packet = &packet.as_sent(way);
     // SAFETY: entries stay readable for the run of a program.
     let first = FLOWS.get_ptr_mut(&sock.key()).map(|flow| unsafe { &mut *flow });
     let flow = match first {

@@ -422,18 +422,15 @@ impl Packet {
         Peer { address, port, family: self.family }
     }
 
-    /// The packet as the socket sent it, if it goes out: with the addresses it had before they were
+    /// Gives a packet that goes out the addresses that the socket sent it with, before they were
     /// translated. What comes in has been translated back where sockets are shown it.
     #[inline(always)]
-    pub fn as_sent(mut self, way: Way) -> Self {
-        if way == Way::Out {
-            let skb = address(self.skb);
-            if let Some(ends) = conntrack::ends_as_sent(skb, self.family, self.protocol) {
-                (self.source, self.destination) = (ends.source, ends.destination);
-                self.ports = ends.ports;
-            }
+    pub fn undo_translation(&mut self) {
+        let skb = address(self.skb);
+        if let Some(ends) = conntrack::ends_as_sent(skb, self.family, self.protocol) {
+            (self.source, self.destination) = (ends.source, ends.destination);
+            self.ports = ends.ports;
         }
-        self
     }
 
     /// Addresses and ports as seen by the host that the packet leaves or enters.

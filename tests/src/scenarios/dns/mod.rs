@@ -3,6 +3,7 @@
 mod asking;
 mod interfaces;
 mod limits;
+mod networks;
 mod packets;
 mod resolver;
 mod site;
@@ -25,6 +26,8 @@ pub(super) const SHARED: &[Scenario] = &[
     Scenario::shared("dns/children_inherit", asking::children_inherit),
     Scenario::shared("dns/answered_while_connected", asking::answered_while_connected),
     Scenario::shared("dns/other_namespace", asking::other_namespace),
+    Scenario::shared("dns/overlapping_networks", networks::overlapping),
+    Scenario::shared("dns/behind_a_router", networks::router),
     Scenario::shared("dns/translated", |lab| translated::resolver(lab, false)),
     Scenario::shared("dns/translated_connected", |lab| translated::resolver(lab, true)),
     Scenario::shared("dns/truncated_then_tcp", packets::truncated_then_tcp),
