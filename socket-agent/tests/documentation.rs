@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::Value;
-use socket_agent::config;
+use socket_agent::config::{self, Effect};
 use socket_common::Counter;
 
 const LOSSES: &str = include_str!("../../docs/losses.md");
@@ -23,12 +23,13 @@ const OTHERS: &str = concat!(
 );
 
 /// Where the agent adds names of its own to those of the kernel side.
-const LOGGED: [&str; 5] = [
+const LOGGED: [&str; 6] = [
     include_str!("../src/run/audit/report.rs"),
+    include_str!("../src/run/mod.rs"),
     include_str!("../src/run/socket/agent.rs"),
     include_str!("../src/run/socket/names.rs"),
-    include_str!("../src/sensor/ebpf/sensor.rs"),
-    include_str!("../src/sensor/tracefs/sensor.rs"),
+    include_str!("../sensor/src/ebpf/sensor.rs"),
+    include_str!("../sensor/src/tracefs/sensor.rs"),
 ];
 
 /// Rows of tables whose first column is a single word as code: that word, and the other columns.
@@ -80,7 +81,7 @@ fn each_counter_is_made_to_count() {
     let provoked: BTreeMap<&str, Vec<&str>> = rows(provoked).collect();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut code = String::new();
-    for directory in ["socket-agent/src", "tests/src"] {
+    for directory in ["socket-agent", "tests/src"] {
         sources(&root.join(directory), &mut code);
     }
     // Those of the audit dataset are made to count by its own tests.
@@ -110,8 +111,8 @@ fn losses_says_of_each_counter_whether_it_is_one() {
 
 #[test]
 fn options_that_have_an_effect_are_described() {
-    for option in config::options().into_iter().filter(|option| option.used) {
-        let described = [OTHERS, LOSSES, DOCUMENTS].iter().any(|text| text.contains(option.key));
+    for option in config::options().into_iter().filter(|option| option.effect == Effect::Works) {
+        let described = [OTHERS, LOSSES, DOCUMENTS].iter().any(|text| text.contains(&option.key));
         assert!(described, "{} is neither in ci/socket-agent.yml nor in docs/", option.key);
     }
 }
@@ -136,9 +137,9 @@ fn leaves(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 fn fields_of_our_own_are_described() {
     let mut fields = BTreeSet::new();
     for golden in [
-        include_str!("../src/event/testdata/tcp6_ingress_container.json"),
-        include_str!("../src/event/testdata/tcp_egress.json"),
-        include_str!("../src/event/testdata/udp_unowned.json"),
+        include_str!("../flow/src/document/testdata/tcp6_ingress_container.json"),
+        include_str!("../flow/src/document/testdata/tcp_egress.json"),
+        include_str!("../flow/src/document/testdata/udp_unowned.json"),
     ] {
         let document: Value = serde_json::from_str(golden).unwrap();
         leaves(&document["system"]["audit"]["socket"], "", &mut fields);
@@ -153,16 +154,18 @@ fn fields_of_our_own_are_described() {
 /// Values of `began`, `ended` and `owner` in golden documents, and all that the code can name.
 #[test]
 fn values_of_our_own_are_described() {
-    let flow = include_str!("../src/event/flow.rs");
-    let ended = include_str!("../src/event/ended.rs");
+    let flow = include_str!("../flow/src/document/flow.rs");
+    let ended = include_str!("../flow/src/document/ended.rs");
+    let owner = include_str!("../flow/src/document/owner.rs");
     let values = |source: &'static str, from: &str| -> Vec<&'static str> {
         let start = source.find(from).unwrap();
         let body = &source[start..];
-        let body = &body[..body.find("\n}").unwrap()];
+        let end = body.find("\n    }\n").into_iter().chain(body.find("\n}")).min().unwrap();
+        let body = &body[..end];
         body.split('"').skip(1).step_by(2).collect()
     };
     let mut all = values(flow, "fn began_name");
-    all.extend(values(flow, "fn rank_name"));
+    all.extend(values(owner, "fn rank_name"));
     all.extend(values(flow, "fn source_name"));
     all.extend(values(ended, "fn state_name"));
     let names = ended.find("fn name").unwrap();

@@ -20,5 +20,6 @@ pub mod place;
 pub mod puppet;
 pub mod runner;
 pub mod scenarios;
-pub mod schema;
 pub mod skip;
+
+pub use ecs_schema as schema;

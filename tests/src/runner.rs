@@ -18,9 +18,9 @@ use crate::{
     lab::{Kept, Lab},
     puppet::Puppet,
     scenarios::{self, Act, Rest, Scenario, Watcher},
-    schema::Schema,
     skip::Skip,
 };
+use ecs_schema::Schema;
 
 /// What to run, and how.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use crate::config::{Override, Sources, parse_duration};
+use crate::config::{Override, STRICT, Sources, parse_duration};
 
 /// Reports every network flow of this host with the process and user behind it.
 #[derive(Debug, Parser)]
@@ -61,19 +61,36 @@ pub(super) enum Test {
 /// Where the configuration comes from.
 #[derive(Args, Debug, Default)]
 pub(super) struct SourceArguments {
-    /// Configuration file [default: /etc/socket-agent/socket-agent.yml, if it exists].
+    /// Configuration file [default: /etc/socket-agent/socket-agent.yml, if it exists]; repeatable,
+    /// later files change what earlier ones say; * and ? stand for several.
     #[arg(short = 'c', long = "config", value_name = "FILE")]
-    file: Option<PathBuf>,
+    files: Vec<PathBuf>,
     /// Change a setting, as in -E socket.hooks=kprobe or -E output.file.path=/tmp; repeatable.
     #[arg(short = 'E', value_name = "KEY=VALUE")]
     settings: Vec<String>,
+    /// Folder that the other three begin with. Short for -E path.home=...
+    #[arg(long = "path.home", value_name = "FOLDER")]
+    home: Option<String>,
+    /// Folder of configuration files, from which -c starts as well. Short for -E path.config=...
+    #[arg(long = "path.config", value_name = "FOLDER")]
+    config: Option<String>,
+    /// Folder for what is kept. Short for -E path.data=...
+    #[arg(long = "path.data", value_name = "FOLDER")]
+    data: Option<String>,
+    /// Folder for logs. Short for -E path.logs=...
+    #[arg(long = "path.logs", value_name = "FOLDER")]
+    logs: Option<String>,
+    /// Go on if a module, dataset, output or processor is configured that cannot run. Short for
+    /// -E strict=false.
+    #[arg(long)]
+    allow_inactive: bool,
 }
 
 #[derive(Args, Debug)]
 pub(super) struct RunArguments {
     #[command(flatten)]
     pub(super) source: SourceArguments,
-    /// Programs that observe sockets: auto, fentry, kprobe or cgroup. Short for -E socket.hooks=...
+    /// Programs that observe sockets: auto, fentry, kprobe, cgroup or tracefs. Short for -E socket.hooks=...
     #[arg(long, value_name = "SET")]
     pub(super) hooks: Option<String>,
     /// Type information to use instead of the kernel's own. Short for -E socket.btf=...
@@ -88,10 +105,24 @@ pub(super) struct RunArguments {
 }
 
 impl SourceArguments {
-    /// The sources, before those changes that have options of their own.
+    /// The sources, before those changes that have options of their own elsewhere.
     pub(super) fn sources(&self) -> Sources {
-        let overrides = self.settings.iter().map(|argument| Override::from_argument(argument));
-        Sources { file: self.file.clone(), overrides: overrides.collect() }
+        let mut overrides: Vec<Override> =
+            self.settings.iter().map(|argument| Override::from_argument(argument)).collect();
+        for (option, key, value) in [
+            ("--path.home", "path.home", &self.home),
+            ("--path.config", "path.config", &self.config),
+            ("--path.data", "path.data", &self.data),
+            ("--path.logs", "path.logs", &self.logs),
+        ] {
+            let change = value.as_deref().map(|value| Override::from_option(option, key, value));
+            overrides.extend(change);
+        }
+        if self.allow_inactive {
+            overrides.push(Override::from_option("--allow-inactive", STRICT, "false"));
+        }
+        let folder = self.config.as_ref().or(self.home.as_ref()).map(PathBuf::from);
+        Sources { files: self.files.clone(), folder, overrides }
     }
 }
 
@@ -121,8 +152,15 @@ mod tests {
         let Command::Run(run) = arguments.command else { panic!("another command") };
         assert_eq!(run.duration, Some(Duration::from_secs(90)));
         let sources = run.source.sources();
-        assert_eq!(sources.file, Some("a.yml".into()));
-        assert_eq!(sources.overrides.len(), 2);
+        assert_eq!(sources.files, [PathBuf::from("a.yml")]);
+        assert_eq!((sources.folder, sources.overrides.len()), (None, 2));
+        let line = "socket-agent test config -c a.yml -c b*.yml --path.home /h --path.config /c \
+                    --path.data /d --path.logs /l --allow-inactive";
+        let arguments = Arguments::try_parse_from(line.split_whitespace()).unwrap();
+        let Command::Test(Test::Config(source)) = arguments.command else { panic!("another") };
+        let sources = source.sources();
+        assert_eq!(sources.files, [PathBuf::from("a.yml"), PathBuf::from("b*.yml")]);
+        assert_eq!((sources.folder, sources.overrides.len()), (Some("/c".into()), 5));
         for line in ["socket-agent", "socket-agent fly", "socket-agent run --duration 0s"] {
             assert!(Arguments::try_parse_from(line.split_whitespace()).is_err(), "{line}");
         }

@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::audit::{
+use audit::{
     document::{self, Schema},
     ids::HostNames,
     normalise::{IdNames, NoNames},
@@ -90,7 +90,7 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<Summary> {
         if arguments.no_resolve_ids { Box::new(NoNames) } else { Box::new(HostNames::new()) };
     let mut replay = Replay::new(options, names, io::stdout().lock());
     for path in &arguments.files {
-        let bad = |line: crate::audit::replay::BadLine| {
+        let bad = |line: audit::replay::BadLine| {
             log::warn!(target: "audit", "{}:{}: {}", path.display(), line.number, line.error);
         };
         let done = if path == Path::new("-") {

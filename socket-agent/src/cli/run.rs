@@ -1,18 +1,12 @@
 //! `socket-agent run`.
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use super::arguments::RunArguments;
-use crate::config::{self, Loaded, OutputTarget, Override, Sources};
-
-/// What the command line says beside the configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunOptions {
-    /// Stop after this long; `None` means to run until a signal.
-    pub duration: Option<Duration>,
-    /// Where documents go: `--output-file`, else what the configuration says.
-    pub output: OutputTarget,
-}
+use crate::{
+    config::{self, Loaded, OutputTarget, Override, Sources},
+    run::RunOptions,
+};
 
 pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     let loaded = load(&sources(arguments))?;
@@ -36,19 +30,26 @@ fn sources(arguments: &RunArguments) -> Sources {
     sources
 }
 
-/// Reads the configuration, and logs where it came from and what has no effect.
+/// Reads the configuration, and logs where it came from and what became of it.
 pub(super) fn load(sources: &Sources) -> anyhow::Result<Loaded> {
     let loaded = config::load(sources)?;
-    match &loaded.file {
-        Some(file) => log::info!(target: "config", "read {}", file.display()),
-        None => log::info!(
+    for file in &loaded.files {
+        log::info!(target: "config", "read {}", file.display());
+    }
+    if loaded.files.is_empty() {
+        let file = sources.default_file();
+        log::info!(
             target: "config",
             "using the built-in defaults: no -c, and no {}",
-            config::DEFAULT_FILE
-        ),
+            file.display()
+        );
     }
     for warning in &loaded.warnings {
         log::warn!(target: "config", "{warning}");
     }
+    for remark in &loaded.summary.without_meaning {
+        log::info!(target: "config", "{remark}");
+    }
+    log::info!(target: "config", "{}", loaded.summary);
     Ok(loaded)
 }

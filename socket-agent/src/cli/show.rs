@@ -6,14 +6,12 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
 use super::{offsets, report::print, sockets};
-use crate::{
-    audit::{
-        names::Arch,
-        netlink::{Control, Status},
-        rules::{Numbers, Rule},
-    },
-    process::Names,
+use audit::{
+    names::Arch,
+    netlink::{Control, Status},
+    rules::{Numbers, Rule},
 };
+use linux::Names;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Show {
@@ -102,7 +100,7 @@ fn status_text(status: &Status, single_line: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::rules::{Command, PermCalls, Position, RuleSet, Source, System};
+    use audit::rules::{Command, PermCalls, Position, RuleSet, Source, System};
 
     fn shown(text: &str, no_resolve: bool) -> String {
         let source = Source { name: "test", first_line: 1, text: text.as_bytes() };

@@ -2,9 +2,11 @@
 
 use super::{
     place::{Place, Problem},
-    read::{MODULES, has_socket},
     tree::{Entry, Node, Value, nest, parse, split_key},
 };
+
+/// Where a key leads, given as its parts: paths in the tree, several if it means several places.
+pub(super) type Routes<'a> = &'a dyn Fn(&Node, &[&str]) -> Vec<Vec<String>>;
 
 /// One change, from the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,12 +47,39 @@ impl Override {
         }
     }
 
-    /// Applies the change. Modules are found under [`MODULES`] already.
-    pub(super) fn apply(&self, root: &mut Node, problems: &mut Vec<Problem>) {
-        let value = match &self.value {
+    /// Applies the change wherever its key leads. Tells whether it leads anywhere; a change that
+    /// cannot be applied is told as a problem, and leads somewhere.
+    pub(super) fn apply(
+        &self,
+        root: &mut Node,
+        routes: Routes<'_>,
+        problems: &mut Vec<Problem>,
+    ) -> bool {
+        let parts = split_key(&self.key).map_err(|reason| Problem::new(&self.place, reason));
+        let (Some(value), Ok(parts)) = (self.value(problems), &parts) else {
+            problems.extend(parts.err().filter(|_| self.value != Given::Nothing));
+            return true;
+        };
+        let paths = routes(root, parts);
+        for path in &paths {
+            if let Err(reason) = set(root, path, Node::new(self.place.clone(), value.clone())) {
+                problems.push(Problem::new(&self.place, reason));
+            }
+        }
+        !paths.is_empty()
+    }
+
+    /// Where the change is written, for messages.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    fn value(&self, problems: &mut Vec<Problem>) -> Option<Value> {
+        match &self.value {
             Given::Nothing => {
                 let reason = "not key=value; write for example -E socket.hooks=auto";
-                return problems.push(Problem::new(&self.place, reason));
+                problems.push(Problem::new(&self.place, reason));
+                None
             }
             Given::Text(text) => Some(Value::Scalar(text.clone())),
             Given::Yaml(text) => {
@@ -58,53 +87,12 @@ impl Override {
                 let node = parse(text, &self.place, &mut found)
                     .map(|node| nest(relocate(node, &self.place), &mut found));
                 // The argument is short enough to be its own place.
-                problems.extend(
-                    found
-                        .into_iter()
-                        .map(|problem| Problem { place: self.place.clone(), ..problem }),
-                );
+                let place = || self.place.clone();
+                problems.extend(found.into_iter().map(|it| Problem { place: place(), ..it }));
                 node.map(|node| node.value)
             }
-        };
-        let parts = split_key(&self.key).map_err(|reason| Problem::new(&self.place, reason));
-        let (Some(value), Ok(parts)) = (value, &parts) else {
-            problems.extend(parts.err());
-            return;
-        };
-        let node = Node { at: self.place.clone(), value };
-        let paths = match parts.as_slice() {
-            ["auditbeat", "modules", rest @ ..] => vec![path(&[MODULES], rest)],
-            ["socket", ..] => self.every_socket_module(root, parts),
-            parts => vec![path(&[], parts)],
-        };
-        if paths.is_empty() {
-            let reason = "no module has the dataset socket to set this for; add one to the file";
-            problems.push(Problem::new(&self.place, reason));
-        }
-        for path in paths {
-            if let Err(reason) = set(root, &path, node.clone()) {
-                problems.push(Problem::new(&self.place, reason));
-            }
         }
     }
-
-    /// Paths of a `socket.*` key in each module that it means.
-    fn every_socket_module(&self, root: &Node, parts: &[&str]) -> Vec<Vec<String>> {
-        let Some(Entry { node: Node { value: Value::List(modules), .. }, .. }) = root.get(MODULES)
-        else {
-            return Vec::new();
-        };
-        modules
-            .iter()
-            .enumerate()
-            .filter(|(_, module)| has_socket(module))
-            .map(|(index, _)| path(&[MODULES, &index.to_string()], parts))
-            .collect()
-    }
-}
-
-fn path(start: &[&str], rest: &[&str]) -> Vec<String> {
-    start.iter().chain(rest).map(|part| (*part).to_owned()).collect()
 }
 
 /// The argument is the place of everything in it: a line number would say nothing.
@@ -117,15 +105,15 @@ fn relocate(node: Node, place: &Place) -> Node {
             entries
                 .into_iter()
                 .map(|entry| Entry {
-                    key: entry.key,
                     at: place.clone(),
                     node: relocate(entry.node, place),
+                    ..entry
                 })
                 .collect(),
         ),
         value @ (Value::Null | Value::Scalar(_)) => value,
     };
-    Node { at: place.clone(), value }
+    Node::new(place.clone(), value)
 }
 
 /// Puts `value` where `path` leads; mappings are united, anything else is replaced.
@@ -141,14 +129,19 @@ fn set(node: &mut Node, path: &[String], value: Node) -> Result<(), String> {
         };
     }
     let at = value.at.clone();
-    let empty = Node { at: at.clone(), value: Value::Null };
+    let empty = Node::new(at.clone(), Value::Null);
     match &mut node.value {
         Value::Map(entries) => {
             let index = entries.iter().position(|entry| entry.key == *head).unwrap_or_else(|| {
-                entries.push(Entry { key: head.clone(), at, node: empty });
+                entries.push(Entry::new(head.as_str(), at.clone(), empty));
                 entries.len() - 1
             });
-            set(&mut entries[index].node, tail, value)
+            let entry = &mut entries[index];
+            let maps = [&entry.node, &value].map(|node| matches!(node.value, Value::Map(_)));
+            if tail.is_empty() && maps != [true, true] {
+                entry.at = at;
+            }
+            set(&mut entry.node, tail, value)
         }
         Value::List(items) => {
             let length = items.len();
@@ -179,7 +172,7 @@ fn assign(node: &mut Node, value: Node) -> Result<(), String> {
             Ok(())
         }
         (_, replacement) => {
-            *node = Node { at: value.at, value: replacement };
+            *node = Node::new(value.at, replacement);
             Ok(())
         }
     }

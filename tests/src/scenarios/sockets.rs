@@ -16,9 +16,9 @@ use crate::{
     lab::Lab,
     place::{Family, Place},
     puppet::{Command, Puppet, Sock},
-    schema::Schema,
     skip::skip,
 };
+use ecs_schema::Schema;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::shared("sockets/listener_comes_and_goes", listener),

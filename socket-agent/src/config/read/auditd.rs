@@ -1,20 +1,18 @@
 //! `module: auditd`, and `module: audit` with keys below `kernel`, as the module was first called.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
-use super::{
-    Reader,
-    modules::{DATASETS, ENABLED, ENABLED_ROW, MODULE},
-    table::Allowed,
+use super::AgentReader;
+use crate::config::{
+    files,
+    place::{Place, Problem},
+    rows::Allowed,
+    schema,
+    tree::{Entry, Node, Value},
 };
-use crate::{
-    audit::rules::{self, PermCalls, RuleErrors, RuleSet, Severity, Source, System},
-    config::{
-        audit::{AuditConfig, SocketType},
-        place::{Place, Problem},
-        schema,
-        tree::{Entry, Node, Value},
-    },
+use audit::{
+    AuditConfig, SocketType,
+    rules::{self, PermCalls, RuleErrors, RuleSet, Severity, Source, System},
 };
 
 /// Under which the original metricset had its options.
@@ -27,39 +25,24 @@ struct RuleText {
     text: Vec<u8>,
 }
 
-impl Reader<'_> {
-    /// Settings of the audit dataset, if the module is enabled.
+impl AgentReader<'_> {
+    /// Settings of the audit dataset; rules are read only where it runs.
     pub(super) fn auditd(&mut self, module: &Node, entries: &[Entry]) -> Option<AuditConfig> {
-        let warnings = self.warnings.len();
-        let mut enabled = true;
-        if let Some(entry) = module.get(ENABLED) {
-            self.setting(ENABLED_ROW, entry, &mut enabled);
-        }
         let mut config = AuditConfig::default();
         let allowed = Allowed {
-            table: schema::AUDITD,
-            ignored: schema::MODULE_KEYS,
-            handled: &[
-                MODULE,
-                ENABLED,
-                DATASETS[0],
-                DATASETS[1],
-                KERNEL,
-                schema::RULES,
-                schema::RULE_FILES,
-            ],
+            settings: schema::AUDITD,
+            known: &[schema::MODULE_KEYS, schema::AUDITD_KNOWN],
         };
-        self.table(&allowed, "", entries, &mut config);
+        self.reader.table(&allowed, "", entries, &mut config);
         if let Some(entry) = module.get(KERNEL) {
-            let below = self.mapping(KERNEL, &entry.at, &entry.node).unwrap_or_default();
+            let below = self.reader.mapping(KERNEL, &entry.at, &entry.node).unwrap_or_default();
             for twice in below.iter().filter(|entry| module.get(&entry.key).is_some()) {
                 let reason = format!("kernel.{} means the same; keep one of them", twice.key);
-                self.problem(&twice.at, reason);
+                self.reader.problem(&twice.at, reason);
             }
-            self.table(&allowed, "", below, &mut config);
+            self.reader.table(&allowed, "", below, &mut config);
         }
-        if !enabled {
-            self.warnings.truncate(warnings);
+        if self.reader.idle {
             return None;
         }
         config.rules = self.rules(module, config.ignore_errors);
@@ -67,7 +50,7 @@ impl Reader<'_> {
             let at = module.get("immutable").map_or(&module.at, |entry| &entry.at);
             let reason = "immutable: true is for the owner of the audit socket; write socket_type: \
                           unicast or auto, or leave immutable out";
-            self.problem(at, reason);
+            self.reader.problem(at, reason);
         }
         Some(config)
     }
@@ -84,20 +67,52 @@ impl Reader<'_> {
             given |= !matches!(entry.node.value, Value::Null);
             texts.extend(self.rule_text(&entry.node));
         }
+        let before_files = texts.len();
+        let mut without_files = Vec::new();
         if let Some(entry) = find(schema::RULE_FILES) {
-            let patterns = self.names(schema::RULE_FILES, &entry.node);
+            let patterns = self.reader.list(schema::RULE_FILES, "paths", &entry.node);
             given |= !patterns.is_empty();
             for (at, pattern) in patterns {
-                texts.extend(self.rule_files(&at, &pattern));
+                match self.rule_files(&at, &pattern) {
+                    Some(found) => texts.extend(found),
+                    None => without_files.push((at, self.folder.join(pattern))),
+                }
             }
         }
         if !given {
             return None;
         }
+        let set = self.rule_set(module, &texts, ignore_errors);
+        let none = texts.len() == before_files
+            && set.as_ref().is_some_and(|set| set.commands.is_empty() && set.warnings.is_empty());
+        for (at, pattern) in without_files {
+            let pattern = pattern.display();
+            if none && self.strict {
+                let reason = format!(
+                    "{pattern}: no such file, and there are no other rules: nothing would be \
+                     audited; put a file there, leave audit_rule_files out, or start with \
+                     --allow-inactive"
+                );
+                self.reader.problem(&at, reason);
+            } else {
+                let reason = format!("{pattern}: no such file; there are no rules from it");
+                self.reader.warn(&at, reason);
+            }
+        }
+        set
+    }
+
+    fn rule_set(
+        &mut self,
+        module: &Node,
+        texts: &[RuleText],
+        ignore_errors: bool,
+    ) -> Option<RuleSet> {
         let system = match System::read() {
             Ok(system) => system,
             Err(error) => {
-                self.problem(&module.at, format!("audit rules cannot be read: {error}"));
+                let reason = format!("audit rules cannot be read: {error}");
+                self.reader.problem(&module.at, reason);
                 return None;
             }
         };
@@ -106,16 +121,17 @@ impl Reader<'_> {
             first_line: *first_line,
             text,
         });
+        let findings = &mut self.reader.findings;
         match RuleSet::read(sources, &system.host(PermCalls::All), ignore_errors) {
             Ok(set) => {
-                self.warnings.extend(set.warnings.iter().map(problem));
+                findings.warnings.extend(set.warnings.iter().map(problem));
                 Some(set)
             }
             Err(RuleErrors { problems }) => {
                 let (errors, warnings): (Vec<_>, Vec<_>) =
                     problems.iter().partition(|problem| problem.severity == Severity::Error);
-                self.problems.extend(errors.into_iter().map(problem));
-                self.warnings.extend(warnings.into_iter().map(problem));
+                findings.problems.extend(errors.into_iter().map(problem));
+                findings.warnings.extend(warnings.into_iter().map(problem));
                 None
             }
         }
@@ -125,16 +141,18 @@ impl Reader<'_> {
     fn rule_text(&mut self, node: &Node) -> Option<RuleText> {
         let text = match &node.value {
             Value::Null => return None,
-            Value::Scalar(text) => self.text(schema::RULES, &node.at, text)?,
+            Value::Scalar(text) => self.reader.text(schema::RULES, &node.at, text)?,
             Value::List(_) | Value::Map(_) => {
                 let found = node.describe();
                 let reason = format!("{} is {found}; allowed: rules, one a line", schema::RULES);
-                self.problem(&node.at, reason);
+                self.reader.problem(&node.at, reason);
                 return None;
             }
         };
         if let Some((line, indent)) = node.at.line_and_column().and_then(|(line, _)| {
-            [line, line + 1].into_iter().find_map(|line| Some((line, self.indent(line, &text)?)))
+            [line, line + 1]
+                .into_iter()
+                .find_map(|line| Some((line, self.indent(&node.at, line, &text)?)))
         }) {
             // Spaces before a rule mean nothing, and make columns those of the file.
             let margin = " ".repeat(indent);
@@ -150,11 +168,12 @@ impl Reader<'_> {
         Some(RuleText { name, first_line: 1, text: text.into_bytes() })
     }
 
-    /// How far a block of text is indented that begins in this line of the file; `None` if it does
-    /// not.
-    fn indent(&self, line: usize, text: &str) -> Option<usize> {
+    /// How far a block of text is indented that begins in this line of the file that `at` is in;
+    /// `None` if it does not.
+    fn indent(&self, at: &Place, line: usize, text: &str) -> Option<usize> {
         let mut indent = None;
-        let mut written = self.source.lines().skip(line.checked_sub(1)?);
+        let (_, source) = self.sources.iter().find(|(file, _)| file.source() == at.source())?;
+        let mut written = source.lines().skip(line.checked_sub(1)?);
         for meant in text.lines() {
             let found = written.next()?;
             if meant.is_empty() {
@@ -171,61 +190,29 @@ impl Reader<'_> {
         indent
     }
 
-    /// What the files have whose names fit a pattern, in order of their names.
-    fn rule_files(&mut self, at: &Place, pattern: &str) -> Vec<RuleText> {
-        let pattern = self.folder.join(pattern);
-        let paths = match glob::glob(&pattern.to_string_lossy()) {
+    /// What the files have whose names fit a pattern, in order of their names; `None` if there is no
+    /// such file.
+    fn rule_files(&mut self, at: &Place, pattern: &str) -> Option<Vec<RuleText>> {
+        let paths = match files::find(Path::new(pattern), self.folder) {
             Ok(paths) => paths,
-            Err(error) => {
-                let reason = format!(
-                    "{}: {error}; allowed: a path in which * and ? stand for parts of a name",
-                    pattern.display()
-                );
-                self.problem(at, reason);
-                return Vec::new();
+            Err(reason) => {
+                self.reader.problem(at, format!("{pattern}: {reason}"));
+                return Some(Vec::new());
             }
         };
         let mut texts = Vec::new();
-        let mut unreadable = Vec::new();
-        for path in paths {
-            let read = match &path {
-                Ok(path) => fs::read(path).map_err(|error| (path.as_path(), error.to_string())),
-                Err(error) => Err((error.path(), error.error().to_string())),
-            };
-            match read {
+        for path in &paths {
+            match fs::read(path) {
                 Ok(text) => {
-                    let name = path.map(|path| path.display().to_string()).unwrap_or_default();
-                    texts.push(RuleText { name, first_line: 1, text });
+                    texts.push(RuleText { name: path.display().to_string(), first_line: 1, text });
                 }
-                Err((path, error)) => unreadable.push(cannot_read(path, &error)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.reader.problem(at, cannot_read(path, "there is no such file"));
+                }
+                Err(error) => self.reader.problem(at, cannot_read(path, &error.to_string())),
             }
         }
-        if texts.is_empty() && unreadable.is_empty() {
-            let path = pattern.display();
-            if pattern.to_string_lossy().contains(['*', '?', '[']) {
-                self.warn(at, format!("{path}: no such file; there are no rules from it"));
-            } else {
-                unreadable.push(cannot_read(&pattern, "there is no such file"));
-            }
-        }
-        for reason in unreadable {
-            self.problem(at, reason);
-        }
-        texts
-    }
-
-    /// A list of texts; one alone may stand without a list.
-    fn names(&mut self, key: &str, node: &Node) -> Vec<(Place, String)> {
-        let items = match &node.value {
-            Value::List(items) => items.as_slice(),
-            Value::Scalar(_) => std::slice::from_ref(node),
-            Value::Null => &[],
-            Value::Map(_) => {
-                self.problem(&node.at, format!("{key} is a mapping; allowed: a list of paths"));
-                &[]
-            }
-        };
-        items.iter().filter_map(|item| Some((item.at.clone(), self.name(key, item)?))).collect()
+        (!paths.is_empty()).then_some(texts)
     }
 }
 

@@ -1,24 +1,24 @@
 //! `modules`, or `auditbeat.modules`: which datasets run, and their settings.
 
-use super::{Reader, table::Allowed};
+use super::AgentReader;
 use crate::config::{
-    audit::AuditConfig,
-    place::Place,
-    schema::{self, Kind, Setting},
-    settings::SocketConfig,
-    suggest,
+    place::{Place, Problem},
+    rows::{Allowed, Effect, Kind, Setting},
+    schema, suggest,
     tree::{Entry, Node, Value},
 };
+use audit::AuditConfig;
+use sensor::SocketConfig;
 
 /// Key at the top level; `auditbeat.modules` has been moved here.
 pub(in crate::config) const MODULES: &str = "modules";
 
 pub(super) const MODULE: &str = "module";
-pub(super) const ENABLED: &str = "enabled";
+const ENABLED: &str = "enabled";
 /// The second is an older name of the first.
 pub(super) const DATASETS: [&str; 2] = ["datasets", "metricsets"];
-const SYSTEM: &str = "system";
-const SOCKET: &str = "socket";
+pub(super) const SYSTEM: &str = "system";
+pub(super) const SOCKET: &str = "socket";
 const AUDITD: &str = "auditd";
 /// How it was first called.
 const AUDIT: &str = "audit";
@@ -29,16 +29,53 @@ enum Found {
     Audit(Box<AuditConfig>),
 }
 
+/// Whether a module or an output runs.
 pub(super) static ENABLED_ROW: &Setting<bool> = &Setting {
     key: ENABLED,
     default: "true",
     kind: Kind::Switch(|enabled, value| *enabled = value),
-    used: true,
-    doc: "Whether the module runs.",
+    effect: Effect::Works,
+    doc: "Whether it runs.",
 };
 
+/// Moves `auditbeat.modules` to `modules`.
+pub(in crate::config) fn take_modules(root: &mut Node, problems: &mut Vec<Problem>) {
+    let Value::Map(entries) = &mut root.value else { return };
+    let auditbeat = entries.iter_mut().find(|entry| entry.key == "auditbeat");
+    let Some(found) = auditbeat.and_then(|entry| entry.node.remove(MODULES)) else { return };
+    if let Some(own) = entries.iter().find(|entry| entry.key == MODULES) {
+        let at = &own.at;
+        let reason = format!("auditbeat.modules means the same as modules at {at}; keep one");
+        problems.push(Problem::new(&found.at, reason));
+    } else {
+        entries.push(Entry { key: MODULES.to_owned(), ..found });
+    }
+}
+
+/// Where a key of the command line leads: `socket.*` to every module with that dataset, of those
+/// from the number `first` on, and `auditbeat.modules` to `modules`.
+pub(in crate::config) fn routes(root: &Node, parts: &[&str], first: usize) -> Vec<Vec<String>> {
+    let path = |start: &[&str], rest: &[&str]| {
+        start.iter().chain(rest).map(|part| (*part).to_owned()).collect()
+    };
+    match parts {
+        ["auditbeat", MODULES, rest @ ..] => vec![path(&[MODULES], rest)],
+        [SOCKET, ..] => {
+            let Some(Entry { node: Node { value: Value::List(modules), .. }, .. }) =
+                root.get(MODULES)
+            else {
+                return Vec::new();
+            };
+            let modules = modules.iter().enumerate().skip(first);
+            let meant = modules.filter(|(_, module)| has_socket(module));
+            meant.map(|(index, _)| path(&[MODULES, &index.to_string()], parts)).collect()
+        }
+        parts => vec![path(&[], parts)],
+    }
+}
+
 /// Whether a module, not yet checked, is meant by `socket.*` on the command line.
-pub(in crate::config) fn has_socket(module: &Node) -> bool {
+fn has_socket(module: &Node) -> bool {
     let is = |node: &Node, name: &str| matches!(&node.value, Value::Scalar(text) if text == name);
     let system = module.get(MODULE).is_some_and(|entry| is(&entry.node, SYSTEM));
     let datasets = DATASETS.iter().find_map(|key| module.get(key));
@@ -50,15 +87,17 @@ pub(in crate::config) fn has_socket(module: &Node) -> bool {
         })
 }
 
-impl Reader<'_> {
+impl AgentReader<'_> {
     /// Settings of the datasets that an enabled module has.
     pub(super) fn modules(&mut self, node: &Node) -> (Option<SocketConfig>, Option<AuditConfig>) {
+        let node = self.reader.values.whole(node).unwrap_or(node);
         let modules = match &node.value {
             Value::List(modules) => modules.as_slice(),
             Value::Null => &[],
             Value::Scalar(_) | Value::Map(_) => {
                 let found = node.describe();
-                self.problem(&node.at, format!("{MODULES} is {found}; allowed: a list of modules"));
+                let reason = format!("{MODULES} is {found}; allowed: a list of modules");
+                self.reader.problem(&node.at, reason);
                 &[]
             }
         };
@@ -88,17 +127,35 @@ impl Reader<'_> {
                     "a second enabled module has the {what}, beside the one at {known}; keep one \
                      of them"
                 );
-                self.problem(at, reason);
+                self.reader.problem(at, reason);
             }
         }
     }
 
+    /// Reads a module. One that is not enabled may hold anything: it is only looked through for
+    /// mistakes that would count if it were.
     fn module(&mut self, module: &Node) -> Option<Found> {
+        let mut enabled = true;
+        let counted = self.reader.findings.in_effect;
+        if let Some(entry) = module.get(ENABLED) {
+            self.reader.setting(ENABLED_ROW, entry, &mut enabled);
+        }
+        if enabled {
+            // It is counted with the other keys.
+            self.reader.findings.in_effect = counted;
+        }
+        let idle = std::mem::replace(&mut self.reader.idle, !enabled);
+        let found = self.module_of_kind(module);
+        self.reader.idle = idle;
+        found.filter(|_| enabled)
+    }
+
+    fn module_of_kind(&mut self, module: &Node) -> Option<Found> {
         let Value::Map(entries) = &module.value else {
             let found = module.describe();
             let reason =
                 format!("a module is {found}; allowed: a mapping that begins with module: system");
-            self.problem(&module.at, reason);
+            self.reader.problem(&module.at, reason);
             return None;
         };
         let Some(name) = module.get(MODULE) else {
@@ -107,108 +164,46 @@ impl Reader<'_> {
                 Some((key, 1..=2)) => format!("; did you write {key} for it?"),
                 _ => "; write module: system".to_owned(),
             };
-            self.problem(&module.at, format!("a module has no key module{hint}"));
+            self.reader.problem(&module.at, format!("a module has no key module{hint}"));
             return None;
         };
-        let at = &name.node.at;
-        match self.name(MODULE, &name.node)?.as_str() {
+        let found = match self.name(MODULE, &name.node)?.as_str() {
             SYSTEM => self.system(module, entries).map(|it| Found::Socket(Box::new(it))),
             AUDITD | AUDIT => self.auditd(module, entries).map(|it| Found::Audit(Box::new(it))),
             other if schema::OTHER_MODULES.contains(&other) => {
-                self.not_used(&format!("module {other}"), at);
-                None
+                self.inactive(&format!("module {other}"), &name.node.at, "");
+                let allowed = Allowed::<()> {
+                    settings: &[],
+                    known: &[schema::MODULE_KEYS, schema::FILE_INTEGRITY],
+                };
+                return self.reader.idly(|reader| {
+                    reader.table(&allowed, "", entries, &mut ());
+                    None
+                });
             }
             other => {
                 let known: Vec<&str> =
                     [SYSTEM, AUDITD].iter().chain(schema::OTHER_MODULES).copied().collect();
                 let hint = suggest::value_hint(other, known.iter().copied());
                 let known = known.join(", ");
-                self.problem(at, format!("module is {other:?}; allowed: {known}{hint}"));
-                None
-            }
-        }
-    }
-
-    fn system(&mut self, module: &Node, entries: &[Entry]) -> Option<SocketConfig> {
-        let warnings = self.warnings.len();
-        let mut enabled = true;
-        if let Some(entry) = module.get(ENABLED) {
-            self.setting(ENABLED_ROW, entry, &mut enabled);
-        }
-        let runs = self.datasets(module) && enabled;
-        let read_elsewhere = warnings..self.warnings.len();
-        let mut socket = SocketConfig::default();
-        let ignored: Vec<&str> =
-            schema::MODULE_KEYS.iter().chain(schema::SYSTEM_KEYS).copied().collect();
-        let allowed = Allowed {
-            table: schema::SOCKET,
-            ignored: &ignored,
-            handled: &[MODULE, ENABLED, DATASETS[0], DATASETS[1]],
-        };
-        self.table(&allowed, "", entries, &mut socket);
-        if !runs {
-            // One line has said that its datasets are not used; the rest follows from that.
-            self.warnings.truncate(read_elsewhere.end);
-        }
-        if !enabled {
-            self.warnings.truncate(read_elsewhere.start);
-        }
-        runs.then_some(socket)
-    }
-
-    /// Reads the list of datasets; tells whether `socket` is one of them.
-    fn datasets(&mut self, module: &Node) -> bool {
-        let mut given = DATASETS.iter().filter_map(|key| module.get(key));
-        let Some(entry) = given.next() else {
-            let reason = "datasets is not set, which means all of them; this version runs socket";
-            self.warn(&module.at, reason);
-            return true;
-        };
-        if let Some(second) = given.next() {
-            let (key, at) = (&entry.key, &entry.at);
-            let reason =
-                format!("{} means the same as {key} at {at}; remove one of them", second.key);
-            self.problem(&second.at, reason);
-        }
-        let items = match &entry.node.value {
-            Value::List(items) => items.as_slice(),
-            Value::Scalar(_) => std::slice::from_ref(&entry.node),
-            Value::Null => &[],
-            Value::Map(_) => {
-                let reason = format!("{} is a mapping; allowed: a list of names", entry.key);
-                self.problem(&entry.node.at, reason);
-                return false;
+                let reason = format!("module is {other:?}; allowed: {known}{hint}");
+                self.reader.problem(&name.node.at, reason);
+                return None;
             }
         };
-        let mut socket = items.is_empty();
-        let mut unused = Vec::new();
-        for item in items {
-            let Some(name) = self.name(&entry.key, item) else { continue };
-            if name == SOCKET {
-                socket = true;
-            } else if schema::SYSTEM_DATASETS.contains(&name.as_str()) {
-                unused.push(name);
-            } else {
-                let mut known: Vec<&str> = schema::SYSTEM_DATASETS.to_vec();
-                known.push(SOCKET);
-                let hint = suggest::value_hint(&name, known.iter().copied());
-                let known = known.join(", ");
-                self.problem(&item.at, format!("dataset {name:?}; allowed: {known}{hint}"));
-            }
+        if let Some(entry) = module.get("processors") {
+            self.processors(&entry.node);
         }
-        if !unused.is_empty() {
-            self.not_used(&format!("{}: {}", entry.key, unused.join(", ")), &entry.at);
-        }
-        socket
+        found
     }
 
     /// A scalar that is a name.
-    pub(super) fn name(&mut self, key: &str, node: &Node) -> Option<String> {
+    fn name(&mut self, key: &str, node: &Node) -> Option<String> {
         match &node.value {
-            Value::Scalar(text) => self.text(key, &node.at, text),
+            Value::Scalar(text) => self.reader.text(key, &node.at, text),
             Value::Null | Value::List(_) | Value::Map(_) => {
                 let found = node.describe();
-                self.problem(&node.at, format!("{key} is {found}; allowed: a name"));
+                self.reader.problem(&node.at, format!("{key} is {found}; allowed: a name"));
                 None
             }
         }

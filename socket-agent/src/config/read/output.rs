@@ -1,38 +1,31 @@
 //! `output`: where documents go.
 
-use super::{Reader, table::Allowed};
+use super::{AgentReader, modules::ENABLED_ROW};
 use crate::config::{
-    schema::{self, Console, FileOutput, Setting},
+    rows::{Allowed, Group, Setting},
+    schema::{self, Console, FileOutput},
     settings::OutputTarget,
+    suggest,
     tree::Entry,
 };
 
-impl Reader<'_> {
+/// What is said of an output that cannot run, where that is allowed.
+const INSTEAD: &str = "; documents go to standard output, or to output.file";
+
+impl AgentReader<'_> {
     pub(super) fn output(&mut self, entry: &Entry) -> OutputTarget {
-        let entries = self.mapping("output", &entry.at, &entry.node).unwrap_or_default();
+        let entries = self.reader.mapping("output", &entry.at, &entry.node).unwrap_or_default();
         let mut console: Option<Console> = None;
         let mut off: Option<&Entry> = None;
         let mut file: Option<(&Entry, FileOutput)> = None;
         for entry in entries {
-            let key = format!("output.{}", entry.key);
             match entry.key.as_str() {
                 "console" => {
-                    console = self.one(schema::CONSOLE, &key, entry);
+                    console = self.one(schema::CONSOLE, &[schema::CONSOLE_KNOWN], entry);
                     off = console.as_ref().filter(|console| console.disabled).map(|_| entry);
                 }
-                "file" => file = self.one(schema::FILE, &key, entry).map(|file| (entry, file)),
-                _ if schema::OUTPUTS.contains(&key.as_str()) => self.warn(
-                    &entry.at,
-                    format!(
-                        "{key} is not used by this version; documents go to standard output, or to \
-                         output.file"
-                    ),
-                ),
-                _ => {
-                    let known = ["output.console", "output.file"];
-                    let known = schema::OUTPUTS.iter().copied().chain(known);
-                    self.unknown(&key, entry, known);
-                }
+                "file" => file = self.one(schema::FILE, &[], entry).map(|file| (entry, file)),
+                _ => self.other_output(entry),
             }
         }
         let console = console.filter(|console| !console.disabled);
@@ -40,16 +33,17 @@ impl Reader<'_> {
             if let Some(off) = off {
                 let reason = "output.console is not enabled, and no other output is; enable it, or \
                               write output.file.path: /var/log/socket-agent";
-                self.problem(&off.at, reason);
+                self.reader.problem(&off.at, reason);
             }
             return OutputTarget::Stdout;
         };
         if console.is_some() {
-            self.problem(&entry.at, "output.file and output.console are both enabled; keep one");
+            let reason = "output.file and output.console are both enabled; keep one";
+            self.reader.problem(&entry.at, reason);
         }
         let Some(path) = file.path else {
             let reason = "output.file has no path; write output.file.path: /var/log/socket-agent";
-            self.problem(&entry.at, reason);
+            self.reader.problem(&entry.at, reason);
             return OutputTarget::Stdout;
         };
         let filename = file.filename.unwrap_or_else(|| "socket-agent.ndjson".to_owned());
@@ -57,11 +51,45 @@ impl Reader<'_> {
     }
 
     /// Settings of one output.
-    fn one<T: Default>(&mut self, table: &[Setting<T>], key: &str, entry: &Entry) -> Option<T> {
-        let mut settings = T::default();
-        let entries = self.mapping(key, &entry.at, &entry.node)?;
-        let allowed = Allowed { table, ignored: &[], handled: &[] };
-        self.table(&allowed, &format!("{key}."), entries, &mut settings);
-        Some(settings)
+    fn one<T: Default>(
+        &mut self,
+        settings: &[Setting<T>],
+        known: &[Group],
+        entry: &Entry,
+    ) -> Option<T> {
+        let key = format!("output.{}", entry.key);
+        let mut target = T::default();
+        let entries = self.reader.mapping(&key, &entry.at, &entry.node)?;
+        self.reader.table(&Allowed { settings, known }, &format!("{key}."), entries, &mut target);
+        Some(target)
+    }
+
+    /// An output that does not run: it has to be off, or the user has to know.
+    fn other_output(&mut self, entry: &Entry) {
+        let key = format!("output.{}", entry.key);
+        let mut enabled = true;
+        if let Some(entry) = entry.node.get(ENABLED_ROW.key) {
+            self.reader.setting(ENABLED_ROW, entry, &mut enabled);
+        }
+        let Some((_, groups)) = schema::OTHER_OUTPUTS.iter().find(|(name, _)| *name == entry.key)
+        else {
+            let others = schema::OTHER_OUTPUTS.iter().map(|(name, _)| *name);
+            let names: Vec<&str> = ["console", "file"].into_iter().chain(others).collect();
+            let hint = suggest::value_hint(&entry.key, names.iter().copied());
+            let reason = format!("there is no output {}; allowed: {}{hint}", key, names.join(", "));
+            return if enabled {
+                self.reader.problem(&entry.at, reason);
+            } else {
+                self.reader.warn(&entry.at, reason);
+            };
+        };
+        if enabled {
+            self.inactive(&key, &entry.at, INSTEAD);
+        }
+        let allowed = Allowed::<()> { settings: &[], known: groups };
+        self.reader.idly(|reader| {
+            let entries = reader.mapping(&key, &entry.at, &entry.node).unwrap_or_default();
+            reader.table(&allowed, &format!("{key}."), entries, &mut ());
+        });
     }
 }

@@ -1,9 +1,8 @@
 //! Options of the audit dataset.
 
-use super::{Bounds::AboveZero, Kind::*, Setting, used};
-use crate::{
-    audit::{document::Schema, rules::FailureMode},
-    config::audit::{AuditConfig, Backpressure, LoadRules, SocketType},
+use crate::config::rows::{Bounds::AboveZero, Kind::*, Setting, used};
+use audit::{
+    AuditConfig, Backpressure, LoadRules, SocketType, document::Schema, rules::FailureMode,
 };
 
 /// The text with rules; read apart, as its lines are places of problems.
@@ -35,10 +34,6 @@ pub(in crate::config) static AUDITD: &[Setting<AuditConfig>] = &[
         "Whether documents hold the text of their records."),
     used("include_warnings", "false", Switch(|c, v| c.include_warnings = v),
         "Whether documents tell what was strange about their records, with the text."),
-    used(RULES, "", Text(|_, _| ()),
-        "Audit rules in auditctl's language, one a line."),
-    used(RULE_FILES, "", Text(|_, _| ()),
-        "List of files with audit rules; * and ? in a name stand for several, taken in order."),
     used("ignore_errors", "false", Switch(|c, v| c.ignore_errors = v),
         "Whether rules that are wrong are left out with a warning; otherwise none is loaded."),
     used("backpressure_strategy", "auto", Choice(Backpressure::NAMES, |c, v| c.backpressure = Backpressure::from_name(v).unwrap_or_default()),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Kind::*, Setting, unused, used};
+use crate::config::rows::{Kind::*, Setting, not_yet, used};
 
 /// `output.console`.
 #[derive(Default)]
@@ -22,10 +22,9 @@ pub(in crate::config) struct FileOutput {
 #[rustfmt::skip]
 pub(in crate::config) static CONSOLE: &[Setting<Console>] = &[
     used("output.console.enabled", "true", Switch(|c, v| c.disabled = !v), "Whether this output is used."),
-    unused("output.console.pretty", "false", Switch(|_, _| ()), "Whether documents take several lines."),
-    unused("output.console.codec.json.pretty", "false", Switch(|_, _| ()), "Whether documents take several lines."),
-    unused("output.console.codec.json.escape_html", "false", Switch(|_, _| ()), "Whether <, > and & are escaped."),
-    unused("output.console.bulk_max_size", "2048", Count(1, u32::MAX, |_, _| ()), "Documents handled at once."),
+    not_yet("output.console.pretty", "false", Switch(|_, _| ()), "Whether documents take several lines."),
+    not_yet("output.console.codec.json.pretty", "false", Switch(|_, _| ()), "Whether documents take several lines."),
+    not_yet("output.console.codec.json.escape_html", "false", Switch(|_, _| ()), "Whether <, > and & are escaped."),
 ];
 
 /// Keys of `output.file`.
@@ -34,10 +33,10 @@ pub(in crate::config) static FILE: &[Setting<FileOutput>] = &[
     used("output.file.enabled", "true", Switch(|c, v| c.disabled = !v), "Whether this output is used."),
     used("output.file.path", "", Path(|c, v| c.path = Some(v)), "Directory of the file."),
     used("output.file.filename", "socket-agent.ndjson", Text(|c, v| c.filename = Some(v.to_owned())), "Name of the file."),
-    unused("output.file.rotate_every_kb", "10240", Count(1, u32::MAX, |_, _| ()), "Size at which a new file begins."),
-    unused("output.file.number_of_files", "7", Count(2, 1024, |_, _| ()), "Files that are kept."),
-    unused("output.file.permissions", "0600", Text(|_, _| ()), "Mode of new files."),
-    unused("output.file.rotate_on_startup", "true", Switch(|_, _| ()), "Whether each start begins a new file."),
-    unused("output.file.codec.json.pretty", "false", Switch(|_, _| ()), "Whether documents take several lines."),
-    unused("output.file.codec.json.escape_html", "false", Switch(|_, _| ()), "Whether <, > and & are escaped."),
+    not_yet("output.file.rotate_every_kb", "10240", Count(1, u32::MAX, |_, _| ()), "Size at which a new file begins."),
+    not_yet("output.file.number_of_files", "7", Count(2, 1024, |_, _| ()), "Files that are kept."),
+    not_yet("output.file.permissions", "0600", Text(|_, _| ()), "Mode of new files."),
+    not_yet("output.file.rotate_on_startup", "true", Switch(|_, _| ()), "Whether each start begins a new file."),
+    not_yet("output.file.codec.json.pretty", "false", Switch(|_, _| ()), "Whether documents take several lines."),
+    not_yet("output.file.codec.json.escape_html", "false", Switch(|_, _| ()), "Whether <, > and & are escaped."),
 ];

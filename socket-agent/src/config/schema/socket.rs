@@ -1,7 +1,11 @@
 //! Options of the socket dataset.
 
-use super::{Bounds::AboveZero, Bounds::ZeroToo, Kind::*, Setting, unused, used};
-use crate::config::settings::{DnsType, HookSet, RecordBuffer, SocketConfig, SocketEvents};
+use crate::config::rows::{
+    Bounds::{AboveZero, ZeroToo},
+    Kind::*,
+    Setting, used, without_meaning,
+};
+use sensor::{DnsType, HookSet, RecordBuffer, SocketConfig, SocketEvents};
 
 /// Entries a table can be given; the largest takes some gigabytes.
 const MOST: u32 = 1 << 24;
@@ -70,10 +74,10 @@ pub(in crate::config) static SOCKET: &[Setting<SocketConfig>] = &[
         "Network namespaces in which DNS traffic is seen."),
 
     used("socket.tracefs_path", "", Path(|c, v| c.tracefs.path = Some(v)), "Where tracefs is mounted."),
-    unused("socket.include_localhost", "false", Switch(|_, _| ()), "Whether loopback traffic is reported; it always is."),
+    without_meaning("socket.include_localhost", "false", Switch(|_, _| ()), "loopback traffic is always reported"),
     used("socket.perf_queue_size", "4096", Count(1, u32::MAX, |c, v| c.tracefs.perf_queue_size = v), "Samples that may wait."),
     used("socket.lost_queue_size", "128", Count(1, u32::MAX, |c, v| c.tracefs.lost_queue_size = v), "Notices of lost samples that may wait."),
-    unused("socket.err_queue_size", "1", Count(1, u32::MAX, |_, _| ()), "Errors that may wait."),
+    without_meaning("socket.err_queue_size", "1", Count(1, u32::MAX, |_, _| ()), "errors are counted at once, none waits"),
     used("socket.ring_size_exponent", "7", Count(1, 18, |c, v| c.tracefs.ring_size_exponent = v), "Pages of each CPU's ring, as a power of two."),
     used("socket.guess_timeout", "15s", Duration(AboveZero, |c, v| c.tracefs.guess_timeout = v), "Time one guess of an offset may take."),
 ];

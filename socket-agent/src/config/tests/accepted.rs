@@ -2,8 +2,10 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use super::{super::load::load_from, Override, module_with, right};
-use crate::config::{AuditConfig, Config, ConfigError, HookSet, Loaded, OutputTarget, Sources};
+use super::{super::load::load_from, Override, allow_inactive, module_with, right, wrong};
+use crate::config::{Config, ConfigError, Effect, Loaded, OutputTarget, Sources};
+use audit::AuditConfig;
+use sensor::HookSet;
 
 #[test]
 fn defaults() {
@@ -89,6 +91,20 @@ modules:
     let (config, warnings) = right(text, &[]);
     assert_eq!(config.socket.as_ref().unwrap().hooks, HookSet::Cgroup);
     assert_eq!(warnings, "agent.yml:1:1: fields is not used by this version");
+    // What a mapping has itself wins, in whichever form.
+    let text = "\
+times: &times {socket.hooks: cgroup, socket: {flow_inactive_timeout: 45s, tables.flows: 5}}
+modules:
+- module: system
+  datasets: socket
+  socket.tables: {flows: 6, peers: 7}
+  socket.hooks: kprobe
+  <<: [*times, {socket.hooks: fentry}]
+";
+    let (config, warnings) = right(text, &[]);
+    let socket = config.socket.unwrap();
+    assert_eq!((socket.hooks, socket.tables.flows, socket.tables.peers), (HookSet::Kprobe, 6, 7));
+    assert_eq!((socket.flow_inactive_timeout, warnings.as_str()), (Duration::from_secs(45), ""));
 }
 
 #[test]
@@ -134,26 +150,51 @@ processors:
   - drop_event.when.equals: {http.response.code: 200}
 logging.level: debug
 ";
-    let (config, warnings) = right(text, &[]);
+    let (config, warnings) = right(text, &[allow_inactive()]);
     assert_eq!(config.socket.as_ref().unwrap().flow_inactive_timeout, Duration::from_secs(45));
     assert_eq!(
         warnings,
         "\
 agent.yml:4:23: /etc/auditbeat/audit.rules.d/*.conf: no such file; there are no rules from it
 agent.yml:8:11: module file_integrity is not used by this version
-agent.yml:13:3: datasets: package is not used by this version
-agent.yml:18:3: datasets: host, login, process, user is not used by this version
+agent.yml:14:7: dataset package is not used by this version
+agent.yml:18:14: dataset host is not used by this version
+agent.yml:18:20: dataset login is not used by this version
+agent.yml:18:27: dataset process is not used by this version
+agent.yml:18:44: dataset user is not used by this version
 agent.yml:20:3: user.detect_password_changes is not used by this version
 agent.yml:21:3: login.wtmp_file_pattern is not used by this version
-agent.yml:24:3: socket.err_queue_size is not used by this version
-agent.yml:26:1: setup is not used by this version
+agent.yml:27:3: setup.template.settings.index.number_of_shards is not used by this version
 agent.yml:28:1: name is not used by this version
 agent.yml:29:1: tags is not used by this version
 agent.yml:30:1: fields is not used by this version
 agent.yml:33:1: output.elasticsearch is not used by this version; documents go to standard output, or to output.file
-agent.yml:36:1: processors is not used by this version
+agent.yml:37:5: processor add_host_metadata is not used by this version
+agent.yml:38:5: processor drop_event is not used by this version
 agent.yml:39:1: logging.level is not used by this version"
     );
+
+    // Without that permission each part that cannot run ends the start.
+    let said = wrong(text, &[]);
+    let parts: Vec<&str> = said
+        .lines()
+        .map(|line| line.split_once(" is configured, and this version cannot run it; ").unwrap().0)
+        .collect();
+    assert_eq!(
+        parts,
+        [
+            "agent.yml:8:11: module file_integrity",
+            "agent.yml:14:7: dataset package",
+            "agent.yml:18:14: dataset host",
+            "agent.yml:18:20: dataset login",
+            "agent.yml:18:27: dataset process",
+            "agent.yml:18:44: dataset user",
+            "agent.yml:33:1: output.elasticsearch",
+            "agent.yml:37:5: processor add_host_metadata",
+            "agent.yml:38:5: processor drop_event",
+        ]
+    );
+    right(&format!("strict: false\n{text}"), &[]);
 }
 
 #[test]
@@ -181,13 +222,10 @@ fn the_sample_file_is_the_defaults_in_writing() {
     assert_eq!(config, Config::default());
     assert_eq!(warnings, "");
     // Every option with an effect is in it, if only behind a #.
-    let modules = [
-        crate::config::schema::SOCKET.iter().map(|it| (it.key, it.used)).collect::<Vec<_>>(),
-        crate::config::schema::AUDITD.iter().map(|it| (it.key, it.used)).collect(),
-        crate::config::schema::METRICS.iter().map(|it| (it.key, it.used)).collect(),
-    ];
-    for (key, _) in modules.concat().into_iter().filter(|(_, used)| *used) {
-        assert!(text.contains(&format!("{key}:")), "{key} is missing");
+    for option in crate::config::options().iter().filter(|it| it.effect == Effect::Works) {
+        let (branch, key) = option.key.split_at(option.key.rfind('.').map_or(0, |dot| dot + 1));
+        let nested = branch.starts_with("output.") && text.contains(&format!("  {key}:"));
+        assert!(nested || text.contains(&format!("{}:", option.key)), "{} is missing", option.key);
     }
     // The module that is off is as it would be without a line.
     let (config, warnings) = right(&text, &[Override::from_argument("modules.1.enabled=true")]);
@@ -207,7 +245,8 @@ fn metrics_are_read_from_logging() {
 }
 
 fn load(file: Option<&Path>, default_file: &Path) -> Result<Loaded, ConfigError> {
-    let sources = Sources { file: file.map(Path::to_owned), overrides: Vec::new() };
+    let sources =
+        Sources { files: file.map(Path::to_owned).into_iter().collect(), ..Sources::default() };
     load_from(&sources, default_file, &|_| None)
 }
 
@@ -217,13 +256,13 @@ fn files() {
     let (named, default) = (folder.path().join("named.yml"), folder.path().join("default.yml"));
 
     let loaded = load(None, &default).unwrap();
-    assert_eq!((loaded.file, loaded.config), (None, Config::default()));
+    assert_eq!((loaded.files, loaded.config), (Vec::new(), Config::default()));
 
     fs::write(&default, module_with("socket.hooks: cgroup")).unwrap();
     let loaded = load(None, &default).unwrap();
     assert_eq!(
-        (loaded.file.as_ref(), loaded.config.socket.as_ref().unwrap().hooks),
-        (Some(&default), HookSet::Cgroup)
+        (loaded.files.as_slice(), loaded.config.socket.as_ref().unwrap().hooks),
+        (std::slice::from_ref(&default), HookSet::Cgroup)
     );
 
     let error = load(Some(&named), &default).unwrap_err().to_string();

@@ -2,13 +2,11 @@
 
 use std::{fs, time::Duration};
 
-use super::{super::load::check, *};
-use crate::{
-    audit::{
-        document::Schema,
-        rules::{Command, FailureMode},
-    },
-    config::{AuditConfig, Backpressure, LoadRules, SocketType},
+use super::*;
+use audit::{
+    AuditConfig, Backpressure, LoadRules, SocketType,
+    document::Schema,
+    rules::{Command, FailureMode},
 };
 
 fn audit(text: &str) -> AuditConfig {
@@ -92,8 +90,7 @@ fn all_rule_errors_at_once_where_they_stand() {
     fs::write(rules.join("30-c.txt"), "nothing that is read").unwrap();
     let text = "modules:\n- module: auditd\n  failure_mode: loud\n  audit_rules: |\n    -w /etc/passwd -p q\n    -w /etc/group\n      -k alone\n  \
                 audit_rule_files: ['rules.d/*.rules', rules.d/none]\n";
-    let place = Place::whole("agent.yml");
-    let error = check(text, &place, folder.path(), &[], &|_| None).unwrap_err().to_string();
+    let error = read_in(folder.path(), text).unwrap_err().to_string();
     let error = error.replace(&format!("{}/", rules.display()), "");
     let places: Vec<&str> = error.lines().map(|line| line.split_once(": ").unwrap().0).collect();
     assert_eq!(
@@ -117,7 +114,7 @@ fn all_rule_errors_at_once_where_they_stand() {
 
     let text =
         text.replace("failure_mode: loud", "ignore_errors: true").replace(", rules.d/none", "");
-    let (config, warnings) = check(&text, &place, folder.path(), &[], &|_| None).unwrap();
+    let Loaded { config, warnings, .. } = read_in(folder.path(), &text).unwrap();
     assert_eq!(
         rule_texts(&config.audit.unwrap()),
         ["-w /etc/group -p rwxa", "-w /etc/hosts -p wa"]
@@ -136,14 +133,30 @@ fn rules_that_are_no_block_name_the_value() {
 }
 
 #[test]
-fn patterns_without_files_are_a_warning() {
+fn patterns_without_files() {
     let text = "modules:\n- module: auditd\n  audit_rule_files: /nonexistent/*.rules\n";
-    let (config, warnings) = right(text, &[]);
-    assert_eq!(
-        warnings,
-        "agent.yml:3:21: /nonexistent/*.rules: no such file; there are no rules from it"
-    );
+    // Nothing would be audited, so that somebody would wait for documents in vain.
+    let expected = "agent.yml:3:21: /nonexistent/*.rules: no such file, and there are no other \
+                    rules: nothing would be audited; put a file there, leave audit_rule_files out, \
+                    or start with --allow-inactive";
+    assert_eq!(wrong(text, &[]), expected);
+    let comments = format!("{text}  audit_rules: |\n    # -w /etc/hosts -p wa\n");
+    assert_eq!(wrong(&comments, &[]), expected);
+
+    let warning = "agent.yml:3:21: /nonexistent/*.rules: no such file; there are no rules from it";
+    let (config, warnings) = right(text, &[allow_inactive()]);
+    assert_eq!(warnings, warning);
     assert_eq!(config.audit.unwrap().rules.unwrap().commands, []);
+    let (config, warnings) = right(&format!("{text}  audit_rules: -w /etc/hosts -p wa\n"), &[]);
+    assert_eq!(warnings, warning);
+    assert_eq!(rule_texts(&config.audit.unwrap()), ["-w /etc/hosts -p wa"]);
+
+    // A file that is there configures rules, even if it has none.
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.rules"), "# none\n").unwrap();
+    let text = "modules:\n- module: auditd\n  audit_rule_files: ['*.rules', '*.conf']\n";
+    let loaded = read_in(folder.path(), text).unwrap();
+    assert_eq!(loaded.warnings.len(), 1, "{}", lines(&loaded.warnings));
 }
 
 #[test]

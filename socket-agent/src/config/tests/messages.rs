@@ -1,6 +1,6 @@
 //! What is said of each mistake, to the letter.
 
-use super::{module_with, wrong};
+use super::{allow_inactive, module_with, right, wrong};
 
 /// One wrong line in a module, and the one message it must give.
 #[track_caller]
@@ -8,23 +8,39 @@ fn says(line: &str, expected: &str) {
     assert_eq!(wrong(&module_with(line), &[]), expected, "{line}");
 }
 
+/// One line in a module that has no effect, and the one warning it must give.
+#[track_caller]
+fn warns(line: &str, expected: &str) {
+    assert_eq!(right(&module_with(line), &[]).1, expected, "{line}");
+}
+
 #[test]
-fn wrong_keys() {
-    says(
+fn unknown_keys() {
+    warns(
         "socket.flow_inactiv_timeout: 30s",
-        "agent.yml:4:3: unknown key socket.flow_inactiv_timeout; did you mean \
+        "agent.yml:4:3: unknown key socket.flow_inactiv_timeout has no effect; did you mean \
          socket.flow_inactive_timeout?",
     );
-    says(
+    warns(
         "socket: {tables: {flow: 5}}",
-        "agent.yml:4:21: unknown key socket.tables.flow; did you mean socket.tables.flows?",
+        "agent.yml:4:21: unknown key socket.tables.flow has no effect; did you mean \
+         socket.tables.flows?",
     );
-    says("sockt.hooks: auto", "agent.yml:4:3: unknown key sockt.hooks; did you mean socket.hooks?");
-    says("sockt: {hooks: auto}", "agent.yml:4:3: unknown key sockt; did you mean socket?");
-    says(
-        "socket.teleport: true",
-        "agent.yml:4:3: unknown key socket.teleport; the nearest known key is \
-         socket.state.period",
+    warns(
+        "sockt.hooks: auto",
+        "agent.yml:4:3: unknown key sockt.hooks has no effect; did you mean socket.hooks?",
+    );
+    warns(
+        "sockt: {hooks: auto}",
+        "agent.yml:4:3: unknown key sockt has no effect; did you mean socket?",
+    );
+    warns("socket.teleport: true", "agent.yml:4:3: unknown key socket.teleport has no effect");
+    warns("hot: x", "agent.yml:4:3: unknown key hot has no effect; did you mean host?");
+    // Not "did you mean login?".
+    warns(
+        "login: x",
+        "agent.yml:4:10: login is \"x\"; allowed: a mapping with wtmp_file_pattern, \
+         btmp_file_pattern, state",
     );
     says(
         "socket..hooks: auto",
@@ -148,10 +164,13 @@ fn keys_that_are_set_twice() {
         "agent.yml:5:12: socket.hooks is set twice, first at agent.yml:4:3; remove one of them",
     );
     says(
-        "socket.tables.flows: 5\n  socket: {tables: {flows: 5}}",
+        "socket.tables.flows: 5\n  socket: {tables: {flows: 6}}",
         "agent.yml:5:21: socket.tables.flows is set twice, first at agent.yml:4:3; remove one of \
          them",
     );
+    // Both forms with one value leave no doubt.
+    warns("socket.tables.flows: 5\n  socket: {tables: {flows: 5}}", "");
+    warns("metricsets: []", "");
     says(
         "metricsets: [socket]",
         "agent.yml:4:3: metricsets means the same as datasets at agent.yml:3:3; remove one of them",
@@ -204,7 +223,7 @@ fn nothing_to_run() {
         "modules:\n- module: system\n  datasets: [socket]\n  enabled: false\n",
         "auditbeat.modules:\n- module: file_integrity\n",
     ] {
-        let said = wrong(text, &[]);
+        let said = wrong(text, &[allow_inactive()]);
         assert!(
             said.contains("no enabled module has a dataset of this version"),
             "{text:?}: {said}"
@@ -219,11 +238,8 @@ fn wrong_top_level() {
         ("modles: []", "agent.yml:1:1: unknown key modles; did you mean modules?"),
         (
             "output.elasticsearh.hosts: [x]",
-            "agent.yml:1:1: unknown key output.elasticsearh.hosts; did you mean output.elasticsearch?",
-        ),
-        (
-            "auditbeat.modul: []",
-            "agent.yml:1:1: unknown key auditbeat.modul; did you mean auditbeat.modules?",
+            "agent.yml:1:1: there is no output output.elasticsearh; allowed: console, file, \
+             elasticsearch, logstash, kafka, redis, discard; did you mean elasticsearch?",
         ),
         (
             "socket.hooks: auto",
@@ -258,11 +274,24 @@ fn wrong_top_level() {
              30s, 1m30s or 250ms",
         ),
         (
-            "logging: {metric: {period: 5s}}",
-            "agent.yml:1:11: unknown key logging.metric; did you mean logging.metrics?",
+            "outputt.file.path: /x",
+            "agent.yml:1:1: unknown key outputt.file.path; did you mean output?",
         ),
     ] {
         assert_eq!(wrong(&format!("{line}\n{module}"), &[]), expected);
+    }
+    for (line, expected) in [
+        (
+            "logging: {metric: {period: 5s}}",
+            "agent.yml:1:11: unknown key logging.metric has no effect; did you mean logging.metrics?",
+        ),
+        (
+            "auditbeat.modul: []",
+            "agent.yml:1:1: unknown key auditbeat.modul has no effect; did you mean auditbeat.modules?",
+        ),
+        ("telephone: 5", "agent.yml:1:1: unknown key telephone has no effect"),
+    ] {
+        assert_eq!(right(&format!("{line}\n{module}"), &[]).1, expected);
     }
     assert_eq!(wrong("- a\n- b\n", &[]), "agent.yml:1:1: the file is a list; allowed: a mapping");
 }
@@ -341,12 +370,11 @@ modules:
     assert_eq!(
         wrong(text, &[]),
         "\
-agent.yml:1:1: unknown key output.nowhere; the nearest known key is output.console
+agent.yml:1:1: there is no output output.nowhere; allowed: console, file, elasticsearch, logstash, kafka, redis, discard
 agent.yml:4:22: dataset \"sokets\"; allowed: host, login, package, process, user, socket; did you mean socket?
 agent.yml:5:17: socket.hooks is \"magic\"; allowed: auto, fentry, kprobe, cgroup, tracefs
 agent.yml:6:3: socket.hooks is set twice, first at agent.yml:5:3; remove one of them
 agent.yml:7:24: socket.tables.flows is 0; allowed: a whole number from 1 to 16777216
-agent.yml:8:3: unknown key sockets.tables.ring; did you mean socket.tables.ring?
 agent.yml:9:11: module is \"auditt\"; allowed: system, auditd, file_integrity; did you mean auditd?"
     );
 }

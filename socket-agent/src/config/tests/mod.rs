@@ -2,28 +2,44 @@
 
 mod accepted;
 mod auditd;
+mod beats;
+mod files;
 mod messages;
 mod overrides;
+mod reference;
 
 use std::path::Path;
 
-use super::{Config, ConfigError, Override, Place, Problem, load::check};
+use super::{
+    Config, ConfigError, Loaded, Override, Place, Problem,
+    load::{Host, check},
+    paths::Defaults,
+};
 
 /// Checks `text` as the file `agent.yml`.
-fn read(text: &str, overrides: &[Override]) -> Result<(Config, Vec<Problem>), ConfigError> {
+fn read(text: &str, overrides: &[Override]) -> Result<Loaded, ConfigError> {
     let environment = |name: &str| match name {
         "HOOKS" => Some("kprobe".to_owned()),
         "BAD" => Some("30 parsecs".to_owned()),
         _ => None,
     };
-    check(text, &Place::whole("agent.yml"), Path::new(""), overrides, &environment)
+    let folders = Defaults { home: Path::new("/usr/bin"), config: Path::new("/etc/agent") };
+    let host = Host { environment: &environment, folders };
+    check(vec![(Place::whole("agent.yml"), text.to_owned())], overrides, host)
+}
+
+/// Checks `text` as a file in `folder`.
+fn read_in(folder: &Path, text: &str) -> Result<Loaded, ConfigError> {
+    let folders = Defaults { home: Path::new("/usr/bin"), config: folder };
+    let host = Host { environment: &|_| None, folders };
+    check(vec![(Place::whole("agent.yml"), text.to_owned())], &[], host)
 }
 
 /// Reads a configuration that must be right, and returns it with its warnings as lines.
 #[track_caller]
 fn right(text: &str, overrides: &[Override]) -> (Config, String) {
     match read(text, overrides) {
-        Ok((config, warnings)) => (config, lines(&warnings)),
+        Ok(Loaded { config, warnings, .. }) => (config, lines(&warnings)),
         Err(error) => panic!("{error}"),
     }
 }
@@ -32,9 +48,14 @@ fn right(text: &str, overrides: &[Override]) -> (Config, String) {
 #[track_caller]
 fn wrong(text: &str, overrides: &[Override]) -> String {
     match read(text, overrides) {
-        Ok((config, _)) => panic!("accepted: {config:?}"),
+        Ok(Loaded { config, .. }) => panic!("accepted: {config:?}"),
         Err(error) => error.to_string(),
     }
+}
+
+/// Lets parts be configured that cannot run, as `--allow-inactive` does.
+fn allow_inactive() -> Override {
+    Override::from_option("--allow-inactive", "strict", "false")
 }
 
 fn lines(problems: &[Problem]) -> String {

@@ -1,8 +1,10 @@
 //! YAML as nodes that know where they were written.
 
+mod merge;
 mod nest;
 mod parse;
 
+pub(super) use merge::merge;
 pub(super) use nest::{nest, split_key};
 pub(super) use parse::parse;
 
@@ -13,6 +15,8 @@ use super::place::Place;
 pub(super) struct Node {
     pub(super) at: Place,
     pub(super) value: Value,
+    /// Whether it has an anchor, so that other places can repeat it.
+    pub(super) anchored: bool,
 }
 
 /// Scalars stay text: what they mean depends on the option they are given to.
@@ -30,15 +34,59 @@ pub(super) struct Entry {
     pub(super) key: String,
     pub(super) at: Place,
     pub(super) node: Node,
+    /// Whether it came by a merge key (`<<`): keys that a mapping has itself win over it.
+    pub(super) merged: bool,
 }
 
 impl Node {
+    pub(super) fn new(at: Place, value: Value) -> Self {
+        Self { at, value, anchored: false }
+    }
+
     /// The entry of this key, if this is a mapping that has it.
     pub(super) fn get(&self, key: &str) -> Option<&Entry> {
         match &self.value {
             Value::Map(entries) => entries.iter().find(|entry| entry.key == key),
             Value::Null | Value::Scalar(_) | Value::List(_) => None,
         }
+    }
+
+    /// The node at the end of a dotted path, in which numbers count the items of lists from 0.
+    pub(super) fn find(&self, path: &str) -> Option<&Node> {
+        path.split('.').try_fold(self, |node, part| match &node.value {
+            Value::List(items) => items.get(part.parse::<usize>().ok()?),
+            Value::Map(_) => Some(&node.get(part)?.node),
+            Value::Null | Value::Scalar(_) => None,
+        })
+    }
+
+    /// Whether two values are the same, wherever they were written.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (&self.value, &other.value) {
+            (Value::Null, Value::Null) => true,
+            (Value::Scalar(one), Value::Scalar(two)) => one == two,
+            (Value::List(one), Value::List(two)) => {
+                one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.is_same(two))
+            }
+            (Value::Map(one), Value::Map(_)) => {
+                let same = |entry: &Entry| {
+                    other.get(&entry.key).is_some_and(|it| entry.node.is_same(&it.node))
+                };
+                matches!(&other.value, Value::Map(two) if two.len() == one.len())
+                    && one.iter().all(same)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether this or anything below it is `true` for `is`.
+    pub(super) fn any(&self, is: &dyn Fn(&Node) -> bool) -> bool {
+        is(self)
+            || match &self.value {
+                Value::List(items) => items.iter().any(|item| item.any(is)),
+                Value::Map(entries) => entries.iter().any(|entry| entry.node.any(is)),
+                Value::Null | Value::Scalar(_) => false,
+            }
     }
 
     /// Takes the entry of this key out, if this is a mapping that has it.
@@ -60,6 +108,12 @@ impl Node {
             Value::List(_) => "a list".to_owned(),
             Value::Map(_) => "a mapping".to_owned(),
         }
+    }
+}
+
+impl Entry {
+    pub(super) fn new(key: impl Into<String>, at: Place, node: Node) -> Self {
+        Self { key: key.into(), at, node, merged: false }
     }
 }
 

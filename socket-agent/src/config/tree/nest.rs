@@ -1,4 +1,6 @@
 //! `socket.hooks: auto` and `socket: {hooks: auto}` are the same: the first becomes the second.
+//!
+//! What a mapping has itself wins over what it has by a merge key, in either form.
 
 use super::{Entry, Node, Value, parse::duplicate};
 use crate::config::place::Problem;
@@ -9,7 +11,7 @@ pub(in crate::config) fn nest(node: Node, problems: &mut Vec<Problem>) -> Node {
 }
 
 fn nest_below(node: Node, path: &str, problems: &mut Vec<Problem>) -> Node {
-    let Node { at, value } = node;
+    let Node { at, value, anchored } = node;
     let value = match value {
         Value::Map(entries) => {
             let mut nested = Vec::new();
@@ -26,7 +28,7 @@ fn nest_below(node: Node, path: &str, problems: &mut Vec<Problem>) -> Node {
         }
         value @ (Value::Null | Value::Scalar(_)) => value,
     };
-    Node { at, value }
+    Node { at, value, anchored }
 }
 
 /// Parts of a dotted key; the error is a reason with its remedy.
@@ -61,30 +63,35 @@ fn insert(
         Some(Entry { node: Node { value: Value::Map(inner), .. }, .. }) => {
             insert(inner, tail, entry, &path, problems);
         }
+        Some(_) if entry.merged => {}
         Some(present) => problems.push(duplicate(&path, &entry.at, &present.at)),
         None => {
-            let at = entry.at.clone();
+            let (at, merged) = (entry.at.clone(), entry.merged);
             let mut inner = Vec::new();
             insert(&mut inner, tail, entry, &path, problems);
-            let node = Node { at: at.clone(), value: Value::Map(inner) };
-            into.push(Entry { key: (*head).to_owned(), at, node });
+            let node = Node::new(at.clone(), Value::Map(inner));
+            into.push(Entry { merged, ..Entry::new(*head, at, node) });
         }
     }
 }
 
-/// Adds the keys of a second mapping to the first; anything else cannot be united.
+/// Adds the keys of a second mapping to the first. Anything else cannot be united, and need not be
+/// if it is the same or came by a merge key.
 fn unite(present: &mut Entry, second: Entry, path: &str, problems: &mut Vec<Problem>) {
     let at = second.at.clone();
+    let settled = second.merged || present.node.is_same(&second.node);
     match (&mut present.node.value, second.node.value) {
         (Value::Map(first), Value::Map(more)) => {
             for entry in more {
                 let path = format!("{path}.{}", entry.key);
+                let entry = Entry { merged: entry.merged || second.merged, ..entry };
                 match first.iter_mut().find(|known| known.key == entry.key) {
                     Some(known) => unite(known, entry, &path, problems),
                     None => first.push(entry),
                 }
             }
         }
+        _ if settled => {}
         _ => problems.push(duplicate(path, &at, &present.at)),
     }
 }

@@ -63,7 +63,7 @@ impl<'input, T: Input> Builder<'_, 'input, T> {
                 _ => return Err(self.broken(span, "content outside of a document")),
             }
         }
-        Ok(root.unwrap_or(Node { at: self.file.clone(), value: Value::Null }))
+        Ok(root.unwrap_or_else(|| Node::new(self.file.clone(), Value::Null)))
     }
 
     fn node(&mut self, event: Event<'input>, span: Span, depth: usize) -> Result<Node, Problem> {
@@ -95,11 +95,11 @@ impl<'input, T: Input> Builder<'_, 'input, T> {
                     ));
                 };
                 self.count(size(&node), &at)?;
-                return Ok(node);
+                return Ok(Node { anchored: false, ..node });
             }
             _ => return Err(self.broken(span, "a value is missing")),
         };
-        let node = Node { at, value };
+        let node = Node { at, value, anchored: anchor > 0 };
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
         }
@@ -137,7 +137,7 @@ impl<'input, T: Input> Builder<'_, 'input, T> {
             } else if let Some(first) = entries.iter().find(|entry| entry.key == name) {
                 self.problems.push(duplicate(&name, &key.at, &first.at));
             } else {
-                entries.push(Entry { key: name, at: key.at, node });
+                entries.push(Entry::new(name, key.at, node));
             }
         }
         for node in merged {
@@ -152,7 +152,7 @@ impl<'input, T: Input> Builder<'_, 'input, T> {
             Value::Map(more) => {
                 for entry in more {
                     if entries.iter().all(|present| present.key != entry.key) {
-                        entries.push(entry);
+                        entries.push(Entry { merged: true, ..entry });
                     }
                 }
             }

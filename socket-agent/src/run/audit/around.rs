@@ -2,12 +2,10 @@
 
 use std::{process, sync::Arc};
 
-use crate::{
-    audit::{document::Context, normalise::Normal, records::Kind, stream::Surroundings},
-    clock::Clock,
-    process::Process,
-    run::shared::Shared,
-};
+use crate::run::shared::Shared;
+use audit::{document::Context, normalise::Normal, records::Kind, stream::Surroundings};
+use linux::clock::Clock;
+use processes::Process;
 
 /// Host, processes and containers.
 pub(super) struct Around {

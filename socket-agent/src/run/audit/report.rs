@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Worker;
-use crate::audit::live::LiveCounters;
+use audit::live::LiveCounters;
 
 /// Each as one line of JSON.
 pub(super) fn log(live: &LiveCounters, worker: &Worker) {
@@ -15,7 +15,7 @@ pub(super) fn log(live: &LiveCounters, worker: &Worker) {
     let totals = vec![
         ("audit_records", events.records),
         ("audit_events", events.events),
-        ("audit_documents", worker.sink.documents()),
+        ("audit_documents", worker.publisher.documents()),
         ("audit_warnings", stream.warnings),
         ("audit_names_asked", stream.names.asked),
         ("audit_names_found", stream.names.found),

@@ -8,14 +8,13 @@ use std::{
 use anyhow::Context as _;
 use socket_common::Flow;
 
-use crate::{
-    clock::Clock,
-    config::DnsConfig,
+use crate::run::memory;
+use flow::{
+    Cause, FlowRecord,
     dns::{Directory, Domains, Limits},
-    flow::{Cause, FlowRecord},
-    run::memory,
-    sensor::{Event, HostNetworks, SensorError, Source, dns::Channel},
 };
+use linux::clock::Clock;
+use sensor::{DnsConfig, Event, HostNetworks, SensorError, Source, dns::Channel};
 
 /// How often names that hold no longer are forgotten.
 const EXPIRE: Duration = Duration::from_secs(10);

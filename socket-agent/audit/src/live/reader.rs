@@ -1,0 +1,90 @@
+//! Reading records until it is time to stop.
+
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
+
+use super::{LiveCounters, Queue, Session};
+use crate::netlink::Received;
+
+/// How often the kernel is asked how it is doing.
+const CHECK: Duration = Duration::from_secs(2);
+/// Records taken before the order to stop is looked at.
+const TURN: usize = 4096;
+
+/// Moves records from the session into the queue until `stop` becomes readable; then releases the
+/// session, moves what had been made until then, and closes the queue.
+///
+/// # Errors
+/// The socket is of no more use. The queue is closed then too.
+pub fn read(
+    session: Session,
+    queue: &Queue,
+    stop: BorrowedFd<'_>,
+) -> (LiveCounters, io::Result<()>) {
+    let (counters, result) = until_stopped(session, queue, stop);
+    queue.close();
+    let (queue_dropped, queue_waits) = queue.counters();
+    (LiveCounters { queue_dropped, queue_waits, ..counters }, result)
+}
+
+fn until_stopped(
+    mut session: Session,
+    queue: &Queue,
+    stop: BorrowedFd<'_>,
+) -> (LiveCounters, io::Result<()>) {
+    for (kind, record) in session.take_early() {
+        queue.push(kind, &record);
+    }
+    let mut check = Instant::now() + CHECK;
+    let result = loop {
+        match wait(&session, stop, check) {
+            Ok(true) => break Ok(()),
+            Ok(false) => {}
+            Err(error) => break Err(error),
+        }
+        if let Err(error) = drain(&mut session, queue, TURN) {
+            break Err(error);
+        }
+        if Instant::now() >= check {
+            check = Instant::now() + CHECK;
+            session.check(|kind, record| queue.push(kind, record));
+        }
+    };
+    let counters = session.release(|session| drain(session, queue, usize::MAX));
+    (counters, result)
+}
+
+/// Takes what waits, at most so many messages.
+fn drain(session: &mut Session, queue: &Queue, most: usize) -> io::Result<()> {
+    for _ in 0..most {
+        match session.receive(|kind, record| queue.push(kind, record)) {
+            Ok(Received::Something) => {}
+            Ok(Received::Nothing) => break,
+            // Counted; what comes next can be read.
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Waits for a record, the order to stop, or a time; tells whether it was the order.
+fn wait(session: &Session, stop: BorrowedFd<'_>, until: Instant) -> io::Result<bool> {
+    let left = until.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+    let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+    let mut descriptors =
+        [PollFd::new(session.as_fd(), PollFlags::POLLIN), PollFd::new(stop, PollFlags::POLLIN)];
+    match poll(&mut descriptors, left) {
+        Ok(_) => Ok(descriptors[1].any().unwrap_or(true)),
+        Err(Errno::EINTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,54 @@
+//! What a rule needs to know of the host.
+
+use std::path::Path;
+
+use crate::names::Arch;
+
+/// The host that rules are for.
+#[derive(Clone, Copy)]
+pub struct Host<'a> {
+    /// The architecture of the kernel: the one of rules without `-F arch`, and what `b64` means.
+    /// `None` if it is none that is known here; rules then name one.
+    pub arch: Option<Arch>,
+    /// Users and groups by name.
+    pub accounts: &'a dyn Accounts,
+    /// What a watched path is.
+    pub paths: &'a dyn Paths,
+    /// Which calls a rule with `-F perm` and `-F arch` but without `-S` is about.
+    pub perm_calls: PermCalls,
+}
+
+/// Users and groups by name.
+pub trait Accounts {
+    /// Number of a user.
+    fn user(&self, name: &str) -> Option<u32>;
+    /// Number of a group.
+    fn group(&self, name: &str) -> Option<u32>;
+}
+
+/// What paths are.
+pub trait Paths {
+    /// What a path is, links followed.
+    fn kind(&self, path: &Path) -> PathKind;
+}
+
+/// What a path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathKind {
+    /// Nothing, or nothing that can be seen.
+    Missing,
+    /// A directory.
+    Directory,
+    /// Anything else.
+    File,
+}
+
+/// Which calls a rule with `-F perm` is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PermCalls {
+    /// All: the kernel finds out which of them make such an access. auditctl before 4.0.
+    All,
+    /// Those that can make such an access, which costs the others less and misses calls that are
+    /// newer than this program. auditctl since 4.0.
+    Listed,
+}

@@ -1,0 +1,159 @@
+//! Where the members of a structure are.
+
+use super::{FIXED, Types, kind, word};
+
+/// `BTF_KIND_PTR`.
+pub(super) const PTR: u32 = 2;
+/// `BTF_KIND_TYPEDEF`, `VOLATILE`, `CONST`, `RESTRICT`, `TYPE_TAG`: other names for a type.
+const ALIASES: [u32; 5] = [8, 9, 10, 11, 18];
+/// Deepest nesting of structures and aliases that is followed.
+const DEPTH: usize = 16;
+
+/// A member of a structure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Member {
+    /// Bytes from the start of the structure.
+    pub(crate) offset: u32,
+    /// Bytes it takes; of a bit field the bytes that hold it.
+    pub(crate) size: u32,
+}
+
+/// Types with the places of their descriptions, so that any can be looked up by its id.
+pub(crate) struct Members<'t> {
+    types: &'t Types,
+    /// Byte positions, by id less one.
+    places: Vec<usize>,
+}
+
+impl Types {
+    /// Prepares to look up members.
+    pub(crate) fn members(&self) -> Members<'_> {
+        let mut places = Vec::new();
+        let mut at = self.types.start;
+        for entry in self.entries() {
+            places.push(at);
+            at += entry.bytes();
+        }
+        Members { types: self, places }
+    }
+}
+
+impl Members<'_> {
+    /// The member that a path names, such as `sk_lock.owned` in `sock`. Anonymous structures and
+    /// unions are looked through.
+    pub(crate) fn find(&self, structure: &str, path: &str) -> Option<Member> {
+        let mut found = None;
+        for (id, place) in self.places.iter().enumerate() {
+            if self.kind(*place)? == kind::STRUCT && self.name(*place)? == structure.as_bytes() {
+                // Several types may share a name; the one that has the member is meant.
+                found = found.or_else(|| self.within(u32::try_from(id).ok()? + 1, path));
+            }
+        }
+        found
+    }
+
+    fn within(&self, id: u32, path: &str) -> Option<Member> {
+        let (mut id, mut bits) = (id, 0);
+        let mut parts = path.split('.').peekable();
+        while let Some(part) = parts.next() {
+            let (type_id, offset, width) = self.member(id, part.as_bytes(), DEPTH)?;
+            bits += offset;
+            if parts.peek().is_none() {
+                let size = if width > 0 { width.div_ceil(8) } else { self.size(type_id)? };
+                return Some(Member { offset: bits / 8, size });
+            }
+            id = type_id;
+        }
+        None
+    }
+
+    /// Type, offset in bits and width in bits (of bit fields, else 0).
+    fn member(&self, id: u32, name: &[u8], depth: usize) -> Option<(u32, u32, u32)> {
+        let place = self.place(self.plain(id)?)?;
+        if depth == 0 || ![kind::STRUCT, kind::UNION].contains(&self.kind(place)?) {
+            return None;
+        }
+        let info = self.word(place, 4)?;
+        for index in 0..(info & 0xffff) as usize {
+            let at = place + FIXED + 12 * index;
+            let (named, type_id, raw) = (self.word(at, 0)?, self.word(at, 4)?, self.word(at, 8)?);
+            let (offset, width) =
+                if info >> 31 == 1 { (raw & 0x00ff_ffff, raw >> 24) } else { (raw, 0) };
+            let own = self.types.name(named);
+            if own == name {
+                return Some((type_id, offset, width));
+            }
+            if own.is_empty()
+                && let Some((found, inner, width)) = self.member(type_id, name, depth - 1)
+            {
+                return Some((found, offset + inner, width));
+            }
+        }
+        None
+    }
+
+    fn size(&self, id: u32) -> Option<u32> {
+        let place = self.place(self.plain(id)?)?;
+        match self.kind(place)? {
+            PTR => u32::try_from(size_of::<usize>()).ok(),
+            kind::ARRAY => {
+                let element = self.size(self.word(place, FIXED)?)?;
+                element.checked_mul(self.word(place, FIXED + 8)?)
+            }
+            _ => self.word(place, 8),
+        }
+    }
+
+    /// Follows typedefs and qualifiers.
+    fn plain(&self, id: u32) -> Option<u32> {
+        let mut id = id;
+        for _ in 0..DEPTH {
+            let place = self.place(id)?;
+            if !ALIASES.contains(&self.kind(place)?) {
+                return Some(id);
+            }
+            id = self.word(place, 8)?;
+        }
+        None
+    }
+
+    fn place(&self, id: u32) -> Option<usize> {
+        self.places.get((id as usize).checked_sub(1)?).copied()
+    }
+
+    fn kind(&self, place: usize) -> Option<u32> {
+        Some((self.word(place, 4)? >> 24) & 0x1f)
+    }
+
+    fn name(&self, place: usize) -> Option<&[u8]> {
+        Some(self.types.name(self.word(place, 0)?))
+    }
+
+    fn word(&self, place: usize, at: usize) -> Option<u32> {
+        word(&self.types.bytes, place + at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_running_kernels_structures_are_described() {
+        let Some(types) = std::fs::read("/sys/kernel/btf/vmlinux").ok().and_then(Types::parse)
+        else {
+            eprintln!("skipped: this kernel publishes no BTF");
+            return;
+        };
+        let members = types.members();
+        let size = |structure, path| members.find(structure, path).map(|member| member.size);
+        assert_eq!(size("sock_common", "skc_daddr"), Some(4));
+        assert_eq!(size("sock_common", "skc_v6_daddr"), Some(16));
+        assert_eq!(size("sk_buff", "head"), Some(8));
+        assert_eq!(size("task_struct", "comm"), Some(16));
+        assert_eq!(size("sock", "sk_lock.owned"), Some(4));
+        assert_eq!(size("sock", "no_such_member"), None);
+        let own = members.find("sock", "__sk_common.skc_dport");
+        assert_eq!(own, members.find("sock_common", "skc_dport"));
+    }
+}

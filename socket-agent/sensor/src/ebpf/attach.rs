@@ -1,0 +1,245 @@
+//! Attaching the programs of a set.
+
+use std::{
+    any::Any,
+    fs::File,
+    os::fd::{AsFd, OwnedFd},
+};
+
+use aya::{
+    Btf, Ebpf,
+    programs::{
+        CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSock, FEntry, FExit, KProbe,
+        ProgramError, RawTracePoint, SockOps, TracePoint,
+    },
+};
+
+use super::{
+    features::Prototypes,
+    sets::{COPIES, Hook, Program, When},
+};
+use crate::{Degraded, SensorError, error::one_line};
+
+const NO_BTF: &str = "the kernel publishes no BTF";
+const NO_CGROUP: &str = "no cgroup v2 hierarchy";
+
+/// What the programs are attached to.
+pub(super) struct Places<'a> {
+    pub(super) set: &'static str,
+    pub(super) cgroup: Option<&'a File>,
+    pub(super) kernel_btf: Option<&'a Btf>,
+    pub(super) prototypes: &'a Prototypes,
+    pub(super) ipv6: bool,
+    /// Hooks are attached twice, and their copies rely on each other.
+    pub(super) twice: bool,
+}
+
+/// What keeps a program at its place.
+type Link = Box<dyn Any>;
+
+/// A program at its place, until this is dropped.
+pub(super) struct Attached {
+    pub(super) name: &'static str,
+    /// Of the program.
+    pub(super) fd: Option<OwnedFd>,
+    _links: Vec<Link>,
+}
+
+/// Loads and attaches every wanted program; returns these and what had to be left out.
+pub(super) fn all(
+    ebpf: &mut Ebpf,
+    programs: &[Program],
+    places: &Places<'_>,
+) -> Result<(Vec<Attached>, Vec<Degraded>), SensorError> {
+    let refused = |hook, reason| SensorError::Hook {
+        set: places.set,
+        hook,
+        reason,
+        remedy: "run `socket-agent doctor` to see which sets this kernel can carry",
+    };
+    let mut degraded = Vec::new();
+    let mut held = Vec::new();
+    let mut attached: Vec<&str> = Vec::new();
+    let mut wanted_by_arguments: Option<(String, &'static str)> = None;
+    for program in programs.iter().filter(|program| places.ipv6 || !program.ipv6) {
+        let by_cgroup = attached.contains(&"cgroup_egress");
+        match program.when {
+            When::InsteadOf(name) | When::Unless(name, _) if attached.contains(&name) => continue,
+            When::Unskipped if !places.twice || places.cgroup.is_none() => continue,
+            When::WithCgroup(_) if !by_cgroup => continue,
+            When::First if !places.twice => continue,
+            When::Again(first) | When::Ahead(first)
+                if !places.twice || !attached.contains(&first) =>
+            {
+                continue;
+            }
+            When::Ahead(_) if places.cgroup.is_none() => continue,
+            When::RepliesHidden(_) if !by_cgroup || !places.prototypes.hides_replies() => continue,
+            When::Arguments(effect) if !arguments_match(program, places) => {
+                wanted_by_arguments = Some((describe(program), effect));
+                continue;
+            }
+            _ => {}
+        }
+        let reason = match one(ebpf, program, places) {
+            Ok(program) => {
+                attached.push(program.name);
+                held.push(program);
+                continue;
+            }
+            Err(reason) => reason,
+        };
+        let hook = describe(program);
+        // The first copy leaves to the others what it cannot deal with.
+        let is_copy = COPIES.iter().any(|end| program.name.ends_with(end));
+        let relied_on = places.twice && is_copy;
+        match program.when {
+            _ if relied_on => return Err(refused(hook, reason)),
+            When::Required | When::InsteadOf(_) | When::Again(_) => {
+                return Err(refused(hook, reason));
+            }
+            When::Wanted(effect)
+            | When::Unless(_, effect)
+            | When::WithCgroup(effect)
+            | When::RepliesHidden(effect)
+            | When::Arguments(effect) => {
+                degraded.push(Degraded { hook, reason, effect });
+            }
+            When::Preferred | When::First | When::Ahead(_) | When::Unskipped => {
+                log::info!(target: "sensor", "{hook} not attached, using another hook: {reason}");
+            }
+        }
+    }
+    let any_form =
+        programs.iter().any(|p| matches!(p.when, When::Arguments(_)) && attached.contains(&p.name));
+    if let (Some((hook, effect)), false) = (wanted_by_arguments, any_form) {
+        let reason = "the function has arguments that no program was written for".to_owned();
+        degraded.push(Degraded { hook, reason, effect });
+    }
+    Ok((held, degraded))
+}
+
+fn arguments_match(program: &Program, places: &Places<'_>) -> bool {
+    match program.hook {
+        Hook::Fexit(function, count) => places.prototypes.arguments(function) == Some(count),
+        _ => true,
+    }
+}
+
+fn describe(program: &Program) -> String {
+    let place = match program.hook {
+        Hook::Kprobe(name)
+        | Hook::Fentry(name)
+        | Hook::Fexit(name, _)
+        | Hook::RawTracepoint(name)
+        | Hook::Tracepoint(_, name) => name.to_owned(),
+        Hook::KprobeAny(names) => names.join(" or "),
+        Hook::CgroupEgress | Hook::CgroupIngress | Hook::CgroupSock | Hook::CgroupSockOps => {
+            "root cgroup".to_owned()
+        }
+    };
+    format!("{} at {place}", program.name)
+}
+
+fn one(ebpf: &mut Ebpf, wanted: &Program, places: &Places<'_>) -> Result<Attached, String> {
+    let program = ebpf
+        .program_mut(wanted.name)
+        .ok_or_else(|| "the embedded object has no such program".to_owned())?;
+    /// The link is taken out of the program, which can be dropped then.
+    macro_rules! link {
+        ($program:ident, $attach:expr) => {{
+            let link = $attach.and_then(|id| $program.take_link(id));
+            Box::new(link.map_err(line)?) as Link
+        }};
+    }
+    let links: Vec<Link> = match wanted.hook {
+        Hook::RawTracepoint(name) => {
+            let program = typed::<RawTracePoint>(program)?;
+            program.load().map_err(line)?;
+            vec![link!(program, program.attach(name))]
+        }
+        Hook::Fentry(name) => {
+            let program = typed::<FEntry>(program)?;
+            program.load(name, places.kernel_btf.ok_or(NO_BTF)?).map_err(line)?;
+            vec![link!(program, program.attach())]
+        }
+        Hook::Fexit(name, _) => {
+            let program = typed::<FExit>(program)?;
+            program.load(name, places.kernel_btf.ok_or(NO_BTF)?).map_err(line)?;
+            vec![link!(program, program.attach())]
+        }
+        Hook::Kprobe(function) => {
+            let program = typed::<KProbe>(program)?;
+            program.load().map_err(line)?;
+            let functions = [Some(function), wanted.also.filter(|_| places.ipv6)];
+            let mut links = Vec::new();
+            for function in functions.into_iter().flatten() {
+                links.push(link!(program, program.attach(function, 0)));
+            }
+            links
+        }
+        Hook::KprobeAny(functions) => {
+            let program = typed::<KProbe>(program)?;
+            program.load().map_err(line)?;
+            let mut attached = Err("no function is named".to_owned());
+            for function in functions {
+                attached = program.attach(*function, 0).map_err(line);
+                if attached.is_ok() {
+                    break;
+                }
+            }
+            let attached = attached?;
+            vec![link!(program, Ok(attached))]
+        }
+        Hook::Tracepoint(group, name) => {
+            let program = typed::<TracePoint>(program)?;
+            program.load().map_err(line)?;
+            vec![link!(program, program.attach(group, name))]
+        }
+        Hook::CgroupEgress | Hook::CgroupIngress => {
+            let cgroup = places.cgroup.ok_or(NO_CGROUP)?;
+            let kind = match wanted.hook {
+                Hook::CgroupEgress => CgroupSkbAttachType::Egress,
+                _ => CgroupSkbAttachType::Ingress,
+            };
+            let program = typed::<CgroupSkb>(program)?;
+            program.load().map_err(line)?;
+            vec![link!(program, beside_others(|mode| program.attach(cgroup, kind, mode)))]
+        }
+        Hook::CgroupSock => {
+            let cgroup = places.cgroup.ok_or(NO_CGROUP)?;
+            let program = typed::<CgroupSock>(program)?;
+            program.load().map_err(line)?;
+            vec![link!(program, beside_others(|mode| program.attach(cgroup, mode)))]
+        }
+        Hook::CgroupSockOps => {
+            let cgroup = places.cgroup.ok_or(NO_CGROUP)?;
+            let program = typed::<SockOps>(program)?;
+            program.load().map_err(line)?;
+            vec![link!(program, beside_others(|mode| program.attach(cgroup, mode)))]
+        }
+    };
+    let program = ebpf.program(wanted.name).map(aya::programs::Program::fd);
+    let fd = program.and_then(Result::ok).map(|fd| fd.as_fd().try_clone_to_owned());
+    Ok(Attached { name: wanted.name, fd: fd.and_then(Result::ok), _links: links })
+}
+
+/// Attaches to a cgroup so that programs of others stay. A link (5.7) always does and takes no flag
+/// for it; the older way of attaching needs the flag.
+fn beside_others<T>(
+    mut attach: impl FnMut(CgroupAttachMode) -> Result<T, ProgramError>,
+) -> Result<T, ProgramError> {
+    attach(CgroupAttachMode::AllowMultiple).or_else(|_| attach(CgroupAttachMode::Single))
+}
+
+fn typed<'a, P>(program: &'a mut aya::programs::Program) -> Result<&'a mut P, String>
+where
+    &'a mut P: TryFrom<&'a mut aya::programs::Program>,
+{
+    program.try_into().map_err(|_| "the embedded object has it as another type".to_owned())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+fn line(error: ProgramError) -> String {
+    one_line(&error)
+}

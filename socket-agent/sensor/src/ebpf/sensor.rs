@@ -1,0 +1,254 @@
+//! The sensor from the start to the last read.
+
+use std::{fs::File, os::fd::BorrowedFd, panic::resume_unwind, path::PathBuf, thread};
+
+use aya::Btf;
+use socket_common::{Counter, Flow, Late, PeerKey, SocketOwner, Tuple};
+
+use super::{
+    attach::{self, Attached, Places},
+    dns::{self, DnsRing},
+    features::{KERNEL_BTF, Prototypes},
+    load::{
+        existing_sockets, given_btf, load, no_btf, open_records, open_ring, open_tables,
+        tasks_come_between,
+    },
+    missed::{self, Missed},
+    records::Records,
+    sample::{self, Sampler},
+    sets::{early, hooks},
+    settings::Told,
+    tables::{OpenFlows, Tables},
+};
+use crate::{
+    Degraded, Event, HookSet, RecordBuffer, SensorError, SocketConfig, Source,
+    tracefs::clear_own_programs,
+};
+
+/// What the sensor needs to know of the host beside its configuration.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The set to attach; not `Auto`.
+    pub set: HookSet,
+    /// Where cgroup v2 is mounted.
+    pub cgroup: Option<PathBuf>,
+    /// Whether IPv6 is watched.
+    pub ipv6: bool,
+    /// Address range of `tcp_v4_rcv` and `tcp_v6_rcv`; zeroes if unknown.
+    pub receive_functions: [[u64; 2]; 2],
+    /// How records leave the kernel; not `Auto`. By perf rings only the `kprobe` set.
+    pub buffer: RecordBuffer,
+    /// Type information to use where the kernel publishes none and no file is given.
+    pub types: Option<Vec<u8>>,
+}
+
+/// Loaded and attached programs with their tables. Dropping it detaches everything.
+pub struct Sensor {
+    /// `None` once detached. What the loader held beside is dropped: it takes megabytes.
+    programs: Option<Vec<Attached>>,
+    tables: Tables,
+    records: Records,
+    told: Told,
+    /// Until it is taken; `None` if no DNS packets are handed over.
+    dns: Option<DnsRing>,
+    /// `None` where the kernel does not run programs on demand.
+    sampler: Option<Sampler>,
+    missed_before: Missed,
+    /// The counter of spilled flows when they were last taken.
+    spilled: u64,
+    /// Where the look at open flows stands.
+    walk: OpenFlows,
+}
+
+/// Why there are no programs that the agent runs itself.
+const NOT_EARLY: &str = "there is no such program for kernels before 5.8, nor for any other whose records \
+                         leave by perf rings";
+
+impl Sensor {
+    /// Loads the object, attaches the set, then looks up the sockets that are already open.
+    ///
+    /// # Errors
+    ///
+    /// The type information does not fit, the kernel refuses the maps, or a program that the set
+    /// cannot do without. Hooks that only make it less exact are returned instead.
+    pub fn start(
+        config: &SocketConfig,
+        options: &Options,
+    ) -> Result<(Self, Vec<Degraded>), SensorError> {
+        let target = given_btf(config.btf.as_deref(), options.types.as_deref())?;
+        // What the kernel publishes is large: it is read for attaching while the object is fitted.
+        let (loaded, kernel_btf, prototypes) = thread::scope(|scope| {
+            let read = scope.spawn(|| (Btf::from_sys_fs(), Prototypes::of_kernel()));
+            let loaded = load(config, target.as_ref(), options.buffer);
+            let (btf, prototypes) = read.join().unwrap_or_else(|panic| resume_unwind(panic));
+            (loaded, btf, prototypes)
+        });
+        let kernel_btf = match kernel_btf {
+            Err(error) if target.is_none() => return Err(no_btf(KERNEL_BTF.as_ref(), &error)),
+            btf => btf.ok(),
+        };
+        let mut ebpf = loaded?;
+        let told = Told::new(&ebpf, config, options, &prototypes)?;
+        let tables = open_tables(&mut ebpf)?;
+        let records = open_records(&ebpf, config, options.buffer)?;
+        let perf = options.buffer == RecordBuffer::Perf;
+        let cgroup = match (&options.cgroup, options.set) {
+            (Some(path), _) => File::open(path).ok(),
+            (None, HookSet::Cgroup) => return Err(SensorError::NoCgroup),
+            (None, _) => None,
+        };
+        let kernel_btf = kernel_btf.as_ref();
+        let places = Places {
+            set: options.set.name(),
+            cgroup: cgroup.as_ref(),
+            kernel_btf,
+            prototypes: &prototypes,
+            ipv6: options.ipv6,
+            twice: tasks_come_between(),
+        };
+        let programs = if perf { early() } else { hooks(options.set) };
+        let (programs, mut degraded) = attach::all(&mut ebpf, &programs, &places)?;
+        let counts_packets = |name| programs.iter().any(|program| program.name == name);
+        let hands_over = config.dns.from_sockets()
+            && ["cgroup_egress", "cgroup_ingress"].into_iter().all(counts_packets);
+        let dns = hands_over.then(|| open_ring(&ebpf, "DNS", dns::LONGEST)).transpose()?;
+        let sampled = if perf { Err(NOT_EARLY.to_owned()) } else { Sampler::load(&mut ebpf) };
+        let sampler = sampled.inspect_err(|reason| {
+            degraded.push(Degraded {
+                hook: "sample".into(),
+                reason: reason.clone(),
+                effect: "the state of connections that are still open is not reported",
+            });
+        });
+        let existing =
+            if perf { Err(NOT_EARLY.to_owned()) } else { existing_sockets(&mut ebpf, kernel_btf) };
+        if let Err(reason) = existing {
+            degraded.push(Degraded {
+                hook: "iter_files at task_file".into(),
+                reason,
+                effect: "sockets that were open before the start have no owner",
+            });
+        }
+        Ok((
+            Self {
+                programs: Some(programs),
+                tables,
+                records,
+                told,
+                dns: dns.map(DnsRing::new),
+                sampler: sampler.ok(),
+                missed_before: Missed::default(),
+                spilled: 0,
+                walk: OpenFlows::default(),
+            },
+            degraded,
+        ))
+    }
+
+    /// What the kernel has skipped, as long as the programs are there and when they went.
+    fn missed(&self) -> Missed {
+        let programs = self.programs.as_deref();
+        programs.map_or(self.missed_before, |programs| Missed::of(programs, &self.tables))
+    }
+}
+
+impl Source for Sensor {
+    fn detach(&mut self) {
+        self.missed_before = self.missed();
+        missed::tell(self.programs.iter().flatten());
+        self.programs = None;
+        if let Err(error) = clear_own_programs() {
+            log::warn!(target: "sensor", "probes are left, without effect: {error}");
+        }
+        self.records.finish();
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        if let Err(error) = self.told.refresh() {
+            log::warn!(target: "sensor", "times may be wrong after a suspend: {error}");
+        }
+        self.records.next()
+    }
+
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.records.descriptor()
+    }
+
+    fn take_dns(&mut self) -> Option<DnsRing> {
+        self.dns.take()
+    }
+
+    fn take_spilled(&mut self, each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError> {
+        // Walking the table costs far more than reading the counter, and it is nearly always empty.
+        // The counter may lose an increment, so the last look does not trust it.
+        let spilled = self.tables.count(Counter::Spilled);
+        if spilled == self.spilled && self.programs.is_some() {
+            return Ok(false);
+        }
+        let more = self.tables.spill.take_lot(|_, flow| each(flow))?;
+        if !more {
+            self.spilled = spilled;
+        }
+        Ok(more)
+    }
+
+    fn open_flows(&mut self, each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError> {
+        let mut walk = std::mem::take(&mut self.walk);
+        let more = self.tables.open_flows(&mut walk, each)?;
+        if more {
+            self.walk = walk;
+        }
+        Ok(more)
+    }
+
+    fn sample(&mut self, flows: &mut [Flow]) -> Result<(), SensorError> {
+        match &self.sampler {
+            Some(sampler) => sampler.sample(flows),
+            None => {
+                sample::unknown(flows);
+                Ok(())
+            }
+        }
+    }
+
+    fn evict(&mut self, flow: &Flow) -> Result<Option<Flow>, SensorError> {
+        if flow.id == flow.socket_id {
+            return self.tables.flows.take(&flow.sock);
+        }
+        self.tables.peers.take(&PeerKey::of(flow))
+    }
+
+    fn take_late(&mut self, flow: u64, tuple: &Tuple) -> Result<Option<Late>, SensorError> {
+        // Without a namespace where packets do not tell theirs.
+        let anywhere = Tuple { netns: 0, ..*tuple };
+        let own = |key: &&Tuple| self.tables.late.get(key).is_some_and(|late| late.flow == flow);
+        match [tuple, &anywhere].into_iter().find(own) {
+            Some(key) => self.tables.late.take(key),
+            None => Ok(None),
+        }
+    }
+
+    fn owners(&mut self, each: &mut dyn FnMut(SocketOwner)) -> Result<(), SensorError> {
+        self.tables.owners.each(|_, owner| each(owner))
+    }
+
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        let mut counters: Vec<_> = Counter::ALL
+            .iter()
+            .map(|&(counter, name)| (name, self.tables.count(counter)))
+            .collect();
+        counters.push(("unknown_records", self.records.unknown()));
+        let missed = self.missed();
+        counters.push(("programs_missed", missed.programs));
+        counters.push(("owners_missed", missed.owners));
+        if let Some((lost, disordered)) = self.records.lost() {
+            // Kernels from 5.1 on tell the programs, which count it as what it was.
+            let of_programs =
+                [Counter::ClosedLost, Counter::LateLost, Counter::ProcessLost, Counter::SocketLost];
+            let told: u64 = of_programs.map(|counter| self.tables.count(counter)).iter().sum();
+            counters.push(("records_lost", lost.saturating_sub(told)));
+            counters.push(("records_disordered", disordered));
+        }
+        counters
+    }
+}

@@ -1,0 +1,184 @@
+//! Typed access to the kernel's tables.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use aya::{
+    Pod,
+    maps::{HashMap, MapData, PerCpuArray},
+};
+use socket_common::{
+    BEGUN, Counter, ESTABLISHED, Flow, Late, PeerKey, STAND_INS, SocketOwner, Tuple, Twin,
+};
+
+use super::{
+    sets::TWINS,
+    sys::{self, Walk},
+};
+use crate::SensorError;
+
+/// A shared type as aya wants it.
+#[repr(transparent)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct Plain<T>(pub(super) T);
+
+// SAFETY: only used with the types of socket_common, which are `repr(C)`, hold plain integers and
+// have no padding.
+unsafe impl<T: Copy + 'static> Pod for Plain<T> {}
+
+/// One hash table.
+pub(super) struct Table<K: 'static, V: 'static> {
+    map: HashMap<MapData, Plain<K>, Plain<V>>,
+    fd: OwnedFd,
+    name: &'static str,
+    /// Cleared when the kernel turns out not to know the operation.
+    batch: bool,
+    take: bool,
+}
+
+impl<K: Copy + Default + 'static, V: Copy + Default + 'static> Table<K, V> {
+    pub(super) fn open(map: aya::maps::Map, name: &'static str) -> Result<Self, SensorError> {
+        let failed = |source| SensorError::Map { map: name, source };
+        let fd = match &map {
+            aya::maps::Map::HashMap(data) => data.fd().as_fd().try_clone_to_owned(),
+            _ => Err(std::io::Error::other("not a hash map")),
+        }
+        .map_err(failed)?;
+        let map = HashMap::try_from(map)
+            .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
+        Ok(Self { map, fd, name, batch: true, take: true })
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    fn failed(&self, source: std::io::Error) -> SensorError {
+        SensorError::Map { map: self.name, source }
+    }
+
+    /// Calls `each` for every element.
+    pub(super) fn each(&mut self, mut each: impl FnMut(K, V)) -> Result<(), SensorError> {
+        let mut walk = Walk::default();
+        while self.lot(&mut walk, &mut each)? {}
+        Ok(())
+    }
+
+    /// Calls `each` for the next lot of elements; whether there may be more.
+    pub(super) fn lot(
+        &mut self,
+        walk: &mut Walk<K, V>,
+        mut each: impl FnMut(K, V),
+    ) -> Result<bool, SensorError> {
+        if self.batch {
+            match walk.lot(self.fd(), false, &mut each) {
+                Ok(more) => return Ok(more),
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.batch = false,
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+        // An element that vanished meanwhile is reported elsewhere.
+        for (key, value) in self.map.iter().flatten() {
+            each(key.0, value.0);
+        }
+        Ok(false)
+    }
+
+    /// One element.
+    pub(super) fn get(&self, key: &K) -> Option<V> {
+        self.map.get(&Plain(*key), 0).ok().map(|value| value.0)
+    }
+
+    /// Removes one element and returns it.
+    pub(super) fn take(&mut self, key: &K) -> Result<Option<V>, SensorError> {
+        if self.take {
+            match sys::take::<K, V>(self.fd(), key) {
+                Ok(value) => return Ok(value),
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.take = false,
+                Err(error) if error.raw_os_error() == Some(524) => self.take = false,
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+        let Ok(value) = self.map.get(&Plain(*key), 0) else { return Ok(None) };
+        let _ = self.map.remove(&Plain(*key));
+        Ok(Some(value.0))
+    }
+
+    /// Removes some elements and returns them; whether there may be more.
+    pub(super) fn take_lot(&mut self, mut each: impl FnMut(K, V)) -> Result<bool, SensorError> {
+        if self.batch {
+            match Walk::default().lot(self.fd(), true, &mut each) {
+                Ok(more) => return Ok(more),
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.batch = false,
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+        let keys: Vec<K> = self.map.keys().filter_map(Result::ok).map(|key| key.0).collect();
+        for key in keys {
+            if let Some(value) = self.take(&key)? {
+                each(key, value);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Where a look at all open flows stands.
+#[derive(Default)]
+pub(super) struct OpenFlows {
+    flows: Walk<u64, Flow>,
+    peers: Walk<PeerKey, Flow>,
+    /// The sockets' first flows have all been shown.
+    at_peers: bool,
+}
+
+/// All tables that the agent reads.
+pub(super) struct Tables {
+    pub(super) flows: Table<u64, Flow>,
+    pub(super) peers: Table<PeerKey, Flow>,
+    pub(super) owners: Table<u64, SocketOwner>,
+    pub(super) late: Table<Tuple, Late>,
+    pub(super) spill: Table<u64, Flow>,
+    pub(super) counts: PerCpuArray<MapData, u64>,
+    pub(super) caught: PerCpuArray<MapData, u64>,
+}
+
+impl Tables {
+    /// Shows the next lot of open flows; whether there may be more.
+    pub(super) fn open_flows(
+        &mut self,
+        walk: &mut OpenFlows,
+        each: &mut dyn FnMut(Flow),
+    ) -> Result<bool, SensorError> {
+        if walk.at_peers {
+            return self.peers.lot(&mut walk.peers, |_, flow| each(flow));
+        }
+        walk.at_peers = !self.flows.lot(&mut walk.flows, |_, flow| each(flow))?;
+        Ok(true)
+    }
+
+    /// Sum over all CPUs of one counter.
+    pub(super) fn count(&self, counter: Counter) -> u64 {
+        self.counts.get(&(counter as u32), 0).map_or(0, |values| values.iter().sum())
+    }
+
+    /// How often copies of a program have dealt with what the first was not run for; 0 if the copies do
+    /// not tell each other.
+    pub(super) fn caught(&self, program: &str) -> u64 {
+        let Some((_, twin)) = TWINS.iter().find(|(name, _)| *name == program) else { return 0 };
+        let first = STAND_INS * *twin as u32;
+        let values = (first..first + STAND_INS).filter_map(|index| self.caught.get(&index, 0).ok());
+        // What one CPU has taken back may have been noted on another.
+        let sum = values.flat_map(|values| values.to_vec()).fold(0, u64::wrapping_add);
+        // Or is being noted only now.
+        let sum = if sum > u64::MAX / 2 { 0 } else { sum };
+        if *twin == Twin::State { sum + self.told_nothing() } else { sum }
+    }
+
+    /// How often at least all copies were skipped for the beginning of a connection from a listener, which tells
+    /// nothing before it is established. Some may not come to that.
+    fn told_nothing(&self) -> u64 {
+        let [begun, established] = [BEGUN, ESTABLISHED]
+            .map(|place| self.caught.get(&place, 0).map_or(0, |values| values.iter().sum::<u64>()));
+        established.saturating_sub(begun)
+    }
+}

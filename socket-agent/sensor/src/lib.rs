@@ -1,0 +1,24 @@
+//! What the kernel tells.
+
+mod btf;
+pub mod dns;
+#[cfg(feature = "ebpf")]
+pub mod ebpf;
+#[cfg(not(feature = "ebpf"))]
+#[path = "no_ebpf.rs"]
+pub mod ebpf;
+mod error;
+pub mod host;
+mod options;
+mod perf;
+mod reach;
+pub mod sockets;
+mod source;
+pub mod tracefs;
+
+pub use error::{Degraded, SensorError};
+pub use options::{
+    DnsConfig, DnsType, HookSet, RecordBuffer, SocketConfig, SocketEvents, Tables, TracefsConfig,
+};
+pub use reach::HostNetworks;
+pub use source::{Event, Source};

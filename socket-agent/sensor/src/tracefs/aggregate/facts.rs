@@ -1,0 +1,221 @@
+//! What the probes tell, without how they came to know it.
+
+use socket_common::{FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, Rank, Tuple};
+
+/// States of `struct sock` (`include/net/tcp_states.h`).
+pub(in crate::tracefs) mod state {
+    pub(in crate::tracefs) const ESTABLISHED: u8 = 1;
+    pub(in crate::tracefs) const SYN_SENT: u8 = 2;
+    pub(in crate::tracefs) const SYN_RECV: u8 = 3;
+    pub(in crate::tracefs) const TIME_WAIT: u8 = 6;
+    pub(in crate::tracefs) const CLOSE: u8 = 7;
+    pub(in crate::tracefs) const LISTEN: u8 = 10;
+    pub(in crate::tracefs) const NEW_SYN_RECV: u8 = 12;
+}
+
+/// `SOCK_STREAM`.
+pub(in crate::tracefs) const STREAM: u16 = 1;
+/// `SOCK_DGRAM`.
+pub(in crate::tracefs) const DATAGRAM: u16 = 2;
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+
+/// Which way a packet goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::tracefs) enum Way {
+    Out,
+    In,
+}
+
+/// A remote end, as in [`Tuple`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::tracefs) struct Peer {
+    pub(in crate::tracefs) address: [u32; 4],
+    pub(in crate::tracefs) port: u16,
+    pub(in crate::tracefs) family: u8,
+}
+
+/// A `struct sock` when a probe was hit. Ports in host byte order, addresses as in [`Tuple`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::tracefs) struct Sock {
+    pub(in crate::tracefs) address: u64,
+    pub(in crate::tracefs) state: u8,
+    pub(in crate::tracefs) family: u16,
+    pub(in crate::tracefs) protocol: u16,
+    pub(in crate::tracefs) kind: u16,
+    pub(in crate::tracefs) num: u16,
+    pub(in crate::tracefs) sport: u16,
+    pub(in crate::tracefs) dport: u16,
+    pub(in crate::tracefs) remote: [u32; 4],
+    pub(in crate::tracefs) local: [u32; 4],
+    pub(in crate::tracefs) remote6: [u32; 4],
+    pub(in crate::tracefs) local6: [u32; 4],
+    pub(in crate::tracefs) netns: u32,
+    /// A process holds its lock.
+    pub(in crate::tracefs) owned: bool,
+    /// A file descriptor once named it.
+    pub(in crate::tracefs) has_file: bool,
+    pub(in crate::tracefs) error: u32,
+    /// `None` if the kernel's structure is not known that far.
+    pub(in crate::tracefs) retransmits: Option<u32>,
+    pub(in crate::tracefs) srtt: u32,
+}
+
+impl Sock {
+    pub(in crate::tracefs) fn is_inet(&self) -> bool {
+        self.family == AF_INET || self.family == AF_INET6
+    }
+
+    fn ends(&self, v4: [u32; 4], v6: [u32; 4]) -> ([u32; 4], u8) {
+        if self.family != AF_INET6 {
+            return (v4, FAMILY_IPV4);
+        }
+        if v6[0] == 0 && v6[1] == 0 && v6[2] == 0xffff_u32.to_be() {
+            return ([v6[3], 0, 0, 0], FAMILY_IPV4);
+        }
+        (v6, FAMILY_IPV6)
+    }
+
+    pub(in crate::tracefs) fn peer(&self) -> Peer {
+        let (address, family) = self.ends(self.remote, self.remote6);
+        Peer { address, port: self.dport, family }
+    }
+
+    /// Addresses and ports of a connected socket; `full` for anything but request and timewait
+    /// sockets. At the end of a connection `num` is already 0, so full sockets answer from `sport`.
+    pub(in crate::tracefs) fn tuple(&self, protocol: u8, full: bool) -> Tuple {
+        let (local, local_family) = self.ends(self.local, self.local6);
+        let peer = self.peer();
+        // The remote end decides. A mapped connection that begins may still have the wildcard on this
+        // side: before 3.13 the kernel writes the IPv6 address after the state, the IPv4 one before.
+        let local = match (peer.family, local_family) {
+            (FAMILY_IPV4, FAMILY_IPV6) if local == [0; 4] => self.local,
+            (FAMILY_IPV6, FAMILY_IPV4) => [0; 4],
+            _ => local,
+        };
+        Tuple {
+            local,
+            remote: peer.address,
+            local_port: if full { self.sport } else { self.num },
+            remote_port: peer.port,
+            netns: self.netns,
+            family: peer.family,
+            protocol,
+            reserved: 0,
+            reserved2: 0,
+        }
+    }
+
+    /// As `tuple`, for a TCP socket in its state.
+    pub(in crate::tracefs) fn tcp_tuple(&self) -> Tuple {
+        let full = self.state != state::TIME_WAIT && self.state != state::NEW_SYN_RECV;
+        self.tuple(PROTO_TCP, full)
+    }
+}
+
+/// A buffer that carries TCP or UDP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::tracefs) struct Packet {
+    pub(in crate::tracefs) family: u8,
+    pub(in crate::tracefs) protocol: u8,
+    /// IP packets that the buffer stands for.
+    pub(in crate::tracefs) packets: u64,
+    /// Their IP total lengths.
+    pub(in crate::tracefs) bytes: u64,
+    /// TCP flags.
+    pub(in crate::tracefs) flags: u8,
+    /// Carries data or a FIN: something a process asked for.
+    pub(in crate::tracefs) payload: bool,
+    pub(in crate::tracefs) source: [u32; 4],
+    pub(in crate::tracefs) destination: [u32; 4],
+    pub(in crate::tracefs) source_port: u16,
+    pub(in crate::tracefs) destination_port: u16,
+    /// Network namespace of the device or route; 0 if it is not known.
+    pub(in crate::tracefs) netns: u32,
+}
+
+impl Packet {
+    /// The far end of a packet that goes `way`.
+    pub(in crate::tracefs) fn peer(&self, way: Way) -> Peer {
+        let (address, port) = match way {
+            Way::Out => (self.destination, self.destination_port),
+            Way::In => (self.source, self.source_port),
+        };
+        Peer { address, port, family: self.family }
+    }
+
+    /// Addresses and ports as seen by the host that the packet leaves or enters.
+    pub(in crate::tracefs) fn tuple(&self, way: Way, netns: u32) -> Tuple {
+        let (source, destination) =
+            ((self.source, self.source_port), (self.destination, self.destination_port));
+        let (local, remote) = match way {
+            Way::Out => (source, destination),
+            Way::In => (destination, source),
+        };
+        Tuple {
+            local: local.0,
+            remote: remote.0,
+            local_port: local.1,
+            remote_port: remote.1,
+            netns,
+            family: self.family,
+            protocol: self.protocol,
+            reserved: 0,
+            reserved2: 0,
+        }
+    }
+}
+
+/// Where and when something happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::tracefs) struct Context {
+    /// Boottime nanoseconds.
+    pub(in crate::tracefs) now: u64,
+    pub(in crate::tracefs) pid: u32,
+    pub(in crate::tracefs) tid: u32,
+}
+
+/// Something that happened to a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::tracefs) enum Fact {
+    /// A packet passed between a socket and the wire.
+    Packet { packet: Packet, sock: Sock, way: Way },
+    /// A packet was sent without a socket.
+    Reply { packet: Packet },
+    /// A packet that was received is dropped where no live socket wanted it.
+    Orphan { packet: Packet },
+    /// A TCP socket changes from its state to another.
+    State { sock: Sock, new: u8 },
+    /// A TCP socket begins to listen.
+    Listen { sock: Sock },
+    /// A process accepted, or received data.
+    Touched { sock: u64, rank: Rank },
+    /// A UDP socket took a port.
+    Bound { sock: Sock },
+    /// The last descriptor of a UDP socket was closed.
+    Closed { sock: u64 },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapped_connection_without_ipv6_local_address_has_the_ipv4_one() {
+        let mapped = [0, 0, 0xffff_u32.to_be(), 2];
+        let sock = Sock {
+            family: AF_INET6,
+            local: [1, 0, 0, 0],
+            remote: [2, 0, 0, 0],
+            remote6: mapped,
+            ..Sock::default()
+        };
+        let tuple = sock.tuple(PROTO_TCP, true);
+        assert_eq!((tuple.family, tuple.local), (FAMILY_IPV4, [1, 0, 0, 0]));
+        let both = Sock { local6: [0, 0, 0xffff_u32.to_be(), 3], ..sock };
+        assert_eq!(both.tuple(PROTO_TCP, true).local, [3, 0, 0, 0]);
+        // An IPv6 connection's IPv4 fields hold a placeholder.
+        let six = Sock { remote6: [2; 4], local6: [1; 4], ..sock };
+        assert_eq!(six.tuple(PROTO_TCP, true).local, [1; 4]);
+    }
+}

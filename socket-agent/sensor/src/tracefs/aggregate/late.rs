@@ -1,0 +1,52 @@
+//! Packets of connections whose socket is gone: TIME_WAIT, resets after close.
+
+use socket_common::{Counter, Late, Tuple};
+
+use super::{Aggregator, Packet, Tasks, Way, add, has_room};
+use crate::Event;
+
+impl<T: Tasks> Aggregator<T> {
+    /// From now on packets with this tuple that have no socket belong to the closed flow.
+    pub(super) fn expect_late(&mut self, tuple: Tuple, flow: u64) {
+        if !has_room(&self.late, &tuple, self.limits.late) {
+            self.count(Counter::LateTableFull);
+            return;
+        }
+        self.places.insert(Tuple { netns: 0, ..tuple }, tuple.netns);
+        let previous = self.late.insert(tuple, Late { flow, ..Late::default() });
+        if let Some(previous) = previous.filter(|previous| previous.last != 0) {
+            self.push(Event::Late(previous));
+        }
+    }
+
+    /// The tuple of a packet whose namespace may not be known: that of the connection that was closed
+    /// last between the same ends, else the agent's own.
+    pub(super) fn placed(&self, tuple: Tuple) -> Tuple {
+        match tuple.netns {
+            0 => Tuple { netns: self.places.get(&tuple).copied().unwrap_or(self.netns), ..tuple },
+            _ => tuple,
+        }
+    }
+
+    /// Takes what was counted for a closed flow.
+    pub(in crate::tracefs) fn take_late(&mut self, flow: u64, tuple: &Tuple) -> Option<Late> {
+        if self.late.get(tuple).is_none_or(|late| late.flow != flow) {
+            return None;
+        }
+        let place = Tuple { netns: 0, ..*tuple };
+        if self.places.get(&place) == Some(&tuple.netns) {
+            self.places.remove(&place);
+        }
+        self.late.remove(tuple)
+    }
+
+    /// A packet without a live socket.
+    pub(super) fn late_packet(&mut self, packet: &Packet, tuple: &Tuple, way: Way, now: u64) {
+        let Some(late) = self.late.get_mut(tuple) else {
+            self.count(Counter::LateUnmatched);
+            return;
+        };
+        late.last = now;
+        add(&mut late.traffic, way, packet.packets, packet.bytes);
+    }
+}

@@ -1,0 +1,407 @@
+//! The sensor from the first probe to the last record.
+
+use std::{
+    collections::BTreeMap,
+    collections::HashMap,
+    os::{fd::BorrowedFd, unix::fs::MetadataExt},
+    time::{Duration, Instant},
+};
+
+use socket_common::{Flow, Late, SocketOwner, Tuple};
+
+use super::{
+    aggregate::{Aggregator, Context},
+    clock::SampleClock,
+    decode::{self, Values},
+    existing, format,
+    group::{self, Group},
+    guess,
+    install::{Installer, Kind, Options, STACK},
+    mount::Tracing,
+    offsets::{self, Offsets},
+    probe::{EXEC, Field, Shapes, Task, Tell},
+    processes::Processes,
+    tasks::TaskTable,
+};
+use crate::{
+    Degraded, Event, SensorError, SocketConfig, Source,
+    perf::{Merge, Record, Rings, What},
+};
+use linux::clock::Clock;
+
+/// How long a record may take from its time stamp until it can be read, nanoseconds. On a machine
+/// whose CPUs are shared with others that is more than the time the kernel takes.
+const SETTLED: u64 = 20_000_000;
+/// Pause between two warnings of lost samples.
+const WARN: Duration = Duration::from_secs(10);
+
+/// Probes, their rings and the flows made of their records. Dropping it removes the probes.
+pub struct Sensor {
+    // Dropped in this order: events before the probes they are of, these before the file system.
+    rings: Rings,
+    group: Group,
+    _tracing: Tracing,
+    kinds: HashMap<u16, Kind>,
+    shapes: Shapes,
+    receive: [[u64; 2]; 2],
+    second_filter: [u64; 2],
+    netns: u32,
+    merge: Merge,
+    clock: SampleClock,
+    aggregator: Aggregator<TaskTable>,
+    processes: Processes,
+    losses: Losses,
+    /// The buffer that each CPU's socket filter saw last.
+    filtered: HashMap<u32, u64>,
+    detached: bool,
+    /// Whether a tracepoint tells of each program that is executed, beside the probe.
+    execs_told: bool,
+    missed_before: Vec<(String, u64)>,
+}
+
+/// Samples that the kernel had no room for.
+#[derive(Debug)]
+struct Losses {
+    by_cpu: BTreeMap<u32, u64>,
+    notices: u64,
+    notices_most: u64,
+    unreadable: u64,
+    warned: Option<Instant>,
+}
+
+impl Sensor {
+    /// Writes the probes and starts to read them.
+    ///
+    /// # Errors
+    ///
+    /// There is no tracefs, perf events are refused, or a probe that the set cannot do without.
+    /// Probes that only make it less exact are returned instead.
+    pub fn start(
+        config: &SocketConfig,
+        options: &Options,
+    ) -> Result<(Self, Vec<Degraded>), SensorError> {
+        let tracing = Tracing::find(config.tracefs.path.as_deref())?;
+        clear_stale(&tracing)?;
+        let mut group = Group::new(&tracing);
+        let (offsets, shapes, mut degraded) = match offsets::from_btf(config.btf.as_deref())? {
+            Some((offsets, shapes)) => (offsets, shapes, Vec::new()),
+            None => guessed(&mut group, config, options)?,
+        };
+        log::debug!(target: "sensor", "members without a known place: {:?}", offsets.missing());
+        let mut rings = Rings::open(config.tracefs.ring_size_exponent).map_err(|error| {
+            SensorError::Hook {
+                set: "tracefs",
+                hook: "perf rings".into(),
+                reason: error.to_string(),
+                remedy: "run as root, or with CAP_SYS_ADMIN; make socket.ring_size_exponent smaller",
+            }
+        })?;
+        if !rings.has_ids() {
+            log::info!(
+                target: "sensor",
+                "this kernel has no PERF_EVENT_IOC_ID; samples are told apart by common_type"
+            );
+        }
+        let mut installer = Installer {
+            tracing: &tracing,
+            group: &mut group,
+            rings: &mut rings,
+            offsets: &offsets,
+            shapes: &shapes,
+            options,
+        };
+        let (kinds, missing) = installer.all()?;
+        degraded.extend(missing);
+        let told = |task| kinds.values().any(|kind| kind.tell == Tell::Task(task));
+        let probed = [Task::Fork, Task::Exec, Task::Exit].into_iter().all(told);
+        let execs_told = probed && told(Task::ExecPath);
+        let enabled = rings.enable();
+        enabled.map_err(|error| SensorError::Hook {
+            set: "tracefs",
+            hook: "perf events".into(),
+            reason: error.to_string(),
+            remedy: "run as root, or with CAP_SYS_ADMIN",
+        })?;
+        let mut tasks = TaskTable::new();
+        tasks.read_all();
+        tasks.set_holders(existing::holders());
+        let idle = config.flow_inactive_timeout.as_nanos().try_into().unwrap_or(u64::MAX);
+        let limits = &config.tracefs;
+        let mut aggregator = Aggregator::new(tasks, config.tables, idle, options.ipv6);
+        aggregator.netns = own_netns();
+        let mut merge = Merge::new(limits.perf_queue_size as usize);
+        if options.keep_rings {
+            merge.keep_rings();
+        }
+        let sensor = Self {
+            clock: SampleClock::new(
+                rings.clock(),
+                limits.clock_max_drift,
+                limits.clock_sync_period,
+            ),
+            rings,
+            group,
+            _tracing: tracing,
+            kinds,
+            shapes,
+            receive: options.receive_functions,
+            second_filter: options.second_filter,
+            netns: own_netns(),
+            merge,
+            aggregator,
+            processes: Processes::new(probed),
+            losses: Losses {
+                by_cpu: BTreeMap::new(),
+                notices: 0,
+                notices_most: limits.lost_queue_size.into(),
+                unreadable: 0,
+                warned: None,
+            },
+            filtered: HashMap::new(),
+            detached: false,
+            execs_told,
+            missed_before: Vec::new(),
+        };
+        Ok((sensor, degraded))
+    }
+
+    /// Reads the rings, and takes in what is old enough.
+    fn pump(&mut self) {
+        if !self.detached {
+            self.clock.synchronise();
+        }
+        let until = if self.detached {
+            u64::MAX
+        } else {
+            self.clock.sample(Clock::boottime()).saturating_sub(SETTLED)
+        };
+        let Self { rings, merge, losses, .. } = self;
+        rings.read(&mut |record, _cpu| match record {
+            Some(record) => merge.push(record),
+            None => losses.unreadable += 1,
+        });
+        for record in self.merge.take(until) {
+            self.take(&record);
+        }
+    }
+
+    fn take(&mut self, record: &Record) {
+        let context =
+            Context { now: self.clock.boottime(record.time), pid: record.pid, tid: record.tid };
+        match &record.what {
+            What::Sample(raw) => self.sample(raw, record.cpu, context),
+            What::Lost(count) => self.losses.add(record.cpu, *count),
+            What::Comm { pid, tid, comm } if pid == tid => {
+                self.aggregator.tasks.change(*pid, |owner| *owner = owner.with_comm(*comm));
+            }
+            What::Fork { pid, tid, parent } if pid == tid => {
+                let tasks = &mut self.aggregator.tasks;
+                let event = self.processes.forked((*pid, *parent), context.now, tasks);
+                event.into_iter().for_each(|event| self.aggregator.push(event));
+            }
+            What::Exit { pid, tid } if pid == tid => {
+                let tasks = &mut self.aggregator.tasks;
+                let event = self.processes.ended(*pid, context.now, tasks);
+                event.into_iter().for_each(|event| self.aggregator.push(event));
+            }
+            What::Comm { .. } | What::Fork { .. } | What::Exit { .. } => {}
+        }
+    }
+
+    fn sample(&mut self, raw: &[u8], cpu: u32, context: Context) {
+        let kind = format::id_of(raw).and_then(|id| self.kinds.get(&id));
+        let Some(kind) = kind else {
+            self.losses.unreadable += 1;
+            return;
+        };
+        let values = Values {
+            layout: &kind.layout,
+            raw,
+            shapes: &self.shapes,
+            receive: &self.receive,
+            netns: self.netns,
+        };
+        if let Tell::Task(told) = kind.tell {
+            let tasks = &mut self.aggregator.tasks;
+            if let Some(event) = self.processes.take(told, &values, context, tasks) {
+                self.aggregator.push(event);
+            }
+            return;
+        }
+        // Where the filter has been asked for a packet, it was counted then.
+        let buffer = values.get(Field::Skb);
+        match kind.tell {
+            Tell::Received => {
+                let stack = kind.layout.bytes(raw, Field::Stack, STACK * size_of::<usize>());
+                if asked_again(stack, &self.receive, self.second_filter) {
+                    return;
+                }
+                self.filtered.insert(cpu, buffer);
+            }
+            Tell::Child if self.filtered.get(&cpu) == Some(&buffer) => return,
+            _ => {}
+        }
+        match decode::fact(kind.tell, &values) {
+            Ok(Some(fact)) => self.aggregator.take(fact, context),
+            Ok(None) => {}
+            Err(counter) => self.aggregator.count(counter),
+        }
+    }
+
+    /// Hits that the kernel did not pass on, by probe.
+    fn missed(&self) -> Vec<(String, u64)> {
+        let mut missed =
+            if self.detached { self.missed_before.clone() } else { self.group.missed() };
+        if self.execs_told {
+            // What the kernel counts here are reads without memory.
+            missed.retain(|(probe, _)| probe != EXEC);
+            missed.push((EXEC.to_owned(), self.processes.missed()));
+        }
+        missed
+    }
+
+    fn tell_missed(&self) {
+        let missed = self.missed().into_iter().filter(|(_, count)| *count > 0);
+        let missed: Vec<_> = missed.map(|(probe, count)| format!("{probe} {count}")).collect();
+        if !missed.is_empty() {
+            log::info!(target: "sensor", "runs that the kernel skipped: {}", missed.join(", "));
+        }
+    }
+}
+
+impl Source for Sensor {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.rings.descriptor()
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        self.aggregator.next_event().or_else(|| {
+            self.pump();
+            self.aggregator.next_event()
+        })
+    }
+
+    fn detach(&mut self) {
+        self.missed_before = self.group.missed();
+        self.rings.close_events();
+        self.detached = true;
+        self.pump();
+        self.group.clear();
+        for (cpu, count) in &self.losses.by_cpu {
+            log::warn!(target: "sensor", "CPU {cpu}: {count} samples lost: {LOST}");
+        }
+        self.tell_missed();
+    }
+
+    fn take_spilled(&mut self, _each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError> {
+        Ok(false)
+    }
+
+    fn open_flows(&mut self, each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError> {
+        self.aggregator.open_flows().for_each(|flow| each(*flow));
+        Ok(false)
+    }
+
+    /// Nothing more is known than what the records say.
+    fn sample(&mut self, _: &mut [Flow]) -> Result<(), SensorError> {
+        Ok(())
+    }
+
+    fn evict(&mut self, flow: &Flow) -> Result<Option<Flow>, SensorError> {
+        Ok(self.aggregator.evict(flow))
+    }
+
+    fn take_late(&mut self, flow: u64, tuple: &Tuple) -> Result<Option<Late>, SensorError> {
+        Ok(self.aggregator.take_late(flow, tuple))
+    }
+
+    fn owners(&mut self, each: &mut dyn FnMut(SocketOwner)) -> Result<(), SensorError> {
+        self.aggregator.owners().for_each(|owner| each(*owner));
+        self.aggregator.tasks.bound_before().for_each(each);
+        Ok(())
+    }
+
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        let mut counters: Vec<_> = self.aggregator.counters().collect();
+        counters.extend([
+            ("unknown_records", self.losses.unreadable),
+            ("programs_missed", self.missed().iter().map(|(_, count)| count).sum()),
+            ("samples_lost", self.losses.by_cpu.values().sum()),
+            ("samples_disordered", self.merge.disordered()),
+        ]);
+        counters
+    }
+}
+
+/// What to do about lost samples.
+const LOST: &str =
+    "packets are missing; raise socket.ring_size_exponent, or give the agent more CPU";
+
+impl Losses {
+    fn add(&mut self, cpu: u32, count: u64) {
+        *self.by_cpu.entry(cpu).or_default() += count;
+        self.notices += 1;
+        if self.notices <= self.notices_most && self.warned.is_none_or(|at| at.elapsed() > WARN) {
+            self.warned = Some(Instant::now());
+            log::warn!(target: "sensor", "CPU {cpu}: {count} samples lost: {LOST}");
+        }
+    }
+}
+
+/// Whether the socket filter is asked for a packet that it was asked for already: the first of the
+/// functions on the stack that receive decides.
+fn asked_again(stack: &[u8], receive: &[[u64; 2]; 2], second: [u64; 2]) -> bool {
+    let within = |word: u64, [from, to]: [u64; 2]| (from..to).contains(&word);
+    let words = stack
+        .chunks_exact(size_of::<usize>())
+        .filter_map(|word| Some(usize::from_ne_bytes(word.try_into().ok()?) as u64));
+    let mut callers = words
+        .filter(|word| within(*word, second) || receive.iter().any(|range| within(*word, *range)));
+    callers.next().is_some_and(|word| within(word, second))
+}
+
+/// Inode number of the agent's own network namespace; 0 on kernels without.
+fn own_netns() -> u32 {
+    let inode = std::fs::metadata("/proc/self/ns/net").map_or(0, |namespace| namespace.ino());
+    u32::try_from(inode).unwrap_or(0)
+}
+
+/// Offsets of a kernel without type information.
+fn guessed(
+    group: &mut Group,
+    config: &SocketConfig,
+    options: &Options,
+) -> Result<(Offsets, Shapes, Vec<Degraded>), SensorError> {
+    let found = guess::offsets(group, config.tracefs.guess_timeout, &options.state)?;
+    let (offsets, shapes) = (found.offsets.clone(), found.shapes.clone());
+    Ok((offsets, shapes, found.degraded()))
+}
+
+fn clear_stale(tracing: &Tracing) -> Result<(), SensorError> {
+    let cleared = group::clear_stale(tracing).map_err(|error| SensorError::Tracing {
+        place: tracing.file("kprobe_events"),
+        reason: error.to_string(),
+        remedy: "run as root",
+    })?;
+    if cleared > 0 {
+        log::info!(target: "sensor", "removed {cleared} probes that an agent left which was killed");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_is_asked_again_is_told_by_who_asks() {
+        let bytes = |words: &[usize]| -> Vec<u8> {
+            words.iter().flat_map(|word| word.to_ne_bytes()).collect()
+        };
+        let (receive, second) = ([[100, 200], [300, 400]], [500, 600]);
+        assert!(asked_again(&bytes(&[7, 8, 9, 550, 350]), &receive, second));
+        assert!(!asked_again(&bytes(&[7, 8, 350, 550]), &receive, second));
+        assert!(!asked_again(&bytes(&[7, 8]), &receive, second));
+        assert!(!asked_again(&[], &receive, [0, 0]));
+    }
+}
