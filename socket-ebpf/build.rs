@@ -52,7 +52,7 @@ fn parse(text: &str) -> Result<BTreeMap<String, Vec<Field>>, String> {
         let wrong =
             || format!("relocations.txt:{}: expected `STRUCT.MEMBER KIND`: {line}", number + 1);
         let (field, kind) = line.split_once(' ').ok_or_else(wrong)?;
-        if !["int", "ptr", "array", "ptrs", "struct"].contains(&kind) {
+        if !["int", "ptr", "array", "ptrs", "struct", "structs"].contains(&kind) {
             return Err(wrong());
         }
         let (name, path) = field.split_once('.').ok_or_else(wrong)?;
@@ -111,12 +111,13 @@ struct Module {
 const ATOMIC_ADD: &str = "define void @atomic_add(ptr %p, i64 %v) #1 {\n  \
     %o = atomicrmw add ptr %p, i64 %v monotonic\n  ret void\n}";
 
-const FIRST_NODE: u32 = 16;
+const FIRST_NODE: u32 = 17;
 const INT: u32 = 2;
 const PTR: u32 = 3;
 const ARRAY: u32 = 4;
 const LEAF_STRUCT: u32 = 5;
 const PTRS: u32 = 13;
+const STRUCTS: u32 = 16;
 
 impl Default for Module {
     fn default() -> Self {
@@ -167,6 +168,7 @@ impl Module {
              !{PTRS} = !DICompositeType(tag: DW_TAG_array_type, baseType: !{PTR}, size: 128, elements: !14)\n\
              !14 = !{{!15}}\n\
              !15 = !DISubrange(count: 2)\n\
+             !{STRUCTS} = !DICompositeType(tag: DW_TAG_array_type, baseType: !{LEAF_STRUCT}, size: 128, elements: !14)\n\
              {metadata}"
         ))
     }
@@ -212,6 +214,7 @@ impl Module {
                     "array" => ARRAY,
                     "ptrs" => PTRS,
                     "struct" => LEAF_STRUCT,
+                    "structs" => STRUCTS,
                     _ => INT,
                 }
             };

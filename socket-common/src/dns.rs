@@ -4,8 +4,10 @@ use crate::{Header, Tuple};
 pub const DNS_PORT: u16 = 53;
 
 /// Bytes of a packet that the two kinds of records have room for: together with what stands before them
-/// 512 and 4096. Of longer packets the rest is left out.
-pub const DNS_ROOM: [usize; 2] = [440, 4024];
+/// 512 and 4352. The larger holds an answer of 4,096 bytes, as much as is commonly asked for by EDNS, with the
+/// headers of UDP and of IPv4 with options or IPv6 with some extension headers. Of longer packets the rest is
+/// left out.
+pub const DNS_ROOM: [usize; 2] = [440, 4280];
 
 /// A packet between a socket of this host and a DNS server.
 #[repr(C)]
@@ -27,5 +29,5 @@ pub struct DnsEvent<const ROOM: usize> {
 
 const _: () = {
     assert!(size_of::<DnsEvent<{ DNS_ROOM[0] }>>() == 512);
-    assert!(size_of::<DnsEvent<{ DNS_ROOM[1] }>>() == 4096);
+    assert!(size_of::<DnsEvent<{ DNS_ROOM[1] }>>() == 4352);
 };

@@ -12,6 +12,7 @@ pub mod netns;
 pub mod procfs;
 pub mod random;
 pub mod shrink;
+pub mod threads;
 
 pub use accounts::Names;
 pub use clock::{Clock, TimeDelta, Timestamp};

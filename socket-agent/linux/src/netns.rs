@@ -11,6 +11,8 @@ use std::{
 
 use nix::sched::{CloneFlags, setns};
 
+use crate::threads;
+
 /// Where iproute2 keeps namespaces that it names: they need no process to live.
 const NAMED: &str = "/run/netns";
 
@@ -56,8 +58,7 @@ impl Namespace {
                 self.enter()?;
                 work()
             };
-            let thread =
-                thread::Builder::new().name("netns".to_owned()).spawn_scoped(scope, body)?;
+            let thread = threads::spawn_scoped(scope, "netns", body)?;
             thread.join().unwrap_or_else(|_| Err(io::Error::other("a panic")))
         })
     }

@@ -3,9 +3,11 @@
 use std::{
     fmt, io,
     sync::{Arc, Mutex, PoisonError},
-    thread::{self, JoinHandle},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
+
+use linux::threads;
 
 use crate::{Output, OutputCounters, Processors, Publisher, Tap, queue::Queue, worker::Worker};
 
@@ -71,7 +73,7 @@ impl Pipeline {
             let (name, counters) = (output.name().to_owned(), Arc::default());
             let worker = Worker { index, output, counters: Arc::clone(&counters) };
             let queue = Arc::clone(&queue);
-            let thread = thread::Builder::new().name("output".to_owned()).spawn(move || {
+            let thread = threads::spawn("output", move || {
                 prepare();
                 worker.run(&queue);
             })?;

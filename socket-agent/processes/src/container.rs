@@ -3,10 +3,11 @@
 /// A container, as far as its cgroup path names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {
-    /// Full id, 64 hexadecimal digits (LXC: the container's name).
+    /// Full id: 64 hexadecimal digits; of LXC and systemd-nspawn the container's name, of the others
+    /// what they make up (see [`Form`]).
     pub id: Box<str>,
-    /// The runtime, where the path says it: `docker`, `containerd`, `cri-o`, `podman`, `lxc` or
-    /// `systemd-nspawn`.
+    /// The runtime, where the path says it: `docker`, `containerd`, `cri-o`, `podman`, `lxc`,
+    /// `systemd-nspawn`, `garden` or `buildkit`.
     pub runtime: Option<&'static str>,
     /// Of the Kubernetes pod it belongs to: a UUID or, for pods of the node itself, 32 hexadecimal
     /// digits.
@@ -23,8 +24,27 @@ const PREFIXES: [(&str, &str); 6] = [
     ("libpod-", "podman"),
 ];
 
-/// Parent directories that name the runtime of the plain ids below them.
-const PARENTS: [(&str, &str); 2] = [("docker", "docker"), ("libpod_parent", "podman")];
+/// Parent directories that name the runtime of the plain ids below them. containerd makes one for each of its
+/// namespaces, and Docker's is `moby`.
+const PARENTS: [(&str, &str); 5] = [
+    ("docker", "docker"),
+    ("moby", "docker"),
+    ("k8s.io", "containerd"),
+    ("default", "containerd"),
+    ("libpod_parent", "podman"),
+];
+
+/// Ids that only their parent directory tells from other names: the directory, whether a name in it is an
+/// id, the runtime.
+type Form = (&'static str, fn(&str) -> bool, &'static str);
+
+const FORMS: [Form; 4] = [
+    // LXC before 4.0.
+    ("lxc", is_name, "lxc"),
+    ("lxc.payload", is_name, "lxc"),
+    ("garden", is_garden_handle, "garden"),
+    ("buildkit", is_buildkit_id, "buildkit"),
+];
 
 impl Container {
     /// The container that a cgroup path belongs to; of nested ones the innermost.
@@ -32,16 +52,16 @@ impl Container {
     /// Monitors that runtimes run on the host beside a container (`crio-conmon-`, `libpod-conmon-`)
     /// are not in it.
     pub fn from_cgroup_path(path: &str) -> Option<Self> {
-        let mut parent = "";
+        let [mut grandparent, mut parent] = [""; 2];
         let mut found: Option<Self> = None;
         let mut pod = None;
         for segment in path.split('/') {
             pod = pod_uid(segment).or(pod);
-            if let Some(container) = Self::from_segment(segment, parent) {
+            if let Some(container) = Self::from_segment(segment, parent, grandparent) {
                 // A container inside another that belongs to a pod is in no pod of its own.
                 found = Some(Self { pod_uid: pod.take(), ..container });
             }
-            parent = segment;
+            [grandparent, parent] = [parent, segment];
         }
         found
     }
@@ -65,12 +85,17 @@ impl Container {
         (container, path)
     }
 
-    fn from_segment(segment: &str, parent: &str) -> Option<Self> {
-        if let Some(name) = segment.strip_prefix("lxc.payload.") {
+    fn from_segment(segment: &str, parent: &str, grandparent: &str) -> Option<Self> {
+        if let Some(name) = segment.strip_prefix("lxc.payload.").filter(|name| is_name(name)) {
             return Some(Self::of(name, Some("lxc")));
         }
-        if parent == "lxc" && !segment.is_empty() {
-            return Some(Self::of(segment, Some("lxc")));
+        if let Some((_, _, runtime)) =
+            FORMS.iter().find(|(above, is_id, _)| *above == parent && is_id(segment))
+        {
+            return Some(Self::of(segment, Some(runtime)));
+        }
+        if grandparent == "ecs" && is_ecs_id(segment, parent) {
+            return Some(Self::of(segment, None));
         }
         if segment == "payload"
             && let Some(name) = machine(parent)
@@ -131,7 +156,38 @@ fn pod_uid(segment: &str) -> Option<Box<str>> {
 }
 
 fn is_id(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    is_hex(text, 64)
+}
+
+fn is_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+}
+
+/// `TASK-NUMBER` in the directory of the task: containers of Amazon ECS on Fargate and on managed
+/// instances.
+fn is_ecs_id(text: &str, task: &str) -> bool {
+    let number = text.strip_prefix(task).and_then(|rest| rest.strip_prefix('-'));
+    let is_number = |number: &str| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    is_hex(task, 32) && number.is_some_and(is_number)
+}
+
+/// A GUID of Cloud Foundry's Garden, whose last group may have four digits like the others.
+fn is_garden_handle(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    let [first, middle @ .., last] = groups.as_slice() else { return false };
+    is_hex(first, 8)
+        && middle.len() == 3
+        && middle.iter().all(|group| is_hex(group, 4))
+        && (is_hex(last, 4) || is_hex(last, 12))
+}
+
+/// What BuildKit calls the steps of a build: 25 digits to the base 36.
+fn is_buildkit_id(text: &str) -> bool {
+    text.len() == 25 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'z'))
 }
 
 #[cfg(test)]
@@ -180,8 +236,44 @@ mod tests {
                 podman,
             ),
             (format!("/ecs/7e2d1b0c9a8f4e6d/{A}"), Some((A, None))),
+            (format!("/moby/{A}"), docker),
+            (format!("/k8s.io/{A}"), containerd),
+            (format!("/default/{A}/init"), containerd),
             ("/lxc.payload.web/system.slice".to_owned(), Some(("web", Some("lxc")))),
+            ("/lxc.payload/web".to_owned(), Some(("web", Some("lxc")))),
+            ("/lxc.payload/web/system.slice/ssh.service".to_owned(), Some(("web", Some("lxc")))),
             ("/lxc/web/init.scope".to_owned(), Some(("web", Some("lxc")))),
+        ] {
+            assert_path(&path, expected);
+        }
+    }
+
+    #[test]
+    fn ids_that_runtimes_make_up() {
+        const TASK: &str = "447438d1540f43a3a4b46f3d0ab6a1a1";
+        const GUID: &str = "60695fb5-6a39-4bd1-5c1a-8c2f";
+        const UUID: &str = "60695fb5-6a39-4bd1-5c1a-8c2f0a1b2c3d";
+        const STEP: &str = "q2bl5gzw1ohcbj0rkntyi9zzx";
+        let ecs = format!("{TASK}-1234567890");
+        for (path, expected) in [
+            (format!("/ecs/{TASK}/{ecs}"), Some((&*ecs, None))),
+            (format!("/ecs/{TASK}/{ecs}/child"), Some((&ecs, None))),
+            (format!("/ecs/{TASK}"), None),
+            (format!("/ecs/{TASK}/{TASK}-"), None),
+            (format!("/ecs/{TASK}/{TASK}-12ab"), None),
+            (format!("/other/{TASK}/{ecs}"), None),
+            (format!("/ecs/{TASK}/447438d1540f43a3a4b46f3d0ab6a1a2-1"), None),
+            (format!("/garden/{GUID}"), Some((GUID, Some("garden")))),
+            (format!("/system.slice/garden.service/garden/{UUID}"), Some((UUID, Some("garden")))),
+            (format!("/garden/{GUID}/init"), Some((GUID, Some("garden")))),
+            ("/garden/60695fb5-6a39".to_owned(), None),
+            ("/garden/logs".to_owned(), None),
+            (format!("/other/{GUID}"), None),
+            (format!("/buildkit/{STEP}"), Some((STEP, Some("buildkit")))),
+            (format!("/docker/buildkit/{STEP}"), Some((STEP, Some("buildkit")))),
+            ("/buildkit/history".to_owned(), None),
+            // A builder that is itself a container.
+            (format!("/docker/{A}/buildkit/{STEP}"), Some((STEP, Some("buildkit")))),
         ] {
             assert_path(&path, expected);
         }
@@ -252,6 +344,10 @@ mod tests {
             "/system.slice/ssh.service",
             "/user.slice/user-1000.slice/session-3.scope",
             "/lxc",
+            "/lxc.payload",
+            "/lxc.payload.",
+            "/moby",
+            "/k8s.io/containerd.sock",
             "/docker",
             &format!("/machine.slice/libpod-conmon-{A}.scope"),
             &format!("/system.slice/crio-conmon-{A}.scope"),

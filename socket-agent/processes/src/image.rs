@@ -6,8 +6,8 @@ use linux::procfs::Snapshot;
 /// A program with its arguments. Children share it until they replace it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
-    /// Base name of the first argument; without one, that of the executable; else the kernel's
-    /// `comm`, which is cut to 15 bytes. Kernel threads have only that.
+    /// Base name of the first argument; without one that is a path or a name, that of the executable;
+    /// else the kernel's `comm`, which is cut to 15 bytes. Kernel threads have only that.
     pub name: Box<str>,
     /// Arguments, from the program's name on. Bytes that are not UTF-8 are replaced.
     pub args: Vec<String>,
@@ -90,13 +90,29 @@ fn split(block: &[u8]) -> Vec<String> {
 }
 
 fn name(args: &[String], executable: Option<&str>, comm: &str) -> Box<str> {
-    // A first argument with blanks is a title (`nginx: worker process`), not a path.
-    let first = args.first().filter(|arg| !arg.contains(' ')).map(|arg| basename(arg));
+    let first = args.first().map(String::as_str);
+    let is_path = |arg: &&str| !is_title(arg);
+    let from_executable = executable.map(basename).filter(|name| !name.is_empty());
     first
+        .filter(is_path)
+        .map(basename)
         .filter(|name| !name.is_empty())
-        .or_else(|| executable.map(basename).filter(|name| !name.is_empty()))
+        .or(from_executable)
+        // Nothing else is known: what looks like a kernel thread's is not cut at its slash.
+        .or_else(|| first.filter(|arg| is_bracketed(arg)))
         .unwrap_or(comm)
         .into()
+}
+
+/// Whether a first argument is neither a path nor a name of a program: one with blanks (`nginx: worker
+/// process`), or one in brackets, as kernel threads are shown (`[kworker/0:1]`), which have no arguments.
+fn is_title(arg: &str) -> bool {
+    arg.contains(' ') || is_bracketed(arg)
+}
+
+/// Whether it is in brackets; `[` alone is a program.
+fn is_bracketed(arg: &str) -> bool {
+    arg.len() > 2 && arg.starts_with('[') && arg.ends_with(']')
 }
 
 fn basename(path: &str) -> &str {
@@ -218,6 +234,12 @@ mod tests {
             ("/", Some("/usr/bin/odd"), "odd", "odd"),
             ("/opt/My App/app", Some("/opt/My App/app"), "app", "app"),
             ("a title", None, "comm", "comm"),
+            ("[kworker/0:1]", Some("/tmp/.x/miner"), "miner", "miner"),
+            ("[kworker/u8:2-events]", Some("/usr/bin/python3.11"), "python3.11", "python3.11"),
+            ("[kworker/0:1]", None, "miner", "[kworker/0:1]"),
+            ("[kthreadd]", Some("/tmp/miner"), "miner", "miner"),
+            ("[", Some("/usr/bin/["), "[", "["),
+            ("/usr/bin/[", Some("/usr/bin/["), "[", "["),
         ] {
             let args = [first.to_owned()];
             assert_eq!(&*name(&args, executable, comm), expected, "{first:?}");

@@ -11,6 +11,7 @@ mod error;
 pub mod host;
 mod options;
 mod perf;
+mod reach;
 pub mod sockets;
 mod source;
 pub mod tracefs;
@@ -19,4 +20,5 @@ pub use error::{Degraded, SensorError};
 pub use options::{
     DnsConfig, DnsType, HookSet, RecordBuffer, SocketConfig, SocketEvents, Tables, TracefsConfig,
 };
+pub use reach::HostNetworks;
 pub use source::{Event, Source};

@@ -145,8 +145,8 @@ pub struct DnsConfig {
     pub minimum_ttl: Duration,
     /// `socket.dns.af_packet.interface`: a name, or [`DnsConfig::ANY`].
     pub interface: String,
-    /// `socket.dns.af_packet.snaplen`: bytes.
-    pub snaplen: u32,
+    /// `socket.dns.af_packet.snaplen`: bytes; `None` for what costs nothing where packets are seen.
+    pub snaplen: Option<u32>,
     /// `socket.dns.af_packet.ring`: bytes.
     pub ring: u32,
     /// `socket.dns.af_packet.namespaces`.
@@ -283,7 +283,7 @@ impl Default for DnsConfig {
             names: 65_536,
             minimum_ttl: Duration::from_secs(300),
             interface: Self::ANY.to_owned(),
-            snaplen: 1024,
+            snaplen: None,
             ring: 4 << 20,
             namespaces: 128,
         }

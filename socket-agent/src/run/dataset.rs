@@ -1,11 +1,12 @@
 //! Datasets as threads.
 
-use std::{sync::Arc, thread};
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{shared::Shared, stop::Stop};
+use linux::threads;
 use pipeline::{Closed, Publisher};
 
 /// Something that observes and writes documents.
@@ -113,9 +114,7 @@ impl Group {
             let result = body(context);
             drop(ended.send(Event { name, kind: Kind::Ended(result) }));
         };
-        thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(work)
+        threads::spawn(name, work)
             .with_context(|| format!("cannot start a thread for the dataset {name}"))?;
         self.members.push(Member { name, ready: false, end: None });
         Ok(())

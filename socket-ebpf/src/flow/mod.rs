@@ -42,9 +42,9 @@ pub fn packet(skb: usize, sock: Sock, way: Way) {
         return;
     }
     #[cfg(not(feature = "perf"))]
-    let packet = &Packet::of(skb, way);
+    let packet = &mut Packet::of(skb, way);
     #[cfg(feature = "perf")]
-    let packet = &Packet::in_table(skb, way);
+    let packet = &mut Packet::in_table(skb, way);
     if let Some(packet) = packet {
         of_socket(packet, sock, way);
     }
@@ -53,9 +53,13 @@ pub fn packet(skb: usize, sock: Sock, way: Way) {
 /// As [`packet`], when its headers have been read; `sock` is one of the internet's families. Returns the
 /// flow that the packet is of, if there is one.
 #[inline(always)]
-pub fn of_socket(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
+pub fn of_socket(packet: &mut Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
     if packet.family == socket_common::FAMILY_IPV6 && !ipv6_enabled() {
         return None;
+    }
+    // What carries data of TCP is a full socket's, which knows both ends.
+    if way == Way::Out && (packet.protocol != PROTO_TCP || !packet.is_payload()) {
+        packet.undo_translation();
     }
     if packet.protocol == PROTO_TCP {
         tcp::packet(packet, sock, way)

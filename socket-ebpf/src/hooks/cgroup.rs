@@ -37,14 +37,14 @@ fn packet(ctx: &SkBuffContext, way: Way) -> i32 {
         return ALLOW;
     }
     let sock = Sock(address(sock));
-    let packet = match Packet::shown(buffer, way) {
+    let mut packet = match Packet::shown(buffer, way) {
         Some(packet) => packet,
         None => match Packet::of(address(buffer), way) {
             Some(packet) => packet,
             None => return ALLOW,
         },
     };
-    if let Some(flow) = flow::of_socket(&packet, sock, way) {
+    if let Some(flow) = flow::of_socket(&mut packet, sock, way) {
         dns::packet(ctx, &packet, flow, way);
     }
     ALLOW

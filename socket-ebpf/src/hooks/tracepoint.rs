@@ -163,7 +163,7 @@ fn without_socket(skb: usize) {
     if !Packet::is_ip(skb) {
         return;
     }
-    let Some(packet) = Packet::of(skb, Way::Out) else { return };
+    let Some(mut packet) = Packet::of(skb, Way::Out) else { return };
     if packet.protocol != PROTO_TCP || is_shown_again(skb, &packet) {
         return;
     }
@@ -172,6 +172,7 @@ fn without_socket(skb: usize) {
     if !cookie && (hidden || packet.family == FAMILY_IPV4) {
         return;
     }
+    packet.undo_translation();
     let mut tuple = packet.tuple(Way::Out, packet.device_netns());
     flow::reply(&packet, &mut tuple, now());
 }

@@ -13,7 +13,7 @@ use network_types::{
 use socket_common::{Counter, FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, PROTO_UDP, Tuple};
 
 use super::{
-    address, core_offsets as at, field, read,
+    address, conntrack, core_offsets as at, field, read,
     sock::{Peer, netns_inode},
 };
 use crate::maps::count;
@@ -198,7 +198,7 @@ impl Packet {
     /// before 4.18 take from the stack alone, it does not fit there.
     #[cfg(feature = "perf")]
     #[inline(always)]
-    pub fn in_table(skb: usize, way: Way) -> Option<&'static Self> {
+    pub fn in_table(skb: usize, way: Way) -> Option<&'static mut Self> {
         // SAFETY: a valid element of this CPU.
         let packet = unsafe { &mut (*PACKET.get_ptr_mut(0)?).0 };
         if packet.read(skb, way) { Some(packet) } else { None }
@@ -462,6 +462,17 @@ impl Packet {
             Way::In => (self.source, source),
         };
         Peer { address, port, family: self.family }
+    }
+
+    /// Gives a packet that goes out the addresses that the socket sent it with, before they were
+    /// translated. What comes in has been translated back where sockets are shown it.
+    #[inline(always)]
+    pub fn undo_translation(&mut self) {
+        let skb = address(self.skb);
+        if let Some(ends) = conntrack::ends_as_sent(skb, self.family, self.protocol) {
+            (self.source, self.destination) = (ends.source, ends.destination);
+            self.ports = ends.ports;
+        }
     }
 
     /// Addresses and ports as seen by the host that the packet leaves or enters.

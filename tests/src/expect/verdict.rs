@@ -10,7 +10,7 @@ use crate::agent::{Doc, Stopped, kernel_version};
 pub(super) type Counters = BTreeMap<String, u64>;
 
 /// Counters that may be above zero without anything being lost.
-const HARMLESS: [&str; 12] = [
+const HARMLESS: [&str; 13] = [
     "spilled",
     "midway",
     "owners_missed",
@@ -19,6 +19,7 @@ const HARMLESS: [&str; 12] = [
     "records_disordered",
     "dns_ancestors_evicted",
     "dns_malformed",
+    "dns_networks_unknown",
     "dns_segments_lost",
     "dns_unasked",
     "dns_unclaimed",

@@ -1,4 +1,4 @@
-//! Interfaces: veth pairs, addresses, neighbours.
+//! Interfaces: veth pairs, addresses, routes, neighbours.
 
 use std::{
     net::IpAddr,
@@ -14,6 +14,7 @@ use netlink_packet_route::{
         InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp,
     },
     neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState},
+    route::{RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteType},
 };
 use nix::net::if_::if_nametoindex;
 
@@ -66,6 +67,21 @@ pub fn add_address(name: &str, address: IpAddr, prefix: u8) -> Result<()> {
     request(
         &format!("adding {address}/{prefix} to {name}"),
         RouteNetlinkMessage::NewAddress(message),
+        NLM_F_CREATE | NLM_F_EXCL,
+    )
+}
+
+/// Sends what no other route of the calling thread's namespace takes through a router.
+pub fn add_default_route(router: IpAddr) -> Result<()> {
+    let mut message = RouteMessage::default();
+    message.header.address_family = family(router);
+    message.header.table = RouteHeader::RT_TABLE_MAIN;
+    message.header.protocol = RouteProtocol::Static;
+    message.header.kind = RouteType::Unicast;
+    message.attributes = vec![RouteAttribute::Gateway(router.into())];
+    request(
+        &format!("adding a default route by {router}"),
+        RouteNetlinkMessage::NewRoute(message),
         NLM_F_CREATE | NLM_F_EXCL,
     )
 }

@@ -1,4 +1,4 @@
-//! Networks to test on: anonymous network namespaces, veth pairs, addresses, offloads, loss.
+//! Networks to test on: anonymous network namespaces, veth pairs, addresses, offloads, translation, loss.
 //!
 //! Namespaces have no name and live as long as a descriptor or a process holds them: nothing is
 //! left behind when a run is killed.
@@ -6,6 +6,7 @@
 pub mod ethtool;
 pub mod link;
 mod namespace;
+pub mod nat;
 mod netlink;
 pub mod watch;
 pub mod xdp;

@@ -5,7 +5,7 @@ use std::{
     fs,
     io::{self, Write},
     net::{SocketAddr, TcpListener, UdpSocket},
-    os::unix::ffi::OsStrExt,
+    os::unix::{ffi::OsStrExt, process::CommandExt as _},
     path::Path,
     process::{Child, Command, ExitCode, Stdio},
     thread,
@@ -24,6 +24,8 @@ use crate::net::Netns;
 pub const BYTES: u64 = 321;
 /// The executable of [`Way::Memory`], as the kernel calls it.
 pub const MEMORY: &str = "/memfd:quiver";
+/// First argument of [`Way::Disguised`].
+const DISGUISE: &str = "[kworker/0:1]";
 
 /// How a dart does it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -36,6 +38,8 @@ pub enum Way {
     Memory,
     /// A thread executes the program anew, which makes it the leader.
     FromThread,
+    /// As any program would, under the name of a thread of the kernel.
+    Disguised,
     /// Sends nothing, but listens there until it is ended.
     Listening,
 }
@@ -58,14 +62,18 @@ impl Dart {
         let program = executable()?;
         let mut command = Command::new(&program);
         let rest = arguments(target, way, extra);
+        if way == Way::Disguised {
+            command.arg0(DISGUISE);
+        }
         command.args(&rest).stdin(Stdio::null()).stdout(Stdio::null());
         let child = netns.run(|| command.spawn().context("starting a dart"))?;
         // From memory and from a thread it executes itself as a plain one.
         let last = match way {
             Way::Memory | Way::FromThread => arguments(target, Way::Plain, extra),
-            Way::Plain | Way::Leaderless | Way::Listening => rest,
+            Way::Plain | Way::Leaderless | Way::Disguised | Way::Listening => rest,
         };
-        let arguments = whole(&program, last);
+        let first = if way == Way::Disguised { Path::new(DISGUISE) } else { &program };
+        let arguments = whole(first, last);
         Ok(Self { pid: child.id(), arguments, way, child: Some(child) })
     }
 
@@ -148,7 +156,7 @@ fn clone_and_execute(pid: u32, program: &CStr, words: &[CString]) -> io::Result<
 /// What a dart does.
 pub fn main(target: SocketAddr, way: Way, extra: &[String]) -> ExitCode {
     let result = match way {
-        Way::Plain => send(target),
+        Way::Plain | Way::Disguised => send(target),
         Way::Listening => listen(target),
         Way::Leaderless => leaderless(target),
         Way::Memory => from_memory(target, extra),

@@ -22,6 +22,7 @@ mod surroundings;
 mod tcp;
 mod timeout;
 mod tracefs;
+mod translated;
 mod udp;
 mod wire;
 
@@ -175,6 +176,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         tcp::SCENARIOS,
         failing::SCENARIOS,
         udp::SCENARIOS,
+        translated::SCENARIOS,
         owner::SCENARIOS,
         process::SCENARIOS,
         programs::SCENARIOS,

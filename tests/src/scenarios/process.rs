@@ -27,6 +27,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::shared("process/leader_has_exited", |lab| thrown(lab, Way::Leaderless)),
     Scenario::shared("process/executed_from_memory", |lab| thrown(lab, Way::Memory)),
     Scenario::shared("process/executed_by_a_thread", |lab| thrown(lab, Way::FromThread)),
+    Scenario::shared("process/named_like_a_kernel_thread", |lab| thrown(lab, Way::Disguised)),
     Scenario::shared("process/thousands_of_arguments", many_arguments),
     Scenario::shared("process/pid_used_again", pid_used_again),
 ];

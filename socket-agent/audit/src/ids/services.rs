@@ -20,6 +20,7 @@ use std::{
 use lru::LruCache;
 
 use super::{super::normalise::NameCounters, Database, Id};
+use linux::threads;
 
 /// Answers that are kept.
 const ANSWERS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
@@ -157,17 +158,15 @@ impl Worker {
     fn start(program: PathBuf) -> Option<Self> {
         let (questions, to_ask) = sync_channel(QUESTIONS_MAX);
         let (answer, answers) = channel();
-        thread::Builder::new()
-            .name("names".to_owned())
-            .spawn(move || {
-                for question in to_ask {
-                    let entry = ask(&program, &question);
-                    if answer.send((question, entry)).is_err() {
-                        break;
-                    }
+        let work = move || {
+            for question in to_ask {
+                let entry = ask(&program, &question);
+                if answer.send((question, entry)).is_err() {
+                    break;
                 }
-            })
-            .ok()?;
+            }
+        };
+        threads::spawn("names", work).ok()?;
         Some(Self { questions, answers })
     }
 }

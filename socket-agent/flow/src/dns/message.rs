@@ -22,7 +22,7 @@ use domain::{
 /// Records of one message that are looked at.
 const RECORDS: usize = 256;
 /// Addresses that are taken from one message.
-const ADDRESSES: usize = 64;
+const ADDRESSES: usize = 256;
 /// Aliases that are followed.
 const ALIASES: usize = 16;
 

@@ -131,8 +131,14 @@ fn hostile_messages_end_soon() {
         assert_eq!(parse(&bytes, false), Err(Malformed));
     }
     // Many addresses, and many aliases.
-    let many: Vec<_> = (0..250).map(|last| record(&ASKED, 1, 60, &[10, 0, 0, last])).collect();
-    assert_eq!(addresses(&message(1, ANSWER, "a.example", 1, &many)).len(), ADDRESSES);
+    let many = |count: u16| -> Vec<_> {
+        let one = |number: u16| record(&ASKED, 1, 60, &[10, 0, (number >> 8) as u8, number as u8]);
+        (0..count).map(one).collect()
+    };
+    assert_eq!(addresses(&message(1, ANSWER, "a.example", 1, &many(300))).len(), ADDRESSES);
+    // As many as fit into the datagram that is commonly asked for by EDNS.
+    let whole = message(1, ANSWER, "a.example", 1, &many(254));
+    assert_eq!((whole.len(), addresses(&whole).len()), (4091, 254));
     let alias = |number: usize| name(&format!("a{number}.example"));
     let chain: Vec<_> = (0..200).map(|n| record(&alias(n), 5, 60, &alias(n + 1))).collect();
     let found = addresses(&message(1, ANSWER, "a0.example", 1, &chain));

@@ -8,6 +8,7 @@ mod claims;
 mod lineage;
 mod message;
 mod names;
+mod networks;
 pub mod packet;
 mod pins;
 mod questions;
@@ -37,6 +38,7 @@ use self::{
 };
 pub use self::{
     names::{Domain, Limits, Source},
+    networks::{NetworkSegment, Networks, Place, Reach},
     pins::Domains,
 };
 
@@ -79,6 +81,8 @@ pub struct DnsCounters {
     pub unseen: u64,
     /// Running processes pushed out of the table of ancestors.
     pub ancestors_evicted: u64,
+    /// Times that it could not be found out how a network namespace reaches an address.
+    pub networks_unknown: u64,
 }
 
 /// Names, and everything that leads to them.
@@ -91,12 +95,14 @@ pub struct Directory {
     lineage: Lineage,
     names: Names,
     pins: Pins,
+    networks: Box<dyn Networks>,
     counters: DnsCounters,
 }
 
 impl Directory {
-    /// A directory that knows nothing.
-    pub fn new(limits: Limits) -> Self {
+    /// A directory that knows nothing. What an address means in another network namespace it asks of
+    /// `networks`.
+    pub fn new(limits: Limits, networks: Box<dyn Networks>) -> Self {
         Self {
             questions: Questions::new(),
             streams: Streams::new(),
@@ -105,6 +111,7 @@ impl Directory {
             lineage: Lineage::new(),
             names: Names::new(limits),
             pins: Pins::default(),
+            networks,
             counters: DnsCounters::default(),
         }
     }
@@ -254,16 +261,18 @@ impl Directory {
         domains
     }
 
-    fn find(&self, flow: &Flow) -> Domains {
+    fn find(&mut self, flow: &Flow) -> Domains {
         let tuple = &flow.tuple;
         let line: Vec<_> = match claims::asker(flow) {
             Some(process) => self.lineage.line(process).collect(),
             None => Vec::new(),
         };
-        let find = |words| {
+        let Self { names, networks, .. } = self;
+        let mut find = |words| {
             let address = address(tuple, words);
             let time = flow.first;
-            self.names.find(&Wanted { address, netns: tuple.netns, line: &line, time })
+            let wanted = Wanted { address, netns: tuple.netns, line: &line, time };
+            names.find(&wanted, networks.as_mut())
         };
         Domains { local: find(tuple.local), remote: find(tuple.remote) }
     }
@@ -293,6 +302,7 @@ impl Directory {
             unclaimed: self.claims.unclaimed,
             unseen: self.unseen.count,
             ancestors_evicted: self.lineage.evicted,
+            networks_unknown: self.networks.unknown(),
             ..self.counters
         }
     }

@@ -4,7 +4,10 @@ use std::{net::IpAddr, sync::Arc};
 
 use lru::LruCache;
 
-use super::claims::{Answer, Asker, Claim, is_shared};
+use super::{
+    claims::{Answer, Asker, Claim, is_shared},
+    networks::{Networks, Place, is_same_host},
+};
 
 /// Entries that one address may have.
 const PER_ADDRESS: usize = 64;
@@ -124,14 +127,26 @@ impl Names {
     /// The name that a process knows an address by.
     ///
     /// What it asked itself comes before what it inherited, and that before what others asked. Of
-    /// several, the last before the flow began; one asked for later only if there is no other.
-    pub(super) fn find(&self, wanted: &Wanted<'_>) -> Option<Domain> {
+    /// several, the last before the flow began; one asked for later only if there is no other. What
+    /// comes from another network namespace counts where `networks` know that the address means the
+    /// same host there.
+    pub(super) fn find(&self, wanted: &Wanted<'_>, networks: &mut dyn Networks) -> Option<Domain> {
         let entries = self.entries.peek(&wanted.address)?;
-        let best = entries
-            .iter()
-            .filter_map(|entry| Some((rank(entry, wanted)?, entry)))
-            .max_by_key(|(rank, _)| *rank);
-        best.map(|(rank, entry)| Domain { name: Arc::clone(&entry.name), source: rank.source })
+        // Namespaces where it is another host.
+        let mut others: Vec<u32> = Vec::new();
+        loop {
+            let (rank, entry) = entries
+                .iter()
+                .filter_map(|entry| Some((rank(entry, wanted)?, entry)))
+                .filter(|(rank, entry)| {
+                    rank.source == Source::Asked || !others.contains(&entry.claim.netns)
+                })
+                .max_by_key(|(rank, _)| *rank)?;
+            if rank.source == Source::Asked || same_host(entry, wanted, networks) {
+                return Some(Domain { name: Arc::clone(&entry.name), source: rank.source });
+            }
+            others.push(entry.claim.netns);
+        }
     }
 
     /// Forgets names that hold no longer.
@@ -160,6 +175,26 @@ impl Names {
             self.entries = entries;
         }
     }
+}
+
+/// Whether who asked for a name meant the host by its address that is wanted.
+fn same_host(entry: &Entry, wanted: &Wanted<'_>, networks: &mut dyn Networks) -> bool {
+    let there =
+        Place { netns: entry.claim.netns, pid: entry.claim.asker.map_or(0, |asker| asker.pid) };
+    let here =
+        Place { netns: wanted.netns, pid: wanted.line.first().map_or(0, |(own, _)| own.pid) };
+    is_same_host(networks, wanted.address, [there, here])
+}
+
+/// Whether an address means one host, whoever uses it. Else a name that leads there says something of the
+/// process that asked for it alone: a blocked name of an advertiser is at `0.0.0.0`, a developer's at
+/// `127.0.0.1`, and both are everybody's.
+fn is_of_one_host(address: IpAddr) -> bool {
+    let nobody = match address {
+        IpAddr::V4(address) => address.octets()[0] == 0 || address.is_broadcast(),
+        IpAddr::V6(address) => address.is_unspecified(),
+    };
+    is_shared(address) && !nobody && !address.is_multicast()
 }
 
 /// The higher, the better.
@@ -191,7 +226,7 @@ fn rank(entry: &Entry, wanted: &Wanted<'_>) -> Option<Rank> {
         Some(0) => (Source::Asked, 0),
         Some(at) => (Source::Inherited, -i32::try_from(at).unwrap_or(i32::MAX)),
         // Of others only what can have been known, and addresses that mean the same to them.
-        None if before && (same_netns || is_shared(wanted.address)) => (Source::Host, 0),
+        None if before && is_of_one_host(wanted.address) => (Source::Host, 0),
         None => return None,
     };
     Some(Rank { source, nearness, same_netns, before, time })

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use socket_common::PROTO_UDP;
 
 use super::*;
-use crate::dns::claims::Client;
+use crate::dns::{claims::Client, networks::NoNetworks};
 
 const SECOND: u64 = 1_000_000_000;
 const LIMITS: Limits = Limits { names: 100, minimum_ttl: 300 * SECOND };
@@ -35,7 +35,7 @@ fn find_in(
     time: u64,
 ) -> Option<(String, Source)> {
     let wanted = Wanted { address, netns, line, time: time * SECOND };
-    names.find(&wanted).map(|domain| (domain.name.to_string(), domain.source))
+    names.find(&wanted, &mut NoNetworks).map(|domain| (domain.name.to_string(), domain.source))
 }
 
 fn is(name: &str, source: Source) -> Option<(String, Source)> {
@@ -83,14 +83,52 @@ fn the_last_name_before_the_flow_began() {
 }
 
 #[test]
-fn names_of_other_namespaces_serve_only_where_the_address_means_the_same() {
+fn an_address_that_is_everybody_s_has_a_name_for_who_asked_alone() {
     let mut names = Names::new(LIMITS);
-    let loopback = IpAddr::from([127, 0, 0, 1]);
+    let everybody_s = [
+        "127.0.0.1",
+        "127.9.9.9",
+        "0.0.0.0",
+        "169.254.1.1",
+        "224.0.0.251",
+        "255.255.255.255",
+        "::1",
+        "::",
+        "fe80::1",
+        "ff02::fb",
+    ];
+    for address in everybody_s.map(|text| text.parse::<IpAddr>().unwrap()) {
+        add_at(&mut names, "l.example", Some(CURL), 1, 60, address);
+        for netns in [1, 2] {
+            assert_eq!(find_in(&names, netns, address, &[], 5), None, "{address}");
+            let other = [(WGET, u64::MAX)];
+            assert_eq!(find_in(&names, netns, address, &other, 5), None, "{address}");
+        }
+        let own = find_in(&names, 1, address, &[(CURL, u64::MAX)], 5);
+        assert_eq!(own, is("l.example", Source::Asked), "{address}");
+        let child = [(WGET, u64::MAX), (CURL, 3 * SECOND)];
+        assert_eq!(find_in(&names, 1, address, &child, 5), is("l.example", Source::Inherited));
+    }
+    for address in ["192.0.2.1", "10.0.0.1", "2001:db8::1", "fd00::1"] {
+        let address = address.parse().unwrap();
+        add_at(&mut names, "a.example", Some(CURL), 1, 60, address);
+        assert_eq!(find_in(&names, 1, address, &[], 5), is("a.example", Source::Host), "{address}");
+    }
+}
+
+#[test]
+fn names_of_other_namespaces_come_last() {
+    let mut names = Names::new(LIMITS);
     add(&mut names, "a.example", Some(CURL), 1, 60);
-    add_at(&mut names, "l.example", Some(CURL), 1, 60, loopback);
     assert_eq!(find_in(&names, 2, ADDRESS, &[], 5), is("a.example", Source::Host));
-    assert_eq!(find_in(&names, 2, loopback, &[], 5), None);
-    assert_eq!(find_in(&names, 1, loopback, &[], 5), is("l.example", Source::Host));
+    let private = IpAddr::from([10, 0, 0, 1]);
+    add_at(&mut names, "a.example", Some(CURL), 1, 60, private);
+    assert_eq!(find_in(&names, 1, private, &[], 5), is("a.example", Source::Host));
+    assert_eq!(find_in(&names, 2, private, &[], 5), None, "it may be another there");
+    let child = [(WGET, u64::MAX), (CURL, 3 * SECOND)];
+    assert_eq!(find_in(&names, 2, private, &child, 5), None);
+    let own = find_in(&names, 2, private, &[(CURL, u64::MAX)], 5);
+    assert_eq!(own, is("a.example", Source::Asked));
 }
 
 #[test]

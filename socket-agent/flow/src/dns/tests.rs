@@ -3,6 +3,7 @@
 use socket_common::{FAMILY_IPV4, FAMILY_IPV6, Owner, Tuple};
 
 use super::{
+    networks::NoNetworks,
     testing::{ANSWER, ASKED, QUERY, ip, message, record, some_bytes, tcp, udp},
     *,
 };
@@ -12,7 +13,7 @@ const NETNS: u32 = 4_026_531_840;
 const WEB: [u8; 4] = [192, 0, 2, 1];
 
 fn directory() -> Directory {
-    Directory::new(Limits { names: 1000, minimum_ttl: 300 * SECOND })
+    Directory::new(Limits { names: 1000, minimum_ttl: 300 * SECOND }, Box::new(NoNetworks))
 }
 
 fn see(directory: &mut Directory, netns: u32, time: u64, (ethertype, bytes): (u16, Vec<u8>)) {

@@ -4,6 +4,7 @@ use std::{
     os::{fd::OwnedFd, unix::fs::PermissionsExt as _},
     path::Path,
     sync::mpsc::{Receiver, Sender, channel},
+    thread,
 };
 
 use ecs::{Document, Encode, Writer, key};

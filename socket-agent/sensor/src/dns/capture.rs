@@ -36,6 +36,9 @@ const FOLLOW: Duration = Duration::from_secs(1);
 /// A packet is not further from now than this, nanoseconds: else the clock was set meanwhile.
 const WAIT: u64 = 10_000_000_000;
 
+/// Bytes that are kept of a packet if nothing else is set. More would cost: each frame of a ring is as long.
+const SNAPLEN: u32 = 1024;
+
 /// Why no DNS packet can be seen.
 #[derive(Debug, Error)]
 #[error("{what}: {source}; {remedy}")]
@@ -93,6 +96,10 @@ impl CaptureError {
     }
 }
 
+fn snaplen(config: &DnsConfig) -> u32 {
+    config.snaplen.unwrap_or(SNAPLEN)
+}
+
 // === impl Capture ===
 
 impl Capture {
@@ -110,7 +117,7 @@ impl Capture {
         let ready = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
             .map_err(|error| failed("epoll", "raise the limit of open files")(error.into()))?;
         let mut capture = Self {
-            filter: filter::program(config.snaplen),
+            filter: filter::program(snaplen(config)),
             config: config.clone(),
             own,
             rings: BTreeMap::new(),
@@ -288,7 +295,7 @@ impl Capture {
     fn open(&mut self, netns: u32, pid: u32) -> io::Result<()> {
         // The host's takes most; a container asks for few names.
         let size = if netns == self.own { self.config.ring } else { self.config.ring / 16 };
-        let shape = Shape { snaplen: self.config.snaplen, size };
+        let shape = Shape { snaplen: snaplen(&self.config), size };
         let filter = &mut self.filter;
         let mut ring = if netns == self.own {
             Ring::open(shape, filter)?

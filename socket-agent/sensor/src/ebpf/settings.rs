@@ -7,7 +7,7 @@ use std::{
 
 use aya::{Ebpf, maps::Map};
 use socket_common::{
-    NARROW_PROTOCOL, REPLIES_HIDDEN, Settings, TELL_CONNECTIONS, TELL_LISTENERS, TWICE,
+    DNS_ROOM, NARROW_PROTOCOL, REPLIES_HIDDEN, Settings, TELL_CONNECTIONS, TELL_LISTENERS, TWICE,
 };
 
 use super::{
@@ -104,7 +104,11 @@ fn settings(config: &SocketConfig, options: &Options, prototypes: &Prototypes) -
         tcp_v6_rcv,
         features: hidden | tell | twice | narrow,
         ipv6: options.ipv6.into(),
-        dns_snaplen: if config.dns.from_sockets() { config.dns.snaplen } else { 0 },
+        dns_snaplen: match config.dns.from_sockets() {
+            // All that a record has room for, as it takes that room anyway.
+            true => config.dns.snaplen.unwrap_or(DNS_ROOM[1] as u32),
+            false => 0,
+        },
         reserved: 0,
     }
 }

@@ -6,14 +6,17 @@
 mod diag;
 mod holders;
 
-use std::{collections::HashSet, io, thread};
+use std::{collections::HashSet, io};
 
 use socket_common::{Owner, PROTO_TCP, PROTO_UDP, Tuple};
 
 pub use holders::Ids;
 
 use flow::{SocketRole, state};
-use linux::netns::{self, Namespace};
+use linux::{
+    netns::{self, Namespace},
+    threads,
+};
 
 /// Network namespaces that are looked into at most.
 const NAMESPACES: usize = 4096;
@@ -76,7 +79,7 @@ pub struct Listing {
 ///
 /// `/proc` cannot be listed, or there is no thread to be had.
 pub fn list() -> io::Result<Listing> {
-    let thread = thread::Builder::new().name("sockets".to_owned()).spawn(list_here)?;
+    let thread = threads::spawn("sockets", list_here)?;
     thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that lists them panicked")))
 }
 
@@ -130,7 +133,7 @@ pub fn port_of_listener(pid: u32, netns: u32, inode: u64) -> io::Result<Option<u
         let found = sockets.into_iter().find(|socket| socket.inode == inode && inode != 0);
         Ok(found.map(|socket| socket.tuple.local_port))
     };
-    let thread = thread::Builder::new().name("sockets".to_owned()).spawn(look)?;
+    let thread = threads::spawn("sockets", look)?;
     thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that looks panicked")))
 }
 

@@ -26,6 +26,10 @@ pub(crate) const DROPS: [&str; 3] = [
     "sock.sk_drop_counters",
 ];
 
+/// Described only where conntrack, or what looks into its entries, is built into the kernel; else the
+/// programs take the layout that has never changed.
+pub(crate) const OF_MODULES: [&str; 1] = ["nf_conn.tuplehash"];
+
 /// Kernels that have all fields.
 pub(crate) const CURRENT: Differences = Differences { absent: &[OLD_START], bits: &[] };
 

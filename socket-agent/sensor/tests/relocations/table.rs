@@ -24,7 +24,7 @@ pub(crate) fn fields() -> BTreeMap<&'static str, Kind> {
             let kind = match kind {
                 "int" => Kind::Int,
                 "ptr" => Kind::Pointer,
-                "array" | "ptrs" => Kind::Array,
+                "array" | "ptrs" | "structs" => Kind::Array,
                 "struct" => Kind::Struct,
                 other => panic!("{line}: unknown kind {other}"),
             };

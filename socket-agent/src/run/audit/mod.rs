@@ -6,7 +6,6 @@ mod report;
 use std::{
     os::fd::AsFd,
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -22,7 +21,7 @@ use audit::{
     reassembly,
     stream::Stream,
 };
-use linux::clock::Clock;
+use linux::{clock::Clock, threads};
 use pipeline::Publisher;
 
 /// Documents are delivered this long after they were made at the latest.
@@ -46,8 +45,8 @@ pub(super) fn run(
     let reader = {
         let (queue, stop) = (Arc::clone(&queue), stop.descriptor()?);
         let work = move || read(session, &queue, stop.as_fd());
-        let thread = thread::Builder::new().name("audit-reader".to_owned()).spawn(work);
-        thread.context("cannot start a thread that reads audit records")?
+        threads::spawn("audit-reader", work)
+            .context("cannot start a thread that reads audit records")?
     };
     ready.notify();
 

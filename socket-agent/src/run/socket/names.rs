@@ -14,7 +14,7 @@ use flow::{
     dns::{Directory, Domains, Limits},
 };
 use linux::clock::Clock;
-use sensor::{DnsConfig, Event, SensorError, Source, dns::Channel};
+use sensor::{DnsConfig, Event, HostNetworks, SensorError, Source, dns::Channel};
 
 /// How often names that hold no longer are forgotten.
 const EXPIRE: Duration = Duration::from_secs(10);
@@ -54,7 +54,7 @@ impl NameService {
             minimum_ttl: config.minimum_ttl.as_nanos().try_into().unwrap_or(u64::MAX),
         };
         let now = Instant::now();
-        let directory = Directory::new(limits);
+        let directory = Directory::new(limits, Box::new(HostNetworks::default()));
         Some(Self { channel, directory, expired: now, look_next: now, between_lots: false })
     }
 
@@ -156,7 +156,7 @@ impl NameService {
     }
 
     /// What may be missing.
-    pub(super) fn counters(&mut self) -> [(&'static str, u64); 11] {
+    pub(super) fn counters(&mut self) -> [(&'static str, u64); 12] {
         let capture = self.channel.counters();
         let directory = self.directory.counters();
         [
@@ -171,6 +171,7 @@ impl NameService {
             ("dns_unclaimed", directory.unclaimed),
             ("dns_unseen", directory.unseen),
             ("dns_ancestors_evicted", directory.ancestors_evicted),
+            ("dns_networks_unknown", directory.networks_unknown),
         ]
     }
 }

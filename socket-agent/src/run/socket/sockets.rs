@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, VecDeque},
     fs, io,
     ops::RangeInclusive,
-    thread::{self, JoinHandle},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -19,7 +19,7 @@ use flow::{
     document::{OwnerFacts, SocketChange, SocketDocument},
     role, state,
 };
-use linux::{Names, clock::Clock, random};
+use linux::{Names, clock::Clock, random, threads};
 use processes::Process;
 use sensor::{
     SocketConfig, SocketEvents,
@@ -160,8 +160,7 @@ impl Sockets {
             && self.pending.is_empty()
         {
             self.due = self.period.map(|period| Instant::now() + period);
-            let thread = thread::Builder::new().name("sockets".to_owned());
-            match thread.spawn(sockets::list_here) {
+            match threads::spawn("sockets", sockets::list_here) {
                 Ok(thread) => self.listing = Some(thread),
                 Err(error) => self.failed(&error),
             }

@@ -135,7 +135,7 @@ mod tests {
             names: 1,
             minimum_ttl: std::time::Duration::ZERO,
             interface: String::new(),
-            snaplen: 1,
+            snaplen: None,
             ring: 1,
             namespaces: 1,
         };

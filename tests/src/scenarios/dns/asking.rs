@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::{
     message::{self, A, AAAA, HTTPS},
@@ -23,7 +23,7 @@ pub(super) fn ip(place: &Place, family: Family) -> Result<IpAddr> {
     Ok(place.any_port(family)?.ip())
 }
 
-/// A name, then a connection: both ends know it, each in its way.
+/// A name, then a connection. The other end did not ask, and loopback is everybody's.
 pub(super) fn a_then_tcp(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
     let site = Site::open(lab, lab.shared()?, &place, Family::V4)?;
@@ -34,7 +34,25 @@ pub(super) fn a_then_tcp(lab: &Lab<'_>) -> Result<()> {
     let (one, two) = site.visit(&client)?;
     let name = name.to_ascii_lowercase();
     check(&one, "destination", &name, "asked")?;
-    check(&two, "own", &name, "host")?;
+    check(&two, "own", "", "")?;
+    site.end()
+}
+
+/// A name that leads to loopback is that of who asked for it, not of all that talk there.
+pub(super) fn loopback_is_everybodys(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let site = Site::open(lab, lab.shared()?, &place, Family::V4)?;
+    let (client, other) = (site.client()?, site.client()?);
+    let name = name_of(lab, "self");
+    let records = [message::address(&name, ip(&place, Family::V4)?)];
+    site.ask_and_close(&client, &name, A, &records)?;
+    check(&site.visit(&client)?.0, "destination", &name, "asked")?;
+    let (from_other, at_server) = site.visit(&other)?;
+    for (doc, end) in [(&from_other, "destination"), (&from_other, "source"), (&at_server, "own")] {
+        check(doc, end, "", "")?;
+        ensure!(doc.field("related.hosts").is_none(), "{}", doc.json());
+    }
+    check(&site.visit(&client.fork()?)?.0, "destination", &name, "inherited")?;
     site.end()
 }
 
@@ -54,7 +72,7 @@ pub(super) fn aaaa_then_one_way_udp(lab: &Lab<'_>) -> Result<()> {
     let one = lab.expect(&Side::sender(&client, from.local, to.local), &place.capture)?;
     lab.expect(&Side::receiver(&site.server, to.local, from.local), &place.capture)?;
     check(&one, "destination", &name, "asked")?;
-    anyhow::ensure!(one.number("destination.packets") == Some(0), "{:?}", one.json());
+    ensure!(one.number("destination.packets") == Some(0), "{:?}", one.json());
     site.end()
 }
 
@@ -82,6 +100,31 @@ pub(super) fn several_answers(lab: &Lab<'_>) -> Result<()> {
     let mut records: Vec<_> =
         (1..20).map(|last| message::address(&name, [192, 0, 2, last].into())).collect();
     records.push(message::address(&name, ip(&place, Family::V4)?));
+    site.ask_and_close(&client, &name, A, &records)?;
+    check(&site.visit(&client)?.0, "destination", &name, "asked")?;
+    site.end()
+}
+
+/// The last of as many addresses as a datagram of 4,096 bytes holds.
+pub(super) fn whole_answer(lab: &Lab<'_>) -> Result<()> {
+    let session = lab.shared()?;
+    if !super::site::sees_sockets(session) {
+        return Err(crate::skip::skip("rings of packet sockets keep less of each packet"));
+    }
+    let place = lab.loopback()?;
+    let site = Site::open(lab, session, &place, Family::V4)?;
+    let client = site.client()?;
+    let name = name_of(lab, "whole");
+    // Name, type, class, time to live, length, address.
+    let one = name.len() + 2 + 2 + 2 + 4 + 2 + 4;
+    let question = 12 + name.len() + 2 + 4;
+    let count = (4096 - question) / one;
+    let mut records: Vec<_> = (1..count)
+        .map(|number| message::address(&name, [198, 18, 0, number as u8].into()))
+        .collect();
+    records.push(message::address(&name, ip(&place, Family::V4)?));
+    let length = message::answer(7, &name, A, &records).len();
+    ensure!((4096 - one..=4096).contains(&length), "the answer has {length} bytes");
     site.ask_and_close(&client, &name, A, &records)?;
     check(&site.visit(&client)?.0, "destination", &name, "asked")?;
     site.end()
@@ -126,9 +169,24 @@ pub(super) fn each_process_its_own_name(lab: &Lab<'_>) -> Result<()> {
     for (client, name) in clients.iter().zip(&names) {
         check(&site.visit(client)?.0, "destination", name, "asked")?;
     }
-    // One that never asked gets the name that was asked for last.
+    site.end()
+}
+
+/// A process that never asked gets the name that another of its host asked for last.
+pub(super) fn names_of_others(lab: &Lab<'_>) -> Result<()> {
+    // Addresses of loopback are everybody's; this one is of one host.
+    let place = lab.loopback()?;
+    let site = Site::open(lab, lab.shared()?, &place, Family::V6)?;
+    let address = ip(&place, Family::V6)?;
+    let clients = [site.client()?, site.client()?];
+    let names = ["one", "two"].map(|host| name_of(lab, host));
+    for (client, name) in clients.iter().zip(&names) {
+        site.ask_and_close(client, name, AAAA, &[message::address(name, address)])?;
+    }
     let other = site.client()?;
-    check(&site.visit(&other)?.0, "destination", &names[2], "host")?;
+    let (one, two) = site.visit(&other)?;
+    check(&one, "destination", &names[1], "host")?;
+    check(&two, "own", &names[1], "host")?;
     site.end()
 }
 

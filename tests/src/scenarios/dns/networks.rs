@@ -1,0 +1,128 @@
+//! Private addresses, which mean other hosts in other network namespaces.
+
+use std::net::IpAddr;
+
+use anyhow::Result;
+
+use super::{
+    asking::{ip, name_of},
+    message::{self, A},
+    site::{Site, check, wait_until_seen},
+};
+use crate::{
+    agent::Doc,
+    capture::Capture,
+    expect::Side,
+    lab::Lab,
+    net::{
+        Netns, link,
+        watch::{Usable, Watch},
+    },
+    place::{Family, Place},
+    puppet::{Puppet, Sock},
+};
+
+/// A client asks for a name over a wire, of a server at the other end.
+fn ask(
+    lab: &Lab<'_>,
+    site: &Site<'_>,
+    client: &Puppet,
+    here: &Place,
+    at: IpAddr,
+) -> Result<String> {
+    wait_until_seen(lab.shared()?, client.pid())?;
+    let name = name_of(lab, "apart");
+    let sock = client.udp(here.any_port(Family::V4)?)?;
+    let records = [message::address(&name, at)];
+    let (query, answer) = (message::query(9, &name, A), message::answer(9, &name, A, &records));
+    site.exchange(client, sock, &query, &[&answer])?;
+    client.close(sock)?;
+    let (near, far) = (sock.local, site.at_server.local);
+    lab.expect(&Side::sender(client, near, far), &here.capture)?;
+    site.server.close(site.at_server)?;
+    lab.expect(&Side::receiver(&site.server, far, near), &site.place.capture)?;
+    Ok(name)
+}
+
+/// A connection; the documents of both ends.
+fn visit(
+    lab: &Lab<'_>,
+    (client, from): (&Puppet, &Capture),
+    (server, listener, to): (&Puppet, Sock, &Capture),
+) -> Result<(Doc, Doc)> {
+    let at_client = client.connect(listener.local)?;
+    let at_server = server.accept(listener)?;
+    client.close(at_client)?;
+    server.drain(at_server, 0)?;
+    server.close(at_server)?;
+    let one = lab.expect(&Side::connected(client, at_client)?, from)?;
+    let two = lab.expect(&Side::accepted(server, at_server)?, to)?;
+    Ok((one, two))
+}
+
+/// Two networks with the same addresses. A name that was asked for in one says nothing of the other.
+pub(super) fn overlapping(lab: &Lab<'_>) -> Result<()> {
+    let (here, there) = lab.wire(true)?;
+    let (other_here, other_there) = lab.wire(true)?;
+    let site = Site::open(lab, lab.shared()?, &there, Family::V4)?;
+    let client = Puppet::spawn(&here.netns, "client")?;
+    let name = ask(lab, &site, &client, &here, ip(&there, Family::V4)?)?;
+
+    let listener = site.server.listen(there.any_port(Family::V4)?)?;
+    let server = (&site.server, listener, &there.capture);
+    let (one, two) = visit(lab, (&client, &here.capture), server)?;
+    check(&one, "destination", &name, "asked")?;
+    check(&two, "own", &name, "host")?;
+    let neighbour = Puppet::spawn(&here.netns, "neighbour")?;
+    let (one, _) = visit(lab, (&neighbour, &here.capture), server)?;
+    check(&one, "destination", &name, "host")?;
+
+    let stranger = Puppet::spawn(&other_here.netns, "stranger")?;
+    let other = Puppet::spawn(&other_there.netns, "other")?;
+    let listener = other.listen(other_there.any_port(Family::V4)?)?;
+    let other = (&other, listener, &other_there.capture);
+    let (one, two) = visit(lab, (&stranger, &other_here.capture), other)?;
+    check(&one, "destination", "", "")?;
+    check(&two, "own", "", "")
+}
+
+/// Device of the second network of the router.
+const FAR: &str = "far";
+
+/// A host that routes for a container means by an address what the container means.
+pub(super) fn router(lab: &Lab<'_>) -> Result<()> {
+    const ROUTER: [u8; 4] = [10, 216, 0, 1];
+    const BEHIND: [u8; 4] = [10, 216, 0, 2];
+    let (here, router) = lab.wire(true)?;
+    let behind = Netns::create()?;
+    link::veth(FAR, &router.netns, &behind)?;
+    let mut watches = Vec::new();
+    for (netns, address) in [(&router.netns, ROUTER), (&behind, BEHIND)] {
+        watches.push(netns.run(|| {
+            let watch = Watch::open()?;
+            crate::net::ethtool::set_offloads(FAR, true)?;
+            link::up(FAR)?;
+            link::add_address(FAR, address.into(), 24)?;
+            Ok((watch, link::index(FAR)?))
+        })?);
+    }
+    for (watch, index) in watches {
+        watch.wait([Usable::Interface(index)])?;
+    }
+    router.netns.set("net/ipv4/ip_forward", "1")?;
+    let gateway = ip(&router, Family::V4)?;
+    here.netns.run(|| link::add_default_route(gateway))?;
+    behind.run(|| link::add_default_route(ROUTER.into()))?;
+    let at_router = Capture::start(&router.netns, FAR)?;
+    let at_end = Capture::start(&behind, FAR)?;
+
+    let site = Site::open(lab, lab.shared()?, &router, Family::V4)?;
+    let client = Puppet::spawn(&here.netns, "client")?;
+    let name = ask(lab, &site, &client, &here, BEHIND.into())?;
+    let server = Puppet::spawn(&behind, "behind")?;
+    let listener = server.listen((BEHIND, 0).into())?;
+    let (one, _) = visit(lab, (&client, &here.capture), (&server, listener, &at_end))?;
+    check(&one, "destination", &name, "asked")?;
+    let (one, _) = visit(lab, (&site.server, &at_router), (&server, listener, &at_end))?;
+    check(&one, "destination", &name, "host")
+}

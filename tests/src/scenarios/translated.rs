@@ -1,0 +1,180 @@
+//! Sockets whose packets are translated on their way: a document has the addresses that the socket knows,
+//! a capture those of the wire.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, ensure};
+
+use super::Scenario;
+use crate::{
+    capture::{Seen, Transport},
+    expect::Side,
+    lab::Lab,
+    net::nat,
+    place::{Family, Place},
+    puppet::{Puppet, Sock},
+    skip::skip,
+};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario::shared("translated/udp_v4", |lab| udp(lab, Family::V4, false)),
+    Scenario::shared("translated/udp_v6", |lab| udp(lab, Family::V6, false)),
+    Scenario::shared("translated/udp_connected_v4", |lab| udp(lab, Family::V4, true)),
+    Scenario::shared("translated/udp_connected_v6", |lab| udp(lab, Family::V6, true)),
+    Scenario::shared("translated/udp_beside_direct", udp_beside_direct),
+    Scenario::shared("translated/tcp_v4", |lab| tcp(lab, Family::V4)),
+    Scenario::shared("translated/tcp_v6", |lab| tcp(lab, Family::V6)),
+];
+
+/// The port that is asked for where a translation is.
+const PORT: u16 = 7;
+
+/// What is sent to `asked` goes to a server elsewhere, and its answers come from there.
+pub(super) struct Translated<'p> {
+    place: &'p Place,
+    transport: Transport,
+    /// Where clients send to.
+    pub(super) asked: SocketAddr,
+    /// Where it arrives.
+    server: SocketAddr,
+}
+
+impl<'p> Translated<'p> {
+    /// # Errors
+    /// A skip where the kernel cannot, or the agent does not look behind translations.
+    pub(super) fn new(
+        lab: &Lab<'_>,
+        place: &'p Place,
+        transport: Transport,
+        port: u16,
+        server: SocketAddr,
+    ) -> Result<Self> {
+        if transport == Transport::Udp && !sees_through(lab) {
+            return Err(skip("what a packet was translated from is not known to this set here"));
+        }
+        let mut asked = server;
+        asked.set_port(port);
+        place.netns.run(|| nat::redirect(transport, port, server))?;
+        Ok(Self { place, transport, asked, server })
+    }
+
+    /// What was on the wire of a client that asked. What it sends comes from `wire` there, which is another
+    /// than its own address where that is taken; answers are translated back before.
+    pub(super) fn at_client(&self, own: SocketAddr, wire: SocketAddr) -> Result<Seen> {
+        let seen = |local, remote| self.place.capture.seen(self.transport, local, remote);
+        let (there, back) = (seen(wire, self.server)?, seen(own, self.asked)?);
+        ensure!(
+            there.sent.packets > 0 && there.received.packets == 0 && back.sent.packets == 0,
+            "nothing was translated: {there:?} {back:?}"
+        );
+        Ok(Seen { sent: there.sent, received: back.received })
+    }
+
+    /// The same at the server.
+    pub(super) fn at_server(&self, own: SocketAddr, wire: SocketAddr) -> Result<Seen> {
+        let Seen { sent, received } = self.at_client(own, wire)?;
+        Ok(Seen { sent: received, received: sent })
+    }
+}
+
+/// Whether documents have the addresses of before a translation, of UDP too.
+fn sees_through(lab: &Lab<'_>) -> bool {
+    lab.options.hooks != "tracefs" && lab.options.is_described()
+}
+
+fn udp(lab: &Lab<'_>, family: Family, connected: bool) -> Result<()> {
+    let place = lab.loopback()?;
+    let (server, client) = lab.couple(&place)?;
+    let at_server = server.udp(place.any_port(family)?)?;
+    let translated = Translated::new(lab, &place, Transport::Udp, PORT, at_server.local)?;
+    let at_client = client.udp(place.any_port(family)?)?;
+    if connected {
+        client.udp_connect(at_client, translated.asked)?;
+    }
+    for bytes in [10, 200, 3000] {
+        if connected {
+            client.send(at_client, bytes)?;
+        } else {
+            client.send_to(at_client, bytes, translated.asked)?;
+        }
+        let from = server.receive(at_server, bytes)?.context("a datagram from nobody")?;
+        ensure!(from == at_client.local, "a datagram from {from}");
+    }
+    server.send_to(at_server, 77, at_client.local)?;
+    let from = client.receive(at_client, 77)?.context("an answer from nobody")?;
+    ensure!(from == translated.asked, "an answer from {from}");
+    client.close(at_client)?;
+    server.close(at_server)?;
+    check_udp(lab, &translated, (&client, at_client), (&server, at_server), at_client.local)
+}
+
+/// Checks both ends; the server knows the client by the address `wire`.
+fn check_udp(
+    lab: &Lab<'_>,
+    translated: &Translated<'_>,
+    (client, at_client): (&Puppet, Sock),
+    (server, at_server): (&Puppet, Sock),
+    wire: SocketAddr,
+) -> Result<()> {
+    let session = lab.shared()?;
+    let own = at_client.local;
+    let one = Side::sender(client, own, translated.asked);
+    let two = Side::receiver(server, at_server.local, wire);
+    session.expect_nth(lab.name, &one, 0, || translated.at_client(own, wire))?;
+    session.expect_nth(lab.name, &two, 0, || translated.at_server(own, wire)).map(drop)
+}
+
+/// A socket sends to the server itself, and to an address that stands for it. The port it sends from is
+/// taken then, so that it gets another on the wire.
+fn udp_beside_direct(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let (server, client) = lab.couple(&place)?;
+    let at_server = server.udp(place.any_port(Family::V4)?)?;
+    let translated = Translated::new(lab, &place, Transport::Udp, PORT, at_server.local)?;
+    let at_client = client.udp(place.any_port(Family::V4)?)?;
+    let mut wires = Vec::new();
+    for (to, bytes) in [(at_server.local, 100), (translated.asked, 50), (at_server.local, 10)] {
+        client.send_to(at_client, bytes, to)?;
+        let wire = server.receive(at_server, bytes)?.context("a datagram from nobody")?;
+        server.send_to(at_server, bytes + 1, wire)?;
+        let from = client.receive(at_client, bytes + 1)?.context("an answer from nobody")?;
+        ensure!(from == to, "an answer of {to} from {from}");
+        wires.push(wire);
+    }
+    let wire = wires[1];
+    ensure!(wires == [at_client.local, wire, at_client.local] && wire != wires[0], "{wires:?}");
+    client.close(at_client)?;
+    server.close(at_server)?;
+    let direct = [
+        Side::sender(&client, at_client.local, at_server.local),
+        Side::receiver(&server, at_server.local, at_client.local),
+    ];
+    for side in &direct {
+        lab.expect(side, &place.capture)?;
+    }
+    check_udp(lab, &translated, (&client, at_client), (&server, at_server), wire)
+}
+
+/// The SYN-ACK has been translated where it is counted, and no full socket sends it.
+fn tcp(lab: &Lab<'_>, family: Family) -> Result<()> {
+    if !sees_through(lab) {
+        return Err(skip("what a packet was translated from is not known to this set here"));
+    }
+    let place = lab.loopback()?;
+    let (server, client) = lab.couple(&place)?;
+    let listener = server.listen(place.any_port(family)?)?;
+    let translated = Translated::new(lab, &place, Transport::Tcp, PORT, listener.local)?;
+    let at_client = client.connect(translated.asked)?;
+    let at_server = server.accept(listener)?;
+    client.send(at_client, 100)?;
+    server.receive(at_server, 100)?;
+    client.close(at_client)?;
+    server.drain(at_server, 0)?;
+    server.close(at_server)?;
+    server.close(listener)?;
+    let session = lab.shared()?;
+    let (one, two) = (Side::connected(&client, at_client)?, Side::accepted(&server, at_server)?);
+    let own = at_client.local;
+    session.expect_nth(lab.name, &one, 0, || translated.at_client(own, own))?;
+    session.expect_nth(lab.name, &two, 0, || translated.at_server(own, own)).map(drop)
+}
