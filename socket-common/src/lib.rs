@@ -18,7 +18,7 @@ pub use event::{
     NAMES_MAX, SocketEvent, kind, whole,
 };
 pub use flow::{
-    Began, FLAG_CONNECTED_PEER, FLAG_EXISTING, FLAG_HAS_PEERS, Flow, Late, Owner, PeerKey, Pending,
+    Began, FLAG_EXISTING, FLAG_HANDSHAKE, FLAG_HAS_PEERS, Flow, Late, Owner, PeerKey, Pending,
     Rank, SAMPLES, Sample, SocketOwner, Tcp, Traffic, Tuple,
 };
 pub use settings::{

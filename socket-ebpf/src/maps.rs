@@ -3,7 +3,7 @@
 use aya_ebpf::{
     helpers::generated::bpf_get_smp_processor_id,
     macros::map,
-    maps::{Array, HashMap, LruHashMap, PerCpuArray},
+    maps::{Array, HashMap, PerCpuArray},
 };
 use socket_common::{
     COUNTERS, Counter, ESTABLISHED, ExecEvent, Flow, Late, PeerKey, Pending, SAMPLES, Sample,
@@ -26,9 +26,10 @@ pub static PEERS: HashMap<PeerKey, Flow> = HashMap::with_max_entries(1024, 0);
 #[map]
 pub static OWNERS: HashMap<u64, SocketOwner> = HashMap::with_max_entries(1024, 0);
 
-/// TCP handshakes that have no socket yet.
+/// TCP handshakes that have no socket yet, and those that have been completed a moment ago. What is abandoned
+/// the agent removes.
 #[map]
-pub static PENDING: LruHashMap<Tuple, Pending> = LruHashMap::with_max_entries(1024, 0);
+pub static PENDING: HashMap<Tuple, Pending> = HashMap::with_max_entries(1024, 0);
 
 /// Packets of closed connections.
 #[map]

@@ -8,8 +8,10 @@ use super::{
 };
 use crate::{
     kernel::{
-        core_offsets as at, field, now,
-        sock::{CLOSE, LISTEN, NEW_SYN_RECV, SYN_SENT, Sock, TIME_WAIT},
+        core_offsets as at, field,
+        mptcp::{Connection, PROTO_MPTCP, SUBFLOWS},
+        now,
+        sock::{CLOSE, DATAGRAM, LISTEN, NEW_SYN_RECV, STREAM, SYN_SENT, Sock, TIME_WAIT},
         task::Task,
     },
     maps::FLOWS,
@@ -34,12 +36,26 @@ pub fn file(task: Task, file: usize) {
     if sock.0 == 0 || !sock.is_inet() {
         return;
     }
-    match sock.protocol() as u8 {
-        PROTO_TCP if sock.protocol() == PROTO_TCP as u16 => tcp(sock, task),
-        PROTO_UDP if sock.remote_port() != 0 || sock.tuple(PROTO_UDP, true).local_port != 0 => {
+    // Raw sockets may have the protocols of others.
+    let (protocol, kind) = (sock.protocol(), sock.kind());
+    if protocol == PROTO_UDP as u16 {
+        if kind == DATAGRAM && (sock.remote_port() != 0 || sock.port() != 0) {
             owner::remember(sock, task, PROTO_UDP, Rank::Holder, Seen::Existing);
         }
-        _ => {}
+        return;
+    }
+    if kind != STREAM || (protocol != PROTO_TCP as u16 && protocol != PROTO_MPTCP) {
+        return;
+    }
+    let is_connection = protocol == PROTO_MPTCP;
+    let mut subflows = Connection(if is_connection { sock.0 } else { 0 }).subflows();
+    for _ in 0..SUBFLOWS {
+        let next = if is_connection { subflows.next() } else { Some(sock) };
+        let Some(sock) = next else { return };
+        tcp(sock, task);
+        if !is_connection {
+            return;
+        }
     }
 }
 

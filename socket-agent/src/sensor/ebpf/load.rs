@@ -155,6 +155,7 @@ pub(super) fn open_tables(ebpf: &mut Ebpf) -> Result<Tables, SensorError> {
         flows: Table::open(take_map(ebpf, "FLOWS")?, "FLOWS")?,
         peers: Table::open(take_map(ebpf, "PEERS")?, "PEERS")?,
         owners: Table::open(take_map(ebpf, "OWNERS")?, "OWNERS")?,
+        pending: Table::open(take_map(ebpf, "PENDING")?, "PENDING")?,
         late: Table::open(take_map(ebpf, "LATE")?, "LATE")?,
         spill: Table::open(take_map(ebpf, "SPILL")?, "SPILL")?,
         counts: counts.try_into().map_err(object_error)?,

@@ -4,6 +4,7 @@ mod attach;
 mod dns;
 mod features;
 mod fit;
+mod handshakes;
 mod load;
 mod missed;
 mod records;

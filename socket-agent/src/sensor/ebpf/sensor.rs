@@ -3,12 +3,13 @@
 use std::{fs::File, os::fd::BorrowedFd, panic::resume_unwind, path::PathBuf, thread};
 
 use aya::Btf;
-use socket_common::{Counter, Flow, Late, PeerKey, SocketOwner, Tuple};
+use socket_common::{Counter, FLAG_HANDSHAKE, Flow, Late, PeerKey, SocketOwner, Traffic, Tuple};
 
 use super::{
     attach::{self, Attached, Places},
     dns::{self, DnsRing},
     features::{KERNEL_BTF, Prototypes},
+    handshakes::{self, Handshakes},
     load::{
         existing_sockets, given_btf, load, no_btf, open_records, open_ring, open_tables,
         tasks_come_between,
@@ -21,6 +22,7 @@ use super::{
     tables::{OpenFlows, Tables},
 };
 use crate::{
+    clock::Clock,
     config::{HookSet, RecordBuffer, SocketConfig},
     sensor::{Degraded, Event, SensorError, Source, tracefs::clear_own_programs},
 };
@@ -58,6 +60,7 @@ pub struct Sensor {
     spilled: u64,
     /// Where the look at open flows stands.
     walk: OpenFlows,
+    handshakes: Handshakes,
 }
 
 /// Why there are no programs that the agent runs itself.
@@ -140,6 +143,7 @@ impl Sensor {
                 missed_before: Missed::default(),
                 spilled: 0,
                 walk: OpenFlows::default(),
+                handshakes: Handshakes::new(config.tables.pending),
             },
             degraded,
         ))
@@ -212,10 +216,22 @@ impl Source for Sensor {
     }
 
     fn evict(&mut self, flow: &Flow) -> Result<Option<Flow>, SensorError> {
-        if flow.id == flow.socket_id {
-            return self.tables.flows.take(&flow.sock);
+        if flow.id != flow.socket_id {
+            return self.tables.peers.take(&PeerKey::of(flow));
         }
-        self.tables.peers.take(&PeerKey::of(flow))
+        let mut taken = self.tables.flows.take(&flow.sock)?;
+        if let Some(flow) = taken.as_mut().filter(|flow| flow.flags & FLAG_HANDSHAKE != 0) {
+            let own = self.tables.pending.get(&flow.tuple).filter(|own| own.child == flow.sock);
+            if let Some(handshake) = own {
+                self.tables.pending.remove(&flow.tuple);
+                add(&mut flow.traffic, &handshakes::left(&handshake));
+            }
+        }
+        Ok(taken)
+    }
+
+    fn tidy(&mut self) -> Result<(), SensorError> {
+        self.handshakes.tidy(&mut self.tables.pending, Clock::boottime())
     }
 
     fn take_late(&mut self, flow: u64, tuple: &Tuple) -> Result<Option<Late>, SensorError> {
@@ -251,4 +267,11 @@ impl Source for Sensor {
         }
         counters
     }
+}
+
+fn add(traffic: &mut Traffic, more: &Traffic) {
+    traffic.packets_out += more.packets_out;
+    traffic.bytes_out += more.bytes_out;
+    traffic.packets_in += more.packets_in;
+    traffic.bytes_in += more.bytes_in;
 }

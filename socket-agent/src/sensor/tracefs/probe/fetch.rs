@@ -51,6 +51,7 @@ pub(in crate::sensor::tracefs) fn fetch(
     match probe.tell {
         Tell::Sent => argument(line, shapes.output_buffer).is_some_and(|skb| {
             let Some(own) = line.behind(&skb, &[Member::SkbSk]) else { return false };
+            subflow(line, &own);
             sock(line, &own) && packet(line, &skb, shapes, 0) && {
                 let route = [Member::SkbDst, Member::DstDev, Member::DevNet, Member::NetInum];
                 line.member(Field::PacketNetns, &skb, &route);
@@ -83,6 +84,7 @@ pub(in crate::sensor::tracefs) fn fetch(
             line.member(Field::Err, &first, &[Member::SkErr]);
             line.member(Field::Retrans, &first, &[Member::TotalRetrans]);
             line.member(Field::Srtt, &first, &[Member::SrttUs]);
+            subflow(line, &first);
             let new = argument(line, 1);
             sock(line, &first) && new.is_some_and(|new| line.word(Field::NewState, &new))
         }
@@ -124,6 +126,13 @@ fn sock(line: &mut Line<'_>, sock: &Base) -> bool {
         }
     }
     needed
+}
+
+/// Whether a TCP socket is a subflow of MPTCP, and which its connection began with.
+fn subflow(line: &mut Line<'_>, sock: &Base) {
+    line.member(Field::Mptcp, sock, &[Member::IsMptcp]);
+    let first = [Member::UlpData, Member::SubflowConn, Member::MptcpFirst];
+    line.member(Field::FirstSubflow, sock, &first);
 }
 
 /// What is needed of a buffer, with its headers from `distance` bytes behind its data on.
