@@ -239,6 +239,20 @@ pub struct Sample {
 /// Sockets that are sampled in one run of the program.
 pub const SAMPLES: usize = 4;
 
+/// Most subflows of an MPTCP connection that are looked at when the agent starts: no more than eight can be added
+/// to one (`MPTCP_SUBFLOWS_MAX`).
+pub const MOST_SUBFLOWS: u64 = 9;
+
+/// Which subflows of MPTCP connections are looked at in a run over all open files. 16 bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SubflowWalk {
+    /// Their number in each connection's list.
+    pub number: u64,
+    /// Not zero if a connection has more.
+    pub more: u64,
+}
+
 /// Key of the peer table: further flows of one UDP socket.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -7,7 +7,7 @@ use aya_ebpf::{
 };
 use socket_common::{
     COUNTERS, Counter, ESTABLISHED, ExecEvent, Flow, Late, PeerKey, Pending, SAMPLES, Sample,
-    Settings, SocketOwner, Tuple,
+    Settings, SocketOwner, SubflowWalk, Tuple,
 };
 
 /// One element.
@@ -70,6 +70,10 @@ pub static SYN_ACK_SEEN: Array<u64> = Array::with_max_entries(1, 0);
 /// stack.
 #[map]
 pub static BLANK: Array<Flow> = Array::with_max_entries(1, 0);
+
+/// Which subflows are looked at in a run over all open files.
+#[map]
+pub static SUBFLOW_WALK: Array<SubflowWalk> = Array::with_max_entries(1, 0);
 
 /// What the sampling program has read.
 #[map]

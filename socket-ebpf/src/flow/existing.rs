@@ -9,18 +9,19 @@ use super::{
 use crate::{
     kernel::{
         core_offsets as at, field,
-        mptcp::{Connection, PROTO_MPTCP, SUBFLOWS},
+        mptcp::{Connection, PROTO_MPTCP},
         now,
         sock::{CLOSE, DATAGRAM, LISTEN, NEW_SYN_RECV, STREAM, SYN_SENT, Sock, TIME_WAIT},
         task::Task,
     },
-    maps::FLOWS,
+    maps::{FLOWS, SUBFLOW_WALK},
 };
 
 const S_IFMT: u16 = 0o170_000;
 const S_IFSOCK: u16 = 0o140_000;
 
-/// `task` holds `file` open: if that is a TCP or UDP socket, the task is remembered as its holder.
+/// `task` holds `file` open: if that is a TCP or UDP socket, the task is remembered as its holder. Of the subflows
+/// of an MPTCP socket one is looked at in each run over all files: the agent says which.
 #[inline(always)]
 pub fn file(task: Task, file: usize) {
     let inode: usize = field(file, at::file_f_inode());
@@ -44,19 +45,19 @@ pub fn file(task: Task, file: usize) {
         }
         return;
     }
-    if kind != STREAM || (protocol != PROTO_TCP as u16 && protocol != PROTO_MPTCP) {
+    let Some(walk) = SUBFLOW_WALK.get_ptr_mut(0) else { return };
+    // SAFETY: a valid element, which only this program and the agent, between two runs, write to.
+    let walk = unsafe { &mut *walk };
+    let sock = if kind == STREAM && protocol == PROTO_MPTCP {
+        let Some((subflow, more)) = Connection(sock.0).subflow(walk.number) else { return };
+        walk.more |= more as u64;
+        subflow
+    } else if kind == STREAM && protocol == PROTO_TCP as u16 && walk.number == 0 {
+        sock
+    } else {
         return;
-    }
-    let is_connection = protocol == PROTO_MPTCP;
-    let mut subflows = Connection(if is_connection { sock.0 } else { 0 }).subflows();
-    for _ in 0..SUBFLOWS {
-        let next = if is_connection { subflows.next() } else { Some(sock) };
-        let Some(sock) = next else { return };
-        tcp(sock, task);
-        if !is_connection {
-            return;
-        }
-    }
+    };
+    tcp(sock, task);
 }
 
 #[inline(always)]

@@ -3,13 +3,12 @@
 //! A process has the connection's socket open; the subflows are sockets of the kernel. That of a listener is
 //! its first subflow.
 
-use super::{core_offsets as at, field, sock::Sock};
+use socket_common::MOST_SUBFLOWS;
+
+use super::{core_offsets as at, field, read, sock::Sock};
 
 /// `IPPROTO_MPTCP`: the protocol of the connection's socket. Subflows have that of TCP.
 pub const PROTO_MPTCP: u16 = 262;
-
-/// Subflows of a connection that are looked at: no more than eight can be added (`MPTCP_SUBFLOWS_MAX`).
-pub const SUBFLOWS: usize = 9;
 
 /// Address of a connection's `struct mptcp_sock`; 0 is none.
 #[derive(Clone, Copy)]
@@ -37,37 +36,25 @@ impl Connection {
         Sock(field(self.0, at::mptcp_sock_first()))
     }
 
-    /// Where the list of its subflows begins.
+    /// One of its subflows by its number, and whether there are more behind it; `None` if it has fewer.
     #[inline(always)]
-    pub fn subflows(self) -> Subflows {
-        match (at::mptcp_sock_conn_list(), at::mptcp_subflow_context_node()) {
-            (Some(list), Some(node)) if self.is_some() => {
-                let end = self.0 + list;
-                Subflows { next: super::read(end), end, node }
+    pub fn subflow(self, number: u64) -> Option<(Sock, bool)> {
+        // A list is a ring through its head, which begins with the address of the first.
+        let head = self.0 + at::mptcp_sock_conn_list()?;
+        let within = at::mptcp_subflow_context_node()?;
+        let mut node: usize = read(head);
+        let mut ahead = number;
+        for _ in 0..MOST_SUBFLOWS {
+            if ahead == 0 || node == head {
+                break;
             }
-            _ => Subflows { next: 0, end: 0, node: 0 },
+            node = read(node);
+            ahead -= 1;
         }
-    }
-}
-
-/// A walk over the subflows of a connection.
-pub struct Subflows {
-    /// Of a `struct list_head`, which begins with the address of the next.
-    next: usize,
-    end: usize,
-    /// Where it is in a subflow's context.
-    node: usize,
-}
-
-impl Subflows {
-    /// The next of them; `None` behind the last.
-    #[inline(always)]
-    pub fn next(&mut self) -> Option<Sock> {
-        if self.next == self.end || self.next == 0 {
+        if ahead != 0 || node == head || node < within {
             return None;
         }
-        let context = self.next - self.node;
-        self.next = super::read(self.next);
-        Some(Sock(field(context, at::mptcp_subflow_context_tcp_sock())))
+        let subflow = field(node - within, at::mptcp_subflow_context_tcp_sock());
+        Some((Sock(subflow), read::<usize>(node) != head))
     }
 }

@@ -77,7 +77,9 @@ impl Handshakes {
 
 /// Whether a handshake has a connection that has taken all of it, some time ago.
 fn is_over(pending: &Pending, now: u64) -> bool {
-    pending.child != 0 && now.saturating_sub(pending.last) > OVER && left(pending) == Traffic::default()
+    pending.child != 0
+        && now.saturating_sub(pending.last) > OVER
+        && left(pending) == Traffic::default()
 }
 
 /// Whether nothing will come of a handshake. In a `crowded` table those without a socket in the kernel go
@@ -86,7 +88,8 @@ fn is_abandoned(pending: &Pending, now: u64, crowded: bool) -> bool {
     if pending.child != 0 {
         return false;
     }
-    let unanswered = pending.traffic.packets_out <= 1 && now.saturating_sub(pending.first) > REPEATED;
+    let unanswered =
+        pending.traffic.packets_out <= 1 && now.saturating_sub(pending.first) > REPEATED;
     now.saturating_sub(pending.last) > ABANDONED || (crowded && unanswered)
 }
 
@@ -128,7 +131,8 @@ mod tests {
 
     #[test]
     fn what_no_socket_stands_for_makes_room_in_a_crowded_table() {
-        let fresh = Pending { first: SECOND, last: SECOND, traffic: counted(1, 1), ..Pending::default() };
+        let fresh =
+            Pending { first: SECOND, last: SECOND, traffic: counted(1, 1), ..Pending::default() };
         assert!(!is_abandoned(&fresh, 4 * SECOND, true));
         assert!(is_abandoned(&fresh, 5 * SECOND, true));
         assert!(!is_abandoned(&fresh, 5 * SECOND, false));
@@ -139,7 +143,8 @@ mod tests {
     #[test]
     fn a_connections_handshake_stays_until_all_of_it_is_taken() {
         let traffic = counted(2, 1);
-        let done = Pending { child: 7, last: SECOND, traffic, taken: traffic, ..Pending::default() };
+        let done =
+            Pending { child: 7, last: SECOND, traffic, taken: traffic, ..Pending::default() };
         assert!(!is_over(&done, 2 * SECOND) && is_over(&done, 3 * SECOND));
         let more = Pending { traffic: counted(3, 1), ..done };
         assert!(!is_over(&more, 900 * SECOND) && !is_abandoned(&more, 900 * SECOND, true));

@@ -2,6 +2,7 @@
 
 mod attach;
 mod dns;
+mod existing;
 mod features;
 mod fit;
 mod handshakes;

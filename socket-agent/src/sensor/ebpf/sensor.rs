@@ -8,12 +8,10 @@ use socket_common::{Counter, FLAG_HANDSHAKE, Flow, Late, PeerKey, SocketOwner, T
 use super::{
     attach::{self, Attached, Places},
     dns::{self, DnsRing},
+    existing::existing_sockets,
     features::{KERNEL_BTF, Prototypes},
     handshakes::{self, Handshakes},
-    load::{
-        existing_sockets, given_btf, load, no_btf, open_records, open_ring, open_tables,
-        tasks_come_between,
-    },
+    load::{given_btf, load, no_btf, open_records, open_ring, open_tables, tasks_come_between},
     missed::{self, Missed},
     records::Records,
     sample::{self, Sampler},

@@ -146,7 +146,9 @@ fn has_no_program(stat: &str) -> bool {
     /// `PF_KTHREAD`, the same since 2.6.26.
     const KERNEL_THREAD: u32 = 0x0020_0000;
     let flags = stat.rsplit_once(')').and_then(|(_, after)| after.split_whitespace().nth(6));
-    flags.and_then(|flags| flags.parse::<u32>().ok()).is_some_and(|flags| flags & KERNEL_THREAD != 0)
+    flags
+        .and_then(|flags| flags.parse::<u32>().ok())
+        .is_some_and(|flags| flags & KERNEL_THREAD != 0)
 }
 
 /// A process from the text of its `stat` and `status`.

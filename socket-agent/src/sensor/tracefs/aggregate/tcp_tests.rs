@@ -107,7 +107,8 @@ fn owner(aggregator: &Aggregator<People>, sock: u64) -> (u32, u8) {
 fn a_subflow_that_is_added_has_the_owner_of_its_connection() {
     const ADDED: u64 = 0x600;
     let mut aggregator = aggregator();
-    let connect = |sock: u64| Fact::State { sock: subflow(sock, state::CLOSE), new: state::SYN_SENT };
+    let connect =
+        |sock: u64| Fact::State { sock: subflow(sock, state::CLOSE), new: state::SYN_SENT };
     aggregator.take(connect(CHILD), at(1, 33));
     assert_eq!(owner(&aggregator, CHILD), (33, Rank::Opener as u8));
     for manager in [WORKER, 44] {

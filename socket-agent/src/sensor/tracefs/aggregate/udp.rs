@@ -17,9 +17,7 @@ impl<T: Tasks> Aggregator<T> {
         let tuple = Tuple { local_port, ..packet.tuple(way, sock.netns) };
         let began = if way == Way::Out { Began::Send } else { Began::Receive };
         if !self.flows.contains_key(&key) {
-            if sock.kind != DATAGRAM
-                || !self.create(key, tuple, began, context.now)
-            {
+            if sock.kind != DATAGRAM || !self.create(key, tuple, began, context.now) {
                 return;
             }
             self.inherit(key, key, Rank::Creator);
