@@ -8,7 +8,13 @@ use super::{bench, bench_with, retry, settle};
 use crate::{
     agent::{Options, Timeouts},
     lab::Lab,
-    load::{bench::Bench, books::SERVER, crew::Worker, wire::Wire, worker::Job},
+    load::{
+        bench::{Bench, Outcome},
+        books::SERVER,
+        crew::Worker,
+        wire::Wire,
+        worker::Job,
+    },
     place::{Family, Place},
     puppet::{PATIENCE, Puppet},
     scenarios::pair::Pair,
@@ -28,35 +34,56 @@ fn v6(place: &Place) -> Result<Ipv6Addr> {
     }
 }
 
-/// Handshakes that are pushed out of the table before they are completed: the connections lack them.
-pub(super) fn pending(lab: &Lab<'_>) -> Result<()> {
-    const COUNT: u32 = 300;
+/// Handshakes that are under way at the same time.
+const HANDSHAKES: u32 = 300;
+
+/// What becomes of an agent that is shown [`HANDSHAKES`] under way at the same time.
+fn handshakes(lab: &Lab<'_>, settings: &'static [&'static str]) -> Result<Outcome> {
+    let (here, there) = lab.wire(true)?;
+    let options = Options { settings, log: lab.log(), ..lab.options.clone() };
+    let lost = here.lose()?;
+    let keep = Job::Keep { address: v4(&there)?, count: HANDSHAKES };
+    let bench = Bench::watch(&options, there.netns.share()?)?;
+    let mut server = Worker::start(&there.netns, &keep)?;
+    let mut to = server.server()?;
+    to.set_ip(v4(&there)?);
+    let mut client = Worker::start(&here.netns, &Job::Begin { server: to, count: HANDSHAKES })?;
+    client.expect("begun")?;
+    drop(lost);
+    client.go_on()?;
+    client.expect("connected")?;
+    server.expect("held")?;
+    client.end()?;
+    server.expect("closed")?;
+    server.end()?;
+    bench.finish()
+}
+
+/// A table has room for as many handshakes as it was made for; some more here, for those of others on this host.
+pub(super) fn pending_held(lab: &Lab<'_>) -> Result<()> {
     retry(|| {
-        let (here, there) = lab.wire(true)?;
-        let options = Options {
-            settings: &["socket.tables.pending: 1"],
-            log: lab.log(),
-            ..lab.options.clone()
-        };
-        let lost = here.lose()?;
-        let keep = Job::Keep { address: v4(&there)?, count: COUNT };
-        let bench = Bench::watch(&options, there.netns.share()?)?;
-        let mut server = Worker::start(&there.netns, &keep)?;
-        let mut to = server.server()?;
-        to.set_ip(v4(&there)?);
-        let mut client = Worker::start(&here.netns, &Job::Begin { server: to, count: COUNT })?;
-        client.expect("begun")?;
-        drop(lost);
-        client.go_on()?;
-        client.expect("connected")?;
-        server.expect("held")?;
-        client.end()?;
-        server.expect("closed")?;
-        server.end()?;
-        let outcome = bench.finish()?;
+        let outcome = handshakes(lab, &["socket.tables.pending: 320"])?;
+        for name in ["pending_missed", "pending_full"] {
+            let lost = outcome.counter(name)?;
+            ensure!(lost == 0, "{name} is {lost} of {HANDSHAKES} handshakes in 320 places");
+        }
+        match outcome.unbalanced(Default::default()) {
+            Some(wrong) => bail!("{wrong}: {:?}", outcome.stopped.counters),
+            None => Ok(()),
+        }
+    })
+}
+
+/// Handshakes that find no room in the table: the connections lack them.
+pub(super) fn pending_full(lab: &Lab<'_>) -> Result<()> {
+    const COUNT: u32 = HANDSHAKES;
+    retry(|| {
+        let outcome = handshakes(lab, &["socket.tables.pending: 1"])?;
         let count = |name| outcome.counter(name);
         let (missed, unmatched) = (count("pending_missed")?, count("late_unmatched")?);
         ensure!(0 < missed && missed <= COUNT.into(), "{missed} handshakes of {COUNT} were missed");
+        let full = count("pending_full")?;
+        ensure!(full >= missed, "{missed} handshakes were missed, and {full} found the table full");
         // A SYN, a SYN-ACK and the acknowledgement; what was repeated more often.
         let sum = |wire: Wire| wire.packets_in + wire.packets_out;
         let lacking = sum(outcome.wire).saturating_sub(sum(outcome.reported.wire));
