@@ -28,6 +28,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::own("losses/late_table_full", tables::late).only("cgroup").portable(),
     Scenario::own("losses/pending_missed", sockets::pending_full).only("cgroup").portable(),
     Scenario::own("losses/pending_held", sockets::pending_held).only("cgroup").portable(),
+    Scenario::own("losses/syn_flood", sockets::syn_flood).only("cgroup").portable(),
     Scenario::own("losses/closed_lost", ring::closed).only("cgroup").portable(),
     Scenario::own("losses/process_lost", ring::processes).only("cgroup").portable(),
     Scenario::own("losses/socket_lost", ring::sockets).only("cgroup").portable(),

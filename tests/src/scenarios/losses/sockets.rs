@@ -1,6 +1,10 @@
 //! Sockets and packets that are out of the ordinary.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4},
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, bail, ensure};
 
@@ -71,6 +75,53 @@ pub(super) fn pending_held(lab: &Lab<'_>) -> Result<()> {
             Some(wrong) => bail!("{wrong}: {:?}", outcome.stopped.counters),
             None => Ok(()),
         }
+    })
+}
+
+/// A flood of SYNs takes all room in the table. Handshakes of connections that are made meanwhile are counted as
+/// missed; soon there is room again.
+pub(super) fn syn_flood(lab: &Lab<'_>) -> Result<()> {
+    const ROOM: usize = 64;
+    const FLOOD: u32 = 400;
+    const CONNECTIONS: u64 = 5;
+    retry(|| {
+        let bench = bench(lab, &["socket.tables.pending: 64"])?;
+        let table = bench.table("PENDING")?;
+        let server = Puppet::spawn(&bench.netns, "server")?;
+        let client = Puppet::spawn(&bench.netns, "client")?;
+        let listener = server.listen((SERVER, 0).into())?;
+        let connect = || -> Result<()> {
+            for _ in 0..CONNECTIONS {
+                let at_client = client.connect(listener.local)?;
+                let at_server = server.accept(listener)?;
+                client.close(at_client)?;
+                server.drain(at_server, 0)?;
+                server.close(at_server)?;
+            }
+            Ok(())
+        };
+        let to = SocketAddrV4::new(SERVER, listener.local.port());
+        let flood = Job::FloodSyns { server: to, count: FLOOD };
+        let mut flood = Worker::start(&bench.netns, &flood)?;
+        flood.expect("flooded")?;
+        let there = table.count()?;
+        ensure!(there == ROOM, "{there} handshakes in {ROOM} places after {FLOOD} SYNs");
+        connect()?;
+        let deadline = Instant::now() + PATIENCE;
+        while table.count()? > ROOM / 2 {
+            ensure!(Instant::now() < deadline, "there is no room again");
+            thread::sleep(Duration::from_millis(50));
+        }
+        connect()?;
+        flood.end()?;
+        let outcome = bench.finish()?;
+        let (missed, full) = (outcome.counter("pending_missed")?, outcome.counter("pending_full")?);
+        ensure!(missed == CONNECTIONS, "{missed} of {CONNECTIONS} handshakes were missed");
+        let least = u64::from(FLOOD) - ROOM as u64 + CONNECTIONS;
+        ensure!(full >= least, "{full} handshakes found the table full, not {least}");
+        let ends = outcome.reported.ends.len() as u64;
+        ensure!(ends == 4 * CONNECTIONS, "{ends} ends have a document");
+        Ok(())
     })
 }
 
