@@ -8,10 +8,8 @@ use super::{
     records::{self, PerfRings, Records, RingBuffer, Source},
     tables::{Table, Tables},
 };
-use crate::{
-    config::{RecordBuffer, SocketConfig},
-    sensor::{SensorError, error::one_line, host::Kernel},
-};
+use crate::sensor::{RecordBuffer, SocketConfig, SensorError, error::one_line};
+use linux::Kernel;
 use aya::{Btf, BtfError, Ebpf, EbpfLoader, Endianness, maps::Map};
 
 /// The eBPF object, part of the agent.

@@ -19,11 +19,8 @@ use super::{
     settings::Told,
     tables::{OpenFlows, Tables},
 };
-use crate::{
-    clock::Clock,
-    config::{HookSet, RecordBuffer, SocketConfig},
-    sensor::{Degraded, Event, SensorError, Source, tracefs::clear_own_programs},
-};
+use linux::clock::Clock;
+use crate::sensor::{HookSet, RecordBuffer, SocketConfig, Degraded, Event, SensorError, Source, tracefs::clear_own_programs};
 
 /// What the sensor needs to know of the host beside its configuration.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use super::{
         tcp,
     },
 };
-use crate::config::Tables;
+use crate::sensor::Tables;
 
 /// A connection comes in.
 fn accept(aggregator: &mut Aggregator<People>) {

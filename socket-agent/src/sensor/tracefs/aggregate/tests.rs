@@ -8,7 +8,7 @@ use super::{
     Aggregator, Context, Fact, Packet, Sock, Tasks, Way,
     facts::{STREAM, state},
 };
-use crate::{config::Tables, sensor::Event};
+use crate::sensor::{Event, Tables};
 
 pub(super) const SYN: u8 = 2;
 pub(super) const ACK: u8 = 16;
