@@ -1,5 +1,6 @@
 //! Kernel memory, read through offsets that the loader fills in from the kernel's BTF.
 
+pub mod mptcp;
 pub mod packet;
 pub mod sock;
 pub mod task;
