@@ -37,10 +37,12 @@ pub enum Counter {
     SocketLost = 14,
     /// DNS packets that their ring had no room for.
     DnsDropped = 15,
+    /// Handshakes that found their table full.
+    PendingFull = 16,
 }
 
 /// Length of the counter array.
-pub const COUNTERS: u32 = 16;
+pub const COUNTERS: u32 = 17;
 
 #[cfg(feature = "user")]
 impl Counter {
@@ -62,6 +64,7 @@ impl Counter {
         (Self::OpenTableFull, "open_table_full"),
         (Self::SocketLost, "socket_lost"),
         (Self::DnsDropped, "dns_dropped"),
+        (Self::PendingFull, "pending_full"),
     ];
 
     /// Whether a value above zero means that traffic or a flow went unreported.

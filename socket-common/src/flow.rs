@@ -171,8 +171,8 @@ pub struct Tcp {
 
 /// The socket has further UDP peers in the peer table.
 pub const FLAG_HAS_PEERS: u8 = 1;
-/// UDP: the socket was connected to the peer when the flow was last touched.
-pub const FLAG_CONNECTED_PEER: u8 = 2;
+/// TCP, accepted: the handshake is still in the table of handshakes, whose counts this flow has taken.
+pub const FLAG_HANDSHAKE: u8 = 2;
 /// UDP: the socket was open before the agent started, so that earlier packets may not have been seen.
 pub const FLAG_EXISTING: u8 = 4;
 
@@ -239,6 +239,20 @@ pub struct Sample {
 /// Sockets that are sampled in one run of the program.
 pub const SAMPLES: usize = 4;
 
+/// Most subflows of an MPTCP connection that are looked at when the agent starts: no more than eight can be added
+/// to one (`MPTCP_SUBFLOWS_MAX`).
+pub const MOST_SUBFLOWS: u64 = 9;
+
+/// Which subflows of MPTCP connections are looked at in a run over all open files. 16 bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SubflowWalk {
+    /// Their number in each connection's list.
+    pub number: u64,
+    /// Not zero if a connection has more.
+    pub more: u64,
+}
+
 /// Key of the peer table: further flows of one UDP socket.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -253,8 +267,10 @@ pub struct PeerKey {
     pub family: u8,
     /// Zero.
     pub reserved: u8,
+    /// Local port: a socket that is disconnected may get another.
+    pub local_port: u16,
     /// Zero.
-    pub reserved2: u32,
+    pub reserved2: u16,
 }
 
 impl PeerKey {
@@ -266,6 +282,7 @@ impl PeerKey {
             port: flow.tuple.remote_port,
             family: flow.tuple.family,
             reserved: 0,
+            local_port: flow.tuple.local_port,
             reserved2: 0,
         }
     }

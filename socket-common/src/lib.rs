@@ -18,8 +18,8 @@ pub use event::{
     NAMES_MAX, SocketEvent, kind, whole,
 };
 pub use flow::{
-    Began, FLAG_CONNECTED_PEER, FLAG_EXISTING, FLAG_HAS_PEERS, Flow, Late, Owner, PeerKey, Pending,
-    Rank, SAMPLES, Sample, SocketOwner, Tcp, Traffic, Tuple,
+    Began, FLAG_EXISTING, FLAG_HANDSHAKE, FLAG_HAS_PEERS, Flow, Late, MOST_SUBFLOWS, Owner,
+    PeerKey, Pending, Rank, SAMPLES, Sample, SocketOwner, SubflowWalk, Tcp, Traffic, Tuple,
 };
 pub use settings::{
     BEGUN, ESTABLISHED, NARROW_PROTOCOL, REPLIES_HIDDEN, STAND_INS, Settings, TELL_CONNECTIONS,

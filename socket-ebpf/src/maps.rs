@@ -3,11 +3,11 @@
 use aya_ebpf::{
     helpers::generated::bpf_get_smp_processor_id,
     macros::map,
-    maps::{Array, HashMap, LruHashMap, PerCpuArray},
+    maps::{Array, HashMap, PerCpuArray},
 };
 use socket_common::{
     COUNTERS, Counter, ESTABLISHED, ExecEvent, Flow, Late, PeerKey, Pending, SAMPLES, Sample,
-    Settings, SocketOwner, Tuple,
+    Settings, SocketOwner, SubflowWalk, Tuple,
 };
 
 /// One element.
@@ -26,9 +26,10 @@ pub static PEERS: HashMap<PeerKey, Flow> = HashMap::with_max_entries(1024, 0);
 #[map]
 pub static OWNERS: HashMap<u64, SocketOwner> = HashMap::with_max_entries(1024, 0);
 
-/// TCP handshakes that have no socket yet.
+/// TCP handshakes that have no socket yet, and those that have been completed a moment ago. What is abandoned
+/// the agent removes.
 #[map]
-pub static PENDING: LruHashMap<Tuple, Pending> = LruHashMap::with_max_entries(1024, 0);
+pub static PENDING: HashMap<Tuple, Pending> = HashMap::with_max_entries(1024, 0);
 
 /// Packets of closed connections.
 #[map]
@@ -74,6 +75,10 @@ pub static BLANK: Array<Flow> = Array::with_max_entries(1, 0);
 #[cfg(feature = "perf")]
 #[map]
 pub static TUPLE: PerCpuArray<Tuple> = PerCpuArray::with_max_entries(1, 0);
+
+/// Which subflows are looked at in a run over all open files.
+#[map]
+pub static SUBFLOW_WALK: Array<SubflowWalk> = Array::with_max_entries(1, 0);
 
 /// What the sampling program has read.
 #[map]

@@ -113,6 +113,18 @@ impl Place {
         Ok((open(one, watch_one, index_one, 1)?, open(two, watch_two, index_two, 2)?))
     }
 
+    /// Gives this end of a wire a further IPv4 address, which the other end, `there`, finds.
+    pub fn further_address(&self, there: &Self) -> Result<Ipv4Addr> {
+        let [first, second, third, _] = self.v4.octets();
+        let address = Ipv4Addr::new(first, second, third, 3);
+        let mac = self.netns.run(|| {
+            link::add_address(self.interface, address.into(), 24)?;
+            link::mac(self.interface)
+        })?;
+        there.netns.run(|| link::add_neighbour(there.interface, address.into(), mac))?;
+        Ok(address)
+    }
+
     /// Any port of this place, to bind to.
     ///
     /// # Errors

@@ -81,6 +81,15 @@ pub trait Source {
     /// The kernel refuses the removal.
     fn take_late(&mut self, flow: u64, tuple: &Tuple) -> Result<Option<Late>, SensorError>;
 
+    /// Removes from the tables what nothing comes of any more. To be called several times a second.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses to read a table.
+    fn tidy(&mut self) -> Result<(), SensorError> {
+        Ok(())
+    }
+
     /// Listening TCP sockets and bound UDP sockets.
     ///
     /// # Errors

@@ -8,17 +8,20 @@ use super::{
 };
 use crate::{
     kernel::{
-        core_offsets as at, field, now,
-        sock::{CLOSE, LISTEN, NEW_SYN_RECV, SYN_SENT, Sock, TIME_WAIT},
+        core_offsets as at, field,
+        mptcp::{Connection, PROTO_MPTCP},
+        now,
+        sock::{CLOSE, DATAGRAM, LISTEN, NEW_SYN_RECV, STREAM, SYN_SENT, Sock, TIME_WAIT},
         task::Task,
     },
-    maps::FLOWS,
+    maps::{FLOWS, SUBFLOW_WALK},
 };
 
 const S_IFMT: u16 = 0o170_000;
 const S_IFSOCK: u16 = 0o140_000;
 
-/// `task` holds `file` open: if that is a TCP or UDP socket, the task is remembered as its holder.
+/// `task` holds `file` open: if that is a TCP or UDP socket, the task is remembered as its holder. Of the subflows
+/// of an MPTCP socket one is looked at in each run over all files: the agent says which.
 #[inline(always)]
 pub fn file(task: Task, file: usize) {
     let inode: usize = field(file, at::file_f_inode());
@@ -34,13 +37,27 @@ pub fn file(task: Task, file: usize) {
     if sock.0 == 0 || !sock.is_inet() {
         return;
     }
-    match sock.protocol() as u8 {
-        PROTO_TCP if sock.protocol() == PROTO_TCP as u16 => tcp(sock, task),
-        PROTO_UDP if sock.remote_port() != 0 || sock.tuple(PROTO_UDP, true).local_port != 0 => {
+    // Raw sockets may have the protocols of others.
+    let (protocol, kind) = (sock.protocol(), sock.kind());
+    if protocol == PROTO_UDP as u16 {
+        if kind == DATAGRAM && (sock.remote_port() != 0 || sock.port() != 0) {
             owner::remember(sock, task, PROTO_UDP, Rank::Holder, Seen::Existing);
         }
-        _ => {}
+        return;
     }
+    let Some(walk) = SUBFLOW_WALK.get_ptr_mut(0) else { return };
+    // SAFETY: a valid element, which only this program and the agent, between two runs, write to.
+    let walk = unsafe { &mut *walk };
+    let sock = if kind == STREAM && protocol == PROTO_MPTCP {
+        let Some((subflow, more)) = Connection(sock.0).subflow(walk.number) else { return };
+        walk.more |= more as u64;
+        subflow
+    } else if kind == STREAM && protocol == PROTO_TCP as u16 && walk.number == 0 {
+        sock
+    } else {
+        return;
+    };
+    tcp(sock, task);
 }
 
 #[inline(always)]

@@ -11,7 +11,7 @@ use socket_common::{Counter, Flow, Owner, PROTO_UDP, Rank, SocketOwner, TELL_LIS
 
 use super::submit;
 use crate::{
-    kernel::{copy, now, sock::Sock, task::Task, zero},
+    kernel::{copy, mptcp::Connection, now, sock::Sock, task::Task, zero},
     maps::{FLOWS, LAST_CLOSED, OWNERS, count, owned, settings},
 };
 
@@ -31,6 +31,52 @@ pub fn claim(flow: &mut Flow, rank: Rank) {
         flow.owner = Task::current().owner();
         flow.rank = rank as u8;
     }
+}
+
+/// As [`claim`], for a TCP connection. The kernel's own threads, and whoever manages paths, act for subflows of
+/// MPTCP whose connection is another process's.
+#[inline(always)]
+pub fn claim_connection(flow: &mut Flow, sock: Sock, rank: Rank) {
+    if flow.rank >= rank as u8 {
+        return;
+    }
+    let connection = Connection::of(sock);
+    if connection.is_some() {
+        let added = take_over(flow, sock, connection);
+        if (added && rank != Rank::FirstIo) || Task::current().is_of_kernel() {
+            return;
+        }
+    }
+    claim(flow, rank);
+}
+
+/// A subflow that was added to a connection of MPTCP belongs to whom the connection belongs.
+#[inline(always)]
+pub fn adopt(flow: &mut Flow, sock: Sock) {
+    let connection = Connection::of(sock);
+    if connection.is_some() {
+        take_over(flow, sock, connection);
+    }
+}
+
+/// Takes over the owner of a connection of MPTCP, if it ranks higher than who is known: no higher than who has
+/// opened it, as nothing is said of data. False for the subflow that it began with.
+#[inline(always)]
+fn take_over(flow: &mut Flow, sock: Sock, connection: Connection) -> bool {
+    let first = connection.first();
+    if first.0 == sock.0 {
+        return false;
+    }
+    // SAFETY: entries stay readable for the run of a program.
+    if let Some(known) = unsafe { FLOWS.get(&first.key()) } {
+        let opener = Rank::Opener as u8;
+        let rank = if known.rank < opener { known.rank } else { opener };
+        if flow.rank < rank {
+            copy(&raw mut flow.owner, &raw const known.owner);
+            flow.rank = rank;
+        }
+    }
+    true
 }
 
 /// A process did something with the socket that makes it its owner.

@@ -3,7 +3,7 @@
 use core::mem::MaybeUninit;
 
 use aya_ebpf::bindings::BPF_ANY;
-use socket_common::{Flow, Pending, Traffic, Tuple};
+use socket_common::{Counter, FLAG_HANDSHAKE, Flow, Pending, Tcp, Traffic, Tuple};
 
 use super::entry::{account, add};
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         sock::Sock,
         zero,
     },
-    maps::{FLOWS, LAST_HANDSHAKE, PENDING},
+    maps::{FLOWS, LAST_HANDSHAKE, PENDING, count},
 };
 
 /// Shorter than TCP waits before it sends again, nanoseconds.
@@ -57,28 +57,37 @@ pub fn seen_at_listener(packet: &Packet, now: u64) -> bool {
 #[inline(always)]
 fn counted(packet: &Packet, tuple: &Tuple, listener: Sock, way: Way, now: u64) -> bool {
     let opens = way == Way::In && packet.tcp_flags() & (SYN | RST) == SYN;
-    let child = match PENDING.get_ptr_mut(tuple) {
+    if let Some(pending) = PENDING.get_ptr_mut(tuple) {
         // SAFETY: entries stay readable for the run of a program.
-        Some(pending) => Some(unsafe { (*pending).child }),
-        None => None,
-    };
-    if opens && child != Some(0) {
-        // The first SYN, or that of a connection after one between the same ends.
-        let mut fresh = MaybeUninit::<Pending>::uninit();
-        zero(fresh.as_mut_ptr());
-        // SAFETY: zeroes are valid.
-        let fresh = unsafe { fresh.assume_init_mut() };
-        fresh.listener = listener.key();
-        fresh.first = now;
-        let _ = PENDING.insert(tuple, fresh, BPF_ANY as u64);
-    } else if let Some(child) = child.filter(|child| *child != 0) {
-        return of_child(packet, tuple, child, way, now);
+        let pending = unsafe { &mut *pending };
+        if pending.child == 0 {
+            pending.last = now;
+            add(&mut pending.traffic, way, packet.packets, packet.bytes);
+            return true;
+        }
+        if !opens {
+            return of_child(packet, tuple, pending.child, way, now);
+        }
     }
-    let Some(pending) = PENDING.get_ptr_mut(tuple) else { return false };
-    // SAFETY: as above.
-    let pending = unsafe { &mut *pending };
-    pending.last = now;
-    add(&mut pending.traffic, way, packet.packets, packet.bytes);
+    opens && begun(packet, tuple, listener, now)
+}
+
+/// The first SYN, or that of a connection after one between the same ends. False if there is no room for it.
+#[inline(always)]
+fn begun(packet: &Packet, tuple: &Tuple, listener: Sock, now: u64) -> bool {
+    let mut fresh = MaybeUninit::<Pending>::uninit();
+    zero(fresh.as_mut_ptr());
+    // SAFETY: zeroes are valid.
+    let fresh = unsafe { fresh.assume_init_mut() };
+    fresh.listener = listener.key();
+    fresh.first = now;
+    fresh.last = now;
+    fresh.traffic.packets_in = packet.packets;
+    fresh.traffic.bytes_in = packet.bytes;
+    if PENDING.insert(tuple, &*fresh, BPF_ANY as u64).is_err() {
+        count(Counter::PendingFull);
+        return false;
+    }
     true
 }
 
@@ -94,37 +103,54 @@ fn of_child(packet: &Packet, tuple: &Tuple, child: u64, way: Way, now: u64) -> b
     account(flow, way, packet.packets, packet.bytes, now)
 }
 
-/// Adds to the child's flow what the handshake has counted and no flow has taken yet.
+/// Adds to the child's flow what the handshake has counted so far.
 #[inline(always)]
 pub fn take(handshake: &mut Pending, flow: &mut Flow) {
     let Traffic { packets_out, bytes_out, packets_in, bytes_in } = handshake.traffic;
-    let before = handshake.taken;
     handshake.taken = Traffic { packets_out, bytes_out, packets_in, bytes_in };
-    add(
-        &mut flow.traffic,
-        Way::Out,
-        packets_out.wrapping_sub(before.packets_out),
-        bytes_out.wrapping_sub(before.bytes_out),
-    );
-    add(
-        &mut flow.traffic,
-        Way::In,
-        packets_in.wrapping_sub(before.packets_in),
-        bytes_in.wrapping_sub(before.bytes_in),
-    );
+    add(&mut flow.traffic, Way::Out, packets_out, bytes_out);
+    add(&mut flow.traffic, Way::In, packets_in, bytes_in);
+    flow.flags |= FLAG_HANDSHAKE;
 }
 
-/// The connection is over: takes what another CPU still counted for its handshake while the flow was
-/// made, and forgets the handshake.
+/// What the handshake has counted since.
 #[inline(always)]
-pub fn finish(flow: &mut Flow, sock: Sock) {
+fn left(handshake: &Pending) -> Traffic {
+    let (all, taken) = (&handshake.traffic, &handshake.taken);
+    Traffic {
+        packets_out: all.packets_out.wrapping_sub(taken.packets_out),
+        bytes_out: all.bytes_out.wrapping_sub(taken.bytes_out),
+        packets_in: all.packets_in.wrapping_sub(taken.packets_in),
+        bytes_in: all.bytes_in.wrapping_sub(taken.bytes_in),
+    }
+}
+
+/// Whether a connection has been established for so long that no CPU is still at a packet which it took for one
+/// of the handshake.
+#[inline(always)]
+pub fn is_over(flow: &Flow, now: u64) -> bool {
+    let Tcp { connect_ns, .. } = flow.tcp;
+    connect_ns != 0 && now > flow.first.wrapping_add(connect_ns).wrapping_add(SOON)
+}
+
+/// The handshake of a flow is over, or the connection is: takes what another CPU still counted for it while the
+/// flow was made, and forgets it.
+#[inline(always)]
+pub fn finish(flow: &mut Flow) {
     // On the stack: kernels before 4.18 take no key from a table.
     let tuple = flow.tuple;
-    let Some(handshake) = PENDING.get_ptr_mut(&tuple) else { return };
-    // SAFETY: entries stay readable for the run of a program.
-    let handshake = unsafe { &mut *handshake };
-    if handshake.child == sock.key() {
-        take(handshake, flow);
-        let _ = PENDING.remove(&tuple);
+    if let Some(handshake) = PENDING.get_ptr_mut(&tuple) {
+        // SAFETY: entries stay readable for the run of a program.
+        let handshake = unsafe { &mut *handshake };
+        if handshake.child == flow.sock {
+            let Traffic { packets_out, bytes_out, packets_in, bytes_in } = left(handshake);
+            // Of two CPUs that come here one takes it. An element that is out of the table may be another's.
+            if PENDING.remove(&tuple).is_err() {
+                return;
+            }
+            add(&mut flow.traffic, Way::Out, packets_out, bytes_out);
+            add(&mut flow.traffic, Way::In, packets_in, bytes_in);
+        }
     }
+    flow.flags &= !FLAG_HANDSHAKE;
 }

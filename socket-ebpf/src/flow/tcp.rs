@@ -1,6 +1,8 @@
 //! TCP: one flow per connection.
 
-use socket_common::{Began, Counter, FAMILY_IPV6, Flow, PROTO_TCP, Rank, TELL_CONNECTIONS, Tuple};
+use socket_common::{
+    Began, Counter, FAMILY_IPV6, FLAG_HANDSHAKE, Flow, PROTO_TCP, Rank, TELL_CONNECTIONS, Tuple,
+};
 
 use super::{
     entry::{account, create},
@@ -13,7 +15,8 @@ use crate::{
         copy, core_offsets as at, field, now,
         packet::{Packet, Way},
         sock::{
-            CLOSE, ESTABLISHED, LISTEN, NEW_SYN_RECV, STREAM, SYN_RECV, SYN_SENT, Sock, TIME_WAIT,
+            CLOSE, ESTABLISHED, LISTEN, NEW_SYN_RECV, RAW, STREAM, SYN_RECV, SYN_SENT, Sock,
+            TIME_WAIT,
         },
         task::Task,
     },
@@ -24,14 +27,20 @@ use crate::{
 #[inline(always)]
 pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
     let now = now();
+    // SAFETY: entries stay readable for the run of a program.
+    let known = FLOWS.get_ptr_mut(&sock.key()).map(|flow| unsafe { &mut *flow });
     // One way out, as all of this is one program, which has to stay small.
-    let flow = match known(sock) {
-        Some(flow) => flow,
-        None => without_flow(packet, sock, way, now)?,
+    let flow = match known {
+        Some(flow) if flow.ended == 0 && flow.tuple.local_port != 0 => flow,
+        known => without_tuple(known, packet, sock, way, now)?,
     };
-    let accepted = way == Way::In && flow.began == Began::Accept as u8;
-    if accepted && pending::seen_at_listener(packet, now) {
-        return None;
+    if flow.flags & FLAG_HANDSHAKE != 0 {
+        if way == Way::In && pending::seen_at_listener(packet, now) {
+            return None;
+        }
+        if pending::is_over(flow, now) {
+            pending::finish(flow);
+        }
     }
     if !account(flow, way, packet.packets, packet.bytes, now) {
         count(Counter::LateUnmatched);
@@ -45,30 +54,25 @@ pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
         } else {
             Rank::Unknown
         };
-        owner::claim(flow, rank);
+        owner::claim_connection(flow, sock, rank);
     }
     Some(flow)
 }
 
-/// The flow of a connection that has not ended.
+/// The flow of a packet whose socket has none, or one that has ended, or has just begun to connect.
 #[inline(always)]
-fn known(sock: Sock) -> Option<&'static mut Flow> {
-    // SAFETY: entries stay readable for the run of a program.
-    let flow = unsafe { &mut *FLOWS.get_ptr_mut(&sock.key())? };
-    if flow.ended != 0 {
-        return None;
-    }
-    if flow.tuple.local_port == 0 {
-        // The first packet of a connect: the port has been chosen by now.
-        flow.tuple = sock.tcp_tuple(SYN_SENT);
-    }
-    Some(flow)
-}
-
-#[inline(always)]
-fn without_flow(packet: &Packet, sock: Sock, way: Way, now: u64) -> Option<&'static mut Flow> {
+fn without_tuple(
+    known: Option<&'static mut Flow>,
+    packet: &Packet,
+    sock: Sock,
+    way: Way,
+    now: u64,
+) -> Option<&'static mut Flow> {
     let state = sock.state();
     let connected = state != LISTEN && state != CLOSE && sock.remote_port() != 0;
+    if !connected && state != LISTEN && is_foreign(sock, way) {
+        return None;
+    }
     if state == LISTEN && way == Way::Out && packet.family == FAMILY_IPV6 {
         if let Some(seen) = SYN_ACK_SEEN.get_ptr_mut(0) {
             // SAFETY: a valid element; every writer writes the same.
@@ -78,6 +82,13 @@ fn without_flow(packet: &Packet, sock: Sock, way: Way, now: u64) -> Option<&'sta
     // A listener, a closed socket or one of the kernel's own control sockets does not say whose
     // packet it is; the packet does.
     let mut tuple = if connected { sock.tcp_tuple(state) } else { packet.tuple(way, sock.netns()) };
+    if let Some(flow) = known
+        && flow.ended == 0
+    {
+        // The first packet of a connect: the port has been chosen by now.
+        flow.tuple = tuple;
+        return Some(flow);
+    }
     if !connected || state == NEW_SYN_RECV || state == TIME_WAIT {
         if !pending::packet(packet, &tuple, sock, way, now) {
             late::at_listener(packet, &mut tuple, way, now);
@@ -101,6 +112,13 @@ fn without_flow(packet: &Packet, sock: Sock, way: Way, now: u64) -> Option<&'sta
         }
         flow
     }
+}
+
+/// Whether a packet is another's: a raw socket is shown copies of what others receive, and what it sends says that
+/// it is of others. Those of the kernel, which send its resets, have no file.
+#[inline(always)]
+fn is_foreign(sock: Sock, way: Way) -> bool {
+    sock.kind() == RAW && (way == Way::In || sock.has_file())
 }
 
 /// Makes the flow of a connection that came in through a listener. A full table is counted in `full`,
@@ -189,7 +207,7 @@ fn opened(sock: Sock) {
         Counter::OpenTableFull,
     );
     if let Some(flow) = flow {
-        owner::claim(flow, Rank::Opener);
+        owner::claim_connection(flow, sock, Rank::Opener);
     }
 }
 
@@ -208,28 +226,28 @@ pub fn has_missed(sock: Sock, state: u8) -> bool {
 #[inline(always)]
 fn established(sock: Sock, old: u8) {
     let now = now();
-    if let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) {
-        // SAFETY: entries stay readable for the run of a program.
-        let flow = unsafe { &mut *flow };
+    let tuple = sock.tcp_tuple(ESTABLISHED);
+    // SAFETY: entries stay readable for the run of a program.
+    let known = FLOWS.get_ptr_mut(&sock.key()).map(|flow| unsafe { &mut *flow });
+    let flow = match known {
         // One of other ends is what an earlier socket at this address left behind.
-        if old == SYN_SENT || flow.tuple == sock.tcp_tuple(ESTABLISHED) {
-            if flow.tcp.connect_ns == 0 {
-                flow.tcp.connect_ns = now.wrapping_sub(flow.first);
-                tell_connected(flow);
+        Some(flow) if old == SYN_SENT || flow.tuple == tuple => flow,
+        _ if old == SYN_RECV => {
+            discard_stale(sock, now);
+            if tuple.family == FAMILY_IPV6 && !ipv6_enabled() {
+                return;
             }
-            return;
+            let Some(flow) = accepted(sock, &tuple, now, Counter::OpenTableFull) else { return };
+            flow
         }
-    }
-    if old == SYN_RECV {
-        discard_stale(sock, now);
-        let tuple = sock.tcp_tuple(ESTABLISHED);
-        if tuple.family == FAMILY_IPV6 && !ipv6_enabled() {
-            return;
+        _ => return,
+    };
+    if flow.tcp.connect_ns == 0 {
+        flow.tcp.connect_ns = now.wrapping_sub(flow.first);
+        if old == SYN_RECV {
+            owner::adopt(flow, sock);
         }
-        if let Some(flow) = accepted(sock, &tuple, now, Counter::OpenTableFull) {
-            flow.tcp.connect_ns = now.wrapping_sub(flow.first);
-            tell_connected(flow);
-        }
+        tell_connected(flow);
     }
 }
 
@@ -287,8 +305,8 @@ fn closed(sock: Sock, old: u8) {
     if old != SYN_SENT {
         late::expect(&flow.tuple, flow.id);
     }
-    if flow.began == Began::Accept as u8 {
-        pending::finish(flow, sock);
+    if flow.flags & FLAG_HANDSHAKE != 0 {
+        pending::finish(flow);
     }
     flow.ended = now;
     flow.tcp.state = old;

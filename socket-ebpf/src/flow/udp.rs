@@ -2,8 +2,7 @@
 //! socket's id and the peer.
 
 use socket_common::{
-    Began, Counter, FLAG_CONNECTED_PEER, FLAG_EXISTING, FLAG_HAS_PEERS, Flow, PROTO_UDP, PeerKey,
-    Rank, Tuple,
+    Began, Counter, FLAG_EXISTING, FLAG_HAS_PEERS, Flow, PROTO_UDP, PeerKey, Rank, Tuple,
 };
 
 use super::{
@@ -30,7 +29,7 @@ pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
     let flow = match first {
         // Most sockets have one peer and an owner: then nothing of the socket needs to be read.
         Some(flow)
-            if is_with(flow, &packet.peer(way))
+            if is_with(flow, &packet.peer(way), packet.local_port(way))
                 && (way == Way::In || flow.rank >= Rank::FirstIo as u8) =>
         {
             flow
@@ -45,12 +44,13 @@ pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
     None
 }
 
-/// The flow with the peer that a packet is from or to.
+/// The flow with the peer that a packet is from or to. A socket that is connected may send to others as well.
 #[inline(always)]
 fn of_peer(packet: &Packet, sock: Sock, way: Way, now: u64) -> Option<&'static mut Flow> {
-    let connected = sock.remote_port() != 0;
-    let peer = if connected { sock.peer() } else { packet.peer(way) };
-    let peer = &peer;
+    let peer = &packet.peer(way);
+    // That of what is sent may have been translated by now.
+    let own = sock.port();
+    let port = if own != 0 { own } else { packet.local_port(way) };
     let began = if way == Way::Out { Began::Send } else { Began::Receive };
     let first = match FLOWS.get_ptr_mut(&sock.key()) {
         // SAFETY: entries stay readable for the run of a program.
@@ -59,22 +59,11 @@ fn of_peer(packet: &Packet, sock: Sock, way: Way, now: u64) -> Option<&'static m
             if sock.kind() != DATAGRAM {
                 return None;
             }
-            let mut tuple = tuple(packet, sock, way, peer);
-            if connected {
-                // What it sends may have been translated by now.
-                let own = sock.local();
-                if own.family == tuple.family && own.address != [0; 4] {
-                    tuple.local = own.address;
-                    tuple.local_port = own.port;
-                }
-            }
+            let tuple = tuple(packet, sock, way, port);
             let made =
                 create(&FLOWS, &sock.key(), sock.key(), &tuple, began, now, Counter::FlowTableFull);
             let flow = made?;
             owner::inherit(flow, sock.key(), Rank::Creator);
-            if connected {
-                flow.flags |= FLAG_CONNECTED_PEER;
-            }
             if flow.rank == Rank::Holder as u8 {
                 flow.flags |= FLAG_EXISTING;
             }
@@ -86,15 +75,17 @@ fn of_peer(packet: &Packet, sock: Sock, way: Way, now: u64) -> Option<&'static m
     if way == Way::Out && first.rank < Rank::FirstIo as u8 && sock.has_file() {
         owner::claim(first, Rank::FirstIo);
     }
-    if is_with(first, peer) {
+    if is_with(first, peer, port) {
         return Some(first);
     }
-    further(packet, sock, way, peer, first, began, now)
+    further(packet, sock, way, port, first, began, now)
 }
 
+/// Whether a flow is the one with a peer. A socket that has been disconnected may have got another port.
 #[inline(always)]
-fn is_with(flow: &Flow, peer: &Peer) -> bool {
+fn is_with(flow: &Flow, peer: &Peer, local_port: u16) -> bool {
     flow.tuple.remote_port == peer.port
+        && flow.tuple.local_port == local_port
         && flow.tuple.remote == peer.address
         && flow.tuple.family == peer.family
 }
@@ -104,17 +95,19 @@ fn further(
     packet: &Packet,
     sock: Sock,
     way: Way,
-    peer: &Peer,
+    local_port: u16,
     first: &mut Flow,
     began: Began,
     now: u64,
 ) -> Option<&'static mut Flow> {
+    let Peer { address, port, family } = packet.peer(way);
     let key = PeerKey {
         socket_id: first.socket_id,
-        remote: peer.address,
-        port: peer.port,
-        family: peer.family,
+        remote: address,
+        port,
+        family,
         reserved: 0,
+        local_port,
         reserved2: 0,
     };
     let flow = match PEERS.get_ptr_mut(&key) {
@@ -122,7 +115,7 @@ fn further(
         Some(flow) => unsafe { &mut *flow },
         None => {
             first.flags |= FLAG_HAS_PEERS;
-            let tuple = tuple(packet, sock, way, peer);
+            let tuple = tuple(packet, sock, way, local_port);
             let flow =
                 create(&PEERS, &key, sock.key(), &tuple, began, now, Counter::PeerTableFull)?;
             flow.socket_id = first.socket_id;
@@ -138,11 +131,9 @@ fn further(
 }
 
 #[inline(always)]
-fn tuple(packet: &Packet, sock: Sock, way: Way, peer: &Peer) -> Tuple {
+fn tuple(packet: &Packet, sock: Sock, way: Way, local_port: u16) -> Tuple {
     let mut tuple = packet.tuple(way, sock.netns());
-    tuple.remote = peer.address;
-    tuple.remote_port = peer.port;
-    tuple.protocol = PROTO_UDP;
+    tuple.local_port = local_port;
     tuple
 }
 

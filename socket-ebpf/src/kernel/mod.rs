@@ -1,6 +1,7 @@
 //! Kernel memory, read through offsets that the loader fills in from the kernel's BTF.
 
 pub mod conntrack;
+pub mod mptcp;
 pub mod packet;
 pub mod sock;
 pub mod task;

@@ -475,6 +475,13 @@ impl Packet {
         }
     }
 
+    /// Port of the near end of a packet that goes `way`.
+    #[inline(always)]
+    pub fn local_port(&self, way: Way) -> u16 {
+        let (source, destination) = self.ports();
+        if way == Way::Out { source } else { destination }
+    }
+
     /// Addresses and ports as seen by the host that the packet leaves or enters.
     #[inline(always)]
     pub fn tuple(&self, way: Way, netns: u32) -> Tuple {

@@ -4,7 +4,7 @@
 use socket_common::NARROW_PROTOCOL;
 use socket_common::{FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, Tuple};
 
-use super::{core_offsets as at, field};
+use super::{core_offsets as at, field, mptcp::Connection};
 #[cfg(feature = "perf")]
 use crate::maps::settings;
 
@@ -27,6 +27,8 @@ pub const NEW_SYN_RECV: u8 = 12;
 pub const STREAM: u16 = 1;
 /// `SOCK_DGRAM`.
 pub const DATAGRAM: u16 = 2;
+/// `SOCK_RAW`.
+pub const RAW: u16 = 3;
 
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
@@ -96,10 +98,12 @@ impl Sock {
         field::<usize>(socket, at::socket_file()) != 0
     }
 
-    /// Inode number of the socket's file, 0 without one.
+    /// Inode number of the socket's file, 0 without one. A subflow of MPTCP has that of its connection.
     #[inline(always)]
     pub fn inode(self) -> u64 {
-        let socket: usize = field(self.0, at::sock_sk_socket());
+        let connection = Connection::of(self);
+        let owned = if connection.is_some() { connection.0 } else { self.0 };
+        let socket: usize = field(owned, at::sock_sk_socket());
         let file: usize = field(socket, at::socket_file());
         field(field(file, at::file_f_inode()), at::inode_i_ino())
     }
@@ -135,6 +139,12 @@ impl Sock {
         }
     }
 
+    /// Local port of a full socket; 0 if it has none.
+    #[inline(always)]
+    pub fn port(self) -> u16 {
+        self.local_port(true)
+    }
+
     #[inline(always)]
     pub fn remote_port(self) -> u16 {
         u16::from_be(field(self.0, at::sock_common_skc_dport()))
@@ -157,14 +167,6 @@ impl Sock {
         let (address, family) =
             self.addresses(at::sock_common_skc_daddr(), at::sock_common_skc_v6_daddr());
         Peer { address, port: self.remote_port(), family }
-    }
-
-    /// The local end of a full socket; the wildcard if it is bound to no address.
-    #[inline(always)]
-    pub fn local(self) -> Peer {
-        let (address, family) =
-            self.addresses(at::sock_common_skc_rcv_saddr(), at::sock_common_skc_v6_rcv_saddr());
-        Peer { address, port: self.local_port(true), family }
     }
 
     /// Addresses and ports of a connected socket; `full` for anything but request and timewait

@@ -5,6 +5,9 @@ use socket_common::Owner;
 
 use super::{core_offsets as at, field};
 
+/// `PF_KTHREAD`, the same since 2.6.26.
+const KERNEL_THREAD: u32 = 0x0020_0000;
+
 /// Address of a `struct task_struct`.
 #[derive(Clone, Copy)]
 pub struct Task(pub usize);
@@ -24,6 +27,12 @@ impl Task {
     #[inline(always)]
     pub fn tgid(self) -> u32 {
         field(self.0, at::task_struct_tgid())
+    }
+
+    /// Whether it is a thread of the kernel itself.
+    #[inline(always)]
+    pub fn is_of_kernel(self) -> bool {
+        field::<u32>(self.0, at::task_struct_flags()) & KERNEL_THREAD != 0
     }
 
     #[inline(always)]

@@ -51,10 +51,11 @@ fn bpf<T>(command: libc::c_long, attributes: &mut T) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// A hash table of another process, with keys of eight bytes.
+/// A hash table of another process. Single elements can be had of one with keys of eight bytes.
 #[derive(Debug)]
 pub struct Table {
     fd: OwnedFd,
+    key_size: usize,
     value_size: usize,
 }
 
@@ -85,10 +86,9 @@ impl Table {
             // SAFETY: as above.
             let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
             let info = info(&fd)?;
-            if info.key_size == 8
-                && info.name.split(|byte| *byte == 0).next() == Some(name.as_bytes())
-            {
-                return Ok(Self { fd, value_size: info.value_size as usize });
+            if info.name.split(|byte| *byte == 0).next() == Some(name.as_bytes()) {
+                let (key_size, value_size) = (info.key_size as usize, info.value_size as usize);
+                return Ok(Self { fd, key_size, value_size });
             }
         }
         anyhow::bail!("process {pid} has no table {name}")
@@ -96,6 +96,7 @@ impl Table {
 
     /// One value.
     pub fn get(&self, key: u64) -> Result<Option<Vec<u8>>> {
+        self.has_short_keys()?;
         let mut value = vec![0; self.value_size];
         let at = value.as_mut_ptr() as u64;
         match self.element(BPF_MAP_LOOKUP_ELEM, &raw const key as u64, at) {
@@ -107,6 +108,7 @@ impl Table {
 
     /// Puts a value in.
     pub fn put(&self, key: u64, value: &[u8]) -> Result<()> {
+        self.has_short_keys()?;
         ensure!(value.len() == self.value_size, "a value of {} bytes", value.len());
         self.element(BPF_MAP_UPDATE_ELEM, &raw const key as u64, value.as_ptr() as u64)
             .context("writing a table")
@@ -114,17 +116,32 @@ impl Table {
 
     /// All keys.
     pub fn keys(&self) -> Result<Vec<u64>> {
-        let (mut keys, mut next) = (Vec::new(), 0_u64);
-        let mut last = None;
+        self.has_short_keys()?;
+        let keys = self.walk()?.into_iter().map(|key| key.try_into().map(u64::from_ne_bytes));
+        keys.collect::<Result<_, _>>().map_err(|_| anyhow::anyhow!("keys of another length"))
+    }
+
+    /// How many elements there are.
+    pub fn count(&self) -> Result<usize> {
+        Ok(self.walk()?.len())
+    }
+
+    fn walk(&self) -> Result<Vec<Vec<u8>>> {
+        let mut keys: Vec<Vec<u8>> = Vec::new();
         loop {
-            let key = last.as_ref().map_or(0, |key: &u64| key as *const u64 as u64);
-            match self.element(BPF_MAP_GET_NEXT_KEY, key, &raw mut next as u64) {
+            let mut next = vec![0; self.key_size];
+            let last = keys.last().map_or(0, |key| key.as_ptr() as u64);
+            match self.element(BPF_MAP_GET_NEXT_KEY, last, next.as_mut_ptr() as u64) {
                 Ok(()) => keys.push(next),
                 Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(keys),
                 Err(error) => return Err(error).context("walking a table"),
             }
-            last = Some(next);
         }
+    }
+
+    fn has_short_keys(&self) -> Result<()> {
+        ensure!(self.key_size == 8, "a table with keys of {} bytes", self.key_size);
+        Ok(())
     }
 
     fn element(&self, command: libc::c_long, key: u64, value: u64) -> io::Result<()> {

@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use self::{socket::Tap, tally::Tally};
@@ -171,19 +171,48 @@ impl Capture {
         what: &str,
         done: impl Fn(&Seen) -> bool,
     ) -> Result<Seen> {
+        let find = |tally: &Tally| {
+            let seen = tally.seen(transport, local, remote, Duration::MAX);
+            if done(&seen) { Ok(seen) } else { Err(seen) }
+        };
+        self.wait_until(limit, find)?
+            .map_err(|seen| anyhow!("the capture never showed {what} ({local} {remote}): {seen:?}"))
+    }
+
+    /// Waits until a conversation with a local end satisfies `is_it`, and returns its remote end.
+    pub fn wait_for_remote(
+        &self,
+        (transport, local): (Transport, SocketAddr),
+        limit: Duration,
+        what: &str,
+        is_it: impl Fn(SocketAddr, &Seen) -> bool,
+    ) -> Result<SocketAddr> {
+        let find = |tally: &Tally| {
+            let mut remotes = tally.remotes(transport, local);
+            let found = remotes.find(|remote| {
+                is_it(*remote, &tally.seen(transport, local, *remote, Duration::MAX))
+            });
+            found.ok_or(())
+        };
+        let found = self.wait_until(limit, find)?;
+        found.map_err(|()| anyhow!("the capture never showed {what} ({local})"))
+    }
+
+    /// Looks for something as long as packets come, up to `limit`; what was found last.
+    fn wait_until<T, E>(
+        &self,
+        limit: Duration,
+        find: impl Fn(&Tally) -> Result<T, E>,
+    ) -> Result<Result<T, E>> {
         let deadline = Instant::now() + limit;
         let mut state = self.shared.lock();
         loop {
             state.verdict()?;
-            let seen = state.tally.seen(transport, local, remote, Duration::MAX);
-            if done(&seen) {
-                return Ok(seen);
-            }
+            let found = find(&state.tally);
             let left = deadline.saturating_duration_since(Instant::now());
-            ensure!(
-                !left.is_zero(),
-                "the capture never showed {what} ({local} {remote}): {seen:?}"
-            );
+            if found.is_ok() || left.is_zero() {
+                return Ok(found);
+            }
             state = self
                 .shared
                 .arrived

@@ -67,6 +67,18 @@ impl Tally {
         Seen { sent: count(true, local, remote), received: count(false, remote, local) }
     }
 
+    /// Remote ends that have sent to a local one.
+    pub(super) fn remotes(
+        &self,
+        transport: Transport,
+        local: SocketAddr,
+    ) -> impl Iterator<Item = SocketAddr> + '_ {
+        let keys = self.sums.keys();
+        let of =
+            keys.filter(move |key| !key.outgoing && key.transport == transport && key.to == local);
+        of.map(|key| key.from)
+    }
+
     fn packet(
         &mut self,
         packet: &Packet,

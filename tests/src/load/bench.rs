@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::{books::Reported, reader::Reader, wire::Wire};
 use crate::{
-    agent::{Agent, Options, Stopped},
+    agent::{Agent, Options, Stopped, Table},
     net::{Netns, link},
 };
 
@@ -79,6 +79,11 @@ impl Bench {
         let host = Wire::of(&here)?;
         let agent = Agent::start(&options, &here)?;
         Ok(Self { netns, agent, reader, host, _directory: directory })
+    }
+
+    /// A table of the agent's.
+    pub(crate) fn table(&self, name: &str) -> Result<Table> {
+        Table::of(self.agent.pid(), name)
     }
 
     /// Stops the agent's execution, so that its tables fill up, for as long as `work` takes.

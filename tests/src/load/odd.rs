@@ -3,14 +3,18 @@
 use std::{
     fs,
     io::{self, BufRead},
-    net::{Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener, UdpSocket},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener, UdpSocket},
     os::fd::AsFd,
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sched::{CpuSet, sched_setaffinity},
+    unistd::Pid,
+};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{
@@ -26,6 +30,13 @@ const CLOSED: u16 = 4;
 const HEADER: usize = 8;
 /// `IPPROTO_DSTOPTS`, destination options.
 const DESTINATION: u8 = 60;
+
+/// Lets this thread run on one processor only.
+fn go_to(processor: usize) -> nix::Result<()> {
+    let mut set = CpuSet::new();
+    set.set(processor)?;
+    sched_setaffinity(Pid::from_raw(0), &set)
+}
 
 fn tcp() -> io::Result<Socket> {
     Socket::new(Domain::IPV4, Type::STREAM, None)
@@ -78,7 +89,11 @@ fn is_half_closed(port: u16) -> Result<bool> {
 
 pub(super) fn begin(server: SocketAddrV4, count: u32) -> Result<()> {
     let mut begun = Vec::new();
-    for _ in 0..count {
+    for number in 0..count {
+        // Two thirds on one processor, the rest on another, if there is one: the kernel has handshakes of each.
+        if number == 0 || number == count / 3 * 2 {
+            let _ = go_to(usize::from(number > 0));
+        }
         let socket = tcp()?;
         socket.set_nonblocking(true)?;
         match socket.connect(&SocketAddr::V4(server).into()) {
@@ -97,6 +112,37 @@ pub(super) fn begin(server: SocketAddrV4, count: u32) -> Result<()> {
     say("connected")?;
     drop(begun);
     wait_end().map_err(Into::into)
+}
+
+/// SYNs of nobody, by a raw socket. What answers the server's answers is a reset of this host.
+pub(super) fn flood_syns(server: SocketAddrV4, count: u32) -> Result<()> {
+    // With this protocol the sender writes the IP header too.
+    let raw = Protocol::from(libc::IPPROTO_RAW);
+    let sender = Socket::new(Domain::IPV4, Type::RAW, Some(raw)).context("a raw socket")?;
+    for number in 0..count {
+        sender.send_to(&syn(address(number), server), &SocketAddr::V4(server).into())?;
+    }
+    say("flooded")?;
+    wait_end().map_err(Into::into)
+}
+
+/// A SYN from an address. The kernel fills in length and checksum of the IP header.
+fn syn(from: Ipv4Addr, to: SocketAddrV4) -> Vec<u8> {
+    const TCP: u8 = 6;
+    const PORT: u16 = 1000;
+    const SYN: u8 = 2;
+    let mut tcp = [PORT.to_be_bytes(), to.port().to_be_bytes()].concat();
+    // Numbers, length of the header, flags, window, checksum, urgent pointer.
+    tcp.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x50, SYN, 0x10, 0, 0, 0, 0, 0]);
+    let mut summed = [from.octets(), to.ip().octets()].concat();
+    summed.extend([0, TCP, 0, tcp.len() as u8]);
+    summed.extend(&tcp);
+    tcp[16..18].copy_from_slice(&folded(words(&summed)).to_be_bytes());
+    let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, TCP, 0, 0];
+    packet.extend(from.octets());
+    packet.extend(to.ip().octets());
+    packet.extend(tcp);
+    packet
 }
 
 pub(super) fn refused(count: u32) -> Result<()> {
@@ -162,13 +208,18 @@ fn datagram(address: Ipv6Addr, port: u16, headers: u8) -> Vec<u8> {
 
 /// Over the pseudo header of RFC 8200, section 8.1, and the datagram.
 fn checksum(address: Ipv6Addr, udp: &[u8]) -> u16 {
-    let words = |bytes: &[u8]| -> u32 {
-        bytes
-            .chunks(2)
-            .map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0)))
-            .sum()
-    };
-    let mut sum = 2 * words(&address.octets()) + udp.len() as u32 + 17 + words(udp);
+    folded(2 * words(&address.octets()) + udp.len() as u32 + 17 + words(udp))
+}
+
+/// The sum of words of 16 bits.
+fn words(bytes: &[u8]) -> u32 {
+    let words =
+        bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0)));
+    words.sum()
+}
+
+/// The checksum that a sum makes.
+fn folded(mut sum: u32) -> u16 {
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }

@@ -47,6 +47,8 @@ pub(crate) enum Job {
     Redial { port: u16 },
     /// Begins connections, and waits for them to be made once it is told to go on.
     Begin { server: SocketAddrV4, count: u32 },
+    /// Sends so many SYNs, each of which says that it is from another address; then nothing more.
+    FloodSyns { server: SocketAddrV4, count: u32 },
     /// Tries to connect where nobody listens.
     Refused { count: u32 },
     /// Sends itself a datagram with so many IPv6 extension headers.
@@ -106,6 +108,7 @@ fn perform(job: &Job) -> Result<()> {
         Job::Keep { address, count } => keep(address, count),
         Job::Redial { port } => odd::redial(port),
         Job::Begin { server, count } => odd::begin(server, count),
+        Job::FloodSyns { server, count } => odd::flood_syns(server, count),
         Job::Refused { count } => odd::refused(count),
         Job::Extended { address, headers } => odd::extended(address, headers),
         Job::Sink => sink(),

@@ -5,6 +5,7 @@
 
 pub mod ethtool;
 pub mod link;
+pub mod mptcp;
 mod namespace;
 pub mod nat;
 mod netlink;

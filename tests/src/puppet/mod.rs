@@ -8,8 +8,10 @@ mod channel;
 mod crowd;
 pub mod dart;
 mod protocol;
+mod sending;
 mod stage;
 mod steps;
+pub mod uring;
 
 use std::{
     cell::RefCell,
@@ -24,6 +26,7 @@ use anyhow::{Context, Result, bail, ensure};
 use self::channel::Channel;
 pub use self::{
     protocol::{Command, LAST, Reply, Sock},
+    sending::By,
     stage::{main, plain},
 };
 use crate::net::Netns;
@@ -161,6 +164,21 @@ impl Puppet {
     /// UDP: connects.
     pub fn udp_connect(&self, sock: Sock, address: SocketAddr) -> Result<Sock> {
         self.socket(&Command::UdpConnect { fd: sock.fd, address })
+    }
+
+    /// UDP: disconnects; returns the socket as it is then.
+    pub fn disconnect(&self, sock: Sock) -> Result<Sock> {
+        self.socket(&Command::Disconnect { fd: sock.fd })
+    }
+
+    /// A socket as it is now: sending may give it a port.
+    pub fn describe(&self, sock: Sock) -> Result<Sock> {
+        self.socket(&Command::Describe { fd: sock.fd })
+    }
+
+    /// A raw socket of an IP protocol that hears what is sent to an address.
+    pub fn raw(&self, protocol: i32, address: SocketAddr) -> Result<Sock> {
+        self.socket(&Command::Raw { protocol, address })
     }
 
     /// Sends: all of it (TCP) or one datagram (connected UDP).

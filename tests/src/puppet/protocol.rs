@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::sending::By;
+
 /// Stands for the socket opened last, where its descriptor is not known in advance.
 pub const LAST: i32 = -1;
 
@@ -13,6 +15,23 @@ pub enum Command {
     /// TCP: bind and listen.
     Listen {
         /// Where; port 0 lets the kernel choose.
+        address: SocketAddr,
+    },
+    /// MPTCP: bind and listen.
+    ListenMptcp {
+        /// Where; port 0 lets the kernel choose.
+        address: SocketAddr,
+    },
+    /// MPTCP: connect.
+    ConnectMptcp {
+        /// To where.
+        address: SocketAddr,
+    },
+    /// A raw socket.
+    Raw {
+        /// Such as `IPPROTO_TCP`.
+        protocol: i32,
+        /// What it is bound to; the port is 0.
         address: SocketAddr,
     },
     /// TCP: listen without bind, on whatever port the kernel gives.
@@ -62,6 +81,27 @@ pub enum Command {
         fd: i32,
         /// To where.
         address: SocketAddr,
+    },
+    /// UDP: disconnect.
+    Disconnect {
+        /// The socket.
+        fd: i32,
+    },
+    /// Tell the addresses of a socket.
+    Describe {
+        /// The socket.
+        fd: i32,
+    },
+    /// UDP: send one datagram, or two, to somebody.
+    SendBy {
+        /// The socket.
+        fd: i32,
+        /// How.
+        by: By,
+        /// How much.
+        bytes: u64,
+        /// To whom.
+        to: SocketAddr,
     },
     /// Send: all of it (TCP) or one datagram (UDP).
     Send {

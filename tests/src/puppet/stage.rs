@@ -22,7 +22,7 @@ use super::{
     channel::Channel,
     crowd,
     protocol::{Command, LAST, Reply, Sock},
-    steps,
+    sending, steps,
 };
 
 /// Takes steps that come over standard input until the other end is gone.
@@ -84,6 +84,9 @@ impl Stage {
     fn step(&mut self, command: Command) -> Result<Reply> {
         Ok(match command {
             Command::Listen { address } => self.keep(steps::listen(address)?)?,
+            Command::ListenMptcp { address } => self.keep(steps::listen_mptcp(address)?)?,
+            Command::ConnectMptcp { address } => self.keep(steps::connect_mptcp(address)?)?,
+            Command::Raw { protocol, address } => self.keep(steps::raw(protocol, address)?)?,
             Command::ListenAnywhere => self.keep(steps::listen_anywhere()?)?,
             Command::Connect { address } => self.keep(steps::connect(address)?)?,
             Command::SynRetries { fd, retries } => {
@@ -108,6 +111,14 @@ impl Stage {
             Command::UdpConnect { fd, address } => {
                 self.socket(fd)?.connect(&address.into())?;
                 Reply::Socket(describe(self.socket(fd)?)?)
+            }
+            Command::Disconnect { fd } => {
+                sending::disconnect(self.socket(fd)?)?;
+                Reply::Socket(describe(self.socket(fd)?)?)
+            }
+            Command::Describe { fd } => Reply::Socket(describe(self.socket(fd)?)?),
+            Command::SendBy { fd, by, bytes, to } => {
+                sending::send(self.socket(fd)?, by, bytes, to)?
             }
             Command::Send { fd, bytes, to } => steps::send(self.socket(fd)?, bytes, to)?,
             Command::SendBytes { fd, payload, to } => {

@@ -22,7 +22,11 @@ pub(super) fn limit(socket: &Socket) -> io::Result<()> {
 }
 
 fn tcp(address: SocketAddr) -> Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    stream(address, Protocol::TCP)
+}
+
+fn stream(address: SocketAddr, protocol: Protocol) -> Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(protocol))?;
     limit(&socket)?;
     // Segments leave when they are written, so that each scenario's packets are the same every time.
     socket.set_tcp_nodelay(true)?;
@@ -36,7 +40,14 @@ pub(super) fn bind(address: SocketAddr) -> Result<Socket> {
 }
 
 pub(super) fn listen(address: SocketAddr) -> Result<Socket> {
-    let socket = tcp(address)?;
+    listen_on(tcp(address)?, address)
+}
+
+pub(super) fn listen_mptcp(address: SocketAddr) -> Result<Socket> {
+    listen_on(stream(address, Protocol::MPTCP)?, address)
+}
+
+fn listen_on(socket: Socket, address: SocketAddr) -> Result<Socket> {
     socket.set_reuse_address(true)?;
     socket.bind(&address.into()).with_context(|| format!("binding to {address}"))?;
     socket.listen(1024)?;
@@ -50,7 +61,14 @@ pub(super) fn listen_anywhere() -> Result<Socket> {
 }
 
 pub(super) fn connect(address: SocketAddr) -> Result<Socket> {
-    let socket = tcp(address)?;
+    connect_with(tcp(address)?, address)
+}
+
+pub(super) fn connect_mptcp(address: SocketAddr) -> Result<Socket> {
+    connect_with(stream(address, Protocol::MPTCP)?, address)
+}
+
+fn connect_with(socket: Socket, address: SocketAddr) -> Result<Socket> {
     socket.connect(&address.into()).with_context(|| format!("connecting to {address}"))?;
     Ok(socket)
 }
@@ -62,6 +80,14 @@ pub(super) fn connect_from(local: IpAddr, address: SocketAddr) -> Result<Socket>
         .bind(&SocketAddr::new(local, 0).into())
         .with_context(|| format!("binding to {local}"))?;
     socket.connect(&address.into()).with_context(|| format!("connecting to {address}"))?;
+    Ok(socket)
+}
+
+pub(super) fn raw(protocol: i32, address: SocketAddr) -> Result<Socket> {
+    let protocol = Protocol::from(protocol);
+    let socket = Socket::new(Domain::for_address(address), Type::RAW, Some(protocol))?;
+    limit(&socket)?;
+    socket.bind(&address.into()).with_context(|| format!("binding to {address}"))?;
     Ok(socket)
 }
 

@@ -13,10 +13,12 @@ mod ipv6_off;
 mod long;
 mod losses;
 mod lost;
+mod mptcp;
 mod owner;
 mod pair;
 mod process;
 mod programs;
+mod raw;
 mod sockets;
 mod surroundings;
 mod tcp;
@@ -186,6 +188,8 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         wire::AT_END,
         direction::SCENARIOS,
         before::SCENARIOS,
+        raw::SCENARIOS,
+        mptcp::SCENARIOS,
         container::SCENARIOS,
         timeout::SCENARIOS,
         dns::SHARED,

@@ -7,7 +7,7 @@ use crate::{
     expect::Side,
     lab::Lab,
     place::{Family, Place, through},
-    puppet::{Command, PATIENCE, Puppet, Reply},
+    puppet::{By, Command, PATIENCE, Puppet, Reply, Sock, uring},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -25,6 +25,20 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::shared("udp/one_way", one_way),
     Scenario::shared("udp/late", late),
     Scenario::shared("udp/port_used_again", port_used_again),
+    Scenario::shared("udp/connected_elsewhere_v4", |lab| elsewhere(lab, Family::V4, None)),
+    Scenario::shared("udp/connected_elsewhere_v6", |lab| elsewhere(lab, Family::V6, None)),
+    Scenario::shared("udp/connected_elsewhere_mapped", |lab| elsewhere(lab, Family::Mapped, None)),
+    Scenario::shared("udp/connected_elsewhere_sendmsg", |lab| {
+        elsewhere(lab, Family::V4, Some(By::Message))
+    }),
+    Scenario::shared("udp/connected_elsewhere_sendmmsg", |lab| {
+        elsewhere(lab, Family::V6, Some(By::Messages))
+    }),
+    Scenario::shared("udp/connected_elsewhere_io_uring", |lab| {
+        elsewhere(lab, Family::V4, Some(By::Uring))
+    }),
+    Scenario::shared("udp/reconnected_v4", |lab| reconnected(lab, Family::V4)),
+    Scenario::shared("udp/reconnected_v6", |lab| reconnected(lab, Family::V6)),
 ];
 
 /// Three datagrams one way, one back.
@@ -188,6 +202,107 @@ fn late(lab: &Lab<'_>) -> Result<()> {
     client.close(at_client)?;
     lab.expect(&one, &place.capture)?;
     lab.shared()?.expect_nth(lab.name, &two, 0, || Ok(before))?;
+    Ok(())
+}
+
+/// A socket that is connected may send to others as well, by a call that names them (sendto(2) if none is given).
+/// Each of these is a peer, and one that it is connected to and sends nothing is none.
+fn elsewhere(lab: &Lab<'_>, family: Family, by: Option<By>) -> Result<()> {
+    if by == Some(By::Uring) {
+        uring::needed()?;
+    }
+    let place = lab.loopback()?;
+    let (server, client) = lab.couple(&place)?;
+    let (other, silent) =
+        (Puppet::spawn(&place.netns, "other")?, Puppet::spawn(&place.netns, "silent")?);
+    let open = |puppet: &Puppet| puppet.udp(place.any_port(family)?);
+    let (at_server, at_other, at_silent) = (open(&server)?, open(&other)?, open(&silent)?);
+    let to_other = through(family, at_other.local);
+    let send = |from: Sock, bytes| match by {
+        Some(by) => {
+            let to = to_other;
+            client.step(&Command::SendBy { fd: from.fd, by, bytes, to }).map(drop)
+        }
+        None => client.send_to(from, bytes, to_other),
+    };
+    let each = if by == Some(By::Messages) { 2 } else { 1 };
+
+    // Half of what this one sends goes elsewhere.
+    let mixed = open(&client)?;
+    client.udp_connect(mixed, through(family, at_server.local))?;
+    for bytes in [10, 200] {
+        send(mixed, bytes)?;
+        client.send(mixed, 2 * bytes)?;
+        server.receive(at_server, 2 * bytes)?;
+    }
+    server.send_to(at_server, 77, through(family, mixed.local))?;
+    client.receive(mixed, 77)?;
+    // All that this one sends.
+    let all = open(&client)?;
+    client.udp_connect(all, through(family, at_silent.local))?;
+    send(all, 50)?;
+    for bytes in [10, 200, 50] {
+        for _ in 0..each {
+            other.receive(at_other, bytes)?;
+        }
+    }
+    client.close(mixed)?;
+    client.close(all)?;
+    for (puppet, sock) in [(&server, at_server), (&other, at_other), (&silent, at_silent)] {
+        puppet.close(sock)?;
+    }
+    for (from, puppet, to) in
+        [(mixed, &server, at_server), (mixed, &other, at_other), (all, &other, at_other)]
+    {
+        let one = Side::sender(&client, from.local, to.local);
+        let two = Side::receiver(puppet, to.local, from.local);
+        lab.expect_both(&one, &two, &place)?;
+    }
+    let told = lab.shared()?.documents();
+    let untrue = told
+        .iter()
+        .find(|doc| [doc.end("source"), doc.end("destination")].contains(&Some(at_silent.local)));
+    ensure!(untrue.is_none(), "a document about whom nothing was sent to: {untrue:?}");
+    Ok(())
+}
+
+/// A socket that is disconnected, sends to another, and is connected again: it gets another port meanwhile, so that
+/// it has two conversations with the first.
+fn reconnected(lab: &Lab<'_>, family: Family) -> Result<()> {
+    let place = lab.loopback()?;
+    let (server, client) = lab.couple(&place)?;
+    let other = Puppet::spawn(&place.netns, "other")?;
+    let at_server = server.udp(place.any_port(family)?)?;
+    let at_other = other.udp(place.any_port(family)?)?;
+    let before = client.udp(place.any_port(family)?)?;
+    client.udp_connect(before, at_server.local)?;
+    client.send(before, 10)?;
+    server.receive(at_server, 10)?;
+
+    client.disconnect(before)?;
+    // The port is free, and would be the same once in some ten thousand times.
+    let taken = other.udp(before.local)?;
+    client.send_to(before, 20, at_other.local)?;
+    other.receive(at_other, 20)?;
+    other.close(taken)?;
+    let after = client.describe(before)?;
+    client.udp_connect(after, at_server.local)?;
+    for bytes in [30, 40] {
+        client.send(after, bytes)?;
+        server.receive(at_server, bytes)?;
+    }
+    server.send_to(at_server, 50, after.local)?;
+    client.receive(after, 50)?;
+    client.close(after)?;
+    server.close(at_server)?;
+    other.close(at_other)?;
+    for (from, puppet, to) in
+        [(before, &server, at_server), (after, &other, at_other), (after, &server, at_server)]
+    {
+        let one = Side::sender(&client, from.local, to.local);
+        let two = Side::receiver(puppet, to.local, from.local);
+        lab.expect_both(&one, &two, &place)?;
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! The object and its tables: fitted to the kernel, sized and opened.
 
-use std::{borrow::Cow, fs::File, io::Read, os::fd::AsFd, path::Path};
+use std::{borrow::Cow, os::fd::AsFd, path::Path};
 
 use super::{
     features::{self, KERNEL_BTF},
@@ -9,7 +9,7 @@ use super::{
     tables::{Table, Tables},
 };
 use crate::{RecordBuffer, SensorError, SocketConfig, error::one_line};
-use aya::{Btf, BtfError, Ebpf, EbpfLoader, Endianness, maps::Map, programs::Iter};
+use aya::{Btf, BtfError, Ebpf, EbpfLoader, Endianness, maps::Map};
 use linux::Kernel;
 
 /// The eBPF object, part of the agent.
@@ -122,7 +122,7 @@ pub(super) fn object_error(error: impl std::error::Error) -> SensorError {
     SensorError::Object { reason, remedy: remedy.into() }
 }
 
-fn take_map(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, SensorError> {
+pub(super) fn take_map(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, SensorError> {
     ebpf.take_map(name).ok_or_else(|| no_map(name))
 }
 
@@ -153,28 +153,10 @@ pub(super) fn open_tables(ebpf: &mut Ebpf) -> Result<Tables, SensorError> {
         flows: Table::open(take_map(ebpf, "FLOWS")?, "FLOWS")?,
         peers: Table::open(take_map(ebpf, "PEERS")?, "PEERS")?,
         owners: Table::open(take_map(ebpf, "OWNERS")?, "OWNERS")?,
+        pending: Table::open(take_map(ebpf, "PENDING")?, "PENDING")?,
         late: Table::open(take_map(ebpf, "LATE")?, "LATE")?,
         spill: Table::open(take_map(ebpf, "SPILL")?, "SPILL")?,
         counts: counts.try_into().map_err(object_error)?,
         caught: caught.try_into().map_err(object_error)?,
     })
-}
-
-/// Runs the iterator over all open files, which fills the tables with the sockets it finds.
-pub(super) fn existing_sockets(ebpf: &mut Ebpf, btf: Option<&Btf>) -> Result<(), String> {
-    let btf = btf.ok_or("the kernel publishes no BTF")?;
-    let program: &mut Iter = ebpf
-        .program_mut("iter_files")
-        .ok_or("the embedded object has no such program")?
-        .try_into()
-        .map_err(|_| "the embedded object has it as another type")?;
-    let run = |program: &mut Iter| -> Result<File, Box<dyn std::error::Error>> {
-        program.load("task_file", btf)?;
-        let link = program.attach()?;
-        Ok(program.take_link(link)?.into_file()?)
-    };
-    let mut file = run(program).map_err(|error| one_line(error.as_ref()))?;
-    let mut nothing = Vec::new();
-    file.read_to_end(&mut nothing).map_err(|error| error.to_string())?;
-    Ok(())
 }

@@ -2,8 +2,10 @@
 
 mod attach;
 mod dns;
+mod existing;
 mod features;
 mod fit;
+mod handshakes;
 mod load;
 mod missed;
 mod records;

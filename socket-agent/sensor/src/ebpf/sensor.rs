@@ -3,16 +3,15 @@
 use std::{fs::File, os::fd::BorrowedFd, panic::resume_unwind, path::PathBuf, thread};
 
 use aya::Btf;
-use socket_common::{Counter, Flow, Late, PeerKey, SocketOwner, Tuple};
+use socket_common::{Counter, FLAG_HANDSHAKE, Flow, Late, PeerKey, SocketOwner, Traffic, Tuple};
 
 use super::{
     attach::{self, Attached, Places},
     dns::{self, DnsRing},
+    existing::existing_sockets,
     features::{KERNEL_BTF, Prototypes},
-    load::{
-        existing_sockets, given_btf, load, no_btf, open_records, open_ring, open_tables,
-        tasks_come_between,
-    },
+    handshakes::{self, Handshakes},
+    load::{given_btf, load, no_btf, open_records, open_ring, open_tables, tasks_come_between},
     missed::{self, Missed},
     records::Records,
     sample::{self, Sampler},
@@ -24,6 +23,7 @@ use crate::{
     Degraded, Event, HookSet, RecordBuffer, SensorError, SocketConfig, Source,
     tracefs::clear_own_programs,
 };
+use linux::clock::Clock;
 
 /// What the sensor needs to know of the host beside its configuration.
 #[derive(Clone, Debug)]
@@ -58,6 +58,7 @@ pub struct Sensor {
     spilled: u64,
     /// Where the look at open flows stands.
     walk: OpenFlows,
+    handshakes: Handshakes,
 }
 
 /// Why there are no programs that the agent runs itself.
@@ -140,6 +141,7 @@ impl Sensor {
                 missed_before: Missed::default(),
                 spilled: 0,
                 walk: OpenFlows::default(),
+                handshakes: Handshakes::new(config.tables.pending),
             },
             degraded,
         ))
@@ -212,10 +214,22 @@ impl Source for Sensor {
     }
 
     fn evict(&mut self, flow: &Flow) -> Result<Option<Flow>, SensorError> {
-        if flow.id == flow.socket_id {
-            return self.tables.flows.take(&flow.sock);
+        if flow.id != flow.socket_id {
+            return self.tables.peers.take(&PeerKey::of(flow));
         }
-        self.tables.peers.take(&PeerKey::of(flow))
+        let mut taken = self.tables.flows.take(&flow.sock)?;
+        if let Some(flow) = taken.as_mut().filter(|flow| flow.flags & FLAG_HANDSHAKE != 0) {
+            let own = self.tables.pending.get(&flow.tuple).filter(|own| own.child == flow.sock);
+            if let Some(handshake) = own {
+                self.tables.pending.remove(&flow.tuple);
+                add(&mut flow.traffic, &handshakes::left(&handshake));
+            }
+        }
+        Ok(taken)
+    }
+
+    fn tidy(&mut self) -> Result<(), SensorError> {
+        self.handshakes.tidy(&mut self.tables.pending, Clock::boottime())
     }
 
     fn take_late(&mut self, flow: u64, tuple: &Tuple) -> Result<Option<Late>, SensorError> {
@@ -251,4 +265,11 @@ impl Source for Sensor {
         }
         counters
     }
+}
+
+fn add(traffic: &mut Traffic, more: &Traffic) {
+    traffic.packets_out += more.packets_out;
+    traffic.bytes_out += more.bytes_out;
+    traffic.packets_in += more.packets_in;
+    traffic.bytes_in += more.bytes_in;
 }

@@ -7,13 +7,11 @@ use aya::{
     maps::{HashMap, MapData, PerCpuArray},
 };
 use socket_common::{
-    BEGUN, Counter, ESTABLISHED, Flow, Late, PeerKey, STAND_INS, SocketOwner, Tuple, Twin,
+    BEGUN, Counter, ESTABLISHED, Flow, Late, PeerKey, Pending, STAND_INS, SocketOwner, Tuple, Twin,
 };
 
-use super::{
-    sets::TWINS,
-    sys::{self, Walk},
-};
+pub(super) use super::sys::Walk;
+use super::{sets::TWINS, sys};
 use crate::SensorError;
 
 /// A shared type as aya wants it.
@@ -103,6 +101,12 @@ impl<K: Copy + Default + 'static, V: Copy + Default + 'static> Table<K, V> {
         Ok(Some(value.0))
     }
 
+    /// Removes one element, if it is there.
+    pub(super) fn remove(&mut self, key: &K) {
+        // The kernel refuses it for one that is gone.
+        let _ = self.map.remove(&Plain(*key));
+    }
+
     /// Removes some elements and returns them; whether there may be more.
     pub(super) fn take_lot(&mut self, mut each: impl FnMut(K, V)) -> Result<bool, SensorError> {
         if self.batch {
@@ -136,6 +140,7 @@ pub(super) struct Tables {
     pub(super) flows: Table<u64, Flow>,
     pub(super) peers: Table<PeerKey, Flow>,
     pub(super) owners: Table<u64, SocketOwner>,
+    pub(super) pending: Table<Tuple, Pending>,
     pub(super) late: Table<Tuple, Late>,
     pub(super) spill: Table<u64, Flow>,
     pub(super) counts: PerCpuArray<MapData, u64>,

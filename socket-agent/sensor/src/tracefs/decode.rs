@@ -132,6 +132,7 @@ impl Values<'_> {
             error: self.get(Field::Err) as u32,
             retransmits: self.known(Field::Retrans).map(|count| count as u32),
             srtt: self.get(Field::Srtt) as u32,
+            first_subflow: (self.get(Field::Mptcp) != 0).then(|| self.get(Field::FirstSubflow)),
         }
     }
 

@@ -122,6 +122,10 @@ impl Tasks for TaskTable {
         Owner { pid, tid, ..known }
     }
 
+    fn is_of_kernel(&mut self, pid: u32) -> bool {
+        fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| has_no_program(&stat))
+    }
+
     fn holder(&mut self, tuple: &Tuple) -> Option<Owner> {
         if self.holders.is_empty() {
             return None;
@@ -135,6 +139,16 @@ impl Tasks for TaskTable {
 pub(super) fn pids() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten();
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+}
+
+/// Whether the text of a process's `stat` is that of a thread of the kernel.
+fn has_no_program(stat: &str) -> bool {
+    /// `PF_KTHREAD`, the same since 2.6.26.
+    const KERNEL_THREAD: u32 = 0x0020_0000;
+    let flags = stat.rsplit_once(')').and_then(|(_, after)| after.split_whitespace().nth(6));
+    flags
+        .and_then(|flags| flags.parse::<u32>().ok())
+        .is_some_and(|flags| flags & KERNEL_THREAD != 0)
 }
 
 /// A process from the text of its `stat` and `status`.
@@ -176,6 +190,14 @@ mod tests {
         assert_eq!((owner.start, owner.uid, owner.euid), (3_000_000_000, 1000, 1001));
         assert_eq!((owner.gid, owner.egid), (5, 6));
         assert_eq!(&owner.comm_bytes()[..5], b"a) b\0");
+    }
+
+    #[test]
+    fn threads_of_the_kernel_are_told_by_their_flags() {
+        let stat = |flags: u32| format!("7 (a) b) I 2 0 0 0 -1 {flags} 0 0 0 0");
+        assert!(has_no_program(&stat(69_238_880)));
+        assert!(!has_no_program(&stat(4_194_560)));
+        assert!(!TaskTable::new().is_of_kernel(std::process::id()));
     }
 
     #[test]

@@ -30,6 +30,16 @@ pub(crate) const DROPS: [&str; 3] = [
 /// programs take the layout that has never changed.
 pub(crate) const OF_MODULES: [&str; 1] = ["nf_conn.tuplehash"];
 
+/// What MPTCP is made of, since 5.6 where a kernel is built with it; a kernel has all of these or none.
+pub(crate) const MPTCP: [&str; 6] = [
+    "mptcp_sock.conn_list",
+    "mptcp_sock.first",
+    "mptcp_subflow_context.conn",
+    "mptcp_subflow_context.node",
+    "mptcp_subflow_context.tcp_sock",
+    "tcp_sock.is_mptcp",
+];
+
 /// Kernels that have all fields.
 pub(crate) const CURRENT: Differences = Differences { absent: &[OLD_START], bits: &[] };
 

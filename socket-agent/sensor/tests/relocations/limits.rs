@@ -56,12 +56,11 @@ const HELPERS: [(i32, &str, Version); 19] = [
 ];
 
 /// Types of maps that programs use, and the first kernel with each.
-const MAPS: [(u32, &str, Version); 6] = [
+const MAPS: [(u32, &str, Version); 5] = [
     (1, "hash", (3, 19)),
     (2, "array", (3, 19)),
     (4, "perf event array", (4, 3)),
     (6, "per-CPU array", (4, 6)),
-    (9, "LRU hash", (4, 10)),
     (27, "ring buffer", (5, 8)),
 ];
 

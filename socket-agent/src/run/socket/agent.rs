@@ -215,6 +215,7 @@ impl Agent {
         self.with_sockets(|sockets, _, press| sockets.tick(press))?;
         let now = Clock::boottime();
         self.settle()?;
+        self.tables.tidy();
         if self.scanned.elapsed() >= self.scan_every {
             self.scanned = Instant::now();
             self.scan(now)?;

@@ -43,6 +43,14 @@ impl KernelTables {
         }
     }
 
+    /// Removes what nothing comes of any more.
+    pub(super) fn tidy(&mut self) {
+        if let Err(error) = self.sensor.tidy() {
+            self.failures += 1;
+            log::warn!(target: "sensor", "{error}");
+        }
+    }
+
     /// Reads of single entries that the kernel refused.
     pub(super) fn failures(&self) -> u64 {
         self.failures

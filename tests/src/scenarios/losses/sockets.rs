@@ -1,6 +1,10 @@
 //! Sockets and packets that are out of the ordinary.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4},
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, bail, ensure};
 
@@ -8,7 +12,13 @@ use super::{bench, bench_with, retry, settle};
 use crate::{
     agent::{Options, Timeouts},
     lab::Lab,
-    load::{bench::Bench, books::SERVER, crew::Worker, wire::Wire, worker::Job},
+    load::{
+        bench::{Bench, Outcome},
+        books::SERVER,
+        crew::Worker,
+        wire::Wire,
+        worker::Job,
+    },
     place::{Family, Place},
     puppet::{PATIENCE, Puppet},
     scenarios::pair::Pair,
@@ -28,35 +38,103 @@ fn v6(place: &Place) -> Result<Ipv6Addr> {
     }
 }
 
-/// Handshakes that are pushed out of the table before they are completed: the connections lack them.
-pub(super) fn pending(lab: &Lab<'_>) -> Result<()> {
-    const COUNT: u32 = 300;
+/// Handshakes that are under way at the same time.
+const HANDSHAKES: u32 = 300;
+
+/// What becomes of an agent that is shown [`HANDSHAKES`] under way at the same time.
+fn handshakes(lab: &Lab<'_>, settings: &'static [&'static str]) -> Result<Outcome> {
+    let (here, there) = lab.wire(true)?;
+    let options = Options { settings, log: lab.log(), ..lab.options.clone() };
+    let lost = here.lose()?;
+    let keep = Job::Keep { address: v4(&there)?, count: HANDSHAKES };
+    let bench = Bench::watch(&options, there.netns.share()?)?;
+    let mut server = Worker::start(&there.netns, &keep)?;
+    let mut to = server.server()?;
+    to.set_ip(v4(&there)?);
+    let mut client = Worker::start(&here.netns, &Job::Begin { server: to, count: HANDSHAKES })?;
+    client.expect("begun")?;
+    drop(lost);
+    client.go_on()?;
+    client.expect("connected")?;
+    server.expect("held")?;
+    client.end()?;
+    server.expect("closed")?;
+    server.end()?;
+    bench.finish()
+}
+
+/// A table has room for as many handshakes as it was made for; some more here, for those of others on this host.
+pub(super) fn pending_held(lab: &Lab<'_>) -> Result<()> {
     retry(|| {
-        let (here, there) = lab.wire(true)?;
-        let options = Options {
-            settings: &["socket.tables.pending: 1"],
-            log: lab.log(),
-            ..lab.options.clone()
+        let outcome = handshakes(lab, &["socket.tables.pending: 320"])?;
+        for name in ["pending_missed", "pending_full"] {
+            let lost = outcome.counter(name)?;
+            ensure!(lost == 0, "{name} is {lost} of {HANDSHAKES} handshakes in 320 places");
+        }
+        match outcome.unbalanced(Default::default()) {
+            Some(wrong) => bail!("{wrong}: {:?}", outcome.stopped.counters),
+            None => Ok(()),
+        }
+    })
+}
+
+/// A flood of SYNs takes all room in the table. Handshakes of connections that are made meanwhile are counted as
+/// missed; soon there is room again.
+pub(super) fn syn_flood(lab: &Lab<'_>) -> Result<()> {
+    const ROOM: usize = 64;
+    const FLOOD: u32 = 400;
+    const CONNECTIONS: u64 = 5;
+    retry(|| {
+        let bench = bench(lab, &["socket.tables.pending: 64"])?;
+        let table = bench.table("PENDING")?;
+        let server = Puppet::spawn(&bench.netns, "server")?;
+        let client = Puppet::spawn(&bench.netns, "client")?;
+        let listener = server.listen((SERVER, 0).into())?;
+        let connect = || -> Result<()> {
+            for _ in 0..CONNECTIONS {
+                let at_client = client.connect(listener.local)?;
+                let at_server = server.accept(listener)?;
+                client.close(at_client)?;
+                server.drain(at_server, 0)?;
+                server.close(at_server)?;
+            }
+            Ok(())
         };
-        let lost = here.lose()?;
-        let keep = Job::Keep { address: v4(&there)?, count: COUNT };
-        let bench = Bench::watch(&options, there.netns.share()?)?;
-        let mut server = Worker::start(&there.netns, &keep)?;
-        let mut to = server.server()?;
-        to.set_ip(v4(&there)?);
-        let mut client = Worker::start(&here.netns, &Job::Begin { server: to, count: COUNT })?;
-        client.expect("begun")?;
-        drop(lost);
-        client.go_on()?;
-        client.expect("connected")?;
-        server.expect("held")?;
-        client.end()?;
-        server.expect("closed")?;
-        server.end()?;
+        let to = SocketAddrV4::new(SERVER, listener.local.port());
+        let flood = Job::FloodSyns { server: to, count: FLOOD };
+        let mut flood = Worker::start(&bench.netns, &flood)?;
+        flood.expect("flooded")?;
+        let there = table.count()?;
+        ensure!(there == ROOM, "{there} handshakes in {ROOM} places after {FLOOD} SYNs");
+        connect()?;
+        let deadline = Instant::now() + PATIENCE;
+        while table.count()? > ROOM / 2 {
+            ensure!(Instant::now() < deadline, "there is no room again");
+            thread::sleep(Duration::from_millis(50));
+        }
+        connect()?;
+        flood.end()?;
         let outcome = bench.finish()?;
+        let (missed, full) = (outcome.counter("pending_missed")?, outcome.counter("pending_full")?);
+        ensure!(missed == CONNECTIONS, "{missed} of {CONNECTIONS} handshakes were missed");
+        let least = u64::from(FLOOD) - ROOM as u64 + CONNECTIONS;
+        ensure!(full >= least, "{full} handshakes found the table full, not {least}");
+        let ends = outcome.reported.ends.len() as u64;
+        ensure!(ends == 4 * CONNECTIONS, "{ends} ends have a document");
+        Ok(())
+    })
+}
+
+/// Handshakes that find no room in the table: the connections lack them.
+pub(super) fn pending_full(lab: &Lab<'_>) -> Result<()> {
+    const COUNT: u32 = HANDSHAKES;
+    retry(|| {
+        let outcome = handshakes(lab, &["socket.tables.pending: 1"])?;
         let count = |name| outcome.counter(name);
         let (missed, unmatched) = (count("pending_missed")?, count("late_unmatched")?);
         ensure!(0 < missed && missed <= COUNT.into(), "{missed} handshakes of {COUNT} were missed");
+        let full = count("pending_full")?;
+        ensure!(full >= missed, "{missed} handshakes were missed, and {full} found the table full");
         // A SYN, a SYN-ACK and the acknowledgement; what was repeated more often.
         let sum = |wire: Wire| wire.packets_in + wire.packets_out;
         let lacking = sum(outcome.wire).saturating_sub(sum(outcome.reported.wire));

@@ -17,6 +17,8 @@ pub(in crate::tracefs) mod state {
 pub(in crate::tracefs) const STREAM: u16 = 1;
 /// `SOCK_DGRAM`.
 pub(in crate::tracefs) const DATAGRAM: u16 = 2;
+/// `SOCK_RAW`.
+pub(in crate::tracefs) const RAW: u16 = 3;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 
@@ -59,6 +61,8 @@ pub(in crate::tracefs) struct Sock {
     /// `None` if the kernel's structure is not known that far.
     pub(in crate::tracefs) retransmits: Option<u32>,
     pub(in crate::tracefs) srtt: u32,
+    /// Of a subflow of MPTCP: the socket that its connection began with, 0 once that is closed.
+    pub(in crate::tracefs) first_subflow: Option<u64>,
 }
 
 impl Sock {
@@ -142,6 +146,11 @@ impl Packet {
             Way::In => (self.source, self.source_port),
         };
         Peer { address, port, family: self.family }
+    }
+
+    /// Port of the near end of a packet that goes `way`.
+    pub(in crate::tracefs) fn local_port(&self, way: Way) -> u16 {
+        if way == Way::Out { self.source_port } else { self.destination_port }
     }
 
     /// Addresses and ports as seen by the host that the packet leaves or enters.

@@ -11,7 +11,11 @@ mod tcp;
 mod udp;
 
 #[cfg(test)]
+mod tcp_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod udp_tests;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -21,11 +25,10 @@ use std::{
 
 use lru::LruCache;
 use socket_common::{
-    Began, COUNTERS, Counter, FAMILY_IPV6, Flow, Late, Owner, PROTO_TCP, PeerKey, Pending,
-    SocketOwner, Traffic, Tuple,
+    Began, COUNTERS, Counter, FAMILY_IPV6, FLAG_HANDSHAKE, Flow, Late, Owner, PROTO_TCP, PeerKey,
+    Pending, SocketOwner, Traffic, Tuple,
 };
 
-use facts::Peer;
 pub(super) use facts::{Context, Fact, Packet, Sock, Way};
 
 use crate::{Event, Tables};
@@ -35,6 +38,9 @@ use linux::shrink;
 pub(super) trait Tasks {
     /// The owner that a flow is given; all zeroes but the ids if the process is not known any more.
     fn owner(&mut self, pid: u32, tid: u32) -> Owner;
+
+    /// Whether a process id is that of a thread of the kernel itself.
+    fn is_of_kernel(&mut self, pid: u32) -> bool;
 
     /// Who held a socket with this tuple when the agent started; the remote end is zero for a
     /// listening or unconnected one.
@@ -166,6 +172,9 @@ impl<T: Tasks> Aggregator<T> {
     /// Forgets a flow.
     pub(super) fn evict(&mut self, flow: &Flow) -> Option<Flow> {
         if flow.id == flow.socket_id {
+            if flow.flags & FLAG_HANDSHAKE != 0 {
+                self.finish_handshake(flow.sock);
+            }
             return self.flows.remove(&flow.sock);
         }
         self.peers.remove(&PeerKey::of(flow))

@@ -15,6 +15,37 @@ impl<T: Tasks> Aggregator<T> {
         }
     }
 
+    /// As [`claim`](Self::claim), for a TCP connection. The kernel's own threads, and whoever manages paths, act
+    /// for subflows of MPTCP whose connection is another process's.
+    pub(super) fn claim_connection(&mut self, sock: &Sock, rank: Rank, context: Context) {
+        if self.flows.get(&sock.address).is_none_or(|flow| flow.rank >= rank as u8) {
+            return;
+        }
+        if sock.first_subflow.is_some() {
+            let added = self.adopt(sock);
+            if (added && rank != Rank::FirstIo) || self.tasks.is_of_kernel(context.pid) {
+                return;
+            }
+        }
+        self.claim(sock.address, rank, context);
+    }
+
+    /// A subflow that was added to a connection of MPTCP belongs to whom the connection belongs; false for any
+    /// other socket. The owner ranks no higher than who has opened it, as nothing is said of data.
+    pub(super) fn adopt(&mut self, sock: &Sock) -> bool {
+        let Some(first) = sock.first_subflow.filter(|first| *first != sock.address) else {
+            return false;
+        };
+        let known = self.flows.get(&first).map(|known| (known.owner, known.rank));
+        if let (Some((owner, rank)), Some(flow)) = (known, self.flows.get_mut(&sock.address)) {
+            let rank = rank.min(Rank::Opener as u8);
+            if flow.rank < rank {
+                (flow.owner, flow.rank) = (owner, rank);
+            }
+        }
+        true
+    }
+
     /// A process did something with the socket that makes it its owner.
     pub(super) fn touched(&mut self, sock: u64, rank: Rank, context: Context) {
         self.claim(sock, rank, context);

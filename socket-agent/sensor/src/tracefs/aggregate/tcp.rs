@@ -1,10 +1,10 @@
 //! TCP: one flow per connection.
 
-use socket_common::{Began, Counter, Flow, PROTO_TCP, Rank, Tuple};
+use socket_common::{Began, Counter, FLAG_HANDSHAKE, Flow, PROTO_TCP, Rank, Tuple};
 
 use super::{
     Aggregator, Context, Packet, Sock, Tasks, Way, account,
-    facts::{STREAM, state},
+    facts::{RAW, STREAM, state},
     pending,
 };
 
@@ -16,6 +16,9 @@ impl<T: Tasks> Aggregator<T> {
                 if flow.tuple.local_port == 0 {
                     // The first packet of a connect: the port has been chosen by now.
                     flow.tuple = sock.tuple(PROTO_TCP, true);
+                }
+                if flow.flags & FLAG_HANDSHAKE != 0 && pending::is_over(flow, context.now) {
+                    self.finish_handshake(sock.address);
                 }
                 self.on_flow(packet, sock, way, context);
             }
@@ -29,9 +32,9 @@ impl<T: Tasks> Aggregator<T> {
         account(flow, way, packet.packets, packet.bytes, context.now, idle);
         if way == Way::Out && flow.rank < Rank::FirstIo as u8 && sock.owned {
             if packet.payload {
-                self.claim(sock.address, Rank::FirstIo, context);
+                self.claim_connection(sock, Rank::FirstIo, context);
             } else if sock.state == state::SYN_SENT {
-                self.claim(sock.address, Rank::Opener, context);
+                self.claim_connection(sock, Rank::Opener, context);
             }
         }
     }
@@ -40,6 +43,9 @@ impl<T: Tasks> Aggregator<T> {
         let now = context.now;
         let connected =
             sock.state != state::LISTEN && sock.state != state::CLOSE && sock.dport != 0;
+        if !connected && sock.state != state::LISTEN && is_foreign(sock, way) {
+            return;
+        }
         // A listener, a closed socket or one of the kernel's own control sockets does not say whose
         // packet it is; the packet does.
         let tuple = if connected { sock.tcp_tuple() } else { packet.tuple(way, sock.netns) };
@@ -129,7 +135,7 @@ impl<T: Tasks> Aggregator<T> {
         self.discard_stale(sock, context.now);
         // Ports are not chosen yet: an empty tuple is filled in by the first packet.
         if self.create(sock.address, Tuple::default(), Began::Connect, context.now) {
-            self.claim(sock.address, Rank::Opener, context);
+            self.claim_connection(sock, Rank::Opener, context);
         }
     }
 
@@ -141,6 +147,9 @@ impl<T: Tasks> Aggregator<T> {
             && (sock.state == state::SYN_SENT || flow.tuple == tuple)
         {
             note_established(flow, now);
+            if sock.state == state::SYN_RECV {
+                self.adopt(sock);
+            }
             return;
         }
         if sock.state == state::SYN_RECV {
@@ -152,6 +161,7 @@ impl<T: Tasks> Aggregator<T> {
                 && let Some(flow) = self.flows.get_mut(&sock.address)
             {
                 note_established(flow, now);
+                self.adopt(sock);
             }
         }
     }
@@ -176,13 +186,13 @@ impl<T: Tasks> Aggregator<T> {
             // A connect that failed before its first packet.
             flow.tuple = sock.tuple(PROTO_TCP, true);
         }
-        let Flow { tuple, began, id, .. } = *flow;
+        let Flow { tuple, flags, id, .. } = *flow;
         if self.hides(tuple.family) {
             self.flows.remove(&sock.address);
             return;
         }
-        if began == Began::Accept as u8 {
-            self.finish_handshake(sock);
+        if flags & FLAG_HANDSHAKE != 0 {
+            self.finish_handshake(sock.address);
         }
         if let Some(flow) = self.flows.get_mut(&sock.address) {
             flow.ended = context.now;
@@ -197,6 +207,12 @@ impl<T: Tasks> Aggregator<T> {
         }
         self.submit(sock.address);
     }
+}
+
+/// Whether a packet is another's: a raw socket is shown copies of what others receive, and what it sends says that
+/// it is of others. Those of the kernel, which send its resets, have no file.
+fn is_foreign(sock: &Sock, way: Way) -> bool {
+    sock.kind == RAW && (way == Way::In || sock.has_file)
 }
 
 fn note_established(flow: &mut Flow, now: u64) {

@@ -2,28 +2,32 @@
 
 use std::collections::HashMap;
 
-use socket_common::{
-    Began, Counter, FAMILY_IPV4, FLAG_EXISTING, Flow, Owner, PROTO_TCP, PROTO_UDP, Rank, Tuple,
-};
+use socket_common::{Began, Counter, FAMILY_IPV4, Flow, Owner, PROTO_TCP, Rank, Tuple};
 
 use super::{
     Aggregator, Context, Fact, Packet, Sock, Tasks, Way,
-    facts::{DATAGRAM, STREAM, state},
+    facts::{STREAM, state},
 };
 use crate::{Event, Tables};
 
-const SYN: u8 = 2;
-const ACK: u8 = 16;
-const LISTENER: u64 = 0x100;
-const CHILD: u64 = 0x200;
+pub(super) const SYN: u8 = 2;
+pub(super) const ACK: u8 = 16;
+pub(super) const LISTENER: u64 = 0x100;
+pub(super) const CHILD: u64 = 0x200;
+/// A thread of the kernel.
+pub(super) const WORKER: u32 = 2;
 
 /// Everybody is known by the process id; some held sockets before.
 #[derive(Default)]
-struct People(HashMap<Tuple, u32>);
+pub(super) struct People(pub(super) HashMap<Tuple, u32>);
 
 impl Tasks for People {
     fn owner(&mut self, pid: u32, tid: u32) -> Owner {
         Owner { pid, tid, start: u64::from(pid) * 10, ..Owner::default() }
+    }
+
+    fn is_of_kernel(&mut self, pid: u32) -> bool {
+        pid == WORKER
     }
 
     fn holder(&mut self, tuple: &Tuple) -> Option<Owner> {
@@ -31,15 +35,15 @@ impl Tasks for People {
     }
 }
 
-fn aggregator() -> Aggregator<People> {
+pub(super) fn aggregator() -> Aggregator<People> {
     Aggregator::new(People::default(), Tables::default(), 1000, true)
 }
 
-fn at(now: u64, pid: u32) -> Context {
+pub(super) fn at(now: u64, pid: u32) -> Context {
     Context { now, pid, tid: pid }
 }
 
-fn tcp(address: u64, state: u8) -> Sock {
+pub(super) fn tcp(address: u64, state: u8) -> Sock {
     Sock {
         address,
         state,
@@ -57,7 +61,7 @@ fn tcp(address: u64, state: u8) -> Sock {
 }
 
 /// A packet of the connection between 2:999 and 1:80, of `bytes` bytes.
-fn packet(way: Way, flags: u8, bytes: u64) -> Packet {
+pub(super) fn packet(way: Way, flags: u8, bytes: u64) -> Packet {
     let (near, far) = (([1, 0, 0, 0], 80), ([2, 0, 0, 0], 999));
     let ((source, source_port), (destination, destination_port)) =
         if way == Way::Out { (near, far) } else { (far, near) };
@@ -76,17 +80,17 @@ fn packet(way: Way, flags: u8, bytes: u64) -> Packet {
     }
 }
 
-fn passes(packet: Packet, sock: Sock, way: Way) -> Fact {
+pub(super) fn passes(packet: Packet, sock: Sock, way: Way) -> Fact {
     Fact::Packet { packet, sock, way }
 }
 
-fn closed(aggregator: &mut Aggregator<People>) -> Vec<Flow> {
+pub(super) fn closed(aggregator: &mut Aggregator<People>) -> Vec<Flow> {
     std::iter::from_fn(|| aggregator.next_event())
         .filter_map(|event| if let Event::Closed(flow) = event { Some(flow) } else { None })
         .collect()
 }
 
-fn counter(aggregator: &Aggregator<People>, counter: Counter) -> u64 {
+pub(super) fn counter(aggregator: &Aggregator<People>, counter: Counter) -> u64 {
     aggregator.counts[counter as usize]
 }
 
@@ -187,59 +191,6 @@ fn a_late_packet_that_nobody_waits_for_is_counted() {
     let mut aggregator = aggregator();
     aggregator.take(Fact::Reply { packet: packet(Way::Out, ACK, 40) }, at(5, 1));
     assert_eq!(counter(&aggregator, Counter::LateUnmatched), 1);
-}
-
-fn datagram(to: u32) -> Packet {
-    Packet { protocol: PROTO_UDP, destination: [to, 0, 0, 0], ..packet(Way::Out, 0, 100) }
-}
-
-/// A UDP socket that is connected to nobody.
-fn udp() -> Sock {
-    Sock {
-        kind: DATAGRAM,
-        protocol: PROTO_UDP.into(),
-        dport: 0,
-        remote: [0; 4],
-        ..tcp(CHILD, state::CLOSE)
-    }
-}
-
-#[test]
-fn a_udp_socket_has_a_flow_for_each_peer_with_one_owner() {
-    let mut aggregator = aggregator();
-    let sock = Sock { has_file: true, ..udp() };
-    aggregator.take(Fact::Bound { sock }, at(1, 9));
-    for (now, peer) in [(2, 5), (3, 6), (4, 6), (1500, 5)] {
-        aggregator.take(passes(datagram(peer), sock, Way::Out), at(now, 12));
-    }
-    let mut flows: Vec<Flow> = aggregator.open_flows().copied().collect();
-    flows.sort_by_key(|flow| flow.id);
-    let [first, second] = flows[..] else { panic!("{flows:?}") };
-    assert_eq!((first.traffic.packets_out, second.traffic.packets_out), (2, 2));
-    assert_eq!((first.owner.pid, second.owner.pid), (12, 12));
-    assert_eq!((first.resumed, second.resumed), (1500, 0));
-    assert_eq!(second.socket_id, first.id);
-    assert_eq!(aggregator.evict(&second).map(|flow| flow.id), Some(second.id));
-    aggregator.take(Fact::Closed { sock: CHILD }, at(1600, 12));
-    assert_eq!(closed(&mut aggregator).len(), 1);
-    assert_eq!(aggregator.owners().count(), 0);
-}
-
-#[test]
-fn the_flows_of_a_udp_socket_that_was_open_before_say_so() {
-    let mut aggregator = aggregator();
-    let sock = udp();
-    aggregator.tasks.0.insert(sock.tuple(PROTO_UDP, true), 44);
-    let fresh = Sock { address: 0x300, num: 81, sport: 81, ..sock };
-    let from = Packet { source_port: 81, ..datagram(5) };
-    aggregator.take(passes(from, fresh, Way::Out), at(1, 12));
-    for peer in [5, 6] {
-        aggregator.take(passes(datagram(peer), sock, Way::Out), at(2, 12));
-    }
-    let existing = |flow: &Flow| (flow.sock, flow.flags & FLAG_EXISTING != 0);
-    let mut flows: Vec<_> = aggregator.open_flows().map(existing).collect();
-    flows.sort_unstable();
-    assert_eq!(flows, [(CHILD, true), (CHILD, true), (0x300, false)]);
 }
 
 #[test]

@@ -2,32 +2,26 @@
 //! socket's id and the peer.
 
 use socket_common::{
-    Began, Counter, FLAG_CONNECTED_PEER, FLAG_EXISTING, FLAG_HAS_PEERS, PROTO_UDP, PeerKey, Rank,
-    Tuple,
+    Began, Counter, FLAG_EXISTING, FLAG_HAS_PEERS, PROTO_UDP, PeerKey, Rank, Tuple,
 };
 
-use super::{
-    Aggregator, Context, Packet, Peer, Sock, Tasks, Way, account, facts::DATAGRAM, has_room,
-};
+use super::{Aggregator, Context, Packet, Sock, Tasks, Way, account, facts::DATAGRAM, has_room};
 
 impl<T: Tasks> Aggregator<T> {
     /// A UDP packet that a socket sends or receives.
     pub(super) fn udp_packet(&mut self, packet: &Packet, sock: &Sock, way: Way, context: Context) {
         let key = sock.address;
-        let connected = sock.dport != 0;
-        let peer = if connected { sock.peer() } else { packet.peer(way) };
+        // A socket that is connected may send to others as well.
+        let peer = packet.peer(way);
+        let local_port = if sock.sport != 0 { sock.sport } else { packet.local_port(way) };
+        let tuple = Tuple { local_port, ..packet.tuple(way, sock.netns) };
         let began = if way == Way::Out { Began::Send } else { Began::Receive };
         if !self.flows.contains_key(&key) {
-            if sock.kind != DATAGRAM
-                || !self.create(key, tuple(packet, sock, way, &peer), began, context.now)
-            {
+            if sock.kind != DATAGRAM || !self.create(key, tuple, began, context.now) {
                 return;
             }
             self.inherit(key, key, Rank::Creator);
             if let Some(flow) = self.flows.get_mut(&key) {
-                if connected {
-                    flow.flags |= FLAG_CONNECTED_PEER;
-                }
                 if flow.rank == Rank::Holder as u8 {
                     flow.flags |= FLAG_EXISTING;
                 }
@@ -41,7 +35,9 @@ impl<T: Tasks> Aggregator<T> {
         let Some(first) = self.flows.get_mut(&key) else { return };
         let (packets, bytes) = (packet.packets, packet.bytes);
         let known = &first.tuple;
+        // One that has been disconnected may have got another port.
         if known.remote_port == peer.port
+            && known.local_port == local_port
             && known.remote == peer.address
             && known.family == peer.family
         {
@@ -54,6 +50,7 @@ impl<T: Tasks> Aggregator<T> {
             port: peer.port,
             family: peer.family,
             reserved: 0,
+            local_port,
             reserved2: 0,
         };
         first.flags |= FLAG_HAS_PEERS;
@@ -63,7 +60,6 @@ impl<T: Tasks> Aggregator<T> {
                 self.count(Counter::PeerTableFull);
                 return;
             }
-            let tuple = tuple(packet, sock, way, &peer);
             let mut flow = self.blank(sock.address, tuple, began, context.now);
             flow.socket_id = key.socket_id;
             flow.flags |= existing;
@@ -91,14 +87,5 @@ impl<T: Tasks> Aggregator<T> {
             flow.ended = context.now;
             self.submit(sock);
         }
-    }
-}
-
-fn tuple(packet: &Packet, sock: &Sock, way: Way, peer: &Peer) -> Tuple {
-    Tuple {
-        remote: peer.address,
-        remote_port: peer.port,
-        protocol: PROTO_UDP,
-        ..packet.tuple(way, sock.netns)
     }
 }

@@ -44,6 +44,11 @@ members! {
     InetSport = "inet_sock"."inet_sport",
     SrttUs = "tcp_sock"."srtt_us",
     TotalRetrans = "tcp_sock"."total_retrans",
+    // MPTCP is of 5.6.
+    IsMptcp = "tcp_sock"."is_mptcp",
+    UlpData = "inet_connection_sock"."icsk_ulp_data",
+    SubflowConn = "mptcp_subflow_context"."conn",
+    MptcpFirst = "mptcp_sock"."first",
     NetInum = "net"."ns.inum",
     SocketFile = "socket"."file",
     FileInode = "file"."f_inode",

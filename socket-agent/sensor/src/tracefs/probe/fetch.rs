@@ -47,6 +47,7 @@ pub(in crate::tracefs) fn fetch(line: &mut Line<'_>, probe: &Probe, shapes: &Sha
     match probe.tell {
         Tell::Sent => argument(line, shapes.output_buffer).is_some_and(|skb| {
             let Some(own) = line.behind(&skb, &[Member::SkbSk]) else { return false };
+            subflow(line, &own);
             sock(line, &own) && packet(line, &skb, shapes, 0) && {
                 let route = [Member::SkbDst, Member::DstDev, Member::DevNet, Member::NetInum];
                 line.member(Field::PacketNetns, &skb, &route);
@@ -79,6 +80,7 @@ pub(in crate::tracefs) fn fetch(line: &mut Line<'_>, probe: &Probe, shapes: &Sha
             line.member(Field::Err, &first, &[Member::SkErr]);
             line.member(Field::Retrans, &first, &[Member::TotalRetrans]);
             line.member(Field::Srtt, &first, &[Member::SrttUs]);
+            subflow(line, &first);
             let new = argument(line, 1);
             sock(line, &first) && new.is_some_and(|new| line.word(Field::NewState, &new))
         }
@@ -120,6 +122,13 @@ fn sock(line: &mut Line<'_>, sock: &Base) -> bool {
         }
     }
     needed
+}
+
+/// Whether a TCP socket is a subflow of MPTCP, and which its connection began with.
+fn subflow(line: &mut Line<'_>, sock: &Base) {
+    line.member(Field::Mptcp, sock, &[Member::IsMptcp]);
+    let first = [Member::UlpData, Member::SubflowConn, Member::MptcpFirst];
+    line.member(Field::FirstSubflow, sock, &first);
 }
 
 /// What is needed of a buffer, with its headers from `distance` bytes behind its data on.

@@ -1,0 +1,167 @@
+//! Multipath TCP: what programs of Go 1.24 listen with. The subflows of a connection are TCP connections.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use anyhow::Result;
+
+use super::{Act, Rest, Scenario, Watcher, before::blind, pair::Pair};
+use crate::{
+    capture::{Seen, Transport},
+    expect::{Direction, Side},
+    lab::{Lab, same_conversation},
+    net::mptcp,
+    place::{Family, Place},
+    puppet::{Command, PATIENCE, Puppet},
+};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario::shared("mptcp/echo_v4", |lab| echo(lab, Family::V4)),
+    Scenario::shared("mptcp/echo_v6", |lab| echo(lab, Family::V6)),
+    Scenario::before("mptcp/before_v4", |lab| before(lab, Family::V4, true)),
+    Scenario::before("mptcp/before_v6", |lab| before(lab, Family::V6, true)),
+    Scenario::before("mptcp/before_tcp_client", |lab| before(lab, Family::V4, false)),
+    Scenario::new("mptcp/before_and_forgotten", Watcher::Forgetful, Act::Before(forgotten)),
+    Scenario::shared("mptcp/added_subflow", added_subflow),
+];
+
+fn seen(place: &Place, side: &Side) -> Result<Seen> {
+    let (transport, local, remote) = side.key();
+    place.capture.seen(transport, local, remote)
+}
+
+/// A server with MPTCP, and a client with it or with TCP.
+fn meet(lab: &Lab<'_>, place: &Place, family: Family, both: bool) -> Result<Pair> {
+    mptcp::needed()?;
+    let (server, client) = lab.couple(place)?;
+    let listener = server.socket(&Command::ListenMptcp { address: place.any_port(family)? })?;
+    let address = listener.local;
+    let at_client = match both {
+        true => client.socket(&Command::ConnectMptcp { address })?,
+        false => client.connect(address)?,
+    };
+    let at_server = server.accept(listener)?;
+    Ok(Pair { server, client, at_server, at_client })
+}
+
+/// Both ends. Which of them ends it is MPTCP's matter, and what it repeats.
+fn sides(pair: &Pair) -> Result<[Side; 2]> {
+    let client = Side::connected(&pair.client, pair.at_client)?;
+    let server = Side::accepted(&pair.server, pair.at_server)?;
+    Ok([client, server].map(Side::any_retransmits))
+}
+
+fn echo(lab: &Lab<'_>, family: Family) -> Result<()> {
+    let place = lab.loopback()?;
+    let pair = meet(lab, &place, family, true)?;
+    pair.echo(700)?;
+    pair.close_client_first()?;
+    let [client, server] = sides(&pair)?;
+    lab.expect_both(&client, &server, &place)
+}
+
+/// Owner and direction of a connection through a listener with MPTCP are known though its beginning was not seen.
+fn before(lab: &Lab<'_>, family: Family, both: bool) -> Result<Rest> {
+    let place = lab.loopback()?;
+    let pair = meet(lab, &place, family, both)?;
+    pair.echo(500)?;
+    let [client, server] = sides(&pair)?.map(|side| side.began("existing").complete(false));
+    Ok(Box::new(move |lab| {
+        let session = lab.shared()?;
+        if let Some(reason) = blind(session) {
+            session.ignore(lab.name, &[&client, &server]);
+            return Err(reason);
+        }
+        let before = [seen(&place, &client)?, seen(&place, &server)?];
+        pair.echo(700)?;
+        pair.close_client_first()?;
+        let one = session
+            .expect_nth(lab.name, &client, 0, || Ok(seen(&place, &client)?.since(before[0])))?;
+        let two = session
+            .expect_nth(lab.name, &server, 0, || Ok(seen(&place, &server)?.since(before[1])))?;
+        same_conversation(&one, &two)
+    }))
+}
+
+/// A connection that is forgotten after a pause comes in through its listener still, which is as old.
+fn forgotten(lab: &Lab<'_>) -> Result<Rest> {
+    let place = lab.loopback()?;
+    let pair = meet(lab, &place, Family::V4, false)?;
+    pair.echo(500)?;
+    let [client, server] = sides(&pair)?.map(|side| side.complete(false));
+    Ok(Box::new(move |lab| {
+        let session = lab.shared()?;
+        if let Some(reason) = blind(session) {
+            session.ignore(lab.name, &[&client, &server]);
+            return Err(reason);
+        }
+        let sides = [&client, &server];
+        let look = || -> Result<_> { Ok([seen(&place, sides[0])?, seen(&place, sides[1])?]) };
+        let start = look()?;
+        pair.echo(700)?;
+        for (number, side) in sides.into_iter().enumerate() {
+            let side = side.clone().began("existing").ended("idle");
+            let since = start[number];
+            session.expect_nth(lab.name, &side, 0, || Ok(seen(&place, &side)?.since(since)))?;
+        }
+        let pause = look()?;
+        pair.echo(900)?;
+        pair.close_client_first()?;
+        // Nobody knows of a client what it did before.
+        let directions = [Direction::Unknown, Direction::Ingress];
+        for (number, side) in sides.into_iter().enumerate() {
+            let side = side.clone().began("midway").direction(directions[number]);
+            let since = pause[number];
+            session.expect_nth(lab.name, &side, 1, || Ok(seen(&place, &side)?.since(since)))?;
+        }
+        Ok(())
+    }))
+}
+
+/// A subflow that is added to a connection, and carries nothing, is of the processes of the connection: not of the
+/// kernel's threads that open and close it, nor of the process that listens.
+fn added_subflow(lab: &Lab<'_>) -> Result<()> {
+    mptcp::needed()?;
+    let (here, there) = lab.wire(false)?;
+    for place in [&here, &there] {
+        place.netns.run(mptcp::allow_subflow)?;
+    }
+    let listening = Puppet::spawn(&there.netns, "server")?;
+    let client = Puppet::spawn(&here.netns, "client")?;
+    let address = there.any_port(Family::V4)?;
+    let listener = listening.socket(&Command::ListenMptcp { address })?;
+    let server = listening.fork()?;
+    let at_client = client.socket(&Command::ConnectMptcp { address: listener.local })?;
+    let at_server = server.accept(listener)?;
+    let pair = Pair { server, client, at_server, at_client };
+    pair.echo(300)?;
+
+    let further = here.further_address(&there)?;
+    here.netns.run(|| mptcp::add_address(further))?;
+    let joined = joined(&there, listener.local, further)?;
+    pair.echo(300)?;
+    pair.close_client_first()?;
+    let [main_client, main_server] = sides(&pair)?;
+    let of = |puppet: &Puppet, local, remote, direction| {
+        Side::of(puppet, Transport::Tcp, local, remote, direction).any_retransmits()
+    };
+    let added_client = of(&pair.client, joined, listener.local, Direction::Egress);
+    let added_server = of(&pair.server, listener.local, joined, Direction::Ingress);
+    for (side, place) in [
+        (&main_client, &here),
+        (&main_server, &there),
+        (&added_client, &here),
+        (&added_server, &there),
+    ] {
+        lab.expect(side, &place.capture)?;
+    }
+    Ok(())
+}
+
+/// Waits until a subflow has come from an address, and its handshake is over; its other end.
+fn joined(there: &Place, local: SocketAddr, from: Ipv4Addr) -> Result<SocketAddr> {
+    let ends = (Transport::Tcp, local);
+    there.capture.wait_for_remote(ends, PATIENCE, "a subflow that is added", |remote, seen| {
+        // The handshake of a subflow has a fourth part.
+        remote.ip() == IpAddr::V4(from) && seen.sent.packets > 1 && seen.received.packets > 1
+    })
+}

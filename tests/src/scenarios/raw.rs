@@ -1,0 +1,175 @@
+//! Raw sockets beside those of connections: they are shown copies of what others receive, and what they send
+//! says that it is of others.
+
+use anyhow::{Result, ensure};
+
+use super::{Rest, Scenario, pair::Pair};
+use crate::{
+    capture::Seen,
+    expect::Side,
+    lab::Lab,
+    place::{Family, Place},
+    puppet::{PATIENCE, Puppet, Sock},
+};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario::shared("raw/tcp_v4", |lab| overheard_tcp(lab, Family::V4, false)),
+    Scenario::shared("raw/tcp_v6", |lab| overheard_tcp(lab, Family::V6, false)),
+    Scenario::shared("raw/tcp_midway_v4", |lab| overheard_tcp(lab, Family::V4, true)),
+    Scenario::shared("raw/tcp_midway_v6", |lab| overheard_tcp(lab, Family::V6, true)),
+    Scenario::shared("raw/udp_v4", |lab| overheard_udp(lab, Family::V4)),
+    Scenario::shared("raw/udp_v6", |lab| overheard_udp(lab, Family::V6)),
+    Scenario::shared("raw/forged_tcp_v4", |lab| forged_tcp(lab, Family::V4)),
+    Scenario::shared("raw/forged_tcp_v6", |lab| forged_tcp(lab, Family::V6)),
+    Scenario::shared("raw/forged_udp", forged_udp),
+    Scenario::before("raw/connected_before", connected_before),
+];
+
+/// Raw sockets that listen in at the same time.
+const LISTENING_IN: usize = 3;
+
+fn seen(place: &Place, side: &Side) -> Result<Seen> {
+    let (transport, local, remote) = side.key();
+    place.capture.seen(transport, local, remote)
+}
+
+/// A process with raw sockets of a protocol, as `nmap` and `hping` have them.
+fn listening_in(place: &Place, family: Family, protocol: i32) -> Result<Puppet> {
+    let puppet = Puppet::spawn(&place.netns, "raw")?;
+    for _ in 0..LISTENING_IN {
+        puppet.raw(protocol, place.any_port(family)?)?;
+    }
+    Ok(puppet)
+}
+
+/// Packets of a connection count once, however many raw sockets hear them: from its beginning on, or, `midway`,
+/// from its midst.
+fn overheard_tcp(lab: &Lab<'_>, family: Family, midway: bool) -> Result<()> {
+    let place = lab.loopback()?;
+    let listen_in = || listening_in(&place, family, libc::IPPROTO_TCP);
+    let mut raw = if midway { None } else { Some(listen_in()?) };
+    let pair = Pair::meet(lab, &place, family)?;
+    pair.echo(300)?;
+    if midway {
+        raw = Some(listen_in()?);
+    }
+    pair.echo(40_000)?;
+    pair.close_client_first()?;
+    drop(raw);
+    let (client, server) = pair.sides("fin_local", "fin_remote")?;
+    lab.expect_both(&client, &server, &place)
+}
+
+fn overheard_udp(lab: &Lab<'_>, family: Family) -> Result<()> {
+    let place = lab.loopback()?;
+    let raw = listening_in(&place, family, libc::IPPROTO_UDP)?;
+    let (server, client) = lab.couple(&place)?;
+    let at_server = server.udp(place.any_port(family)?)?;
+    let at_client = client.udp(place.any_port(family)?)?;
+    for bytes in [10, 200, 3000] {
+        client.send_to(at_client, bytes, at_server.local)?;
+        server.receive(at_server, bytes)?;
+    }
+    server.send_to(at_server, 77, at_client.local)?;
+    client.receive(at_client, 77)?;
+    client.close(at_client)?;
+    server.close(at_server)?;
+    drop(raw);
+    let one = Side::sender(&client, at_client.local, at_server.local);
+    let two = Side::receiver(&server, at_server.local, at_client.local);
+    lab.expect_both(&one, &two, &place)
+}
+
+/// Ports at the beginning of a TCP or UDP header.
+fn ports(from: Sock, to: Sock) -> Vec<u8> {
+    [from.local.port().to_be_bytes(), to.local.port().to_be_bytes()].concat()
+}
+
+/// Sends from a raw socket what says that it goes from one socket to another; what a capture sees of it, from the
+/// side of `from`.
+fn forge(place: &Place, family: Family, protocol: i32, side: &Side, packet: &[u8]) -> Result<Seen> {
+    let forger = Puppet::spawn(&place.netns, "forger")?;
+    let raw = forger.raw(protocol, place.any_port(family)?)?;
+    let before = seen(place, side)?;
+    let (_, _, mut to) = side.key();
+    to.set_port(0);
+    forger.send_bytes(raw, packet, Some(to))?;
+    place.capture.wait(side.key(), PATIENCE, "what was forged", |seen| {
+        seen.sent.packets > before.sent.packets
+    })?;
+    Ok(seen(place, side)?.since(before))
+}
+
+/// An acknowledgement that a raw socket makes up is not the server's, for which it passes itself off. Its checksum
+/// is wrong, so that the client's socket is not shown it.
+fn forged_tcp(lab: &Lab<'_>, family: Family) -> Result<()> {
+    const ACK: u8 = 0x10;
+    let place = lab.loopback()?;
+    let session = lab.shared()?;
+    let pair = Pair::meet(lab, &place, family)?;
+    pair.echo(300)?;
+    let (client, server) = pair.sides("fin_local", "fin_remote")?;
+    let mut header = ports(pair.at_server, pair.at_client);
+    header.extend([0, 0, 0, 1, 0, 0, 0, 1, 0x50, ACK, 0x10, 0, 0xba, 0xd1, 0, 0]);
+    let forged = forge(&place, family, libc::IPPROTO_TCP, &server, &header)?;
+    ensure!(forged.sent.packets == 1, "one packet was forged, and seen {forged:?}");
+    pair.echo(500)?;
+    pair.close_client_first()?;
+    session.expect_nth(lab.name, &client, 0, || {
+        let Seen { sent, received } = seen(&place, &client)?;
+        Ok(Seen { sent, received: received.since(forged.sent) })
+    })?;
+    session.expect_nth(lab.name, &server, 0, || {
+        let Seen { sent, received } = seen(&place, &server)?;
+        Ok(Seen { sent: sent.since(forged.sent), received })
+    })?;
+    Ok(())
+}
+
+/// A datagram that a raw socket makes up is received by whom it is for, and is not sent by whom it says.
+fn forged_udp(lab: &Lab<'_>) -> Result<()> {
+    let place = lab.loopback()?;
+    let session = lab.shared()?;
+    let (server, client) = lab.couple(&place)?;
+    let at_server = server.udp(place.any_port(Family::V4)?)?;
+    let at_client = client.udp(place.any_port(Family::V4)?)?;
+    client.send_to(at_client, 10, at_server.local)?;
+    server.receive(at_server, 10)?;
+    server.send_to(at_server, 20, at_client.local)?;
+    client.receive(at_client, 20)?;
+    let one = Side::sender(&client, at_client.local, at_server.local);
+    let two = Side::receiver(&server, at_server.local, at_client.local);
+    let mut datagram = ports(at_server, at_client);
+    // Length, no checksum, data.
+    datagram.extend([0, 13, 0, 0]);
+    datagram.extend(b"false");
+    let forged = forge(&place, Family::V4, libc::IPPROTO_UDP, &two, &datagram)?;
+    client.receive(at_client, 5)?;
+    client.close(at_client)?;
+    server.close(at_server)?;
+    lab.expect(&one, &place.capture)?;
+    session.expect_nth(lab.name, &two, 0, || {
+        let Seen { sent, received } = seen(&place, &two)?;
+        Ok(Seen { sent: sent.since(forged.sent), received })
+    })?;
+    Ok(())
+}
+
+/// Raw sockets that are open when the agent starts, one connected, are no connections and no servers: not even at
+/// the end, when all flows are reported that are open.
+fn connected_before(lab: &Lab<'_>) -> Result<Rest> {
+    let place = lab.loopback()?;
+    let raw = listening_in(&place, Family::V6, libc::IPPROTO_UDP)?;
+    let at_raw = raw.raw(libc::IPPROTO_TCP, place.any_port(Family::V6)?)?;
+    let mut to = place.any_port(Family::V6)?;
+    to.set_port(4242);
+    raw.udp_connect(at_raw, to)?;
+    Ok(Box::new(move |lab| {
+        lab.keep(raw);
+        let pair = Pair::meet(lab, &place, Family::V6)?;
+        pair.echo(500)?;
+        pair.close_client_first()?;
+        let (client, server) = pair.sides("fin_local", "fin_remote")?;
+        lab.expect_both(&client, &server, &place)
+    }))
+}
