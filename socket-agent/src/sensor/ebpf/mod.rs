@@ -7,6 +7,7 @@ mod fit;
 mod load;
 mod missed;
 mod records;
+mod relocations;
 mod sample;
 mod sensor;
 mod sets;
@@ -15,6 +16,7 @@ mod sys;
 mod tables;
 
 pub use dns::DnsRing;
+pub use fit::fit;
 pub use load::{EARLY_OBJECT, OBJECT};
 pub use sensor::{Options, Sensor};
 pub use sets::{Hook, Program, early, hooks};
