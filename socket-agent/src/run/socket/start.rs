@@ -1,0 +1,183 @@
+//! Chooses a hook set, starts its sensor and puts it to the test; where one fails, `auto` goes on with the next.
+
+use std::{panic::resume_unwind, path::Path, thread};
+
+use crate::{
+    config::{HookSet, RecordBuffer, SocketConfig},
+    run::shared::STATE,
+    sensor::{
+        Degraded, Outcome, SelfTest, Source,
+        host::{self, Choice, Facility, HostFacts, Kernel, ksyms},
+        tracefs,
+    },
+};
+
+/// A sensor that runs.
+pub(crate) struct Started {
+    pub(crate) choice: Choice,
+    pub(crate) source: Box<dyn Source>,
+    /// The hooks that it has to do without.
+    pub(crate) degraded: Vec<Degraded>,
+    pub(crate) test: SelfTest,
+    pub(crate) outcome: Outcome,
+}
+
+/// Starts the best set that this host can attach and that sees what it should, or the one that is asked for.
+///
+/// # Errors
+///
+/// There is none, or not the one that is asked for.
+pub(crate) fn start(socket: &SocketConfig, facts: &mut HostFacts) -> anyhow::Result<Started> {
+    // A long file, which is read while the kernel is asked what it can do.
+    let functions = thread::spawn(receive_functions);
+    let wanted = wanted(socket)?;
+    let ipv6 = ipv6(socket)?;
+    let mut choice = host::choose(facts, wanted);
+    let functions = functions.join().unwrap_or_else(|panic| resume_unwind(panic));
+    loop {
+        let chosen = choice?;
+        let described = socket.btf.is_some() || facts.has(Facility::Btf);
+        let buffer = match socket.buffer {
+            RecordBuffer::Auto if facts.has(Facility::RingBuffer) => RecordBuffer::Ring,
+            RecordBuffer::Auto => RecordBuffer::Perf,
+            asked_for => asked_for,
+        };
+        let set = chosen.set;
+        let plan = Plan { set, described, buffer, ipv6, receive_functions: functions };
+        let reason = match attempt(socket, plan) {
+            Ok((source, degraded, test, outcome)) => {
+                return Ok(Started { choice: chosen, source, degraded, test, outcome });
+            }
+            Err(error) if wanted == HookSet::Auto => error,
+            Err(error) => return Err(error),
+        };
+        log::warn!(target: "sensor", "hook set {set} cannot be used: {reason}");
+        facts.rule_out(set, reason.to_string());
+        choice = host::choose(facts, wanted);
+    }
+}
+
+/// Starts the sensor of a set and tries it.
+fn attempt(
+    socket: &SocketConfig,
+    plan: Plan,
+) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>, SelfTest, Outcome)> {
+    let (set, ipv6) = (plan.set, plan.ipv6);
+    let (mut source, degraded) = begin(socket, plan)?;
+    let (test, outcome) = SelfTest::run(&mut *source, ipv6, degraded.is_empty())?;
+    if let Outcome::Failed(_) = outcome {
+        source.detach();
+        anyhow::bail!("hook set {set}: {outcome}; use another set, or auto");
+    }
+    Ok((source, degraded, test, outcome))
+}
+
+/// The hook set that is asked for: by perf rings only one hands over records.
+fn wanted(socket: &SocketConfig) -> anyhow::Result<HookSet> {
+    match (socket.buffer, socket.hooks) {
+        (RecordBuffer::Perf, HookSet::Auto) => Ok(HookSet::Kprobe),
+        (RecordBuffer::Perf, set @ (HookSet::Fentry | HookSet::Cgroup)) => anyhow::bail!(
+            "socket.record_buffer: perf, but the programs of hook set {set} hand over their records by a \
+             ring buffer alone; leave it out, or set socket.hooks: kprobe"
+        ),
+        (_, set) => Ok(set),
+    }
+}
+
+/// What was chosen to start.
+#[cfg_attr(not(feature = "ebpf"), expect(dead_code, reason = "the tracefs set asks for less"))]
+struct Plan {
+    set: HookSet,
+    /// There is type information.
+    described: bool,
+    buffer: RecordBuffer,
+    ipv6: bool,
+    receive_functions: [[u64; 2]; 2],
+}
+
+/// Starts the sensor of a set; with it come the hooks that it has to do without.
+fn begin(socket: &SocketConfig, plan: Plan) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
+    if plan.set == HookSet::Tracefs {
+        let kernel = Kernel::running().version();
+        let options = tracefs::Options {
+            ipv6: plan.ipv6,
+            receive_functions: plan.receive_functions,
+            second_filter: if kernel < (4, 14) { second_filter() } else { [0, 0] },
+            listener_passed_by: kernel >= (4, 4),
+            keep_rings: kernel < (4, 15),
+            state: STATE.into(),
+        };
+        let (sensor, degraded) = tracefs::Sensor::start(socket, &options)?;
+        return Ok((Box::new(sensor), degraded));
+    }
+    start_programs(socket, plan)
+}
+
+/// Starts a set of eBPF programs.
+#[cfg(feature = "ebpf")]
+fn start_programs(
+    socket: &SocketConfig,
+    Plan { set, described, buffer, ipv6, receive_functions }: Plan,
+) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
+    use crate::sensor::ebpf::{Options, Sensor};
+    let (types, mut degraded) = if described {
+        (None, Vec::new())
+    } else {
+        let (types, failed) = tracefs::by_trying(socket, STATE.as_ref())?;
+        (Some(types), failed)
+    };
+    let cgroup = host::cgroup2_mount();
+    if buffer == RecordBuffer::Perf {
+        log::info!(target: "sensor", "records leave by perf rings");
+    }
+    let options = Options { set, cgroup, ipv6, receive_functions, buffer, types };
+    let (sensor, missing) = Sensor::start(socket, &options)?;
+    degraded.extend(missing);
+    Ok((Box::new(sensor), degraded))
+}
+
+/// There are none.
+#[cfg(not(feature = "ebpf"))]
+fn start_programs(
+    _: &SocketConfig,
+    Plan { set, .. }: Plan,
+) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
+    anyhow::bail!("hook set {set}: this build has no eBPF programs; use the set tracefs")
+}
+
+/// Whether IPv6 is watched.
+pub(super) fn ipv6(socket: &SocketConfig) -> anyhow::Result<bool> {
+    let present = Path::new("/proc/net/if_inet6").exists();
+    match socket.enable_ipv6 {
+        Some(true) if !present => anyhow::bail!(
+            "socket.enable_ipv6: true, but this kernel has no IPv6 (/proc/net/if_inet6 is \
+             missing); load the ipv6 module, or set it to false"
+        ),
+        Some(wanted) => Ok(wanted),
+        None => Ok(present),
+    }
+}
+
+/// Where the TCP receive path lies in memory: how its drops are told from others.
+fn receive_functions() -> [[u64; 2]; 2] {
+    let names = ["tcp_v4_rcv", "tcp_v6_rcv"];
+    match ksyms::read(&names) {
+        Ok(symbols) => {
+            names.map(|name| symbols.range(name).map_or([0, 0], |range| [range.start, range.end]))
+        }
+        Err(error) => {
+            log::warn!(
+                target: "sensor",
+                "{error}: the last packets of closed connections (TIME_WAIT) are not counted"
+            );
+            [[0, 0]; 2]
+        }
+    }
+}
+
+/// Where kernels before 4.14 may ask the socket filter a second time.
+fn second_filter() -> [u64; 2] {
+    const NAME: &str = "tcp_v6_do_rcv";
+    let range = ksyms::read(&[NAME]).ok().and_then(|symbols| symbols.range(NAME));
+    range.map_or([0, 0], |range| [range.start, range.end])
+}
