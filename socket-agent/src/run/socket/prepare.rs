@@ -23,7 +23,9 @@ pub(super) fn agent(
     context: &Context,
 ) -> anyhow::Result<Agent> {
     let mut facts = HostFacts::probe_for_hooks().with_btf_file(socket.btf.clone());
-    let Started { choice, source, degraded, test, outcome } = start::start(socket, &mut facts)?;
+    let started = start::start(socket, &mut facts)?;
+    let Started { choice, source, degraded, tables, test, outcome } = started;
+    let socket = &SocketConfig { tables, ..socket.clone() };
     for reason in &choice.reasons {
         log::info!(target: "sensor", "hook set {}: {reason}", choice.set);
     }

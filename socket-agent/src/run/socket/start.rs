@@ -2,8 +2,10 @@
 
 use std::{panic::resume_unwind, path::Path, thread};
 
+#[cfg(feature = "ebpf")]
+use crate::sensor::{ebpf::capacity, host::Memory};
 use crate::{
-    config::{HookSet, RecordBuffer, SocketConfig},
+    config::{HookSet, RecordBuffer, SocketConfig, Tables},
     run::shared::STATE,
     sensor::{
         Degraded, Outcome, SelfTest, Source,
@@ -18,6 +20,8 @@ pub(crate) struct Started {
     pub(crate) source: Box<dyn Source>,
     /// The hooks that it has to do without.
     pub(crate) degraded: Vec<Degraded>,
+    /// How large its tables are, which may be less than the configuration says.
+    pub(crate) tables: Tables,
     pub(crate) test: SelfTest,
     pub(crate) outcome: Outcome,
 }
@@ -45,8 +49,8 @@ pub(crate) fn start(socket: &SocketConfig, facts: &mut HostFacts) -> anyhow::Res
         let set = chosen.set;
         let plan = Plan { set, described, buffer, ipv6, receive_functions: functions };
         let reason = match attempt(socket, plan) {
-            Ok((source, degraded, test, outcome)) => {
-                return Ok(Started { choice: chosen, source, degraded, test, outcome });
+            Ok((Began { source, degraded, tables }, test, outcome)) => {
+                return Ok(Started { choice: chosen, source, degraded, tables, test, outcome });
             }
             Err(error) if wanted == HookSet::Auto => error,
             Err(error) => return Err(error),
@@ -58,18 +62,15 @@ pub(crate) fn start(socket: &SocketConfig, facts: &mut HostFacts) -> anyhow::Res
 }
 
 /// Starts the sensor of a set and tries it.
-fn attempt(
-    socket: &SocketConfig,
-    plan: Plan,
-) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>, SelfTest, Outcome)> {
+fn attempt(socket: &SocketConfig, plan: Plan) -> anyhow::Result<(Began, SelfTest, Outcome)> {
     let (set, ipv6) = (plan.set, plan.ipv6);
-    let (mut source, degraded) = begin(socket, plan)?;
+    let Began { mut source, degraded, tables } = begin(socket, plan)?;
     let (test, outcome) = SelfTest::run(&mut *source, ipv6, degraded.is_empty())?;
     if let Outcome::Failed(_) = outcome {
         source.detach();
         anyhow::bail!("hook set {set}: {outcome}; use another set, or auto");
     }
-    Ok((source, degraded, test, outcome))
+    Ok((Began { source, degraded, tables }, test, outcome))
 }
 
 /// The hook set that is asked for: by perf rings only one hands over records.
@@ -95,8 +96,15 @@ struct Plan {
     receive_functions: [[u64; 2]; 2],
 }
 
+/// A sensor that has not been tried yet.
+struct Began {
+    source: Box<dyn Source>,
+    degraded: Vec<Degraded>,
+    tables: Tables,
+}
+
 /// Starts the sensor of a set; with it come the hooks that it has to do without.
-fn begin(socket: &SocketConfig, plan: Plan) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
+fn begin(socket: &SocketConfig, plan: Plan) -> anyhow::Result<Began> {
     if plan.set == HookSet::Tracefs {
         let kernel = Kernel::running().version();
         let options = tracefs::Options {
@@ -108,7 +116,7 @@ fn begin(socket: &SocketConfig, plan: Plan) -> anyhow::Result<(Box<dyn Source>, 
             state: STATE.into(),
         };
         let (sensor, degraded) = tracefs::Sensor::start(socket, &options)?;
-        return Ok((Box::new(sensor), degraded));
+        return Ok(Began { source: Box::new(sensor), degraded, tables: socket.tables });
     }
     start_programs(socket, plan)
 }
@@ -118,8 +126,11 @@ fn begin(socket: &SocketConfig, plan: Plan) -> anyhow::Result<(Box<dyn Source>, 
 fn start_programs(
     socket: &SocketConfig,
     Plan { set, described, buffer, ipv6, receive_functions }: Plan,
-) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
-    use crate::sensor::ebpf::{Options, Sensor};
+) -> anyhow::Result<Began> {
+    use crate::sensor::{
+        SensorError,
+        ebpf::{Options, Sensor},
+    };
     let (types, mut degraded) = if described {
         (None, Vec::new())
     } else {
@@ -131,17 +142,48 @@ fn start_programs(
         log::info!(target: "sensor", "records leave by perf rings");
     }
     let options = Options { set, cgroup, ipv6, receive_functions, buffer, types };
-    let (sensor, missing) = Sensor::start(socket, &options)?;
+    let mut config = within_memory(socket);
+    let (sensor, missing) = loop {
+        match Sensor::start(&config, &options) {
+            // What is free may be in pieces, or others may have taken it meanwhile.
+            Err(error @ SensorError::Memory { .. }) => match capacity::halved(&config) {
+                Some(smaller) => {
+                    log::warn!(
+                        target: "sensor",
+                        "{error}; trying with {}",
+                        capacity::mebibytes(capacity::bytes(&smaller))
+                    );
+                    config = smaller;
+                }
+                None => return Err(error.into()),
+            },
+            other => break other?,
+        }
+    };
     degraded.extend(missing);
-    Ok((Box::new(sensor), degraded))
+    Ok(Began { source: Box::new(sensor), degraded, tables: config.tables })
+}
+
+/// The configuration with tables that leave the host most of the memory it has.
+#[cfg(feature = "ebpf")]
+fn within_memory(socket: &SocketConfig) -> SocketConfig {
+    let memory = Memory::available();
+    let smaller = memory.as_ref().and_then(|memory| capacity::shrunk(socket, memory.available));
+    let (Some(memory), Some(smaller)) = (memory, smaller) else { return socket.clone() };
+    log::warn!(
+        target: "sensor",
+        "tables are smaller than configured, as {} {} are available: {} instead of {}",
+        capacity::mebibytes(memory.available),
+        memory.limited_by,
+        capacity::describe(&smaller),
+        capacity::mebibytes(capacity::bytes(socket))
+    );
+    smaller
 }
 
 /// There are none.
 #[cfg(not(feature = "ebpf"))]
-fn start_programs(
-    _: &SocketConfig,
-    Plan { set, .. }: Plan,
-) -> anyhow::Result<(Box<dyn Source>, Vec<Degraded>)> {
+fn start_programs(_: &SocketConfig, Plan { set, .. }: Plan) -> anyhow::Result<Began> {
     anyhow::bail!("hook set {set}: this build has no eBPF programs; use the set tracefs")
 }
 

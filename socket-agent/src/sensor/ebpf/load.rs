@@ -3,6 +3,7 @@
 use std::{borrow::Cow, fs::File, io::Read, os::fd::AsFd, path::Path};
 
 use super::{
+    capacity,
     features::{self, KERNEL_BTF},
     fit::fit_to,
     records::{self, PerfRings, Records, RingBuffer, Source},
@@ -12,7 +13,11 @@ use crate::{
     config::{RecordBuffer, SocketConfig},
     sensor::{SensorError, btf::Types, error::one_line, host::Kernel},
 };
-use aya::{Btf, BtfError, Ebpf, EbpfLoader, Endianness, maps::Map, programs::Iter};
+use aya::{
+    Btf, BtfError, Ebpf, EbpfError, EbpfLoader, Endianness,
+    maps::{Map, MapError},
+    programs::Iter,
+};
 
 /// The eBPF object, part of the agent.
 pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("SOCKET_EBPF_OBJECT_PATH"));
@@ -100,7 +105,14 @@ pub(super) fn load<'c>(
         let dns = if config.dns.from_sockets() { config.dns.ring } else { UNUSED };
         loader.map_max_entries("EVENTS", tables.ring).map_max_entries("DNS", dns);
     }
-    loader.load(object).map_err(object_error)
+    loader.load(object).map_err(|error| match error {
+        EbpfError::MapError(MapError::CreateError { ref io_error, .. })
+            if matches!(io_error.raw_os_error(), Some(libc::ENOMEM | libc::E2BIG)) =>
+        {
+            SensorError::Memory { reason: one_line(&error), tables: capacity::describe(config) }
+        }
+        other => object_error(other),
+    })
 }
 
 /// Where the records of the programs come out.
@@ -123,8 +135,6 @@ pub(super) fn object_error(error: impl std::error::Error) -> SensorError {
     let reason = one_line(&error);
     let remedy = if reason.contains("Operation not permitted") || reason.contains("os error 1)") {
         "run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
-    } else if reason.contains("os error 12)") || reason.contains("os error 7)") {
-        "make the tables smaller (socket.tables.*)"
     } else {
         "run `socket-agent doctor`; a --btf file must be of the running kernel"
     };

@@ -1,6 +1,7 @@
 //! The eBPF sensor: loads an object, attaches one hook set, reads its tables and its records.
 
 mod attach;
+pub(crate) mod capacity;
 mod dns;
 mod features;
 mod fit;

@@ -1,8 +1,6 @@
 use std::os::fd::BorrowedFd;
 
-use socket_common::{
-    ForkEvent, Header, Late, Owner, PROTO_TCP, SocketEvent, SocketOwner, Traffic as Counts,
-};
+use socket_common::{ForkEvent, Header, Late, Owner, PROTO_TCP, SocketEvent, SocketOwner};
 
 use super::{traffic::Exchange, *};
 use crate::sensor::source::Event;
@@ -15,6 +13,7 @@ struct Fake {
     events: VecDeque<Event>,
     open: Vec<Flow>,
     evicted: usize,
+    late: Option<Late>,
 }
 
 impl Source for Fake {
@@ -47,8 +46,8 @@ impl Source for Fake {
         Ok(Some(*flow))
     }
 
-    fn take_late(&mut self, _: u64, _: &Tuple) -> Result<Option<Late>, SensorError> {
-        Ok(None)
+    fn take_late(&mut self, flow: u64, _: &Tuple) -> Result<Option<Late>, SensorError> {
+        Ok(self.late.take_if(|late| late.flow == flow))
     }
 
     fn owners(&mut self, _: &mut dyn FnMut(SocketOwner)) -> Result<(), SensorError> {
@@ -112,6 +111,21 @@ fn own_flows_are_found_and_what_others_do_is_kept_for_later() {
 }
 
 #[test]
+fn what_came_late_counts() {
+    let [mut client, server] = flows();
+    client.traffic.packets_out -= 1;
+    client.traffic.bytes_out -= 52;
+    let traffic_late = Counts { packets_out: 1, bytes_out: 52, ..Counts::default() };
+    let late = Late { flow: client.id, traffic: traffic_late, last: 160 };
+    let events = [Event::Closed(client), Event::Closed(server)];
+    let mut source = Fake { events: events.clone().into(), late: Some(late), ..Fake::default() };
+    assert_eq!(test().look(&mut source, traffic(), true).unwrap(), [""; 0]);
+    let mut source = Fake { events: events.into(), ..Fake::default() };
+    let wrong = test().look(&mut source, traffic(), true).unwrap();
+    assert!(wrong[0].contains("4 packets, 316 bytes were sent"), "{wrong:?}");
+}
+
+#[test]
 fn a_set_that_sees_nothing_fails() {
     let wrong = test().look(&mut Fake::default(), traffic(), true).unwrap();
     assert_eq!(wrong, ["no TCP connection over IPv4"]);
@@ -121,7 +135,7 @@ fn a_set_that_sees_nothing_fails() {
 fn flows_that_are_not_closed_are_taken_out_of_the_tables() {
     let [client, server] = flows();
     let mut source =
-        Fake { events: [Event::Closed(client)].into(), open: vec![server], evicted: 0 };
+        Fake { events: [Event::Closed(client)].into(), open: vec![server], ..Fake::default() };
     assert_eq!(test().look(&mut source, traffic(), true).unwrap(), [""; 0]);
     assert_eq!((source.open.len(), source.evicted), (0, 1));
 }
