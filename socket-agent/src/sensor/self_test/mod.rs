@@ -6,7 +6,11 @@
 mod traffic;
 mod verdict;
 
-use std::{collections::VecDeque, fmt, thread, time::Duration};
+use std::{
+    collections::VecDeque,
+    fmt, thread,
+    time::{Duration, Instant},
+};
 
 use socket_common::{Flow, Traffic as Counts, Tuple};
 
@@ -28,11 +32,13 @@ const PATIENT: u32 = 20;
 const CLOCKS: u64 = 1_000_000_000;
 /// Counters of what may be missing through no fault of the set: tables and rings that are full, packets that a probe was
 /// skipped for.
-const FULL: [&str; 9] = [
+const FULL: [&str; 11] = [
     "flow_table_full",
     "open_table_full",
     "peer_table_full",
     "owner_table_full",
+    "late_table_full",
+    "pending_missed",
     "closed_lost",
     "spilled",
     "late_lost",
@@ -93,7 +99,7 @@ impl SelfTest {
         ipv6: bool,
         whole: bool,
     ) -> Result<Outcome, SensorError> {
-        let before = full(source);
+        let (before, began) = (full(source), Instant::now());
         let traffic = match Traffic::make(ipv6) {
             Ok(traffic) => traffic,
             Err(error) => {
@@ -103,7 +109,7 @@ impl SelfTest {
         let wrong = self.look(source, traffic.clone(), whole)?;
         let after = full(source);
         Ok(if wrong.is_empty() {
-            Outcome::Seen(seen(&traffic))
+            Outcome::Seen(seen(&traffic, began.elapsed()))
         } else if let Some((name, _)) = after.iter().find(|entry| !before.contains(entry)) {
             Outcome::Untried(format!("{name} counts: {}", wrong.join("; ")))
         } else {
@@ -247,13 +253,14 @@ fn full(source: &dyn Source) -> Vec<(&'static str, u64)> {
     source.counters().into_iter().filter(|(name, _)| FULL.contains(name)).collect()
 }
 
-fn seen(traffic: &Traffic) -> String {
+fn seen(traffic: &Traffic, after: Duration) -> String {
     let families = match (&traffic.without_ipv6, traffic.exchanges.len()) {
         (Some(reason), _) => format!("IPv4 (IPv6 could not be tried: {reason})"),
         (None, ..=2) => "IPv4".into(),
         (None, _) => "IPv4 and IPv6".into(),
     };
-    format!("a connection and datagrams of its own over {families} were seen")
+    let after = after.as_millis();
+    format!("a connection and datagrams of its own over {families} were seen within {after} ms")
 }
 
 // === impl Outcome ===
