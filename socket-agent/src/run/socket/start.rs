@@ -113,6 +113,7 @@ fn begin(socket: &SocketConfig, plan: Plan) -> anyhow::Result<Began> {
             second_filter: if kernel < (4, 14) { second_filter() } else { [0, 0] },
             listener_passed_by: kernel >= (4, 4),
             keep_rings: kernel < (4, 15),
+            misses_count_reads: kernel < (5, 14),
             state: STATE.into(),
         };
         let (sensor, degraded) = tracefs::Sensor::start(socket, &options)?;
