@@ -17,7 +17,7 @@ pub(super) fn doctor() -> anyhow::Result<ExitCode> {
     let mut facts = HostFacts::probe();
     let config = SocketConfig::default();
     let tried = match choose(&facts, HookSet::Auto) {
-        Ok(_) => Some(start_sensor(&config, &mut facts).map(|mut started| {
+        Ok(_) => Some(start_sensor(&config, &mut facts, &mut || ()).map(|mut started| {
             started.source.detach();
             started.outcome
         })),

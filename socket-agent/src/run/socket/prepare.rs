@@ -23,7 +23,13 @@ pub(super) fn agent(
     context: &Context,
 ) -> anyhow::Result<Agent> {
     let mut facts = HostFacts::probe_for_hooks().with_btf_file(socket.btf.clone());
-    let started = start::start(socket, &mut facts)?;
+    let shared = Arc::clone(&context.shared);
+    let started = start::start(socket, &mut facts, &mut || {
+        // At once: of those that end before, nothing is known but what the hooks have told.
+        if let Err(error) = shared.processes().scan_proc() {
+            log::warn!(target: "process", "{error}");
+        }
+    })?;
     let Started { choice, source, degraded, tables, test, outcome } = started;
     let socket = &SocketConfig { tables, ..socket.clone() };
     for reason in &choice.reasons {
@@ -37,10 +43,6 @@ pub(super) fn agent(
         _ => log::warn!(target: "sensor", "hook set {}: {outcome}", choice.set),
     }
 
-    let shared = Arc::clone(&context.shared);
-    if let Err(error) = shared.processes().scan_proc() {
-        log::warn!(target: "process", "{error}");
-    }
     let tables = KernelTables::new(source);
     let changes = Changes::new(metrics);
     let (names, sink) = (Names::new(Path::new("/")), context.sink.clone());

@@ -27,11 +27,16 @@ pub(crate) struct Started {
 }
 
 /// Starts the best set that this host can attach and that sees what it should, or the one that is asked for.
+/// `attached` is called when the hooks of a set are in place, before it is tried.
 ///
 /// # Errors
 ///
 /// There is none, or not the one that is asked for.
-pub(crate) fn start(socket: &SocketConfig, facts: &mut HostFacts) -> anyhow::Result<Started> {
+pub(crate) fn start(
+    socket: &SocketConfig,
+    facts: &mut HostFacts,
+    attached: &mut dyn FnMut(),
+) -> anyhow::Result<Started> {
     // A long file, which is read while the kernel is asked what it can do.
     let functions = thread::spawn(receive_functions);
     let wanted = wanted(socket)?;
@@ -48,7 +53,7 @@ pub(crate) fn start(socket: &SocketConfig, facts: &mut HostFacts) -> anyhow::Res
         };
         let set = chosen.set;
         let plan = Plan { set, described, buffer, ipv6, receive_functions: functions };
-        let reason = match attempt(socket, plan) {
+        let reason = match attempt(socket, plan, attached) {
             Ok((Began { source, degraded, tables }, test, outcome)) => {
                 return Ok(Started { choice: chosen, source, degraded, tables, test, outcome });
             }
@@ -62,9 +67,14 @@ pub(crate) fn start(socket: &SocketConfig, facts: &mut HostFacts) -> anyhow::Res
 }
 
 /// Starts the sensor of a set and tries it.
-fn attempt(socket: &SocketConfig, plan: Plan) -> anyhow::Result<(Began, SelfTest, Outcome)> {
+fn attempt(
+    socket: &SocketConfig,
+    plan: Plan,
+    attached: &mut dyn FnMut(),
+) -> anyhow::Result<(Began, SelfTest, Outcome)> {
     let (set, ipv6) = (plan.set, plan.ipv6);
     let Began { mut source, degraded, tables } = begin(socket, plan)?;
+    attached();
     let (test, outcome) = SelfTest::run(&mut *source, ipv6, degraded.is_empty())?;
     if let Outcome::Failed(_) = outcome {
         source.detach();
