@@ -8,6 +8,7 @@ mod fit;
 mod load;
 mod missed;
 mod records;
+mod refusal;
 mod relocations;
 mod sample;
 mod sensor;

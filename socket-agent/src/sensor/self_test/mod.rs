@@ -106,7 +106,7 @@ impl SelfTest {
                 return Ok(Outcome::Untried(format!("the agent cannot talk to itself: {error}")));
             }
         };
-        let wrong = self.look(source, traffic.clone(), whole)?;
+        let wrong = self.look(source, &traffic, whole)?;
         let after = full(source);
         Ok(if wrong.is_empty() {
             Outcome::Seen(seen(&traffic, began.elapsed()))
@@ -121,7 +121,7 @@ impl SelfTest {
     fn look(
         &mut self,
         source: &mut dyn Source,
-        traffic: Traffic,
+        traffic: &Traffic,
         whole: bool,
     ) -> Result<Vec<String>, SensorError> {
         let ends: Vec<[Tuple; 2]> =
@@ -141,7 +141,10 @@ impl SelfTest {
         };
         let mut all = false;
         for look in 0..LOOKS {
-            while let Some(event) = source.next_event() {
+            let mut spilled = Vec::new();
+            while source.take_spilled(&mut |flow| spilled.push(flow))? {}
+            let mut spilled = spilled.into_iter().map(Event::Closed);
+            while let Some(event) = source.next_event().or_else(|| spilled.next()) {
                 if !self.is_own(&event) {
                     self.held.push_back(event);
                 } else if let Event::Closed(flow) = &event {

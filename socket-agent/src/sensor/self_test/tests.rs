@@ -101,7 +101,7 @@ fn own_flows_are_found_and_what_others_do_is_kept_for_later() {
         Event::Late(Late { flow: foreign.id, ..Late::default() }),
     ];
     let mut source = Fake { events: events.into(), ..Fake::default() };
-    assert_eq!(test.look(&mut source, traffic(), true).unwrap(), [""; 0]);
+    assert_eq!(test.look(&mut source, &traffic(), true).unwrap(), [""; 0]);
     let held: Vec<_> = test.held.iter().collect();
     assert!(matches!(
         held[..],
@@ -119,15 +119,15 @@ fn what_came_late_counts() {
     let late = Late { flow: client.id, traffic: traffic_late, last: 160 };
     let events = [Event::Closed(client), Event::Closed(server)];
     let mut source = Fake { events: events.clone().into(), late: Some(late), ..Fake::default() };
-    assert_eq!(test().look(&mut source, traffic(), true).unwrap(), [""; 0]);
+    assert_eq!(test().look(&mut source, &traffic(), true).unwrap(), [""; 0]);
     let mut source = Fake { events: events.into(), ..Fake::default() };
-    let wrong = test().look(&mut source, traffic(), true).unwrap();
+    let wrong = test().look(&mut source, &traffic(), true).unwrap();
     assert!(wrong[0].contains("4 packets, 316 bytes were sent"), "{wrong:?}");
 }
 
 #[test]
 fn a_set_that_sees_nothing_fails() {
-    let wrong = test().look(&mut Fake::default(), traffic(), true).unwrap();
+    let wrong = test().look(&mut Fake::default(), &traffic(), true).unwrap();
     assert_eq!(wrong, ["no TCP connection over IPv4"]);
 }
 
@@ -136,7 +136,7 @@ fn flows_that_are_not_closed_are_taken_out_of_the_tables() {
     let [client, server] = flows();
     let mut source =
         Fake { events: [Event::Closed(client)].into(), open: vec![server], ..Fake::default() };
-    assert_eq!(test().look(&mut source, traffic(), true).unwrap(), [""; 0]);
+    assert_eq!(test().look(&mut source, &traffic(), true).unwrap(), [""; 0]);
     assert_eq!((source.open.len(), source.evicted), (0, 1));
 }
 
