@@ -17,8 +17,10 @@ const BUCKET: u64 = 16;
 /// Smallest size that a table is made without being asked for it: entries, and bytes of a ring.
 const FEWEST: u32 = 256;
 const SMALLEST_RING: u32 = 64 << 10;
+/// The option of the ring of DNS packets.
+const DNS: &str = "socket.dns.af_packet.ring";
 
-/// A table: its option, its size, and the bytes that one entry takes.
+/// A table: the name of its option below `socket.tables`, its size, and the bytes that one entry takes.
 struct Table<'t> {
     option: &'static str,
     size: &'t mut u32,
@@ -26,15 +28,16 @@ struct Table<'t> {
 }
 
 /// All tables that take memory.
-fn tables(config: &mut SocketConfig) -> [Table<'_>; 8] {
+fn tables(config: &mut SocketConfig) -> Vec<Table<'_>> {
     const fn entry(key: usize, value: usize) -> u64 {
         (ELEMENT + key.next_multiple_of(8) + value.next_multiple_of(8)) as u64
     }
+    let from_sockets = config.dns.from_sockets();
     let SocketConfig { tables, dns, .. } = config;
     let Tables { flows, peers, owners, pending, late, spill, ring } = tables;
     let (flow, tuple) = (size_of::<Flow>(), size_of::<Tuple>());
     let table = |option, size, entry| Table { option, size, entry };
-    [
+    let mut all = vec![
         table("flows", flows, entry(8, flow)),
         table("peers", peers, entry(size_of::<PeerKey>(), flow)),
         table("owners", owners, entry(8, size_of::<SocketOwner>())),
@@ -42,8 +45,11 @@ fn tables(config: &mut SocketConfig) -> [Table<'_>; 8] {
         table("late", late, entry(tuple, size_of::<Late>())),
         table("spill", spill, entry(8, flow)),
         table("ring", ring, 0),
-        table("dns.ring", &mut dns.ring, 0),
-    ]
+    ];
+    if from_sockets {
+        all.push(table(DNS, &mut dns.ring, 0));
+    }
+    all
 }
 
 impl Table<'_> {
@@ -59,8 +65,8 @@ impl Table<'_> {
 
     fn name(&self) -> String {
         match self.option {
-            "dns.ring" => "socket.dns.ring".to_owned(),
-            option => format!("socket.tables.{option}"),
+            DNS => DNS.to_owned(),
+            table => format!("socket.tables.{table}"),
         }
     }
 }
@@ -149,6 +155,9 @@ mod tests {
         for option in ["flows", "peers", "owners", "pending", "late", "spill", "ring"] {
             assert!(text.contains(&format!("socket.tables.{option}: ")), "{text}");
         }
-        assert!(text.contains("socket.dns.ring: ") && text.contains("MiB together"), "{text}");
+        assert!(
+            text.contains("socket.dns.af_packet.ring: ") && text.contains("MiB together"),
+            "{text}"
+        );
     }
 }
