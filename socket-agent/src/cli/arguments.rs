@@ -106,7 +106,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-    use crate::config::HookSet;
+    use crate::sensor::HookSet;
 
     #[test]
     fn the_definition_is_consistent() {

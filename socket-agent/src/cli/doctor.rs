@@ -3,14 +3,7 @@
 use std::{fmt::Write, process::ExitCode};
 
 use super::report::print;
-use crate::{
-    config::{HookSet, SocketConfig},
-    run::start_sensor,
-    sensor::{
-        Outcome,
-        host::{Choice, HostFacts, NoHookSet, Probe, choose},
-    },
-};
+use crate::{sensor::{HookSet, SocketConfig, Outcome, host::{Choice, HostFacts, NoHookSet, Probe, choose}}, run::start_sensor};
 
 /// Shows what this host offers and starts the set that would be used; succeeds if that sees what it should.
 pub(super) fn doctor() -> anyhow::Result<ExitCode> {
@@ -78,7 +71,8 @@ fn table(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sensor::host::{Facility, Kernel};
+    use crate::sensor::host::Facility;
+    use linux::Kernel;
 
     #[test]
     fn columns_line_up_and_remedies_stand_below() {

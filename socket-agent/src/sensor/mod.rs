@@ -9,7 +9,7 @@ pub mod ebpf;
 pub mod ebpf;
 mod error;
 pub mod host;
-mod netns;
+mod options;
 mod perf;
 mod self_test;
 pub mod sockets;

@@ -1,9 +1,8 @@
 //! Options of the audit dataset.
 
 use super::{Bounds::AboveZero, Kind::*, Setting, used};
-use crate::{
-    audit::{document::Schema, rules::FailureMode},
-    config::audit::{AuditConfig, Backpressure, LoadRules, SocketType},
+use crate::audit::{
+    AuditConfig, Backpressure, LoadRules, SocketType, document::Schema, rules::FailureMode,
 };
 
 /// The text with rules; read apart, as its lines are places of problems.

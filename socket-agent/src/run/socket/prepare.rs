@@ -8,19 +8,16 @@ use super::{
     start::{self, Started},
     tables::KernelTables,
 };
-use crate::{
-    clock::Clock,
-    config::{Metrics, SocketConfig},
-    process::Names,
-    run::{changes::Changes, dataset::Context},
-    sensor::{Outcome, host::HostFacts},
-};
+use linux::{clock::Clock, Names};
+use crate::{config::Metrics, sensor::{SocketConfig, Outcome, host::HostFacts}, run::{changes::Changes, dataset::Context}};
+use linux::{Kernel, Names, clock::Clock};
 
 /// Starts everything.
 pub(super) fn agent(
     socket: &SocketConfig,
     metrics: &Metrics,
-    context: &Context,
+    shared: Arc<Shared>,
+    publisher: Publisher,
 ) -> anyhow::Result<Agent> {
     let mut facts = HostFacts::probe_for_hooks().with_btf_file(socket.btf.clone());
     let shared = Arc::clone(&context.shared);

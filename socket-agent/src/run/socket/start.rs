@@ -4,15 +4,8 @@ use std::{panic::resume_unwind, path::Path, thread};
 
 #[cfg(feature = "ebpf")]
 use crate::sensor::{ebpf::capacity, host::Memory};
-use crate::{
-    config::{HookSet, RecordBuffer, SocketConfig, Tables},
-    run::shared::STATE,
-    sensor::{
-        Degraded, Outcome, SelfTest, Source,
-        host::{self, Choice, Facility, HostFacts, Kernel, ksyms},
-        tracefs,
-    },
-};
+use crate::{sensor::{HookSet, RecordBuffer, SocketConfig, Tables, Degraded, Outcome, SelfTest, Source, host::{self, Choice, Facility, HostFacts, ksyms}, tracefs}, run::shared::STATE};
+use linux::Kernel;
 
 /// A sensor that runs.
 pub(crate) struct Started {

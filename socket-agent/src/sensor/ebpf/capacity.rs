@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use socket_common::{Flow, Late, PeerKey, Pending, SocketOwner, Tuple};
 
-use crate::config::{SocketConfig, Tables};
+use crate::sensor::{SocketConfig, Tables};
 
 /// What the tables may take of the memory that is to be had: one part in so many.
 const SHARE: u64 = 4;

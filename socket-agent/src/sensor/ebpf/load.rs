@@ -9,10 +9,8 @@ use super::{
     records::{self, PerfRings, Records, RingBuffer, Source},
     tables::{Table, Tables},
 };
-use crate::{
-    config::{RecordBuffer, SocketConfig},
-    sensor::{SensorError, btf::Types, error::one_line, host::Kernel},
-};
+use crate::sensor::{RecordBuffer, SocketConfig, SensorError, btf::Types, error::one_line};
+use linux::Kernel;
 use aya::{
     Btf, BtfError, Ebpf, EbpfError, EbpfLoader, Endianness,
     maps::{Map, MapError},

@@ -14,11 +14,8 @@ use super::{
     sensor::Options,
     sys,
 };
-use crate::{
-    clock::Clock,
-    config::{RecordBuffer, SocketConfig, SocketEvents},
-    sensor::SensorError,
-};
+use linux::clock::Clock;
+use crate::sensor::{RecordBuffer, SocketConfig, SocketEvents, SensorError};
 
 const MAP: &str = "SETTINGS";
 

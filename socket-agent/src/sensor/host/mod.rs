@@ -13,7 +13,6 @@ mod choose;
 mod facility;
 mod facts;
 mod iterators;
-mod kernel;
 mod kprobes;
 pub mod ksyms;
 mod lockdown;

@@ -19,7 +19,7 @@ use nix::{
 };
 use socket_common::{FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, PROTO_UDP, Tuple};
 
-use crate::clock::Clock;
+use linux::clock::Clock;
 
 /// Bytes that the client sends and that the server answers with, of each exchange.
 pub(super) const PAYLOAD: [usize; 2] = [100, 50];

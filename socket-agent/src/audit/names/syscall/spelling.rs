@@ -1,6 +1,8 @@
 //! Names that audit user space uses and the crate's tables do not have.
 
-use super::super::{Arch, Names};
+use linux::NameTable;
+
+use super::super::Arch;
 
 pub(super) fn name(arch: Arch, number: u32) -> Option<&'static str> {
     tables(arch).iter().find_map(|names| names.name(number))
@@ -11,10 +13,10 @@ pub(super) fn number(arch: Arch, name: &str) -> Option<u32> {
 }
 
 pub(super) fn names(arch: Arch) -> impl Iterator<Item = &'static str> {
-    tables(arch).into_iter().flat_map(Names::names)
+    tables(arch).into_iter().flat_map(NameTable::names)
 }
 
-fn tables(arch: Arch) -> [Names; 2] {
+fn tables(arch: Arch) -> [NameTable; 2] {
     let own: &'static [(u32, &'static str)] = match arch {
         Arch::X86_64 => &[(17, "pread"), (18, "pwrite")],
         Arch::I386 => &[
@@ -48,7 +50,7 @@ fn tables(arch: Arch) -> [Names; 2] {
     };
     let newer: &'static [(u32, &'static str)] =
         if matches!(arch, Arch::S390) { &[] } else { NEWER };
-    [Names(own), Names(newer)]
+    [NameTable(own), NameTable(newer)]
 }
 
 /// Linux 6.19 and 7.x; new calls have one number everywhere.
