@@ -11,12 +11,11 @@ mod error;
 pub mod host;
 mod options;
 mod perf;
+mod self_test;
 pub mod sockets;
 mod source;
 pub mod tracefs;
 
 pub use error::{Degraded, SensorError};
-pub use options::{
-    DnsConfig, DnsType, HookSet, RecordBuffer, SocketConfig, SocketEvents, Tables, TracefsConfig,
-};
+pub use self_test::{Outcome, SelfTest};
 pub use source::{Event, Source};

@@ -73,7 +73,7 @@ pub(super) struct SourceArguments {
 pub(super) struct RunArguments {
     #[command(flatten)]
     pub(super) source: SourceArguments,
-    /// Programs that observe sockets: auto, fentry, kprobe or cgroup. Short for -E socket.hooks=...
+    /// Programs that observe sockets: auto, fentry, kprobe, cgroup or tracefs. Short for -E socket.hooks=...
     #[arg(long, value_name = "SET")]
     pub(super) hooks: Option<String>,
     /// Type information to use instead of the kernel's own. Short for -E socket.btf=...
@@ -106,10 +106,24 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use sensor::HookSet;
 
     #[test]
     fn the_definition_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_every_hook_set() {
+        let mut command = Arguments::command();
+        let run = command.find_subcommand_mut("run").unwrap();
+        let help = run.render_long_help().to_string();
+        let about = help.split("--hooks").nth(1).unwrap().split("--btf").next().unwrap();
+        for set in
+            [HookSet::Auto, HookSet::Fentry, HookSet::Kprobe, HookSet::Cgroup, HookSet::Tracefs]
+        {
+            assert!(about.contains(set.name()), "{set}");
+        }
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! The eBPF sensor: loads an object, attaches one hook set, reads its tables and its records.
 
 mod attach;
+pub(crate) mod capacity;
 mod dns;
 mod features;
 mod fit;
 mod load;
 mod missed;
 mod records;
+mod refusal;
+mod relocations;
 mod sample;
 mod sensor;
 mod sets;
@@ -15,6 +18,7 @@ mod sys;
 mod tables;
 
 pub use dns::DnsRing;
+pub use fit::fit;
 pub use load::{EARLY_OBJECT, OBJECT};
 pub use sensor::{Options, Sensor};
 pub use sets::{Hook, Program, early, hooks};

@@ -1,13 +1,13 @@
 //! What the running kernel's verifier says of programs fitted to another kernel.
 
 use aya::{
-    Btf, Ebpf, EbpfError, EbpfLoader, Endianness,
+    Ebpf, EbpfError, EbpfLoader,
     maps::MapError,
     programs::{CgroupSkb, CgroupSock, Program, RawTracePoint, SockOps, TracePoint},
 };
-use sensor::{
-    HookSet,
-    ebpf::{Hook, OBJECT, hooks},
+use socket_agent::{
+    config::HookSet,
+    sensor::ebpf::{Hook, OBJECT, fit, hooks},
 };
 
 /// Why the programs could not be tried.
@@ -17,8 +17,8 @@ pub(crate) struct NotAllowed(pub(crate) String);
 /// their number. A field that the other kernel does not have leaves instructions that no program may
 /// reach: the verifier must see that none does.
 pub(crate) fn accepts(target: &[u8]) -> Result<usize, NotAllowed> {
-    let target = Btf::parse(target, Endianness::Little).unwrap();
-    let mut ebpf = match EbpfLoader::new().btf(Some(&target)).load(OBJECT) {
+    let object = fit(OBJECT, target).unwrap();
+    let mut ebpf = match EbpfLoader::new().btf(None).load(&object) {
         Ok(ebpf) => ebpf,
         Err(EbpfError::MapError(MapError::CreateError { io_error, .. }))
             if io_error.kind() == std::io::ErrorKind::PermissionDenied =>
