@@ -22,8 +22,8 @@ pub use flow::{
     PeerKey, Pending, Rank, SAMPLES, Sample, SocketOwner, SubflowWalk, Tcp, Traffic, Tuple,
 };
 pub use settings::{
-    BEGUN, ESTABLISHED, NARROW_PROTOCOL, REPLIES_HIDDEN, STAND_INS, Settings, TELL_CONNECTIONS,
-    TELL_LISTENERS, TWICE, TWINS, Twin,
+    BEGUN, ESTABLISHED, REPLIES_HIDDEN, STAND_INS, Settings, TELL_CONNECTIONS, TELL_LISTENERS,
+    TWICE, TWINS, Twin,
 };
 
 /// Address family in [`Tuple::family`]: IPv4 (also for IPv4-mapped IPv6 sockets).

@@ -1,7 +1,5 @@
 //! What the agent tells the programs, in a one-element array.
 
-/// Bit of [`Settings::features`]: `sock.sk_protocol` is a byte (before 5.6), not two.
-pub const NARROW_PROTOCOL: u32 = 1;
 /// Bit of [`Settings::features`]: replies that the kernel sends without a socket (resets, TIME_WAIT
 /// acknowledgements) carry the socket they answer for and pass no cgroup program (6.13).
 pub const REPLIES_HIDDEN: u32 = 2;

@@ -80,8 +80,11 @@ pub(crate) struct VmOptions {
     #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) cpus: u8,
     /// Memory in MiB.
-    #[arg(long, value_name = "MIB", default_value_t = 1536, value_parser = clap::value_parser!(u32).range(256..))]
+    #[arg(long, value_name = "MIB", default_value_t = 1536, value_parser = clap::value_parser!(u32).range(128..))]
     pub(crate) memory: u32,
+    /// Cargo profile of the programs that run in it.
+    #[arg(long, value_name = "NAME", default_value = "release")]
+    pub(crate) profile: String,
     /// The command; `socket-agent`, `scenarios` and what `--file` puts in /bin can be run.
     #[arg(last = true, required = true)]
     pub(crate) command: Vec<String>,

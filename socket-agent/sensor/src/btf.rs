@@ -5,7 +5,9 @@ mod members;
 #[cfg(feature = "ebpf")]
 mod write;
 
-pub(crate) use members::Member;
+pub(crate) use members::{Member, Members};
+#[cfg(all(feature = "ebpf", test))]
+pub(crate) use write::with_bit_fields;
 #[cfg(feature = "ebpf")]
 pub(crate) use write::{Known, write};
 
@@ -92,7 +94,8 @@ impl Types {
         })
     }
 
-    fn name(&self, offset: u32) -> &[u8] {
+    /// The text at an offset among the strings.
+    pub(crate) fn name(&self, offset: u32) -> &[u8] {
         let all = self.bytes.get(self.strings.clone()).unwrap_or_default();
         let rest = all.get(offset as usize..).unwrap_or_default();
         rest.split(|byte| *byte == 0).next().unwrap_or_default()

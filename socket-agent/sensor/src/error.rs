@@ -23,6 +23,14 @@ pub enum SensorError {
         /// What to do.
         remedy: String,
     },
+    /// The kernel has no memory for the maps.
+    #[error("eBPF object: {reason}; make the tables smaller, all of them: they take {tables}")]
+    Memory {
+        /// What the loader said, on one line.
+        reason: String,
+        /// The options that say how much they take, with their values.
+        tables: String,
+    },
     /// A hook that the set cannot do without was refused.
     #[error("hook set {set}: {hook}: {reason}; {remedy}")]
     Hook {

@@ -12,6 +12,7 @@ pub mod host;
 mod options;
 mod perf;
 mod reach;
+mod self_test;
 pub mod sockets;
 mod source;
 pub mod tracefs;
@@ -21,4 +22,5 @@ pub use options::{
     DnsConfig, DnsType, HookSet, RecordBuffer, SocketConfig, SocketEvents, Tables, TracefsConfig,
 };
 pub use reach::HostNetworks;
+pub use self_test::{Outcome, SelfTest};
 pub use source::{Event, Source};

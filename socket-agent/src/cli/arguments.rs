@@ -138,10 +138,24 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use sensor::HookSet;
 
     #[test]
     fn the_definition_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_every_hook_set() {
+        let mut command = Arguments::command();
+        let run = command.find_subcommand_mut("run").unwrap();
+        let help = run.render_long_help().to_string();
+        let about = help.split("--hooks").nth(1).unwrap().split("--btf").next().unwrap();
+        for set in
+            [HookSet::Auto, HookSet::Fentry, HookSet::Kprobe, HookSet::Cgroup, HookSet::Tracefs]
+        {
+            assert!(about.contains(set.name()), "{set}");
+        }
     }
 
     #[test]

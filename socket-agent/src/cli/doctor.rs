@@ -3,20 +3,35 @@
 use std::{fmt::Write, process::ExitCode};
 
 use super::report::print;
+use crate::run::start_sensor;
 use sensor::{
-    HookSet,
+    HookSet, Outcome, SocketConfig,
     host::{Choice, HostFacts, NoHookSet, Probe, choose},
 };
 
-/// Shows what this host offers; succeeds if some hook set can be used.
+/// Shows what this host offers and starts the set that would be used; succeeds if that sees what it should.
 pub(super) fn doctor() -> anyhow::Result<ExitCode> {
-    let facts = HostFacts::probe();
+    let mut facts = HostFacts::probe();
+    let config = SocketConfig::default();
+    let tried = match choose(&facts, HookSet::Auto) {
+        Ok(_) => Some(start_sensor(&config, &mut facts, &mut || ()).map(|mut started| {
+            started.source.detach();
+            started.outcome
+        })),
+        Err(_) => None,
+    };
+    // With what has been learnt meanwhile.
     let choice = choose(&facts, HookSet::Auto);
-    print(&table(&facts, &choice)?)?;
-    Ok(if choice.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    print(&table(&facts, &choice, tried.as_ref())?)?;
+    let works = choice.is_ok() && tried.is_some_and(|tried| tried.is_ok());
+    Ok(if works { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn table(facts: &HostFacts, choice: &Result<Choice, NoHookSet>) -> Result<String, std::fmt::Error> {
+fn table(
+    facts: &HostFacts,
+    choice: &Result<Choice, NoHookSet>,
+    tried: Option<&anyhow::Result<Outcome>>,
+) -> Result<String, std::fmt::Error> {
     const NAME: usize = 19;
     let mut out = String::new();
     let mut told: Vec<(&str, &str)> = Vec::new();
@@ -36,6 +51,13 @@ fn table(facts: &HostFacts, choice: &Result<Choice, NoHookSet>) -> Result<String
             told.push((remedy, facility.name()));
         }
     }
+    let (mark, text) = match tried {
+        Some(Ok(outcome @ Outcome::Seen(_))) => ("yes", outcome.to_string()),
+        Some(Ok(outcome)) => ("?", outcome.to_string()),
+        Some(Err(error)) => ("no", format!("{error:#}")),
+        None => ("?", "there is no hook set to try".into()),
+    };
+    writeln!(out, "{:NAME$} {mark:4} {text}", "self-test")?;
     let (chosen, reasons) = match choice {
         Ok(Choice { set, reasons }) => (set.name(), reasons),
         Err(NoHookSet { reasons, .. }) => ("none can be attached here", reasons),
@@ -71,7 +93,7 @@ mod tests {
         );
         let choice = Ok(Choice { set: HookSet::Cgroup, reasons: vec!["because".into()] });
         assert_eq!(
-            table(&facts, &choice).unwrap(),
+            table(&facts, &choice, Some(&Ok(Outcome::Seen("all was seen".into())))).unwrap(),
             "\
 kernel                   6.1.0 x86_64
 btf                 yes  there
@@ -79,6 +101,7 @@ kprobes             no   gone
                          -> fetch it
 tracefs             no   gone
                          -> as for kprobes
+self-test           yes  all was seen
 
 hook set                 cgroup
                          because

@@ -15,6 +15,7 @@ mod socket;
 mod stop;
 
 pub(crate) use shared::Shared;
+pub(crate) use socket::start as start_sensor;
 
 use std::{sync::Arc, time::Duration};
 

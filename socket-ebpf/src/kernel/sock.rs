@@ -1,7 +1,5 @@
 //! `struct sock` and the request and timewait sockets that share its beginning.
 
-#[cfg(feature = "perf")]
-use socket_common::NARROW_PROTOCOL;
 use socket_common::{FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, Tuple};
 
 use super::{core_offsets as at, field, mptcp::Connection};
@@ -68,13 +66,17 @@ impl Sock {
     }
 
     /// `sk_protocol`: IPPROTO_TCP, IPPROTO_MPTCP (262) and so on. Full sockets only.
+    ///
+    /// Before 5.6 it is eight bits of a bit field, with those of `sk_type` right behind it.
     #[inline(always)]
     pub fn protocol(self) -> u16 {
-        #[cfg(feature = "perf")]
-        if settings().is_none_or(|settings| settings.features & NARROW_PROTOCOL != 0) {
-            return field::<u8>(self.0, at::sock_sk_protocol()).into();
+        let (protocol, kind) = (at::sock_sk_protocol(), at::sock_sk_type());
+        match (protocol, kind) {
+            (Some(protocol), Some(kind)) if kind == protocol + 1 => {
+                field::<u8>(self.0, Some(protocol)).into()
+            }
+            _ => field(self.0, protocol),
         }
-        field(self.0, at::sock_sk_protocol())
     }
 
     /// `sk_type`: [`STREAM`], [`DATAGRAM`], or that of a raw socket, which sees the packets of others.

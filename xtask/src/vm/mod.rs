@@ -45,7 +45,7 @@ pub(crate) fn command(paths: &Paths, pins: &Pins, options: &VmOptions) -> Result
         (Some(name), None) => kernel::ensure(paths, &list, list.find(name, arch)?)?,
         (None, None) => bail!("which kernel? give --kernel NAME or --kernel-image FILE"),
     };
-    let programs = build::for_target(paths, pins, &Target::of_arch(arch), "release")?;
+    let programs = build::for_target(paths, pins, &Target::of_arch(arch), &options.profile)?;
     let machine = Machine {
         kernel: &kernel,
         commands: std::slice::from_ref(&options.command),

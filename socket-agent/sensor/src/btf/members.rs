@@ -1,5 +1,7 @@
 //! Where the members of a structure are.
 
+use std::collections::HashMap;
+
 use super::{FIXED, Types, kind, word};
 
 /// `BTF_KIND_PTR`.
@@ -12,29 +14,54 @@ const DEPTH: usize = 16;
 /// A member of a structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
-    /// Bytes from the start of the structure.
+    /// Bytes from the start of the structure; of a bit field those to the byte it begins in.
     pub(crate) offset: u32,
     /// Bytes it takes; of a bit field the bytes that hold it.
     pub(crate) size: u32,
+    /// Where it begins in its first byte and how many bits it takes, if it is a bit field.
+    pub(crate) bits: Option<Bits>,
 }
 
-/// Types with the places of their descriptions, so that any can be looked up by its id.
+impl Member {
+    /// Whether it takes whole bytes, so that it can be read like any other.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.bits.is_none_or(|bits| bits.first == 0 && bits.count.is_multiple_of(8))
+    }
+}
+
+/// Which bits of its bytes a bit field takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bits {
+    /// Bits of the first byte before it, in the order in which they are numbered.
+    pub(crate) first: u32,
+    /// How many it takes.
+    pub(crate) count: u32,
+}
+
+/// Types with the places of their descriptions, so that any can be looked up by its id or, if it is a structure,
+/// by its name.
 pub(crate) struct Members<'t> {
     types: &'t Types,
     /// Byte positions, by id less one.
     places: Vec<usize>,
+    /// Ids by name: several types may share one.
+    structures: HashMap<&'t [u8], Vec<u32>>,
 }
 
 impl Types {
     /// Prepares to look up members.
     pub(crate) fn members(&self) -> Members<'_> {
-        let mut places = Vec::new();
+        let (mut places, mut structures) = (Vec::new(), HashMap::<_, Vec<u32>>::new());
         let mut at = self.types.start;
         for entry in self.entries() {
             places.push(at);
             at += entry.bytes();
+            if entry.kind == kind::STRUCT && entry.name != 0 {
+                let id = u32::try_from(places.len()).unwrap_or(u32::MAX);
+                structures.entry(self.name(entry.name)).or_default().push(id);
+            }
         }
-        Members { types: self, places }
+        Members { types: self, places, structures }
     }
 }
 
@@ -42,14 +69,27 @@ impl Members<'_> {
     /// The member that a path names, such as `sk_lock.owned` in `sock`. Anonymous structures and
     /// unions are looked through.
     pub(crate) fn find(&self, structure: &str, path: &str) -> Option<Member> {
-        let mut found = None;
-        for (id, place) in self.places.iter().enumerate() {
-            if self.kind(*place)? == kind::STRUCT && self.name(*place)? == structure.as_bytes() {
-                // Several types may share a name; the one that has the member is meant.
-                found = found.or_else(|| self.within(u32::try_from(id).ok()? + 1, path));
+        // Several types may share a name; the one that has the member is meant.
+        self.structures.get(structure.as_bytes())?.iter().find_map(|id| self.within(*id, path))
+    }
+
+    /// The name of a structure and, beneath it, of the members that their numbers lead to.
+    #[cfg(feature = "ebpf")]
+    pub(crate) fn names(&self, id: u32, path: &[u32]) -> Option<(String, String)> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let structure = text(self.name(self.place(self.plain(id)?)?)?);
+        let (mut id, mut names) = (id, Vec::new());
+        for index in path {
+            let place = self.place(self.plain(id)?)?;
+            let is_group = [kind::STRUCT, kind::UNION].contains(&self.kind(place)?);
+            if !is_group || *index >= self.word(place, 4)? & 0xffff {
+                return None;
             }
+            let at = place + FIXED + 12 * *index as usize;
+            names.push(text(self.types.name(self.word(at, 0)?)));
+            id = self.word(at, 4)?;
         }
-        found
+        Some((structure, names.join(".")))
     }
 
     fn within(&self, id: u32, path: &str) -> Option<Member> {
@@ -59,8 +99,15 @@ impl Members<'_> {
             let (type_id, offset, width) = self.member(id, part.as_bytes(), DEPTH)?;
             bits += offset;
             if parts.peek().is_none() {
-                let size = if width > 0 { width.div_ceil(8) } else { self.size(type_id)? };
-                return Some(Member { offset: bits / 8, size });
+                let field = Bits { first: bits % 8, count: width };
+                return Some(Member {
+                    offset: bits / 8,
+                    size: match width {
+                        0 => self.size(type_id)?,
+                        _ => (field.first + width).div_ceil(8),
+                    },
+                    bits: (width > 0).then_some(field),
+                });
             }
             id = type_id;
         }

@@ -47,6 +47,23 @@ pub(crate) fn write(known: &[Known<'_>]) -> Vec<u8> {
     writer.file()
 }
 
+/// A BTF file of one structure with bit fields: name, first bit and number of bits of each.
+#[cfg(test)]
+pub(crate) fn with_bit_fields(name: &str, fields: &[(&str, u32, u32)]) -> Vec<u8> {
+    /// `BTF_INFO_KFLAG`, above the kind: members tell how many bits they take.
+    const BITS: u32 = 0x80;
+    let mut writer = Writer::default();
+    let id = writer.add("unsigned int", kind::INT, 0, 4, &[32]);
+    let mut words = Vec::new();
+    for (field, bit, count) in fields {
+        words.extend([writer.string(field), id, count << 24 | bit]);
+    }
+    let end = fields.iter().map(|(_, bit, count)| (bit + count).div_ceil(8)).max().unwrap_or(0);
+    let length = u32::try_from(fields.len()).unwrap_or(0);
+    writer.add(name, kind::STRUCT | BITS, length, end, &words);
+    writer.file()
+}
+
 #[derive(Default)]
 struct Writer {
     types: Vec<u8>,

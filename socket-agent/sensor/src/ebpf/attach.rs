@@ -16,9 +16,10 @@ use aya::{
 
 use super::{
     features::Prototypes,
+    refusal,
     sets::{COPIES, Hook, Program, When},
 };
-use crate::{Degraded, SensorError, error::one_line};
+use crate::{Degraded, SensorError};
 
 const NO_BTF: &str = "the kernel publishes no BTF";
 const NO_CGROUP: &str = "no cgroup v2 hierarchy";
@@ -241,5 +242,5 @@ where
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn line(error: ProgramError) -> String {
-    one_line(&error)
+    refusal::reason(&error)
 }

@@ -9,13 +9,18 @@ use crate::{SensorError, btf::Types};
 /// Where the kernel publishes its own type information (5.4 with CONFIG_DEBUG_INFO_BTF).
 pub(super) const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 
-/// Function prototypes of the running kernel.
+/// Function prototypes of the running kernel, and its other types.
 pub(super) struct Prototypes(Option<Types>);
 
 impl Prototypes {
     /// Reads the running kernel's own type information; without it nothing is known.
     pub(super) fn of_kernel() -> Self {
         Self(std::fs::read(KERNEL_BTF).ok().and_then(Types::parse))
+    }
+
+    /// The types they are part of.
+    pub(super) fn types(&self) -> Option<&Types> {
+        self.0.as_ref()
     }
 
     /// Number of arguments of a function; `None` if it is unknown or has several prototypes.

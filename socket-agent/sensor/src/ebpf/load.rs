@@ -3,13 +3,17 @@
 use std::{borrow::Cow, os::fd::AsFd, path::Path};
 
 use super::{
+    capacity,
     features::{self, KERNEL_BTF},
-    fit::fit,
+    fit::fit_to,
     records::{self, PerfRings, Records, RingBuffer, Source},
     tables::{Table, Tables},
 };
-use crate::{RecordBuffer, SensorError, SocketConfig, error::one_line};
-use aya::{Btf, BtfError, Ebpf, EbpfLoader, Endianness, maps::Map};
+use crate::{RecordBuffer, SensorError, SocketConfig, btf::Types, error::one_line};
+use aya::{
+    Btf, BtfError, Ebpf, EbpfError, EbpfLoader, Endianness,
+    maps::{Map, MapError},
+};
 use linux::Kernel;
 
 /// The eBPF object, part of the agent.
@@ -31,40 +35,62 @@ pub(super) fn tasks_come_between() -> bool {
     Kernel::running().version() >= (7, 0)
 }
 
+/// Type information that both readers have read.
+pub(super) struct Target {
+    pub(super) btf: Btf,
+    pub(super) types: Types,
+}
+
 /// The type information that the object is fitted to, if it is another than the kernel publishes.
 pub(super) fn given_btf(
     file: Option<&Path>,
     types: Option<&[u8]>,
-) -> Result<Option<Btf>, SensorError> {
+) -> Result<Option<Target>, SensorError> {
     let (place, bytes) = match (file, types) {
         (Some(path), _) => (path, Cow::Owned(features::read_file(path)?)),
         (None, Some(types)) => (Path::new(KERNEL_BTF), Cow::Borrowed(types)),
         (None, None) => return Ok(None),
     };
-    let btf = Btf::parse(&bytes, Endianness::default());
-    btf.map(Some).map_err(|error| no_btf(place, &error))
+    let btf = Btf::parse(&bytes, Endianness::default()).map_err(|error| no_btf(place, &error))?;
+    let types = Types::parse(bytes.into_owned()).ok_or_else(|| SensorError::Btf {
+        place: place.into(),
+        reason: "it is not BTF".into(),
+        remedy: OTHER_BTF,
+    })?;
+    Ok(Some(Target { btf, types }))
 }
+
+const OTHER_BTF: &str = "give the BTF of the running kernel with --btf FILE";
 
 pub(super) fn no_btf(place: &Path, error: &BtfError) -> SensorError {
-    SensorError::Btf {
-        place: place.into(),
-        reason: one_line(error),
-        remedy: "give the BTF of the running kernel with --btf FILE",
-    }
+    SensorError::Btf { place: place.into(), reason: one_line(error), remedy: OTHER_BTF }
 }
 
-pub(super) fn load(
-    config: &SocketConfig,
-    target: Option<&Btf>,
+/// The object for records that leave this way, fitted to a kernel.
+pub(super) fn fitted(
+    buffer: RecordBuffer,
+    btf: &Btf,
+    types: &Types,
+) -> Result<Vec<u8>, SensorError> {
+    let object = if buffer == RecordBuffer::Perf { EARLY_OBJECT } else { OBJECT };
+    fit_to(object, btf, types).map_err(|reason| SensorError::Object {
+        reason: format!("it cannot be fitted to this kernel: {reason}"),
+        remedy:
+            "use the set tracefs, which asks for less; a --btf file must be of the running kernel"
+                .into(),
+    })
+}
+
+/// Creates the maps of an object that has been fitted.
+pub(super) fn load<'c>(
+    loader: &mut EbpfLoader<'c>,
+    object: &[u8],
+    config: &'c SocketConfig,
     buffer: RecordBuffer,
 ) -> Result<Ebpf, SensorError> {
     let tables = &config.tables;
-    // It begins with what the kernel publishes.
-    let mut loader = EbpfLoader::new();
-    if target.is_some() {
-        loader.btf(target);
-    }
     loader
+        .btf(None)
         .map_max_entries("FLOWS", tables.flows)
         .map_max_entries("PEERS", tables.peers)
         .map_max_entries("OWNERS", tables.owners)
@@ -72,26 +98,18 @@ pub(super) fn load(
         .map_max_entries("LATE", tables.late)
         .map_max_entries("SPILL", tables.spill)
         .map_max_entries("DONE", if tasks_come_between() { NOTES } else { 1 });
-    if buffer == RecordBuffer::Perf {
-        let own;
-        let types = match target {
-            Some(types) => types,
-            None => {
-                own = Btf::from_sys_fs().map_err(|error| no_btf(KERNEL_BTF.as_ref(), &error))?;
-                &own
-            }
-        };
-        let object = fit(EARLY_OBJECT, types).map_err(|reason| SensorError::Object {
-            reason,
-            remedy: "run `socket-agent doctor`; a --btf file must be of the running kernel".into(),
-        })?;
-        return loader.load(&object).map_err(object_error);
+    if buffer != RecordBuffer::Perf {
+        let dns = if config.dns.from_sockets() { config.dns.ring } else { UNUSED };
+        loader.map_max_entries("EVENTS", tables.ring).map_max_entries("DNS", dns);
     }
-    loader
-        .map_max_entries("EVENTS", tables.ring)
-        .map_max_entries("DNS", if config.dns.from_sockets() { config.dns.ring } else { UNUSED })
-        .load(OBJECT)
-        .map_err(object_error)
+    loader.load(object).map_err(|error| match error {
+        EbpfError::MapError(MapError::CreateError { ref io_error, .. })
+            if matches!(io_error.raw_os_error(), Some(libc::ENOMEM | libc::E2BIG)) =>
+        {
+            SensorError::Memory { reason: one_line(&error), tables: capacity::describe(config) }
+        }
+        other => object_error(other),
+    })
 }
 
 /// Where the records of the programs come out.
@@ -114,8 +132,6 @@ pub(super) fn object_error(error: impl std::error::Error) -> SensorError {
     let reason = one_line(&error);
     let remedy = if reason.contains("Operation not permitted") || reason.contains("os error 1)") {
         "run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
-    } else if reason.contains("os error 12)") || reason.contains("os error 7)") {
-        "make the tables smaller (socket.tables.*)"
     } else {
         "run `socket-agent doctor`; a --btf file must be of the running kernel"
     };

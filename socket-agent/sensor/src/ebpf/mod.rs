@@ -1,6 +1,7 @@
 //! The eBPF sensor: loads an object, attaches one hook set, reads its tables and its records.
 
 mod attach;
+pub mod capacity;
 mod dns;
 mod existing;
 mod features;
@@ -9,6 +10,8 @@ mod handshakes;
 mod load;
 mod missed;
 mod records;
+mod refusal;
+mod relocations;
 mod sample;
 mod sensor;
 mod sets;
@@ -17,6 +20,7 @@ mod sys;
 mod tables;
 
 pub use dns::DnsRing;
+pub use fit::fit;
 pub use load::{EARLY_OBJECT, OBJECT};
 pub use sensor::{Options, Sensor};
 pub use sets::{Hook, Program, early, hooks};

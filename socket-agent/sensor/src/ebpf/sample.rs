@@ -9,7 +9,7 @@ use aya::{
 };
 use socket_common::{Flow, PROTO_TCP, SAMPLES, Sample};
 
-use super::{sys, tables::Plain};
+use super::{refusal, sys, tables::Plain};
 use crate::{SensorError, error::one_line};
 
 const PROGRAM: &str = "sample";
@@ -31,7 +31,7 @@ impl Sampler {
             .ok_or("the embedded object has no such program")?
             .try_into()
             .map_err(|_| "the embedded object has it as another type")?;
-        program.load().map_err(|error| one_line(&error))?;
+        program.load().map_err(|error| refusal::reason(&error))?;
         let program = program
             .fd()
             .map_err(|error| one_line(&error))?

@@ -2,7 +2,7 @@
 
 use std::{fs::File, os::fd::BorrowedFd, panic::resume_unwind, path::PathBuf, thread};
 
-use aya::Btf;
+use aya::{Btf, BtfError, EbpfLoader};
 use socket_common::{Counter, FLAG_HANDSHAKE, Flow, Late, PeerKey, SocketOwner, Traffic, Tuple};
 
 use super::{
@@ -11,7 +11,9 @@ use super::{
     existing::existing_sockets,
     features::{KERNEL_BTF, Prototypes},
     handshakes::{self, Handshakes},
-    load::{given_btf, load, no_btf, open_records, open_ring, open_tables, tasks_come_between},
+    load::{
+        fitted, given_btf, load, no_btf, open_records, open_ring, open_tables, tasks_come_between,
+    },
     missed::{self, Missed},
     records::Records,
     sample::{self, Sampler},
@@ -76,19 +78,37 @@ impl Sensor {
         config: &SocketConfig,
         options: &Options,
     ) -> Result<(Self, Vec<Degraded>), SensorError> {
+        Self::load_and_attach(config, options).inspect_err(|_| {
+            if let Err(error) = clear_own_programs() {
+                log::warn!(target: "sensor", "probes are left, without effect: {error}");
+            }
+        })
+    }
+
+    fn load_and_attach(
+        config: &SocketConfig,
+        options: &Options,
+    ) -> Result<(Self, Vec<Degraded>), SensorError> {
         let target = given_btf(config.btf.as_deref(), options.types.as_deref())?;
-        // What the kernel publishes is large: it is read for attaching while the object is fitted.
-        let (loaded, kernel_btf, prototypes) = thread::scope(|scope| {
+        // What the kernel publishes is large, and the loader begins with reading it, whether it is used or not.
+        let (kernel_btf, prototypes, mut loader) = thread::scope(|scope| {
             let read = scope.spawn(|| (Btf::from_sys_fs(), Prototypes::of_kernel()));
-            let loaded = load(config, target.as_ref(), options.buffer);
+            let loader = EbpfLoader::new();
             let (btf, prototypes) = read.join().unwrap_or_else(|panic| resume_unwind(panic));
-            (loaded, btf, prototypes)
+            (btf, prototypes, loader)
         });
-        let kernel_btf = match kernel_btf {
-            Err(error) if target.is_none() => return Err(no_btf(KERNEL_BTF.as_ref(), &error)),
-            btf => btf.ok(),
+        let object = match (&target, &kernel_btf, prototypes.types()) {
+            (Some(target), ..) => fitted(options.buffer, &target.btf, &target.types)?,
+            (None, Ok(btf), Some(types)) => fitted(options.buffer, btf, types)?,
+            (None, Err(error), _) => return Err(no_btf(KERNEL_BTF.as_ref(), error)),
+            (None, Ok(_), None) => {
+                return Err(no_btf(KERNEL_BTF.as_ref(), &BtfError::InvalidHeader));
+            }
         };
-        let mut ebpf = loaded?;
+        drop(target);
+        let kernel_btf = kernel_btf.ok();
+        let mut ebpf = load(&mut loader, &object, config, options.buffer)?;
+        drop((loader, object));
         let told = Told::new(&ebpf, config, options, &prototypes)?;
         let tables = open_tables(&mut ebpf)?;
         let records = open_records(&ebpf, config, options.buffer)?;

@@ -6,9 +6,7 @@ use std::{
 };
 
 use aya::{Ebpf, maps::Map};
-use socket_common::{
-    DNS_ROOM, NARROW_PROTOCOL, REPLIES_HIDDEN, Settings, TELL_CONNECTIONS, TELL_LISTENERS, TWICE,
-};
+use socket_common::{DNS_ROOM, REPLIES_HIDDEN, Settings, TELL_CONNECTIONS, TELL_LISTENERS, TWICE};
 
 use super::{
     features::Prototypes,
@@ -17,7 +15,7 @@ use super::{
     sys,
 };
 use crate::{RecordBuffer, SensorError, SocketConfig, SocketEvents};
-use linux::{Kernel, clock::Clock};
+use linux::clock::Clock;
 
 const MAP: &str = "SETTINGS";
 
@@ -95,14 +93,12 @@ fn settings(config: &SocketConfig, options: &Options, prototypes: &Prototypes) -
         SocketEvents::All => TELL_LISTENERS | TELL_CONNECTIONS,
     };
     let twice = if tasks_come_between() { TWICE } else { 0 };
-    // Part of a bit field, with the socket's type behind it, before.
-    let narrow = if Kernel::running().version() < (5, 6) { NARROW_PROTOCOL } else { 0 };
     Settings {
         idle_ns: config.flow_inactive_timeout.as_nanos().try_into().unwrap_or(u64::MAX),
         boottime_ahead: ahead(),
         tcp_v4_rcv,
         tcp_v6_rcv,
-        features: hidden | tell | twice | narrow,
+        features: hidden | tell | twice,
         ipv6: options.ipv6.into(),
         dns_snaplen: match config.dns.from_sockets() {
             // All that a record has room for, as it takes that room anyway.

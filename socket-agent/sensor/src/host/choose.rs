@@ -87,6 +87,10 @@ pub fn choose(facts: &HostFacts, requested: HookSet) -> Result<Choice, NoHookSet
     let considered =
         SETS.iter().filter(|(set, _)| wanted(*set) && (ebpf || *set == HookSet::Tracefs));
     for (set, needs) in considered {
+        if let Some(reason) = facts.ruled_out(*set) {
+            failed.reasons.push(format!("{set}: {reason}"));
+            continue;
+        }
         let obstacles = obstacles(facts, *set, needs);
         if obstacles.is_empty() {
             let name = |facility: &Facility| match facility {
@@ -174,6 +178,9 @@ impl fmt::Display for NoHookSet {
         let reasons = self.reasons.join("; ");
         let remedies = self.remedies.join("; or ");
         match (self.requested, self.instead) {
+            (HookSet::Auto, _) if remedies.is_empty() => {
+                write!(f, "no hook set can be attached here: {reasons}")
+            }
             (HookSet::Auto, _) => {
                 write!(f, "no hook set can be attached here: {reasons}; {remedies}")
             }
@@ -231,6 +238,24 @@ mod tests {
         assert_eq!(chosen(&[Btf]), Some(HookSet::Kprobe));
         assert_eq!(chosen(&[Btf, Tracefs]), None);
         assert_eq!(chosen(&[Lockdown]), None);
+    }
+
+    #[test]
+    fn a_set_that_turned_out_to_be_of_no_use_is_passed_over() {
+        let mut facts = host_without(&[]);
+        facts.rule_out(HookSet::Fentry, "hook set fentry: it sees nothing".into());
+        let choice = choose(&facts, HookSet::Auto).unwrap();
+        assert_eq!(choice.set, HookSet::Kprobe);
+        assert_eq!(choice.reasons[0], "not fentry: it sees nothing");
+        for set in [HookSet::Kprobe, HookSet::Cgroup, HookSet::Tracefs] {
+            facts.rule_out(set, "blind".into());
+        }
+        let error = choose(&facts, HookSet::Auto).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no hook set can be attached here: fentry: it sees nothing; kprobe: blind; cgroup: blind; \
+             tracefs: blind"
+        );
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use linux::Kernel;
 use std::{collections::BTreeMap, path::PathBuf};
 
+use crate::HookSet;
+
 use super::{
     audit, bpf, btf::KernelTypes, capabilities, cgroup, facility::Facility, facility::Probe,
     iterators, kprobes, ksyms, lockdown, program_types, ring, seccomp, sysctl, tracefs,
@@ -17,6 +19,8 @@ pub struct HostFacts {
     /// Type information given by the user in place of the kernel's own.
     pub btf_file: Option<PathBuf>,
     probes: BTreeMap<Facility, Probe>,
+    /// Sets that turned out to be of no use, with the reason.
+    ruled_out: Vec<(HookSet, String)>,
 }
 
 impl HostFacts {
@@ -34,7 +38,7 @@ impl HostFacts {
         let types = KernelTypes::default();
         let probes =
             facilities.iter().map(|facility| (*facility, answer(*facility, &types))).collect();
-        Self { kernel: Kernel::running(), btf_file: None, probes }
+        Self { kernel: Kernel::running(), btf_file: None, probes, ruled_out: Vec::new() }
     }
 
     /// Facts from answers that are known already.
@@ -42,10 +46,29 @@ impl HostFacts {
         kernel: Kernel,
         answers: impl IntoIterator<Item = (Facility, Probe)>,
     ) -> Self {
-        Self { kernel, btf_file: None, probes: answers.into_iter().collect() }
+        Self {
+            kernel,
+            btf_file: None,
+            probes: answers.into_iter().collect(),
+            ruled_out: Vec::new(),
+        }
     }
 
-    /// Replaces an answer, where the sensor has learnt better: a set that turned out not to attach.
+    /// Says that a set cannot be used although nothing seems to be missing.
+    pub fn rule_out(&mut self, set: HookSet, reason: String) {
+        let reason = match reason.strip_prefix(&format!("hook set {set}: ")) {
+            Some(rest) => rest.to_owned(),
+            None => reason,
+        };
+        self.ruled_out.push((set, reason));
+    }
+
+    /// Why a set cannot be used, if that was found out.
+    pub fn ruled_out(&self, set: HookSet) -> Option<&str> {
+        self.ruled_out.iter().find(|(out, _)| *out == set).map(|(_, reason)| reason.as_str())
+    }
+
+    /// Replaces an answer, where more is known.
     pub fn set(&mut self, facility: Facility, answer: Probe) {
         self.probes.insert(facility, answer);
     }

@@ -18,10 +18,13 @@ pub enum KsymsError {
     #[error("{KALLSYMS}: {0}; use a kernel with CONFIG_KALLSYMS=y")]
     Unreadable(#[from] io::Error),
     /// The kernel shows zeros to this process.
-    #[error(
-        "{KALLSYMS}: addresses are hidden; run with CAP_SYSLOG or set kernel.kptr_restrict to 0 or 1"
-    )]
-    Hidden,
+    #[error("{KALLSYMS}: addresses are hidden, {reason}; {remedy}")]
+    Hidden {
+        /// By what.
+        reason: String,
+        /// What to do.
+        remedy: &'static str,
+    },
 }
 
 /// Functions of the kernel, those that were asked for.
@@ -39,7 +42,22 @@ pub struct Symbols {
 /// The file is missing, or shows no addresses to this process.
 pub fn read(names: &[&str]) -> Result<Symbols, KsymsError> {
     let symbols = parse(BufReader::new(File::open(KALLSYMS)?), names)?;
-    if symbols.addresses.is_empty() { Err(KsymsError::Hidden) } else { Ok(symbols) }
+    if symbols.addresses.is_empty() {
+        Err(hidden(sysctl::read("kernel/kptr_restrict").as_deref()))
+    } else {
+        Ok(symbols)
+    }
+}
+
+/// Why addresses are hidden: of the setting `kernel.kptr_restrict` two hides them from everybody, with whatever
+/// capabilities.
+fn hidden(restrict: Option<&str>) -> KsymsError {
+    let remedy = match restrict {
+        Some("2") => "sysctl kernel.kptr_restrict=1",
+        _ => "run as root, or with CAP_SYSLOG",
+    };
+    let reason = format!("kptr_restrict {}", restrict.unwrap_or("unknown"));
+    KsymsError::Hidden { reason, remedy }
 }
 
 impl Symbols {
@@ -96,10 +114,9 @@ pub(super) fn probe() -> Probe {
             let count = symbols.addresses.len();
             Probe::available(format!("{count} functions, kptr_restrict {restrict}"))
         }
-        Err(KsymsError::Hidden) => Probe::missing(
-            format!("addresses are hidden, kptr_restrict {restrict}"),
-            "run with CAP_SYSLOG, or sysctl kernel.kptr_restrict=1 and run as root",
-        ),
+        Err(KsymsError::Hidden { reason, remedy }) => {
+            Probe::missing(format!("addresses are hidden, {reason}"), remedy)
+        }
         Err(KsymsError::Unreadable(error)) => Probe::missing(
             format!("{KALLSYMS}: {error}"),
             "use a kernel with CONFIG_KALLSYMS=y, and mount /proc",
@@ -135,6 +152,14 @@ not a line
         assert_eq!(symbols.address("last"), None, "not asked for");
         assert_eq!(symbols.first_of(&["gone", "tcp_v6_rcv", "tcp_v4_rcv"]), Some("tcp_v6_rcv"));
         assert_eq!(symbols.first_of(&["gone"]), None);
+    }
+
+    #[test]
+    fn a_capability_is_no_remedy_where_nobody_is_shown_addresses() {
+        let text = |restrict| hidden(restrict).to_string();
+        assert!(text(Some("2")).ends_with("kptr_restrict 2; sysctl kernel.kptr_restrict=1"));
+        assert!(!text(Some("2")).contains("CAP_SYSLOG"));
+        assert!(text(Some("1")).contains("CAP_SYSLOG"));
     }
 
     #[test]

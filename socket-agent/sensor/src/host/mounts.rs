@@ -16,6 +16,18 @@ pub fn cgroup2_mount() -> Option<PathBuf> {
     find(&fs::read(MOUNTINFO).ok()?, b"cgroup2")
 }
 
+/// Mount point of the cgroup v1 hierarchy that limits memory.
+pub(super) fn memory_cgroup_mount() -> Option<PathBuf> {
+    let mounts = fs::read(MOUNTINFO).ok()?;
+    // Of version 1 the options of the super block name what a hierarchy controls.
+    let line = mounts.split(|byte| *byte == b'\n').find(|line| {
+        let options = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+        line.windows(10).any(|part| part == b" - cgroup ")
+            && options.split(|byte| *byte == b',').any(|option| option == b"memory")
+    })?;
+    find(line, b"cgroup")
+}
+
 /// Mount point of tracefs, or the `tracing` directory of debugfs where there is none.
 pub fn tracefs_mount() -> Option<PathBuf> {
     let mounts = fs::read(MOUNTINFO).ok()?;

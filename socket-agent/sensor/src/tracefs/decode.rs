@@ -68,7 +68,7 @@ pub(super) fn fact(tell: Tell, values: &Values<'_>) -> Result<Option<Fact>, Coun
             Some(Fact::Touched { sock: sock(), rank: Rank::FirstIo })
         }
         Tell::UdpClosed => Some(Fact::Closed { sock: sock() }),
-        Tell::Task(_) => None,
+        Tell::DropTold | Tell::Task(_) => None,
     })
 }
 
@@ -128,7 +128,7 @@ impl Values<'_> {
             local6: self.address(Field::Saddr6, Field::Saddr6Low),
             netns: self.namespace(Field::Netns),
             owned: self.get(Field::Owned) != 0,
-            has_file: self.get(Field::File) != 0,
+            has_file: self.get(Field::Socket) != 0 && self.get(Field::File) != 0,
             error: self.get(Field::Err) as u32,
             retransmits: self.known(Field::Retrans).map(|count| count as u32),
             srtt: self.get(Field::Srtt) as u32,
@@ -160,7 +160,10 @@ impl Values<'_> {
             destination: header.destination,
             source_port: header.ports[0],
             destination_port: header.ports[1],
-            netns: self.get(Field::PacketNetns) as u32,
+            netns: match self.known(Field::Device) {
+                Some(0) => 0,
+                _ => self.get(Field::PacketNetns) as u32,
+            },
         }))
     }
 

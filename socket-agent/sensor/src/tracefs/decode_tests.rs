@@ -208,3 +208,17 @@ fn headers_that_are_no_ip_or_out_of_reach_are_counted() {
     let unix = Record::new().number("family", 1).buffer(&[0; 40], 40, 20, 0);
     assert_eq!(unix.fact(Tell::Received), Ok(None));
 }
+
+/// A read that fails leaves what an earlier record had there.
+#[test]
+fn nothing_is_behind_a_null_pointer() {
+    let file = |socket| {
+        let record = Record::new().number("sock", 1).number("socket", socket).number("file", 77);
+        match record.fact(Tell::Listen) {
+            Ok(Some(Fact::Listen { sock })) => sock.has_file,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(file(0xffff_8880_0000_1000));
+    assert!(!file(0));
+}

@@ -12,7 +12,9 @@ use super::{
     group::Group,
     mount::Tracing,
     offsets::Offsets,
-    probe::{Abi, Field, Line, Missing, PROBES, Probe, Shapes, TRACEPOINTS, Task, Tell, fetch},
+    probe::{
+        Abi, DROPS, Field, Line, Missing, PROBES, Probe, Shapes, TRACEPOINTS, Task, Tell, fetch,
+    },
 };
 use crate::{
     Degraded, SensorError,
@@ -35,6 +37,8 @@ pub struct Options {
     /// Whether the clock of a CPU's records may run back, and nothing comes between two of them: before 4.15
     /// probes run with interrupts disabled.
     pub keep_rings: bool,
+    /// Whether the kernel counts failed reads among the hits that a probe was skipped for: before 5.14.
+    pub misses_count_reads: bool,
     /// Where offsets that were found by trying are kept.
     pub state: PathBuf,
 }
@@ -48,6 +52,8 @@ impl Options {
 /// How a record is read.
 #[derive(Debug)]
 pub(super) struct Kind {
+    /// Name of the probe, or path of the tracepoint.
+    pub(super) event: &'static str,
     pub(super) tell: Tell,
     pub(super) layout: Layout,
 }
@@ -102,9 +108,11 @@ impl Installer<'_> {
                 }
             }
         }
-        for tracepoint in TRACEPOINTS {
+        let drops = options.misses_count_reads.then_some(DROPS);
+        for tracepoint in TRACEPOINTS.into_iter().chain(drops) {
             let directory = self.tracing.file("events").join(tracepoint.path);
-            match self.open(&directory, tracepoint.tell, None) {
+            let filter = self.filter(tracepoint.tell);
+            match self.open(tracepoint.path, &directory, tracepoint.tell, filter.as_deref()) {
                 Ok((id, kind)) => {
                     kinds.insert(id, kind);
                 }
@@ -151,7 +159,8 @@ impl Installer<'_> {
                 continue;
             }
             let directory = self.group.description(probe.event);
-            let opened = self.open(&directory, probe.tell, self.filter(probe.tell).as_deref());
+            let filter = self.filter(probe.tell);
+            let opened = self.open(probe.event, &directory, probe.tell, filter.as_deref());
             if opened.is_err() {
                 // What cannot be opened is of no use; nothing else can be done if it stays.
                 let _ = self.group.remove(probe.event);
@@ -164,6 +173,7 @@ impl Installer<'_> {
     /// Opens a trace event on all CPUs.
     fn open(
         &mut self,
+        event: &'static str,
         directory: &std::path::Path,
         tell: Tell,
         filter: Option<&CStr>,
@@ -184,13 +194,13 @@ impl Installer<'_> {
             }
             other => other.map_err(refused)?,
         }
-        Ok((id, Kind { tell, layout }))
+        Ok((id, Kind { event, tell, layout }))
     }
 
     /// Lets pass only drops of the TCP receive path, and packets for IP sockets.
     fn filter(&self, tell: Tell) -> Option<CString> {
         let text = match tell {
-            Tell::Dropped => {
+            Tell::Dropped | Tell::DropTold => {
                 let location = Field::Location.name();
                 let ranges = self.options.receive_functions.iter().filter(|[from, _]| *from != 0);
                 ranges
@@ -222,6 +232,7 @@ fn renamed(tell: Tell) -> &'static [(&'static str, Field)] {
         Tell::Task(Task::Moved) => {
             &[("dst_root", Field::DstRoot), ("dst_id", Field::DstId), ("pid", Field::Pid)]
         }
+        Tell::DropTold => &[("skbaddr", Field::Skb), ("location", Field::Location)],
         _ => &[],
     }
 }

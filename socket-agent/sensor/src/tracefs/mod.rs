@@ -22,6 +22,7 @@ mod probe;
 mod processes;
 mod sensor;
 mod show;
+mod skipped;
 mod tasks;
 #[cfg(feature = "ebpf")]
 mod types;

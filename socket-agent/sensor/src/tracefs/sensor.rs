@@ -19,8 +19,9 @@ use super::{
     install::{Installer, Kind, Options, STACK},
     mount::Tracing,
     offsets::{self, Offsets},
-    probe::{EXEC, Field, Shapes, Task, Tell},
+    probe::{DROPPED, EXEC, Field, Shapes, Task, Tell},
     processes::Processes,
+    skipped::Skipped,
     tasks::TaskTable,
 };
 use crate::{
@@ -56,6 +57,10 @@ pub struct Sensor {
     detached: bool,
     /// Whether a tracepoint tells of each program that is executed, beside the probe.
     execs_told: bool,
+    /// Where the kernel counts failed reads with what it skips.
+    skipped: Option<Skipped>,
+    /// Whether a tracepoint tells of each packet that is dropped, beside the probe.
+    drops_told: bool,
     missed_before: Vec<(String, u64)>,
 }
 
@@ -115,6 +120,7 @@ impl Sensor {
         let told = |task| kinds.values().any(|kind| kind.tell == Tell::Task(task));
         let probed = [Task::Fork, Task::Exec, Task::Exit].into_iter().all(told);
         let execs_told = probed && told(Task::ExecPath);
+        let drops_told = kinds.values().any(|kind| kind.tell == Tell::DropTold);
         let enabled = rings.enable();
         enabled.map_err(|error| SensorError::Hook {
             set: "tracefs",
@@ -160,6 +166,8 @@ impl Sensor {
             filtered: HashMap::new(),
             detached: false,
             execs_told,
+            skipped: options.misses_count_reads.then(Skipped::default),
+            drops_told,
             missed_before: Vec::new(),
         };
         Ok((sensor, degraded))
@@ -180,8 +188,26 @@ impl Sensor {
             Some(record) => merge.push(record),
             None => losses.unreadable += 1,
         });
+        self.look_at_misses();
         for record in self.merge.take(until) {
+            if let Some(skipped) = &mut self.skipped {
+                skipped.reached(record.time);
+            }
             self.take(&record);
+        }
+        if let Some(skipped) = &mut self.skipped {
+            skipped.reached(until);
+        }
+    }
+
+    /// Asks the kernel now and then how often it has skipped probes.
+    fn look_at_misses(&mut self) {
+        let Self { skipped: Some(skipped), group, clock, detached: false, .. } = self else {
+            return;
+        };
+        let now = clock.sample(Clock::boottime());
+        if skipped.is_due(now) {
+            skipped.counted(now, group.missed());
         }
     }
 
@@ -230,6 +256,14 @@ impl Sensor {
         }
         // Where the filter has been asked for a packet, it was counted then.
         let buffer = values.get(Field::Skb);
+        if let Some(skipped) = &mut self.skipped {
+            skipped.sample(kind.event, &values);
+            match kind.tell {
+                Tell::Dropped if self.drops_told => skipped.dropped(cpu, buffer),
+                Tell::DropTold => skipped.drop_told(cpu, buffer),
+                _ => {}
+            }
+        }
         match kind.tell {
             Tell::Received => {
                 let stack = kind.layout.bytes(raw, Field::Stack, STACK * size_of::<usize>());
@@ -250,8 +284,15 @@ impl Sensor {
 
     /// Hits that the kernel did not pass on, by probe.
     fn missed(&self) -> Vec<(String, u64)> {
-        let mut missed =
-            if self.detached { self.missed_before.clone() } else { self.group.missed() };
+        let mut missed = match &self.skipped {
+            Some(skipped) => skipped.known(),
+            None if self.detached => self.missed_before.clone(),
+            None => self.group.missed(),
+        };
+        if let Some(skipped) = self.skipped.as_ref().filter(|_| self.drops_told) {
+            missed.retain(|(probe, _)| probe != DROPPED);
+            missed.push((DROPPED.to_owned(), skipped.drops_missed()));
+        }
         if self.execs_told {
             // What the kernel counts here are reads without memory.
             missed.retain(|(probe, _)| probe != EXEC);
@@ -282,9 +323,13 @@ impl Source for Sensor {
     }
 
     fn detach(&mut self) {
-        self.missed_before = self.group.missed();
         self.rings.close_events();
+        self.missed_before = self.group.missed();
         self.detached = true;
+        if let Some(skipped) = &mut self.skipped {
+            // Behind the last record there is.
+            skipped.counted(u64::MAX - 1, self.missed_before.clone());
+        }
         self.pump();
         self.group.clear();
         for (cpu, count) in &self.losses.by_cpu {

@@ -6,14 +6,13 @@
 pub(crate) struct Differences {
     /// Fields that are not there, or of another kind. The programs read them as zero.
     pub(crate) absent: &'static [&'static str],
-    /// Fields that are bit fields, and by how many bytes the loader's offset is too small: it gives
-    /// that of the storage unit, not that of the byte the field begins in. The programs read these
-    /// wrong.
-    pub(crate) bits: &'static [(&'static str, u64)],
+    /// Fields that are bit fields. The loader's library gives the offset of the storage unit, not that of the byte
+    /// the field begins in, which the agent corrects.
+    pub(crate) bits: &'static [&'static str],
 }
 
 /// The field `start_boottime` had this name before 5.5.
-const OLD_START: &str = "task_struct.real_start_time";
+pub(crate) const OLD_START: &str = "task_struct.real_start_time";
 
 /// Fields with two names, of which each kernel knows one: older first. 6.15 renamed the first row's.
 pub(crate) const RENAMED: [[&str; 2]; 1] = [["kernfs_node.parent", "kernfs_node.__parent"]];
@@ -44,8 +43,8 @@ pub(crate) const MPTCP: [&str; 6] = [
 pub(crate) const CURRENT: Differences = Differences { absent: &[OLD_START], bits: &[] };
 
 /// Before 5.5 (`kernfs_node.id` was a union, so processes have no cgroup id) and 5.6 (`sk_protocol`
-/// and `sk_type` were bit fields, so sockets are taken for those of another protocol).
+/// and `sk_type` were bit fields).
 pub(crate) const BEFORE_5_5: Differences = Differences {
     absent: &["kernfs_node.id", "task_struct.start_boottime"],
-    bits: &[("sock.sk_protocol", 1), ("sock.sk_type", 2)],
+    bits: &["sock.sk_protocol", "sock.sk_type"],
 };

@@ -43,6 +43,11 @@ impl Programs {
         programs
     }
 
+    /// Fitted to a kernel as the agent does it.
+    pub(crate) fn fitted_by_the_agent(object: &[u8], target: &[u8]) -> Self {
+        Self::parse(&sensor::ebpf::fit(object, target).unwrap())
+    }
+
     pub(crate) fn all(&self) -> impl Iterator<Item = &Function> {
         self.0.functions.values()
     }

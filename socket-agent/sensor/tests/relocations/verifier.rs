@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use aya::{
-    Btf, Ebpf, EbpfError, EbpfLoader, Endianness,
+    Btf, Ebpf, EbpfError, EbpfLoader,
     maps::MapError,
     programs::{CgroupSkb, CgroupSock, Program, ProgramError, RawTracePoint, SockOps, TracePoint},
 };
 use sensor::{
     HookSet,
-    ebpf::{EARLY_OBJECT, Hook, OBJECT, hooks},
+    ebpf::{EARLY_OBJECT, Hook, OBJECT, fit, hooks},
 };
 
 use crate::{compilers, targets::skip};
@@ -28,8 +28,8 @@ pub(crate) struct NotAllowed(pub(crate) String);
 /// their number. A field that the other kernel does not have leaves instructions that no program may
 /// reach: the verifier must see that none does.
 pub(crate) fn accepts(target: &[u8]) -> Result<usize, NotAllowed> {
-    let target = Btf::parse(target, Endianness::Little).unwrap();
-    let mut ebpf = open(OBJECT, Some(&target))?;
+    let object = fit(OBJECT, target).unwrap();
+    let mut ebpf = open(&object, None)?;
     let programs = hooks(HookSet::Cgroup);
     for program in &programs {
         load(&mut ebpf, program.name, program.hook);

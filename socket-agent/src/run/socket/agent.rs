@@ -27,7 +27,7 @@ use flow::{
     document::{FlowDocument, OwnerFacts},
 };
 use linux::{Names, clock::Clock};
-use sensor::{Event, HookSet, SocketConfig};
+use sensor::{Event, HookSet, SelfTest, SocketConfig};
 
 /// Longest time between two looks at the open flows.
 const SCAN: Duration = Duration::from_secs(5);
@@ -42,6 +42,8 @@ const EXPIRE: Duration = Duration::from_secs(10);
 pub(super) struct Agent {
     hooks: HookSet,
     tables: KernelTables,
+    /// Until nothing can come of it any more.
+    test: Option<SelfTest>,
     sockets: Sockets,
     engine: Engine,
     shared: Arc<Shared>,
@@ -66,6 +68,7 @@ impl Agent {
         socket: &SocketConfig,
         changes: Changes,
         mut tables: KernelTables,
+        test: SelfTest,
         sockets: Sockets,
         shared: Arc<Shared>,
         names: Names,
@@ -83,6 +86,7 @@ impl Agent {
         Self {
             hooks,
             tables,
+            test: Some(test),
             sockets,
             engine: Engine::new(Rules {
                 inactive: nanos(socket.flow_inactive_timeout),
@@ -167,7 +171,7 @@ impl Agent {
     fn take_lot(&mut self) -> anyhow::Result<usize> {
         let now = Clock::boottime();
         for taken in 0..LOT {
-            let Some(event) = self.tables.sensor.next_event() else {
+            let Some(event) = self.next_event() else {
                 self.shared.knows_processes_until(now);
                 return Ok(taken);
             };
@@ -194,6 +198,18 @@ impl Agent {
             }
         }
         Ok(LOT)
+    }
+
+    /// The next record that is not of the agent's own test; those that came during the test are first.
+    fn next_event(&mut self) -> Option<Event> {
+        let Self { test, tables, .. } = self;
+        let Some(test) = test else { return tables.sensor.next_event() };
+        loop {
+            let event = test.held.pop_front().or_else(|| tables.sensor.next_event())?;
+            if !test.is_own(&event) {
+                return Some(event);
+            }
+        }
     }
 
     /// Reports what is due. A ring that is filled as fast as it is emptied must not keep closed
@@ -226,6 +242,7 @@ impl Agent {
         }
         if self.expired.elapsed() >= EXPIRE {
             self.expired = Instant::now();
+            self.test = None;
             self.shared.processes().expire(now);
             self.memory.settle(self.engine.counters().reported);
         }

@@ -4,6 +4,7 @@ mod agent;
 mod names;
 mod prepare;
 mod sockets;
+mod start;
 mod tables;
 mod ticks;
 mod wall_clock;
@@ -13,6 +14,7 @@ use std::{os::fd::OwnedFd, sync::Arc, time::Instant};
 use anyhow::Context as _;
 use tokio::io::unix::AsyncFd;
 
+pub(crate) use self::start::start;
 use self::ticks::Ticks;
 use super::{dataset::Context, memory, priority};
 use crate::settings::Metrics;

@@ -46,6 +46,7 @@ pub(super) fn are_right(lab: &Lab<'_>) -> Result<()> {
     let (true_places, _) = places(lab, &told)?;
     let (tried, failed) = places(lab, &["show", "offsets", "--guess"].map(str::to_owned))?;
     ensure!(true_places.keys().eq(tried.keys()), "the two lists name different members");
+    let (true_places, tried) = (renamed(true_places), renamed(tried));
     let mut wrong = Vec::new();
     let mut right = 0;
     for (name, truth) in &true_places {
@@ -60,6 +61,19 @@ pub(super) fn are_right(lab: &Lab<'_>) -> Result<()> {
     ensure!(wrong.is_empty(), "{} ({failed})", wrong.join("; "));
     ensure!(right > 0, "nothing was found");
     Ok(())
+}
+
+/// Members with a name that older kernels have for them: that of 5.5 and newer, and the older.
+const RENAMED: [(&str, &str); 1] = [("task_struct.start_boottime", "task_struct.real_start_time")];
+
+/// The places with those of older names under the newer: what is found by trying has but one of them.
+fn renamed(mut places: Places) -> Places {
+    for (name, older) in RENAMED {
+        let place = places.remove(older).flatten();
+        let own = places.entry(name.to_owned()).or_default();
+        *own = own.or(place);
+    }
+    places
 }
 
 /// The members that the agent lists, and what it says beside.

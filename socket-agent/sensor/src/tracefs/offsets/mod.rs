@@ -56,9 +56,10 @@ impl Offsets {
         let mut offsets = Self::default();
         for member in Member::ALL {
             let (structure, path) = member.path();
-            if let Some(btf::Member { offset, size }) = described.find(structure, path)
-                && let Ok(size) = u8::try_from(size)
+            if let Some(found) = described.find(structure, path).filter(btf::Member::is_whole)
+                && let Ok(size) = u8::try_from(found.size)
             {
+                let offset = found.offset;
                 offsets.set(*member, Place { offset, size });
             }
         }

@@ -73,6 +73,8 @@ pub(in crate::tracefs) fn fetch(line: &mut Line<'_>, probe: &Probe, shapes: &Sha
         Tell::Dropped => argument(line, shapes.dropped_buffer).is_some_and(|skb| {
             let caller = Base(line.return_address().to_owned());
             let device = [Member::SkbDev, Member::DevNet, Member::NetInum];
+            // As for files of sockets.
+            line.member(Field::Device, &skb, &[Member::SkbDev]);
             line.member(Field::PacketNetns, &skb, &device);
             line.word(Field::Location, &caller) && packet(line, &skb, shapes, -BEFORE)
         }),
@@ -90,6 +92,8 @@ pub(in crate::tracefs) fn fetch(line: &mut Line<'_>, probe: &Probe, shapes: &Sha
         Tell::UdpTaken => argument(line, shapes.taking_socket)
             .is_some_and(|socket| line.word(Field::Sock, &socket)),
         Tell::Task(told) => task(line, told, &first),
+        // A tracepoint fetches what it will.
+        Tell::DropTold => false,
     }
 }
 
@@ -107,6 +111,8 @@ fn sock(line: &mut Line<'_>, sock: &Base) -> bool {
         && line.member(Field::Kind, sock, &[Member::SkType]);
     line.member(Field::Netns, sock, &[Member::SkcNet, Member::NetInum]);
     line.member(Field::Owned, sock, &[Member::SkOwned]);
+    // Where it is null the read of the file fails, and leaves what stood there before.
+    line.member(Field::Socket, sock, &[Member::SkSocket]);
     line.member(Field::File, sock, &[Member::SkSocket, Member::SocketFile]);
     for (high, low, inline, apart) in [
         (Field::Daddr6, Field::Daddr6Low, Member::SkcDaddr6, Member::Np6Daddr),

@@ -35,9 +35,9 @@ macro_rules! fields {
 fields! {
     // The socket.
     Sock, State, Family, Num, Dport, Daddr, Saddr, Netns, Daddr6, Daddr6Low, Saddr6, Saddr6Low,
-    Protocol, Kind, Sport, Owned, File, Err, Retrans, Srtt, Mptcp, FirstSubflow,
+    Protocol, Kind, Sport, Owned, Socket, File, Err, Retrans, Srtt, Mptcp, FirstSubflow,
     // The buffer.
-    Skb, Len, Head, Data, Network, End, Iif, PacketNetns, Mtu, Metrics, MetricMtu, FragMax4, FragMax6,
+    Skb, Len, Head, Data, Network, End, Iif, Device, PacketNetns, Mtu, Metrics, MetricMtu, FragMax4, FragMax6,
     Window, Segment,
     // Other arguments.
     NewState, Location, Dead, Stack,

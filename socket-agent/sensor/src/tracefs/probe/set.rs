@@ -11,6 +11,8 @@ pub(in crate::tracefs) enum Tell {
     Child,
     /// A packet is dropped.
     Dropped,
+    /// As `Dropped`, without what is to be known of the packet.
+    DropTold,
     /// A TCP socket changes its state.
     State,
     /// A TCP socket begins to listen.
@@ -109,6 +111,9 @@ const fn ipv6(probe: Probe) -> Probe {
 /// The probe on programs that are executed. It reads more than their arguments, and most often further
 /// than there is memory.
 pub(in crate::tracefs) const EXEC: &str = "exec";
+/// The probe on packets that are dropped, of all kinds: most are none of the agent's, and have no device, whose
+/// network namespace it reads.
+pub(in crate::tracefs) const DROPPED: &str = "dropped";
 
 /// All probes. The first alternative of each is that of the newest kernels.
 pub(in crate::tracefs) const PROBES: [Probe; 20] = [
@@ -131,7 +136,7 @@ pub(in crate::tracefs) const PROBES: [Probe; 20] = [
     ipv6(probe("closed6", &["udpv6_destroy_sock"], Tell::UdpClosed, Worse(RELEASE))),
     // Renamed in 6.11 and 5.17.
     probe(
-        "dropped",
+        DROPPED,
         &["sk_skb_reason_drop", "kfree_skb_reason", "kfree_skb"],
         Tell::Dropped,
         Worse(LATE),
@@ -155,6 +160,13 @@ pub(in crate::tracefs) const TRACEPOINTS: [Tracepoint; 2] = [
         effect: CGROUPS,
     },
 ];
+
+/// Tells of the same as the probe on drops, and is never skipped: what only it tells of the probe has missed.
+pub(in crate::tracefs) const DROPS: Tracepoint = Tracepoint {
+    path: "skb/kfree_skb",
+    tell: Tell::DropTold,
+    effect: "programs_missed counts reads that failed with what the probe on drops was skipped for",
+};
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,189 @@
+//! Hits of probes that the kernel skipped, told from reads that failed.
+//!
+//! Before 5.14 the kernel counts among the misses of a probe each read of its that meets no memory, such as that of a
+//! file behind a socket that has none. How many a sample has made its own pointers tell, so that what is left was
+//! skipped. Source: `kprobe_fault_handler` of those kernels.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{decode::Values, probe::Field};
+
+/// What is fetched of a socket. Where there is none, each of these reads fails.
+const OF_SOCKET: [Field; 17] = [
+    Field::State,
+    Field::Family,
+    Field::Num,
+    Field::Dport,
+    Field::Daddr,
+    Field::Saddr,
+    Field::Netns,
+    Field::Daddr6,
+    Field::Daddr6Low,
+    Field::Saddr6,
+    Field::Saddr6Low,
+    Field::Protocol,
+    Field::Kind,
+    Field::Sport,
+    Field::Owned,
+    Field::Socket,
+    Field::File,
+];
+/// Addresses below are those of user space, where nothing of the kernel's is.
+const KERNEL: u64 = 1 << (usize::BITS - 1);
+/// Pause between two looks at what the kernel has counted, nanoseconds.
+const PERIOD: u64 = 1_000_000_000;
+/// Drops of which the tracepoint has not told yet; of what it never tells no more are kept.
+const DROPS: usize = 1024;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Skipped {
+    /// Reads of each probe that have failed, as far as records have been taken.
+    failed: HashMap<&'static str, u64>,
+    /// What the kernel had counted at a time that records have not come to yet.
+    counted: Option<(u64, Vec<(String, u64)>)>,
+    /// When that was looked at last.
+    looked: u64,
+    /// What was skipped, as far as it is certain.
+    known: HashMap<String, u64>,
+    /// Buffers that the probe has seen dropped, by CPU.
+    drops: HashSet<(u32, u64)>,
+    drops_missed: u64,
+}
+
+impl Skipped {
+    /// Whether it is time to look at what the kernel has counted.
+    pub(super) fn is_due(&self, now: u64) -> bool {
+        self.counted.is_none() && now.saturating_sub(self.looked) >= PERIOD
+    }
+
+    /// What the kernel has counted up to a time.
+    pub(super) fn counted(&mut self, now: u64, misses: Vec<(String, u64)>) {
+        self.looked = now;
+        self.counted = Some((now, misses));
+    }
+
+    /// Before a record of this time is taken: all that are older have been.
+    pub(super) fn reached(&mut self, time: u64) {
+        if self.counted.as_ref().is_none_or(|(counted, _)| time <= *counted) {
+            return;
+        }
+        let misses = self.counted.take().map(|(_, misses)| misses).unwrap_or_default();
+        for (probe, count) in misses {
+            let failed = self.failed.get(probe.as_str()).copied().unwrap_or(0);
+            let known = self.known.entry(probe).or_default();
+            *known = count.saturating_sub(failed).max(*known);
+        }
+    }
+
+    /// A sample of a probe.
+    pub(super) fn sample(&mut self, probe: &'static str, values: &Values<'_>) {
+        let failed = failed_reads(values);
+        if failed > 0 {
+            *self.failed.entry(probe).or_default() += failed;
+        }
+    }
+
+    /// A buffer that the probe has seen dropped.
+    pub(super) fn dropped(&mut self, cpu: u32, buffer: u64) {
+        if self.drops.len() >= DROPS {
+            self.drops.clear();
+        }
+        self.drops.insert((cpu, buffer));
+    }
+
+    /// A buffer of which the tracepoint tells that it was dropped. It is never skipped, and comes behind the probe.
+    pub(super) fn drop_told(&mut self, cpu: u32, buffer: u64) {
+        self.drops_missed += u64::from(!self.drops.remove(&(cpu, buffer)));
+    }
+
+    /// Drops that the probe was skipped for.
+    pub(super) fn drops_missed(&self) -> u64 {
+        self.drops_missed
+    }
+
+    /// What was skipped, by probe.
+    pub(super) fn known(&self) -> Vec<(String, u64)> {
+        self.known.iter().map(|(probe, count)| (probe.clone(), *count)).collect()
+    }
+}
+
+/// Reads of a sample that met no memory.
+fn failed_reads(values: &Values<'_>) -> u64 {
+    if !values.layout.has(Field::Sock) {
+        return 0;
+    }
+    if values.get(Field::Sock) == 0 {
+        return OF_SOCKET.iter().filter(|field| values.layout.has(**field)).count() as u64;
+    }
+    let has_path = values.layout.has(Field::Socket) && values.layout.has(Field::File);
+    u64::from(has_path && values.get(Field::Socket) < KERNEL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tracefs::{format::Layout, probe::Shapes};
+
+    const OUTPUT: &str = "output4";
+
+    /// A record of a probe that fetches a socket, its state, and the path to its file.
+    fn record(sock: u64, socket: u64) -> (Layout, Vec<u8>) {
+        let format = "\tfield:u64 sock;\toffset:0;\tsize:8;\tsigned:0;\n\
+                      \tfield:u8 state;\toffset:8;\tsize:1;\tsigned:0;\n\
+                      \tfield:u64 socket;\toffset:16;\tsize:8;\tsigned:0;\n\
+                      \tfield:u64 file;\toffset:24;\tsize:8;\tsigned:0;\n";
+        let words = [sock, 0, socket, 0];
+        (Layout::parse(format, &[]), words.iter().flat_map(|word| word.to_ne_bytes()).collect())
+    }
+
+    fn failed(sock: u64, socket: u64) -> u64 {
+        let ((layout, raw), shapes) = (record(sock, socket), Shapes::default());
+        let receive = [[0; 2]; 2];
+        failed_reads(&Values {
+            layout: &layout,
+            raw: &raw,
+            shapes: &shapes,
+            receive: &receive,
+            netns: 0,
+        })
+    }
+
+    const SOCK: u64 = 0xffff_8880_0000_1000;
+
+    #[test]
+    fn pointers_tell_which_reads_have_failed() {
+        assert_eq!(failed(SOCK, SOCK + 64), 0);
+        assert_eq!(failed(SOCK, 0), 1, "a socket that nobody has accepted");
+        assert_eq!(failed(SOCK, 0x1234), 1, "what stands in a smaller structure in its place");
+        assert_eq!(failed(0, SOCK), 3, "no socket: what is behind it is of an earlier record");
+    }
+
+    #[test]
+    fn what_reads_do_not_explain_was_skipped_and_never_becomes_less() {
+        let mut skipped = Skipped::default();
+        skipped.failed.insert(OUTPUT, 2);
+        skipped.counted(100, vec![(OUTPUT.into(), 5)]);
+        skipped.reached(100);
+        assert_eq!(skipped.known(), [], "records of that time may follow");
+        // Failed before the kernel was asked, told after it.
+        skipped.failed.insert(OUTPUT, 4);
+        skipped.reached(101);
+        assert_eq!(skipped.known(), [(OUTPUT.to_owned(), 1)]);
+        skipped.failed.insert(OUTPUT, 9);
+        skipped.counted(200, vec![(OUTPUT.into(), 9)]);
+        skipped.reached(201);
+        assert_eq!(skipped.known(), [(OUTPUT.to_owned(), 1)]);
+    }
+
+    #[test]
+    fn drops_that_only_the_tracepoint_tells_of_were_skipped() {
+        let mut skipped = Skipped::default();
+        skipped.dropped(0, 7);
+        skipped.drop_told(0, 7);
+        assert_eq!(skipped.drops_missed(), 0);
+        skipped.dropped(1, 7);
+        skipped.drop_told(0, 7);
+        assert_eq!(skipped.drops_missed(), 1);
+    }
+}

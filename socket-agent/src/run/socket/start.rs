@@ -1,0 +1,234 @@
+//! Chooses a hook set, starts its sensor and puts it to the test; where one fails, `auto` goes on with the next.
+
+use std::{panic::resume_unwind, path::Path, thread};
+
+use crate::run::shared::STATE;
+use linux::Kernel;
+use sensor::{
+    Degraded, HookSet, Outcome, RecordBuffer, SelfTest, SocketConfig, Source, Tables,
+    host::{self, Choice, Facility, HostFacts, ksyms},
+    tracefs,
+};
+#[cfg(feature = "ebpf")]
+use sensor::{ebpf::capacity, host::Memory};
+
+/// A sensor that runs.
+pub(crate) struct Started {
+    pub(crate) choice: Choice,
+    pub(crate) source: Box<dyn Source>,
+    /// The hooks that it has to do without.
+    pub(crate) degraded: Vec<Degraded>,
+    /// How large its tables are, which may be less than the configuration says.
+    pub(crate) tables: Tables,
+    pub(crate) test: SelfTest,
+    pub(crate) outcome: Outcome,
+}
+
+/// Starts the best set that this host can attach and that sees what it should, or the one that is asked for.
+/// `attached` is called when the hooks of a set are in place, before it is tried.
+///
+/// # Errors
+///
+/// There is none, or not the one that is asked for.
+pub(crate) fn start(
+    socket: &SocketConfig,
+    facts: &mut HostFacts,
+    attached: &mut dyn FnMut(),
+) -> anyhow::Result<Started> {
+    // A long file, which is read while the kernel is asked what it can do.
+    let functions = thread::spawn(receive_functions);
+    let wanted = wanted(socket)?;
+    let ipv6 = ipv6(socket)?;
+    let mut choice = host::choose(facts, wanted);
+    let functions = functions.join().unwrap_or_else(|panic| resume_unwind(panic));
+    loop {
+        let chosen = choice?;
+        let described = socket.btf.is_some() || facts.has(Facility::Btf);
+        let buffer = match socket.buffer {
+            RecordBuffer::Auto if facts.has(Facility::RingBuffer) => RecordBuffer::Ring,
+            RecordBuffer::Auto => RecordBuffer::Perf,
+            asked_for => asked_for,
+        };
+        let set = chosen.set;
+        let plan = Plan { set, described, buffer, ipv6, receive_functions: functions };
+        let reason = match attempt(socket, plan, attached) {
+            Ok((Began { source, degraded, tables }, test, outcome)) => {
+                return Ok(Started { choice: chosen, source, degraded, tables, test, outcome });
+            }
+            Err(error) if wanted == HookSet::Auto => error,
+            Err(error) => return Err(error),
+        };
+        log::warn!(target: "sensor", "hook set {set} cannot be used: {reason}");
+        facts.rule_out(set, reason.to_string());
+        choice = host::choose(facts, wanted);
+    }
+}
+
+/// Starts the sensor of a set and tries it.
+fn attempt(
+    socket: &SocketConfig,
+    plan: Plan,
+    attached: &mut dyn FnMut(),
+) -> anyhow::Result<(Began, SelfTest, Outcome)> {
+    let (set, ipv6) = (plan.set, plan.ipv6);
+    let Began { mut source, degraded, tables } = begin(socket, plan)?;
+    attached();
+    let (test, outcome) = SelfTest::run(&mut *source, ipv6, degraded.is_empty())?;
+    if let Outcome::Failed(_) = outcome {
+        source.detach();
+        anyhow::bail!("hook set {set}: {outcome}; use another set, or auto");
+    }
+    Ok((Began { source, degraded, tables }, test, outcome))
+}
+
+/// The hook set that is asked for: by perf rings only one hands over records.
+fn wanted(socket: &SocketConfig) -> anyhow::Result<HookSet> {
+    match (socket.buffer, socket.hooks) {
+        (RecordBuffer::Perf, HookSet::Auto) => Ok(HookSet::Kprobe),
+        (RecordBuffer::Perf, set @ (HookSet::Fentry | HookSet::Cgroup)) => anyhow::bail!(
+            "socket.record_buffer: perf, but the programs of hook set {set} hand over their records by a \
+             ring buffer alone; leave it out, or set socket.hooks: kprobe"
+        ),
+        (_, set) => Ok(set),
+    }
+}
+
+/// What was chosen to start.
+#[cfg_attr(not(feature = "ebpf"), expect(dead_code, reason = "the tracefs set asks for less"))]
+struct Plan {
+    set: HookSet,
+    /// There is type information.
+    described: bool,
+    buffer: RecordBuffer,
+    ipv6: bool,
+    receive_functions: [[u64; 2]; 2],
+}
+
+/// A sensor that has not been tried yet.
+struct Began {
+    source: Box<dyn Source>,
+    degraded: Vec<Degraded>,
+    tables: Tables,
+}
+
+/// Starts the sensor of a set; with it come the hooks that it has to do without.
+fn begin(socket: &SocketConfig, plan: Plan) -> anyhow::Result<Began> {
+    if plan.set == HookSet::Tracefs {
+        let kernel = Kernel::running().version();
+        let options = tracefs::Options {
+            ipv6: plan.ipv6,
+            receive_functions: plan.receive_functions,
+            second_filter: if kernel < (4, 14) { second_filter() } else { [0, 0] },
+            listener_passed_by: kernel >= (4, 4),
+            keep_rings: kernel < (4, 15),
+            misses_count_reads: kernel < (5, 14),
+            state: STATE.into(),
+        };
+        let (sensor, degraded) = tracefs::Sensor::start(socket, &options)?;
+        return Ok(Began { source: Box::new(sensor), degraded, tables: socket.tables });
+    }
+    start_programs(socket, plan)
+}
+
+/// Starts a set of eBPF programs.
+#[cfg(feature = "ebpf")]
+fn start_programs(
+    socket: &SocketConfig,
+    Plan { set, described, buffer, ipv6, receive_functions }: Plan,
+) -> anyhow::Result<Began> {
+    use sensor::{
+        SensorError,
+        ebpf::{Options, Sensor},
+    };
+    let (types, mut degraded) = if described {
+        (None, Vec::new())
+    } else {
+        let (types, failed) = tracefs::by_trying(socket, STATE.as_ref())?;
+        (Some(types), failed)
+    };
+    let cgroup = host::cgroup2_mount();
+    if buffer == RecordBuffer::Perf {
+        log::info!(target: "sensor", "records leave by perf rings");
+    }
+    let options = Options { set, cgroup, ipv6, receive_functions, buffer, types };
+    let mut config = within_memory(socket);
+    let (sensor, missing) = loop {
+        match Sensor::start(&config, &options) {
+            // What is free may be in pieces, or others may have taken it meanwhile.
+            Err(error @ SensorError::Memory { .. }) => match capacity::halved(&config) {
+                Some(smaller) => {
+                    log::warn!(
+                        target: "sensor",
+                        "{error}; trying with {}",
+                        capacity::mebibytes(capacity::bytes(&smaller))
+                    );
+                    config = smaller;
+                }
+                None => return Err(error.into()),
+            },
+            other => break other?,
+        }
+    };
+    degraded.extend(missing);
+    Ok(Began { source: Box::new(sensor), degraded, tables: config.tables })
+}
+
+/// The configuration with tables that leave the host most of the memory it has.
+#[cfg(feature = "ebpf")]
+fn within_memory(socket: &SocketConfig) -> SocketConfig {
+    let memory = Memory::available();
+    let smaller = memory.as_ref().and_then(|memory| capacity::shrunk(socket, memory.available));
+    let (Some(memory), Some(smaller)) = (memory, smaller) else { return socket.clone() };
+    log::warn!(
+        target: "sensor",
+        "tables are smaller than configured, as {} {} are available: {} instead of {}",
+        capacity::mebibytes(memory.available),
+        memory.limited_by,
+        capacity::describe(&smaller),
+        capacity::mebibytes(capacity::bytes(socket))
+    );
+    smaller
+}
+
+/// There are none.
+#[cfg(not(feature = "ebpf"))]
+fn start_programs(_: &SocketConfig, Plan { set, .. }: Plan) -> anyhow::Result<Began> {
+    anyhow::bail!("hook set {set}: this build has no eBPF programs; use the set tracefs")
+}
+
+/// Whether IPv6 is watched.
+pub(super) fn ipv6(socket: &SocketConfig) -> anyhow::Result<bool> {
+    let present = Path::new("/proc/net/if_inet6").exists();
+    match socket.enable_ipv6 {
+        Some(true) if !present => anyhow::bail!(
+            "socket.enable_ipv6: true, but this kernel has no IPv6 (/proc/net/if_inet6 is \
+             missing); load the ipv6 module, or set it to false"
+        ),
+        Some(wanted) => Ok(wanted),
+        None => Ok(present),
+    }
+}
+
+/// Where the TCP receive path lies in memory: how its drops are told from others.
+fn receive_functions() -> [[u64; 2]; 2] {
+    let names = ["tcp_v4_rcv", "tcp_v6_rcv"];
+    match ksyms::read(&names) {
+        Ok(symbols) => {
+            names.map(|name| symbols.range(name).map_or([0, 0], |range| [range.start, range.end]))
+        }
+        Err(error) => {
+            log::warn!(
+                target: "sensor",
+                "{error}: the last packets of closed connections (TIME_WAIT) are not counted"
+            );
+            [[0, 0]; 2]
+        }
+    }
+}
+
+/// Where kernels before 4.14 may ask the socket filter a second time.
+fn second_filter() -> [u64; 2] {
+    const NAME: &str = "tcp_v6_do_rcv";
+    let range = ksyms::read(&[NAME]).ok().and_then(|symbols| symbols.range(NAME));
+    range.map_or([0, 0], |range| [range.start, range.end])
+}
