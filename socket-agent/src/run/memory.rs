@@ -3,26 +3,33 @@
 //! The C library keeps what is freed below the last block in use, and the agent's needs come in
 //! peaks: the kernel's type information at the start, many closed connections at a time later.
 
-/// Reports between two looks that make a peak.
-const PEAK: u64 = 1000;
+/// Of what is worth giving back while more is freed this part is once nothing is any more.
+const REST: u64 = 16;
 
-/// Knows when much was freed.
-#[derive(Debug, Default)]
+/// Knows how much was freed since memory was given back last.
+#[derive(Debug)]
 pub(super) struct Memory {
-    reported: u64,
-    after_peak: bool,
+    worth: u64,
+    freed: u64,
 }
 
 impl Memory {
-    /// To be called every few seconds, with the number of reports so far. What a peak has left is
-    /// given back while it lasts and once after it.
-    pub(super) fn settle(&mut self, reported: u64) {
-        let peak = reported.saturating_sub(self.reported) > PEAK;
-        self.reported = reported;
-        if peak || self.after_peak {
+    /// Gives memory back for each `worth` things that are freed, at whatever pace, and once more when it has become
+    /// quiet after them.
+    pub(super) const fn new(worth: u64) -> Self {
+        Self { worth, freed: 0 }
+    }
+
+    /// To be called every few seconds, with the number of things that were freed since; whether memory was given back.
+    pub(super) fn settle(&mut self, freed: u64) -> bool {
+        self.freed += freed;
+        let least = if freed == 0 { self.worth / REST } else { self.worth };
+        let settles = self.freed >= least.max(1);
+        if settles {
+            self.freed = 0;
             trim();
         }
-        self.after_peak = peak;
+        settles
     }
 }
 
@@ -42,5 +49,28 @@ pub(super) fn trim() {
     // SAFETY: has no preconditions.
     unsafe {
         libc::malloc_trim(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_freed_slowly_counts_as_much_as_what_is_freed_at_once() {
+        let mut memory = Memory::new(1000);
+        let given_back = (0..100).filter(|_| memory.settle(100)).count();
+        assert_eq!(given_back, 10);
+        assert!(memory.settle(10_000));
+    }
+
+    #[test]
+    fn the_rest_is_given_back_when_it_is_quiet() {
+        let mut memory = Memory::new(1000);
+        assert!(!memory.settle(500));
+        assert!(memory.settle(0));
+        assert!(!memory.settle(0), "nothing was freed since");
+        assert!(!memory.settle(10));
+        assert!(!memory.settle(0), "too little to look for");
     }
 }

@@ -63,12 +63,19 @@ pub(crate) fn forget_peak(pid: u32) -> Result<()> {
     fs::write(&path, "5").with_context(|| format!("writing {path}"))
 }
 
-/// Waits until a process holds at most `bound` bytes; the last reading, whatever it is, after `limit`.
-pub(crate) fn wait_below(pid: u32, bound: u64, limit: Duration) -> Result<Cost> {
-    let deadline = Instant::now() + limit;
+/// Changes of what a process holds that are smaller are none.
+pub(crate) const SAME: u64 = 128 << 10;
+
+/// Waits until a process holds at most `bound` bytes, or until what it holds has not changed for so long: as long as
+/// there is still something that it may let go.
+pub(crate) fn wait_below(pid: u32, bound: u64, quiet: Duration) -> Result<Cost> {
+    let (mut held, mut since) = (0, Instant::now());
     loop {
         let now = cost(pid)?;
-        if now.resident <= bound || Instant::now() >= deadline {
+        if now.resident.abs_diff(held) >= SAME {
+            (held, since) = (now.resident, Instant::now());
+        }
+        if now.resident <= bound || since.elapsed() >= quiet {
             return Ok(now);
         }
         std::thread::sleep(Duration::from_millis(100));

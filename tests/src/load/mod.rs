@@ -28,7 +28,7 @@ pub use self::worker::main as worker;
 use self::{
     bench::{Bench, Outcome},
     books::{Findings, compare},
-    measure::{Cost, cost, forget_peak, wait_below},
+    measure::{Cost, SAME, cost, forget_peak, wait_below},
     parts::{PARTS, Part, Site},
     report::mib,
     wire::Wire,
@@ -57,10 +57,9 @@ pub struct Plan {
 const MOST: u64 = 120 << 20;
 /// How long documents may be missing until they are given up.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long memory may take to be given back.
+/// How long memory may stay as it is until no more will be given back: longer than names are held, and than the
+/// agent waits between two looks at what it can let go.
 const SETTLE: Duration = Duration::from_secs(60);
-/// What a quiet agent's memory may change by, bytes.
-const SAME: u64 = 128 << 10;
 /// Counters of what is not in the documents.
 const LOSSES: [&str; 9] = [
     "flow_table_full",

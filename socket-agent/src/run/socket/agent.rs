@@ -33,6 +33,8 @@ use sensor::{Event, HookSet, SelfTest, SocketConfig};
 const SCAN: Duration = Duration::from_secs(5);
 /// Shortest.
 const SCAN_MINIMUM: Duration = Duration::from_millis(100);
+/// Reports that free memory worth giving back.
+const MANY: u64 = 1000;
 /// Records that gather before they are written.
 const LOT: usize = 1024;
 /// How often processes that are long gone are dropped.
@@ -55,6 +57,8 @@ pub(super) struct Agent {
     /// One lot of the flows that are open.
     open: Vec<Flow>,
     memory: Memory,
+    /// Flow records made when memory was looked at last.
+    settled: u64,
     scan_every: Duration,
     scanned: Instant,
     expired: Instant,
@@ -103,7 +107,8 @@ impl Agent {
             output,
             records: Vec::new(),
             open: Vec::new(),
-            memory: Memory::default(),
+            memory: Memory::new(MANY),
+            settled: 0,
             scan_every: (shortest / 4).clamp(SCAN_MINIMUM, SCAN),
             scanned: Instant::now(),
             expired: Instant::now(),
@@ -244,7 +249,9 @@ impl Agent {
             self.expired = Instant::now();
             self.test = None;
             self.shared.processes().expire(now);
-            self.memory.settle(self.engine.counters().reported);
+            let reported = self.engine.counters().reported;
+            self.memory.settle(reported.saturating_sub(self.settled));
+            self.settled = reported;
         }
         self.report()?;
         if self.changes.is_due() {

@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context as _;
 use socket_common::Flow;
 
-use crate::run::memory;
+use crate::run::memory::Memory;
 use flow::{
     Cause, FlowRecord,
     dns::{Directory, Domains, Limits},
@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// They take at most one part in so many of the time.
 const SHARE: u32 = 20;
 /// Names and questions that free memory worth giving back.
-const MANY: usize = 4096;
+const MANY: u64 = 4096;
 
 /// What is captured, and what it says.
 pub(super) struct NameService {
@@ -33,6 +33,7 @@ pub(super) struct NameService {
     look_next: Instant,
     /// The flows that are open are being gone through.
     between_lots: bool,
+    memory: Memory,
 }
 
 impl NameService {
@@ -55,7 +56,14 @@ impl NameService {
         };
         let now = Instant::now();
         let directory = Directory::new(limits, Box::new(HostNetworks::default()));
-        Some(Self { channel, directory, expired: now, look_next: now, between_lots: false })
+        Some(Self {
+            channel,
+            directory,
+            expired: now,
+            look_next: now,
+            between_lots: false,
+            memory: Memory::new(MANY),
+        })
     }
 
     /// A descriptor that becomes readable when packets have arrived.
@@ -144,9 +152,8 @@ impl NameService {
         self.directory.compare(Clock::boottime());
         if self.expired.elapsed() >= EXPIRE {
             self.expired = Instant::now();
-            if self.directory.expire(Clock::boottime()) >= MANY {
-                memory::trim();
-            }
+            let expired = self.directory.expire(Clock::boottime());
+            self.memory.settle(expired.try_into().unwrap_or(u64::MAX));
         }
     }
 
