@@ -118,6 +118,13 @@ impl Stream {
         self.write(around, out);
     }
 
+    /// Gives out all that waits as whole: nothing more of it follows in its source.
+    pub fn separate(&mut self, around: &mut dyn Surroundings, out: &mut Vec<u8>) {
+        let Self { reassembler, ready, .. } = self;
+        reassembler.separate(|event| ready.push(event));
+        self.write(around, out);
+    }
+
     /// When [`tick`](Self::tick) has something to do next; `None` if nothing waits.
     pub fn deadline(&self) -> Option<Duration> {
         self.reassembler.deadline()

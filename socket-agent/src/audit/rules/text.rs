@@ -1,9 +1,10 @@
 //! A rule in words: what `auditctl -l` says, in a form that can be read again.
 //!
 //! Where auditctl's own listing cannot be given back to it, this one can: file types are named,
-//! spaces in paths and keys are escaped, a directory that ends in a slash keeps it, and an
-//! architecture that is neither the host's nor its 32-bit partner's is named. What neither tells is
-//! whether a watched path was a directory when the rule was loaded.
+//! spaces in paths and keys are escaped, and an architecture that is neither the host's nor its 32-bit
+//! partner's is named. What neither tells is whether a watched path was a directory when the rule was
+//! loaded; and of a directory that ended in a slash, which a watch leaves out, the rule that is read
+//! again watches the same without it.
 
 use std::fmt::Write as _;
 
@@ -73,13 +74,11 @@ impl Rule {
         line
     }
 
-    /// Whether it is what `-w` makes: kinds of access to one path, in any call. A path that ends in
-    /// a slash is not, because `-w` leaves it out, nor is one that `-w` refuses.
+    /// Whether it is what `-w` makes: kinds of access to one path, in any call. One that `-w` refuses
+    /// is not.
     fn is_watch(&self) -> bool {
         let watched = |value: &Value| match value {
-            Value::Text(path) => {
-                (path.len() == 1 || path.last() != Some(&b'/')) && watch::refused(path).is_none()
-            }
+            Value::Text(path) => watch::refused(path).is_none(),
             Value::Number(_) => false,
         };
         let fields: Vec<Field> = self.conditions.iter().map(|condition| condition.field).collect();
