@@ -118,10 +118,15 @@ impl Stream {
         self.write(around, out);
     }
 
-    /// Gives out all that waits as whole: nothing more of it follows in its source.
-    pub fn separate(&mut self, around: &mut dyn Surroundings, out: &mut Vec<u8>) {
+    /// See [`Reassembler::separate`].
+    pub fn separate(&mut self) {
+        self.reassembler.separate();
+    }
+
+    /// See [`Reassembler::end_source`].
+    pub fn end_source(&mut self, around: &mut dyn Surroundings, out: &mut Vec<u8>) {
         let Self { reassembler, ready, .. } = self;
-        reassembler.separate(|event| ready.push(event));
+        reassembler.end_source(|event| ready.push(event));
         self.write(around, out);
     }
 

@@ -1,6 +1,9 @@
 //! What the records say beyond what has a place of its own.
 
-use std::{collections::HashMap, hash::{BuildHasher, RandomState}};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+};
 
 use super::{
     Entity, Ids, actor,

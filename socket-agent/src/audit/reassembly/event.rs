@@ -52,6 +52,7 @@ pub(super) struct Pending {
     bytes: usize,
     cut: u64,
     has_call: bool,
+    separated: bool,
     last: Rank,
     in_order: bool,
     /// Once there are more than a few, each by the hash of its text. The texts come from a log: none
@@ -84,8 +85,8 @@ impl Key {
 // === impl Pending ===
 
 impl Pending {
-    /// `records` is empty: memory to use.
-    pub(super) fn new(key: Key, since: Duration, records: Vec<Record>) -> Self {
+    /// `records` is empty: memory to use. `separated` is whether its source says where it ends.
+    pub(super) fn new(key: Key, since: Duration, records: Vec<Record>, separated: bool) -> Self {
         Self {
             key,
             since,
@@ -93,10 +94,16 @@ impl Pending {
             bytes: 0,
             cut: 0,
             has_call: false,
+            separated,
             last: Rank::default(),
             in_order: true,
             twins: None,
         }
+    }
+
+    /// Whether its source says where it ends.
+    pub(super) fn is_separated(&self) -> bool {
+        self.separated
     }
 
     /// Bytes that its records take.
@@ -192,9 +199,7 @@ impl Pending {
         }
         let hash = hash(twins.hasher(), record);
         match twins.entry(hash) {
-            Entry::Occupied(entry) => {
-                self.records.get(*entry.get() as usize).is_some_and(is_same)
-            }
+            Entry::Occupied(entry) => self.records.get(*entry.get() as usize).is_some_and(is_same),
             Entry::Vacant(entry) => {
                 // It will be there, unless it is one too many.
                 entry.insert(self.records.len() as u32);

@@ -42,6 +42,10 @@ pub struct Reassembler {
     pending: Waiting,
     /// Bytes that the records of these take.
     bytes: usize,
+    /// Whether the source says where events end, and no record does...
+    separated: bool,
+    /// ...and has done so since the last record.
+    between: bool,
     recent: Recent,
     gaps: GapTable,
     counters: Counters,
@@ -55,6 +59,8 @@ impl Reassembler {
             options,
             pending: Waiting::default(),
             bytes: 0,
+            separated: false,
+            between: false,
             recent: Recent::default(),
             gaps: GapTable::default(),
             counters: Counters::default(),
@@ -98,11 +104,26 @@ impl Reassembler {
         BYTES_MAX.saturating_add(self.options.max_in_flight.saturating_mul(BYTES_OF_EACH))
     }
 
-    /// Gives out all that waits as whole: nothing more of it follows, as far as its source says.
-    pub fn separate(&mut self, mut out: impl FnMut(Event)) {
+    /// Between two records of its source stands something that separates events. From here on records
+    /// do not end events, wherever they stand, until the [end of the source](Self::end_source).
+    pub fn separate(&mut self) {
+        self.separated = true;
+        self.between = true;
+    }
+
+    /// The source has no more records: what it has separated is whole.
+    pub fn end_source(&mut self, mut out: impl FnMut(Event)) {
+        if self.separated {
+            self.give_separated(&mut out);
+        }
+        (self.separated, self.between) = (false, false);
+    }
+
+    fn give_separated(&mut self, out: &mut impl FnMut(Event)) {
         while let Some(pending) = self.pending.remove_oldest() {
-            // The source may be wrong about that, and is then not to be cut short.
-            self.give(pending, Seen::Partial, true, &mut out);
+            // The source may be wrong, and its records are then no less there.
+            let complete = pending.is_separated();
+            self.give(pending, Seen::Partial, complete, out);
         }
     }
 
@@ -144,6 +165,10 @@ impl Reassembler {
 
     fn place(&mut self, record: Record, now: Duration, out: &mut impl FnMut(Event)) {
         let key = Key::of(&record);
+        if std::mem::take(&mut self.between) && self.pending.find(&key).is_none() {
+            // ausearch before 4 separates a LOGIN from its system call.
+            self.give_separated(out);
+        }
         let place = match self.pending.find(&key) {
             Some(place) => place,
             None => match self.open(&record, key, now) {
@@ -156,12 +181,12 @@ impl Reassembler {
         let progress = pending.add(record);
         self.bytes += pending.bytes() - before;
         match progress {
-            Progress::Whole => {
+            Progress::Whole if !self.separated => {
                 if let Some(pending) = self.pending.remove(place) {
                     self.give(pending, Seen::Whole, true, out);
                 }
             }
-            Progress::Waiting | Progress::Cut => {}
+            Progress::Whole | Progress::Waiting | Progress::Cut => {}
             Progress::Duplicate => self.counters.duplicates += 1,
         }
     }
@@ -187,7 +212,7 @@ impl Reassembler {
             return None;
         }
         let records = self.spare.list();
-        Some(self.pending.push(Pending::new(key, now, records)))
+        Some(self.pending.push(Pending::new(key, now, records, self.separated)))
     }
 
     fn release_oldest(&mut self, out: &mut impl FnMut(Event)) {

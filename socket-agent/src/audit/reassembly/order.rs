@@ -37,6 +37,8 @@ impl Rank {
             Kind::OBJ_PID => TARGET,
             // They say more of the record that they follow.
             Kind::MAC_TASK_CONTEXTS | Kind::MAC_OBJ_CONTEXTS => return before,
+            // They say more of another deed.
+            Kind::AVC_PATH | Kind::LANDLOCK_DOMAIN => return Self(DEED, 1),
             kind if kind.is_special() => SPECIAL,
             _ => DEED,
         };

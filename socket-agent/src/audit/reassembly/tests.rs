@@ -197,17 +197,30 @@ fn records_in_any_order_leave_in_one() {
     }
 }
 
+/// As ausearch does; before version 4 it separates a LOGIN from its system call.
 #[test]
-fn a_source_may_say_that_events_are_over() {
+fn a_source_may_separate_events() {
     let mut bench = Bench::new(50);
-    bench.records(1, 5, &["PROCTITLE", "SYSCALL"]);
+    bench.records(1, 4, &["CONFIG_CHANGE"]);
+    for (number, kinds) in [(5, &["SYSCALL", "PROCTITLE", "PATH"][..]), (6, &["LOGIN"])] {
+        bench.reassembler.separate();
+        bench.records(1, number, kinds);
+    }
+    let first = (4, vec!["CONFIG_CHANGE"], false);
+    let second = (5, vec!["SYSCALL", "PATH", "PROCTITLE"], true);
+    assert_eq!(bench.out, [first, second]);
+    bench.reassembler.separate();
+    bench.records(1, 6, &["PROCTITLE", "SYSCALL"]);
     let out = &mut bench.out;
-    bench.reassembler.separate(|event| note(out, &event));
-    assert_eq!(bench.out, [(5, vec!["SYSCALL", "PROCTITLE"], true)]);
-    // If it was wrong, the rest is no less there.
-    bench.records(1, 5, &["PATH"]);
+    bench.reassembler.end_source(|event| note(out, &event));
+    assert_eq!(bench.out[2], (6, vec!["LOGIN", "SYSCALL", "PROCTITLE"], true));
+    // The next source may be without.
+    bench.records(1, 7, &["SYSCALL", "PROCTITLE"]);
+    assert_eq!(bench.out[3], (7, vec!["SYSCALL", "PROCTITLE"], true));
+    // If one was wrong, the rest is no less there.
+    bench.records(1, 6, &["PATH"]);
     let counters = bench.flush();
-    assert_eq!((counters.events, counters.complete, counters.resumed), (2, 1, 1));
+    assert_eq!((counters.events, counters.complete, counters.resumed), (5, 3, 1));
 }
 
 /// As many records of an event as that, and the time that they take.

@@ -156,7 +156,7 @@ mod tests {
     fn event(number: u32) -> Pending {
         let line = format!("type=CWD msg=audit(1.000:{number}): cwd=\"/\"");
         let key = Key::of(&parse_line(line.as_bytes()).unwrap());
-        Pending::new(key, Duration::ZERO, Vec::new())
+        Pending::new(key, Duration::ZERO, Vec::new(), false)
     }
 
     /// Held against a plain list.

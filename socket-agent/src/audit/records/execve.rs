@@ -208,7 +208,8 @@ impl<'a> Arguments<'a> {
             }
         }
         // Kernels before 4.8 announce the digits of an encoded argument, later ones its bytes.
-        if let Some(announced) = announced.filter(|announced| ![written, decoded].contains(announced))
+        if let Some(announced) =
+            announced.filter(|announced| ![written, decoded].contains(announced))
         {
             self.fault(ArgumentFault::Length { index, announced, found: decoded });
         }
@@ -344,7 +345,8 @@ mod tests {
     #[test]
     fn many_arguments_may_come_from_the_last_to_the_first() {
         let first: String = (0..9_000).map(|index| format!(" a{index}=\"{index}\"")).collect();
-        let second: String = (9_000..18_000).map(|index| format!(" a{index}=\"{index}\"")).collect();
+        let second: String =
+            (9_000..18_000).map(|index| format!(" a{index}=\"{index}\"")).collect();
         let (first, second) = (format!("argc=18000{first}"), second);
         let expected: Vec<String> = (0..18_000).map(|index| index.to_string()).collect();
         assert_eq!(joined(&[&second, &first]), expected);

@@ -43,6 +43,8 @@ impl Kind {
     pub const EVENT_LISTENER: Self = Self(1335);
     pub const URINGOP: Self = Self(1336);
     pub const AVC: Self = Self(1400);
+    pub const AVC_PATH: Self = Self(1402);
+    pub const LANDLOCK_DOMAIN: Self = Self(1424);
     pub const USER_TTY: Self = Self(1124);
     pub const USER_AVC: Self = Self(1107);
     pub const MAC_TASK_CONTEXTS: Self = Self(1425);
@@ -200,6 +202,8 @@ mod tests {
             (Kind::EVENT_LISTENER, "EVENT_LISTENER"),
             (Kind::URINGOP, "URINGOP"),
             (Kind::AVC, "AVC"),
+            (Kind::AVC_PATH, "AVC_PATH"),
+            (Kind::LANDLOCK_DOMAIN, "LANDLOCK_DOMAIN"),
             (Kind::USER_TTY, "USER_TTY"),
             (Kind::USER_AVC, "USER_AVC"),
             (Kind::MAC_TASK_CONTEXTS, "MAC_TASK_CONTEXTS"),

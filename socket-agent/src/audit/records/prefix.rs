@@ -88,8 +88,7 @@ pub(super) fn added(text: &[u8], start: usize) -> Option<(usize, usize)> {
         return Some((start + at, start + at + ADDED.len()));
     }
     // audispd writes a space.
-    let at = memchr::memchr_iter(b' ', rest)
-        .find(|at| rest.get(at + 1..).is_some_and(is_added))?;
+    let at = memchr::memchr_iter(b' ', rest).find(|at| rest.get(at + 1..).is_some_and(is_added))?;
     Some((start + at, start + at + 1))
 }
 

@@ -74,8 +74,6 @@ pub struct Replay<W> {
     stream: Stream,
     out: W,
     buffer: Vec<u8>,
-    /// Whether lines stand between the events of the log at hand.
-    separated: bool,
 }
 
 impl<W: Write> Replay<W> {
@@ -86,7 +84,7 @@ impl<W: Write> Replay<W> {
             limits.max_in_flight = options.max_in_flight;
         }
         let stream = Stream::new(limits, options.document, names);
-        Self { stream, out, buffer: Vec::new(), separated: false }
+        Self { stream, out, buffer: Vec::new() }
     }
 
     /// Replays what a reader gives. Lines that are not records are told to `bad` and passed over.
@@ -100,7 +98,6 @@ impl<W: Write> Replay<W> {
     ) -> Result<(), ReplayError> {
         let before = self.stream.totals();
         let mut number = 0;
-        self.separated = false;
         // A line of which the reader's buffer held only the beginning.
         let mut begun = Vec::new();
         loop {
@@ -136,9 +133,7 @@ impl<W: Write> Replay<W> {
             number += 1;
             self.line(&begun, number, &mut bad);
         }
-        if self.separated {
-            self.stream.separate(&mut Nowhere, &mut self.buffer);
-        }
+        self.stream.end_source(&mut Nowhere, &mut self.buffer);
         self.write_out()?;
         let totals = self.stream.totals();
         if totals.counters.records == before.counters.records && totals.unparsed > before.unparsed {
@@ -152,8 +147,7 @@ impl<W: Write> Replay<W> {
         let text = line.trim_ascii();
         // ausearch writes lines of dashes between events, and then the time.
         if text.starts_with(b"----") {
-            self.separated = true;
-            self.stream.separate(&mut Nowhere, &mut self.buffer);
+            self.stream.separate();
             return;
         }
         if text.is_empty() || text.starts_with(b"time->") {

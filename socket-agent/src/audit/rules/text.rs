@@ -1,10 +1,9 @@
 //! A rule in words: what `auditctl -l` says, in a form that can be read again.
 //!
 //! Where auditctl's own listing cannot be given back to it, this one can: file types are named,
-//! spaces in paths and keys are escaped, and an architecture that is neither the host's nor its 32-bit
-//! partner's is named. What neither tells is whether a watched path was a directory when the rule was
-//! loaded; and of a directory that ended in a slash, which a watch leaves out, the rule that is read
-//! again watches the same without it.
+//! spaces in paths and keys are escaped, a directory that ends in a slash keeps it, and an
+//! architecture that is neither the host's nor its 32-bit partner's is named. What neither tells is
+//! whether a watched path was a directory when the rule was loaded.
 
 use std::fmt::Write as _;
 
@@ -36,12 +35,18 @@ impl Rule {
     /// As one line of a rule file, for a host of this architecture. Bytes that are no UTF-8 and
     /// line feeds, which no rule file can hold, are replaced.
     pub fn to_text(&self, host: Option<Arch>) -> String {
-        self.to_text_with(host, Numbers::Auditctl)
+        self.text(host, Numbers::Auditctl, false)
     }
 
-    /// As [`to_text`](Self::to_text), with a choice of words.
-    pub fn to_text_with(&self, host: Option<Arch>, numbers: Numbers<'_>) -> String {
-        let mut line = self.line(host, numbers);
+    /// As [`to_text`](Self::to_text) with a choice of words, and to be read by people: a directory
+    /// that ends in a slash is listed as the watch that auditctl makes of it, which would leave the
+    /// slash out.
+    pub fn to_listing(&self, host: Option<Arch>, numbers: Numbers<'_>) -> String {
+        self.text(host, numbers, true)
+    }
+
+    fn text(&self, host: Option<Arch>, numbers: Numbers<'_>, slashes: bool) -> String {
+        let mut line = self.line(host, numbers, slashes);
         // Else it were the end of a line of other systems, which is left out.
         if line.ends_with('\r') {
             line.push(' ');
@@ -49,9 +54,9 @@ impl Rule {
         line
     }
 
-    fn line(&self, host: Option<Arch>, numbers: Numbers<'_>) -> String {
+    fn line(&self, host: Option<Arch>, numbers: Numbers<'_>, slashes: bool) -> String {
         let mut line = String::new();
-        if self.is_watch() {
+        if self.is_watch(slashes) {
             for condition in &self.conditions {
                 self.watch_part(&mut line, condition);
             }
@@ -74,11 +79,14 @@ impl Rule {
         line
     }
 
-    /// Whether it is what `-w` makes: kinds of access to one path, in any call. One that `-w` refuses
-    /// is not.
-    fn is_watch(&self) -> bool {
+    /// Whether it is what `-w` makes: kinds of access to one path, in any call. A path that ends in
+    /// a slash is only with `slashes`, because `-w` leaves it out; one that `-w` refuses never.
+    fn is_watch(&self, slashes: bool) -> bool {
         let watched = |value: &Value| match value {
-            Value::Text(path) => watch::refused(path).is_none(),
+            Value::Text(path) => {
+                (slashes || path.len() == 1 || path.last() != Some(&b'/'))
+                    && watch::refused(path).is_none()
+            }
             Value::Number(_) => false,
         };
         let fields: Vec<Field> = self.conditions.iter().map(|condition| condition.field).collect();

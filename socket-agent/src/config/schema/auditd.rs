@@ -2,7 +2,10 @@
 
 use super::{Bounds::AboveZero, Kind::*, Setting, used};
 use crate::{
-    audit::{document::Schema, rules::{FailureMode, PermCalls}},
+    audit::{
+        document::Schema,
+        rules::{FailureMode, PermCalls},
+    },
     config::audit::{AuditConfig, Backpressure, LoadRules, SocketType},
 };
 

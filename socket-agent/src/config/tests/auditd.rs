@@ -74,9 +74,8 @@ fn every_option() {
 fn kinds_of_access_can_be_narrowed_to_calls() {
     let rule = "-a always,exit -F arch=b64 -F path=/etc/passwd -F perm=x";
     let calls = |option: &str| {
-        let config = audit(&format!(
-            "modules:\n- module: auditd\n  audit_rules: {rule}\n  {option}\n"
-        ));
+        let config =
+            audit(&format!("modules:\n- module: auditd\n  audit_rules: {rule}\n  {option}\n"));
         match &config.rules.unwrap().commands[0].value {
             Command::Add { rule, .. } => rule.calls().iter().count(),
             other => panic!("{other:?}"),

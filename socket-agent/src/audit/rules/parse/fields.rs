@@ -200,10 +200,8 @@ impl<'a> Fields<'a> {
     pub(super) fn call(&mut self, option: &Opt) {
         match option.text() {
             Ok(text) if self.calls.push(text, option.value.column) => {}
-            Ok(text) => self.error(
-                option.value.column,
-                format!("`{text}` names no call: write one, or all"),
-            ),
+            Ok(text) => self
+                .error(option.value.column, format!("`{text}` names no call: write one, or all")),
             Err(fault) => self.faults.push(fault),
         }
     }
