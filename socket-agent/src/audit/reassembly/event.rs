@@ -57,7 +57,7 @@ pub(super) struct Pending {
     in_order: bool,
     /// Once there are more than a few, each by the hash of its text. The texts come from a log: none
     /// must be able to make all hashes the same.
-    twins: Option<Box<HashMap<u64, u32, RandomState>>>,
+    twins: Option<HashMap<u64, u32, RandomState>>,
 }
 
 /// What a record has done to its event.
@@ -192,7 +192,7 @@ impl Pending {
                 let hash = hash(twins.hasher(), record);
                 twins.entry(hash).or_insert(index as u32);
             }
-            Box::new(twins)
+            twins
         });
         if !is_unique {
             return false;

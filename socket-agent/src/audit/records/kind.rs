@@ -125,6 +125,12 @@ impl Kind {
         matches!(self.0, 1303 | 1304 | 1309 | 1311..=1315 | 1317 | 1321..=1323 | 1330 | 1337)
     }
 
+    /// IPE_ACCESS or IPE_CONFIG_CHANGE; in kernels of Ubuntu, security contexts.
+    #[inline]
+    pub(super) const fn is_contexts_or_ipe(self) -> bool {
+        matches!(self.0, 1420 | 1421)
+    }
+
     /// Every type with its number, in ascending order.
     pub fn all() -> Vec<(Self, &'static str)> {
         let mut all: Vec<_> =

@@ -162,7 +162,24 @@ impl Record {
             parser.fields(added, length);
         }
         self.buffer = Buffer::new(parser.buffer);
+        if kind.is_contexts_or_ipe() {
+            self.tell_contexts();
+        }
         Ok(())
+    }
+}
+
+impl Record {
+    /// Kernels of Ubuntu gave the contexts of several security modules the numbers that others have
+    /// for what IPE tells.
+    #[cold]
+    fn tell_contexts(&mut self) {
+        let first = self.slots.first().map(|slot| slot.key.of(self.buffer.bytes()));
+        match first {
+            Some(key) if key.starts_with(b"subj_") => self.kind = Kind::MAC_TASK_CONTEXTS,
+            Some(key) if key.starts_with(b"obj_") => self.kind = Kind::MAC_OBJ_CONTEXTS,
+            _ => {}
+        }
     }
 }
 

@@ -74,6 +74,16 @@ fn a_line_of_another_log() {
 }
 
 #[test]
+fn numbers_of_ubuntus_kernels() {
+    let kind = |line: &str| parse_line(line.as_bytes()).unwrap().kind();
+    let line = |number: u16, text: &str| format!("type=UNKNOWN[{number}] msg=audit(1.0:1): {text}");
+    assert_eq!(kind(&line(1420, "subj_apparmor=unconfined")), Kind::MAC_TASK_CONTEXTS);
+    assert_eq!(kind(&line(1421, "obj_apparmor=x obj_selinux=y")), Kind::MAC_OBJ_CONTEXTS);
+    assert_eq!(kind(&line(1420, "ipe_op=EXECUTE path=\"/x\"")), Kind(1420));
+    assert_eq!(kind(&line(1420, "")), Kind(1420));
+}
+
+#[test]
 fn the_words_of_ausearch_are_no_record() {
     for stamp in ["11/30/2023 07:00:04.600:807", "30.11.2023 07:00:04.600:807"] {
         let line = format!("type=CRED_ACQ msg=audit({stamp}) : pid=16484 uid=root");

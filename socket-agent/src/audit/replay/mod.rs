@@ -44,8 +44,8 @@ pub struct Summary {
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// The log cannot be read.
-    #[error("{0}")]
-    Read(#[source] io::Error),
+    #[error(transparent)]
+    Read(io::Error),
     /// Documents cannot be written.
     #[error("writing documents: {0}")]
     Write(#[source] io::Error),
