@@ -1,7 +1,8 @@
 //! Recorded logs through the same parser, reassembly and normalisation as live records.
 //!
 //! Nothing times out: the time in a log is when things began, not when their records came. An event
-//! without a sure end waits until newer ones drive it out or the log ends.
+//! without a sure end waits until newer ones drive it out, the log separates it from the next, as
+//! ausearch does, or ends.
 
 mod input;
 
@@ -93,10 +94,28 @@ impl<W: Write> Replay<W> {
     /// Reading or writing fails, or there are lines and none is a record.
     pub fn read(
         &mut self,
-        mut input: impl BufRead,
+        input: impl BufRead,
         mut bad: impl FnMut(BadLine),
     ) -> Result<(), ReplayError> {
         let before = self.stream.totals();
+        let lines = self.lines(input, &mut bad);
+        self.stream.end_source(&mut Nowhere, &mut self.buffer);
+        self.write_out()?;
+        let lines = lines?;
+        let totals = self.stream.totals();
+        if totals.counters.records == before.counters.records && totals.unparsed > before.unparsed {
+            let reason = NoLog::NoRecord { lines };
+            return Err(ReplayError::Read(io::Error::new(io::ErrorKind::InvalidData, reason)));
+        }
+        Ok(())
+    }
+
+    /// Returns how many there are.
+    fn lines(
+        &mut self,
+        mut input: impl BufRead,
+        bad: &mut impl FnMut(BadLine),
+    ) -> Result<u64, ReplayError> {
         let mut number = 0;
         // A line of which the reader's buffer held only the beginning.
         let mut begun = Vec::new();
@@ -114,10 +133,10 @@ impl<W: Write> Replay<W> {
                 let (line, behind) = (&rest[..end], &rest[end + 1..]);
                 number += 1;
                 if begun.is_empty() {
-                    self.line(line, number, &mut bad);
+                    self.line(line, number, bad);
                 } else {
                     lengthen(&mut begun, line);
-                    self.line(&begun, number, &mut bad);
+                    self.line(&begun, number, bad);
                     begun.clear();
                 }
                 rest = behind;
@@ -131,16 +150,9 @@ impl<W: Write> Replay<W> {
         }
         if !begun.is_empty() {
             number += 1;
-            self.line(&begun, number, &mut bad);
+            self.line(&begun, number, bad);
         }
-        self.stream.end_source(&mut Nowhere, &mut self.buffer);
-        self.write_out()?;
-        let totals = self.stream.totals();
-        if totals.counters.records == before.counters.records && totals.unparsed > before.unparsed {
-            let reason = NoLog::NoRecord { lines: number };
-            return Err(ReplayError::Read(io::Error::new(io::ErrorKind::InvalidData, reason)));
-        }
-        Ok(())
+        Ok(number)
     }
 
     fn line(&mut self, line: &[u8], number: u64, bad: &mut impl FnMut(BadLine)) {
