@@ -23,8 +23,9 @@ const OTHERS: &str = concat!(
 );
 
 /// Where the agent adds names of its own to those of the kernel side.
-const LOGGED: [&str; 5] = [
+const LOGGED: [&str; 6] = [
     include_str!("../src/run/audit/report.rs"),
+    include_str!("../src/run/mod.rs"),
     include_str!("../src/run/socket/agent.rs"),
     include_str!("../src/run/socket/names.rs"),
     include_str!("../src/sensor/ebpf/sensor.rs"),
@@ -155,14 +156,16 @@ fn fields_of_our_own_are_described() {
 fn values_of_our_own_are_described() {
     let flow = include_str!("../src/event/flow.rs");
     let ended = include_str!("../src/event/ended.rs");
+    let owner = include_str!("../src/event/owner.rs");
     let values = |source: &'static str, from: &str| -> Vec<&'static str> {
         let start = source.find(from).unwrap();
         let body = &source[start..];
-        let body = &body[..body.find("\n}").unwrap()];
+        let end = body.find("\n    }\n").into_iter().chain(body.find("\n}")).min().unwrap();
+        let body = &body[..end];
         body.split('"').skip(1).step_by(2).collect()
     };
     let mut all = values(flow, "fn began_name");
-    all.extend(values(flow, "fn rank_name"));
+    all.extend(values(owner, "fn rank_name"));
     all.extend(values(flow, "fn source_name"));
     all.extend(values(ended, "fn state_name"));
     let names = ended.find("fn name").unwrap();

@@ -11,13 +11,15 @@ pub mod decode;
 pub mod document;
 pub mod ids;
 pub mod live;
-mod member;
 pub mod names;
 pub mod netlink;
 pub mod normalise;
+mod options;
 pub mod reassembly;
 pub mod records;
 pub mod replay;
 pub mod rules;
 pub mod stream;
 mod table;
+
+pub use options::{AuditConfig, Backpressure, LoadRules, SocketType};

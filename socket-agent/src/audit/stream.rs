@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
+use ecs::EventSink;
+
 use super::{
-    document::{self, Context},
+    document::{self, Context, EventDocument},
     normalise::{IdNames, NameCounters, Normal, normalise},
     reassembly::{self, Counters, Event, Reassembler},
     records::{Kind, ParseError, Record},
@@ -75,8 +77,7 @@ impl Stream {
     }
 
     /// Takes a record in the kernel's form, whose type stands in the netlink header and which
-    /// arrived at `now`, the time since any fixed moment. Appends the documents of all events that
-    /// left, a line each, to `out`.
+    /// arrived at `now`, the time since any fixed moment. All events that left go to `out`.
     ///
     /// # Errors
     /// The text is not a record; it is counted and nothing else happens.
@@ -86,7 +87,7 @@ impl Stream {
         text: &[u8],
         now: Duration,
         around: &mut dyn Surroundings,
-        out: &mut Vec<u8>,
+        out: &mut impl EventSink,
     ) -> Result<(), ParseError> {
         let mut record = self.reassembler.blank();
         let read = record.read_kernel(kind, text);
@@ -102,7 +103,7 @@ impl Stream {
         line: &[u8],
         now: Duration,
         around: &mut dyn Surroundings,
-        out: &mut Vec<u8>,
+        out: &mut impl EventSink,
     ) -> Result<(), ParseError> {
         let mut record = self.reassembler.blank();
         let read = record.read_line(line);
@@ -112,7 +113,7 @@ impl Stream {
     /// Gives out the events that have waited for too long. To be called at [`deadline`].
     ///
     /// [`deadline`]: Self::deadline
-    pub fn tick(&mut self, now: Duration, around: &mut dyn Surroundings, out: &mut Vec<u8>) {
+    pub fn tick(&mut self, now: Duration, around: &mut dyn Surroundings, out: &mut impl EventSink) {
         let Self { reassembler, ready, .. } = self;
         reassembler.expire(now, |event| ready.push(event));
         self.write(around, out);
@@ -136,7 +137,7 @@ impl Stream {
     }
 
     /// Gives out all that waits, and counts all numbers that are missing as lost.
-    pub fn finish(&mut self, around: &mut dyn Surroundings, out: &mut Vec<u8>) {
+    pub fn finish(&mut self, around: &mut dyn Surroundings, out: &mut impl EventSink) {
         let Self { reassembler, ready, .. } = self;
         reassembler.flush(|event| ready.push(event));
         self.write(around, out);
@@ -158,7 +159,7 @@ impl Stream {
         read: Result<(), ParseError>,
         now: Duration,
         around: &mut dyn Surroundings,
-        out: &mut Vec<u8>,
+        out: &mut impl EventSink,
     ) -> Result<(), ParseError> {
         if let Err(error) = read {
             self.unparsed += 1;
@@ -171,7 +172,7 @@ impl Stream {
         Ok(())
     }
 
-    fn write(&mut self, around: &mut dyn Surroundings, out: &mut Vec<u8>) {
+    fn write(&mut self, around: &mut dyn Surroundings, out: &mut impl EventSink) {
         for event in self.ready.drain(..) {
             self.names.tick();
             // Too large to be moved about.
@@ -181,8 +182,7 @@ impl Stream {
             {
                 self.warnings += normal.warnings.len() as u64;
                 let context = around.context(normal);
-                document::write(normal, &context, self.document, out);
-                out.push(b'\n');
+                out.emit(&EventDocument { normal, context, options: self.document });
             }
             self.reassembler.recycle(event);
         }

@@ -3,9 +3,9 @@
 use std::{fmt::Write, process::ExitCode};
 
 use super::report::print;
-use crate::{
-    config::HookSet,
-    sensor::host::{Choice, HostFacts, NoHookSet, Probe, choose},
+use crate::sensor::{
+    HookSet,
+    host::{Choice, HostFacts, NoHookSet, Probe, choose},
 };
 
 /// Shows what this host offers; succeeds if some hook set can be used.
@@ -53,7 +53,8 @@ fn table(facts: &HostFacts, choice: &Result<Choice, NoHookSet>) -> Result<String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sensor::host::{Facility, Kernel};
+    use crate::sensor::host::Facility;
+    use linux::Kernel;
 
     #[test]
     fn columns_line_up_and_remedies_stand_below() {

@@ -17,8 +17,6 @@ use clap::Parser;
 
 use arguments::{Arguments, Command, Test};
 
-pub use run::RunOptions;
-
 /// Runs the command line and returns the exit status: 0, 1 after a failure that was told on
 /// standard error, 2 if the arguments are wrong.
 pub fn main() -> ExitCode {

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, path::PathBuf};
 
 use clap::Args;
 
-use crate::{config::SocketConfig, sensor::tracefs};
+use crate::sensor::{SocketConfig, tracefs};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {

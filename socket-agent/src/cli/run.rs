@@ -1,18 +1,12 @@
 //! `socket-agent run`.
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use super::arguments::RunArguments;
-use crate::config::{self, Loaded, OutputTarget, Override, Sources};
-
-/// What the command line says beside the configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunOptions {
-    /// Stop after this long; `None` means to run until a signal.
-    pub duration: Option<Duration>,
-    /// Where documents go: `--output-file`, else what the configuration says.
-    pub output: OutputTarget,
-}
+use crate::{
+    config::{self, Loaded, OutputTarget, Override, Sources},
+    run::RunOptions,
+};
 
 pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     let loaded = load(&sources(arguments))?;

@@ -6,14 +6,12 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
 use super::{offsets, report::print, sockets};
-use crate::{
-    audit::{
-        names::Arch,
-        netlink::{Control, Status},
-        rules::{Numbers, Rule},
-    },
-    process::Names,
+use crate::audit::{
+    names::Arch,
+    netlink::{Control, Status},
+    rules::{Numbers, Rule},
 };
+use linux::Names;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Show {

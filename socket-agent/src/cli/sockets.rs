@@ -8,13 +8,12 @@ use socket_common::{PROTO_TCP, Rank, Tuple};
 
 use super::report::print;
 use crate::{
-    clock::Clock,
-    event::{Happening, SocketFacts, direction, id, state_name, write_socket},
-    flow::address,
-    process::Names,
+    event::{OwnerFacts, SocketChange, SocketDocument, direction, state_name},
+    flow::{SocketRole, address},
     run::Shared,
-    sensor::sockets::{self, OpenSocket, Role},
+    sensor::sockets::{self, OpenSocket},
 };
+use linux::{Names, clock::Clock, random};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -57,9 +56,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         );
     }
     if arguments.listening {
-        listing.sockets.retain(|socket| socket.role == Role::Listening);
+        listing.sockets.retain(|socket| socket.role == SocketRole::Listening);
     }
-    let shared = Shared::read()?;
+    let shared = Shared::look()?;
     let text = match arguments.output {
         Form::Table => table(&listing.sockets, &shared),
         Form::Json => documents(&listing.sockets, &shared)?,
@@ -72,21 +71,23 @@ fn documents(sockets: &[OpenSocket], shared: &Shared) -> anyhow::Result<String> 
     let mut names = Names::new(Path::new("/"));
     let clock = Clock::now();
     let reported = clock.wall(Clock::boottime());
-    let report = id::random();
+    let report = random::uuid();
     let mut text = Vec::new();
     for socket in sockets {
         let owner = socket.owner();
         let process = socket.holder.and_then(|h| shared.processes().running(h.pid, h.start_ticks));
         let (user, group) = (names.user(owner.uid), names.group(owner.gid));
-        let facts = SocketFacts {
-            happening: Happening::Existing(report),
+        let document = SocketDocument {
+            change: SocketChange::Existing(report),
             tuple: &socket.tuple,
             role: socket.role,
-            owner: &owner,
-            rank: Rank::Holder as u8,
-            process: process.as_deref(),
-            user: user.as_deref(),
-            group: group.as_deref(),
+            owner: OwnerFacts {
+                ids: &owner,
+                rank: Rank::Holder as u8,
+                process: process.as_deref(),
+                user: user.as_deref(),
+                group: group.as_deref(),
+            },
             state: Some(socket.state),
             inode: socket.inode,
             sock: 0,
@@ -94,8 +95,10 @@ fn documents(sockets: &[OpenSocket], shared: &Shared) -> anyhow::Result<String> 
             since: 0,
             closed: 0,
             reported,
+            clock: &clock,
+            metadata: &shared.metadata,
         };
-        write_socket(&facts, &shared.metadata, &clock, &mut text)?;
+        ecs::write_json(&document, &mut text);
         text.push(b'\n');
     }
     String::from_utf8(text).context("a document is not UTF-8")

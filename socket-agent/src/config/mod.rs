@@ -9,7 +9,6 @@
 //! Nothing stops at the first mistake: [`load`] returns every problem of a file at once, each with
 //! its place, and a configuration only if there is none.
 
-mod audit;
 mod duration;
 mod expand;
 mod load;
@@ -24,13 +23,9 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-pub use audit::{AuditConfig, Backpressure, LoadRules, SocketType};
 pub use duration::parse as parse_duration;
 pub use load::{DEFAULT_FILE, Loaded, Sources, load};
 pub use overrides::Override;
 pub use place::{ConfigError, Place, Problem};
 pub use schema::{Described, options};
-pub use settings::{
-    Config, DnsConfig, DnsType, HookSet, Metrics, OutputTarget, RecordBuffer, SocketConfig,
-    SocketEvents, Tables, TracefsConfig,
-};
+pub use settings::{Config, Metrics, OutputTarget};

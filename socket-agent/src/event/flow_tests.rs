@@ -2,14 +2,15 @@ use std::{collections::BTreeSet, env, fs, net::Ipv6Addr, path::Path, sync::Arc};
 
 use scenarios::schema::{self, Schema};
 use serde_json::Value;
-use socket_common::{FAMILY_IPV6, Owner, PROTO_UDP, Tcp, Traffic, Tuple};
+use socket_common::{FAMILY_IPV6, Owner, PROTO_UDP, Rank, Tcp, Traffic, Tuple};
 use uuid::Uuid;
+
+use ecs::{Agent, Host, Os};
 
 use super::*;
 use crate::{
-    event::{Agent, Host, Os},
     flow::Cause,
-    process::{Container, Identity, Image, Key},
+    process::{Container, Identity, Image, Key, Process},
 };
 
 const ID: &str = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90";
@@ -127,16 +128,21 @@ fn domains(flow: &Flow) -> Domains {
 fn document(record: &FlowRecord, process: Option<&Process>) -> Value {
     let named = record.flow.owner.pid != 0;
     let domains = domains(&record.flow);
-    let facts = FlowFacts {
+    let (user, group) = (named.then_some("vagrant"), named.then_some("users"));
+    let (ids, rank) = (&record.flow.owner, record.flow.rank);
+    let event = FlowDocument {
         record,
-        process,
-        user: named.then_some("vagrant"),
-        group: named.then_some("users"),
+        owner: OwnerFacts { ids, rank, process, user, group },
         domains: &domains,
         reported: clock().wall(record.until),
+        clock: &clock(),
+        metadata: &metadata(),
     };
     let mut buffer = b"before ".to_vec();
-    write_flow(&facts, &metadata(), &clock(), &mut buffer).unwrap();
+    ecs::write_json(&event, &mut buffer);
+    let mut tree = b"before ".to_vec();
+    ecs::Document::of(&event).write(&mut tree);
+    assert_eq!(buffer, tree, "both writers write the same");
     let text = buffer.strip_prefix(b"before ").unwrap();
     assert!(!text.contains(&b'\n'));
     let document: Value = serde_json::from_slice(text).unwrap();
@@ -296,17 +302,17 @@ fn this_hosts_metadata_follows_the_schema() {
     let state = tempfile::tempdir().unwrap();
     let (agent, _) = Agent::load(state.path(), &host.hostname, &host.id);
     let (record, process) = (http(), curl());
-    let facts = FlowFacts {
+    let (ids, rank) = (&record.flow.owner, record.flow.rank);
+    let event = FlowDocument {
         record: &record,
-        process: Some(&process),
-        user: None,
-        group: None,
+        owner: OwnerFacts { ids, rank, process: Some(&process), user: None, group: None },
         domains: &Domains::default(),
         reported: Clock::now().wall(Clock::boottime()),
+        clock: &Clock::now(),
+        metadata: &Metadata::new(&host, &agent).unwrap(),
     };
     let mut buffer = Vec::new();
-    let metadata = Metadata::new(&host, &agent).unwrap();
-    write_flow(&facts, &metadata, &Clock::now(), &mut buffer).unwrap();
+    ecs::write_json(&event, &mut buffer);
     let document: Value = serde_json::from_slice(&buffer).unwrap();
     let problems = Schema::load().unwrap().problems(&document);
     assert!(problems.is_empty(), "{problems:#?}\nin {document:#}");

@@ -1,24 +1,13 @@
-//! ECS documents.
-//!
-//! A document is a tree of borrowed structs that is serialised once, straight into the output's
-//! buffer. What never changes while the agent runs ([`Metadata`]) is serialised beforehand.
+//! Documents of flows and sockets.
 
-mod agent;
-mod document;
 mod ended;
 mod flow;
-mod host;
-pub mod id;
-mod metadata;
-mod os;
+mod owner;
 mod socket;
 
-pub use agent::{Agent, IdSource};
 pub use ended::Ended;
 pub(crate) use ended::state_name;
-pub use flow::{FlowFacts, INTERNAL_VERSION, write_flow};
-pub use host::{Host, machine_id};
-pub use metadata::{ECS_VERSION, Metadata};
-pub use os::Os;
+pub use flow::{FlowDocument, INTERNAL_VERSION};
+pub use owner::OwnerFacts;
 pub(crate) use socket::direction;
-pub use socket::{Happening, SocketFacts, write_socket};
+pub use socket::{SocketChange, SocketDocument};

@@ -2,29 +2,17 @@
 
 use std::net::IpAddr;
 
-use serde::Serialize;
-use serde_json::value::RawValue;
-use socket_common::{FAMILY_IPV4, Owner, PROTO_TCP, Rank, Tuple};
+use ecs::{Encode, Key, Metadata, Writer, key};
+use linux::{Clock, Timestamp};
+use socket_common::{FAMILY_IPV4, PROTO_TCP, Tuple};
 use uuid::Uuid;
 
-use super::{
-    Metadata,
-    document::{
-        Address, Cgroup, Container, Hex, InPod, Named, Netns, Process as ProcessObject, Text,
-    },
-    ended,
-    flow::{INTERNAL_VERSION, rank_name},
-};
-use crate::{
-    clock::{Clock, Timestamp},
-    flow::{CommunityId, address},
-    process::Process,
-    sensor::sockets::Role,
-};
+use super::{ended, flow::INTERNAL_VERSION, owner::OwnerFacts};
+use crate::flow::{CommunityId, SocketRole, address};
 
-/// What is told of a socket.
+/// What is reported of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Happening {
+pub enum SocketChange {
     /// It is open; the id is that of the report.
     Existing(Uuid),
     /// It has been opened.
@@ -33,25 +21,17 @@ pub enum Happening {
     Closed,
 }
 
-/// What a document is made of.
+/// What the document of a socket is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct SocketFacts<'a> {
+pub struct SocketDocument<'a> {
     /// What has happened.
-    pub happening: Happening,
+    pub change: SocketChange,
     /// Addresses and network namespace.
     pub tuple: &'a Tuple,
     /// What the socket is for.
-    pub role: Role,
-    /// Whose it is: ids, cgroup and thread, as far as they are known.
-    pub owner: &'a Owner,
-    /// How the owner was found: see [`Rank`].
-    pub rank: u8,
-    /// The process behind it, if its owner is known.
-    pub process: Option<&'a Process>,
-    /// Name of the owner's real user id.
-    pub user: Option<&'a str>,
-    /// Name of the owner's real group id.
-    pub group: Option<&'a str>,
+    pub role: SocketRole,
+    /// Whose it is.
+    pub owner: OwnerFacts<'a>,
     /// TCP state; absent if it is that of the role.
     pub state: Option<u8>,
     /// Inode number of the socket; 0 if unknown.
@@ -66,265 +46,141 @@ pub struct SocketFacts<'a> {
     pub closed: u64,
     /// The time of the report.
     pub reported: Timestamp,
+    /// Kernel time to wall time.
+    pub clock: &'a Clock,
+    /// Host and agent.
+    pub metadata: &'a Metadata,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    #[serde(rename = "@timestamp")]
-    timestamp: Text<&'a dyn std::fmt::Display>,
-    #[serde(rename = "@metadata")]
-    metadata: &'a RawValue,
-    event: Event<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    flow: Option<FlowId>,
-    network: Network<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<Endpoint>,
-    destination: Endpoint,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client: Option<Endpoint>,
-    server: Endpoint,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    process: Option<ProcessObject<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    container: Option<Container<'a>>,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pod: Option<InPod<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<Named<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group: Option<Named<'a>>,
-    related: Related<'a>,
-    system: System<'a>,
-    service: &'a RawValue,
-    host: &'a RawValue,
-    agent: &'a RawValue,
-    ecs: &'a RawValue,
-}
+/// One end of a socket.
+type Endpoint = (IpAddr, u16);
 
-#[derive(Serialize)]
-struct Event<'a> {
-    kind: &'static str,
-    action: &'static str,
-    category: [&'static str; 1],
-    #[serde(rename = "type")]
-    types: &'static [&'static str],
-    module: &'static str,
-    dataset: &'static str,
-    /// The same in all documents of a report.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<Text<Uuid>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    start: Option<Text<&'a dyn std::fmt::Display>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    end: Option<Text<&'a dyn std::fmt::Display>>,
-    /// Nanoseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    duration: Option<u64>,
-}
+// === impl SocketDocument ===
 
-#[derive(Serialize)]
-struct FlowId {
-    id: Text<Hex>,
-}
-
-#[derive(Serialize)]
-struct Network<'a> {
-    direction: &'static str,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    transport: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    community_id: Option<Text<&'a dyn std::fmt::Display>>,
-}
-
-#[derive(Clone, Copy, Serialize)]
-struct Endpoint {
-    ip: IpAddr,
-    port: u16,
-}
-
-#[derive(Serialize)]
-struct Related<'a> {
-    ip: &'a [IpAddr],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<[&'a str; 1]>,
-}
-
-#[derive(Serialize)]
-struct System<'a> {
-    audit: Audit<'a>,
-}
-
-#[derive(Serialize)]
-struct Audit<'a> {
-    socket: Socket<'a>,
-}
-
-/// Not in ECS: `system.audit.socket`, as far as flows do not have the same.
-#[derive(Serialize)]
-struct Socket<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kernel_sock_address: Option<Text<Address>>,
-    internal_version: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    inode: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uid: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gid: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    euid: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    egid: Option<u32>,
-    owner: &'static str,
-    netns: Netns,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cgroup: Option<Cgroup<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    args_truncated: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tcp: Option<Tcp>,
-}
-
-#[derive(Serialize)]
-struct Tcp {
-    state: &'static str,
-}
-
-/// Appends the document, one line of JSON without its line feed, to a buffer.
-///
-/// # Errors
-///
-/// None in practice: the document has nothing that JSON cannot express and the buffer grows.
-pub fn write_socket(
-    facts: &SocketFacts<'_>,
-    metadata: &Metadata,
-    clock: &Clock,
-    buffer: &mut Vec<u8>,
-) -> serde_json::Result<()> {
-    let tuple = facts.tuple;
-    let local = Endpoint { ip: address(tuple, tuple.local), port: tuple.local_port };
-    let remote = Endpoint { ip: address(tuple, tuple.remote), port: tuple.remote_port };
-    let (source, destination) = match facts.role {
-        Role::Listening => (None, local),
-        Role::Inbound => (Some(remote), local),
-        Role::Outbound => (Some(local), remote),
-    };
-    let mut ips = vec![destination.ip];
-    ips.extend(source.map(|source| source.ip).filter(|ip| *ip != destination.ip));
-
-    let reported = facts.reported.millis();
-    let time = |at: u64| (at != 0).then(|| clock.wall(at).nanos());
-    let (start, end) = (time(facts.since), time(facts.closed));
-    let created = facts.process.map(|process| process.created.millis());
-    let community_id = CommunityId::of(tuple);
-    let owned = facts.owner.pid != 0;
-    let kind = kind(facts.happening);
-    let document = Document {
-        timestamp: Text(&reported),
-        metadata: &metadata.metadata,
-        event: Event {
-            kind: kind.kind,
-            action: kind.action,
-            category: ["network"],
-            types: kind.types,
-            module: "system",
-            dataset: "socket",
-            id: match facts.happening {
-                Happening::Existing(id) => Some(Text(id)),
-                Happening::Opened | Happening::Closed => None,
-            },
-            start: start.as_ref().map(|start| Text(start as _)),
-            end: end.as_ref().map(|end| Text(end as _)),
-            duration: (facts.since != 0 && facts.closed != 0)
-                .then(|| facts.closed.saturating_sub(facts.since)),
-        },
-        flow: (facts.flow != 0).then_some(FlowId { id: Text(Hex(facts.flow)) }),
-        network: Network {
-            direction: direction(facts.role),
-            kind: if tuple.family == FAMILY_IPV4 { "ipv4" } else { "ipv6" },
-            transport: if tuple.protocol == PROTO_TCP { "tcp" } else { "udp" },
-            community_id: (facts.role != Role::Listening).then_some(Text(&community_id)),
-        },
-        source,
-        destination,
-        client: source,
-        server: destination,
-        process: facts
-            .process
-            .zip(created.as_ref())
-            .map(|(process, created)| ProcessObject::of(process, facts.owner.tid, created)),
-        container: Container::of(facts.process),
-        pod: InPod::of(facts.process),
-        user: owned.then_some(Named { id: Text(facts.owner.uid), name: facts.user }),
-        group: owned.then_some(Named { id: Text(facts.owner.gid), name: facts.group }),
-        related: Related { ip: &ips, user: facts.user.filter(|_| owned).map(|user| [user]) },
-        system: System { audit: Audit { socket: socket(facts) } },
-        service: &metadata.service,
-        host: &metadata.host,
-        agent: &metadata.agent,
-        ecs: &metadata.ecs,
-    };
-    serde_json::to_writer(buffer, &document)
-}
-
-fn socket<'a>(facts: &SocketFacts<'a>) -> Socket<'a> {
-    let owner = facts.owner;
-    let owned = owner.pid != 0;
-    let id = facts.process.map_or(owner.cgroup, |process| match owner.cgroup {
-        0 => process.cgroup_id,
-        id => id,
-    });
-    let cgroup = Cgroup {
-        id: (id != 0).then_some(Text(id)),
-        path: facts.process.and_then(|process| process.cgroup_path.as_deref()),
-    };
-    Socket {
-        kernel_sock_address: (facts.sock != 0).then_some(Text(Address(facts.sock))),
-        internal_version: INTERNAL_VERSION,
-        inode: (facts.inode != 0).then_some(facts.inode),
-        uid: owned.then_some(owner.uid),
-        gid: owned.then_some(owner.gid),
-        euid: owned.then_some(owner.euid),
-        egid: owned.then_some(owner.egid),
-        owner: if owned { rank_name(facts.rank) } else { rank_name(Rank::Unknown as u8) },
-        netns: Netns { inode: facts.tuple.netns },
-        cgroup: (cgroup.id.is_some() || cgroup.path.is_some()).then_some(cgroup),
-        args_truncated: facts.process.filter(|process| process.image.args_truncated).map(|_| true),
-        tcp: facts
-            .state
-            .filter(|_| facts.tuple.protocol == PROTO_TCP)
-            .and_then(ended::state_name)
-            .map(|state| Tcp { state }),
+impl Encode for SocketDocument<'_> {
+    fn encode<W: Writer>(&self, writer: &mut W) {
+        let (source, destination) = self.ends();
+        writer.ascii(key!("@timestamp"), self.reported.millis_ascii());
+        writer.raw(key!("@metadata"), &self.metadata.metadata);
+        writer.group(key!("event"), |event| self.encode_event(event));
+        if self.flow != 0 {
+            writer.group(key!("flow"), |flow| {
+                flow.display(key!("id"), format_args!("{:016x}", self.flow));
+            });
+        }
+        writer.group(key!("network"), |network| self.encode_network(network));
+        for (key, end) in [
+            (key!("source"), source),
+            (key!("destination"), Some(destination)),
+            (key!("client"), source),
+            (key!("server"), Some(destination)),
+        ] {
+            encode_endpoint(writer, key, end);
+        }
+        self.owner.encode(writer);
+        writer.group(key!("related"), |related| {
+            let mut ips = vec![destination.0];
+            ips.extend(source.map(|(ip, _)| ip).filter(|ip| *ip != destination.0));
+            related.list_displayed(key!("ip"), &ips);
+            self.owner.encode_related(related);
+        });
+        writer.group(key!("system"), |system| {
+            system.group(key!("audit"), |audit| {
+                audit.group(key!("socket"), |socket| self.encode_socket(socket));
+            });
+        });
+        writer.raw(key!("service"), &self.metadata.service);
+        writer.raw(key!("host"), &self.metadata.host);
+        writer.raw(key!("agent"), &self.metadata.agent);
+        writer.raw(key!("ecs"), &self.metadata.ecs);
     }
 }
 
-struct Kind {
-    kind: &'static str,
-    action: &'static str,
-    types: &'static [&'static str],
+impl SocketDocument<'_> {
+    /// Source and destination.
+    fn ends(&self) -> (Option<Endpoint>, Endpoint) {
+        let tuple = self.tuple;
+        let local = (address(tuple, tuple.local), tuple.local_port);
+        let remote = (address(tuple, tuple.remote), tuple.remote_port);
+        match self.role {
+            SocketRole::Listening => (None, local),
+            SocketRole::Inbound => (Some(remote), local),
+            SocketRole::Outbound => (Some(local), remote),
+        }
+    }
+
+    fn encode_event(&self, event: &mut impl Writer) {
+        let (kind, action, types): (_, _, &[&str]) = match self.change {
+            SocketChange::Existing(_) => ("state", "existing_socket", &["info"]),
+            SocketChange::Opened => ("event", "socket_opened", &["info", "start"]),
+            SocketChange::Closed => ("event", "socket_closed", &["info", "end"]),
+        };
+        event.text(key!("kind"), kind);
+        event.text(key!("action"), action);
+        event.list(key!("category"), ["network"]);
+        event.list(key!("type"), types);
+        event.text(key!("module"), "system");
+        event.text(key!("dataset"), "socket");
+        if let SocketChange::Existing(id) = self.change {
+            // The same in all documents of a report.
+            event.display(key!("id"), id);
+        }
+        if self.since != 0 {
+            event.display(key!("start"), self.clock.wall(self.since).nanos());
+        }
+        if self.closed != 0 {
+            event.display(key!("end"), self.clock.wall(self.closed).nanos());
+        }
+        if self.since != 0 && self.closed != 0 {
+            // Nanoseconds.
+            event.number(key!("duration"), self.closed.saturating_sub(self.since));
+        }
+    }
+
+    fn encode_network(&self, network: &mut impl Writer) {
+        let tuple = self.tuple;
+        network.text(key!("direction"), direction(self.role));
+        network.text(key!("type"), if tuple.family == FAMILY_IPV4 { "ipv4" } else { "ipv6" });
+        network.text(key!("transport"), if tuple.protocol == PROTO_TCP { "tcp" } else { "udp" });
+        if self.role != SocketRole::Listening {
+            network.display(key!("community_id"), CommunityId::of(tuple));
+        }
+    }
+
+    /// `system.audit.socket`, which is not in ECS, as far as flows do not have the same.
+    fn encode_socket(&self, socket: &mut impl Writer) {
+        if self.sock != 0 {
+            socket.display(key!("kernel_sock_address"), format_args!("{:#018x}", self.sock));
+        }
+        socket.text(key!("internal_version"), INTERNAL_VERSION);
+        socket.maybe_number(key!("inode"), (self.inode != 0).then_some(self.inode));
+        self.owner.encode_ids(socket);
+        socket.text(key!("owner"), self.owner.rank_name());
+        socket.group(key!("netns"), |netns| {
+            netns.number(key!("inode"), self.tuple.netns.into());
+        });
+        self.owner.encode_cgroup(socket);
+        let state = self.state.filter(|_| self.tuple.protocol == PROTO_TCP);
+        if let Some(state) = state.and_then(ended::state_name) {
+            socket.group(key!("tcp"), |tcp| tcp.text(key!("state"), state));
+        }
+    }
 }
 
-fn kind(happening: Happening) -> Kind {
-    match happening {
-        Happening::Existing(_) => {
-            Kind { kind: "state", action: "existing_socket", types: &["info"] }
-        }
-        Happening::Opened => {
-            Kind { kind: "event", action: "socket_opened", types: &["info", "start"] }
-        }
-        Happening::Closed => {
-            Kind { kind: "event", action: "socket_closed", types: &["info", "end"] }
-        }
+fn encode_endpoint(writer: &mut impl Writer, key: Key, end: Option<Endpoint>) {
+    if let Some((ip, port)) = end {
+        writer.group(key, |end| {
+            end.display(key!("ip"), ip);
+            end.number(key!("port"), port.into());
+        });
     }
 }
 
 /// `network.direction`; `listening` is not among ECS's values, but in the documents of Beats.
-pub(crate) fn direction(role: Role) -> &'static str {
+pub(crate) fn direction(role: SocketRole) -> &'static str {
     match role {
-        Role::Listening => "listening",
-        Role::Inbound => "ingress",
-        Role::Outbound => "egress",
+        SocketRole::Listening => "listening",
+        SocketRole::Inbound => "ingress",
+        SocketRole::Outbound => "egress",
     }
 }

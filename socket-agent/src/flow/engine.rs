@@ -14,7 +14,7 @@ use super::{
     progress::{Part, Progress, packets},
     role, state,
 };
-use crate::room;
+use linux::shrink;
 
 /// Closed connections that are reported in one call.
 const LOT: usize = 1024;
@@ -210,7 +210,7 @@ impl Engine {
     pub fn end_scan(&mut self, now: u64) {
         let horizon = now.saturating_sub(self.rules.socket_inactive);
         self.closed_sockets.retain(|_, socket| socket.ended >= horizon);
-        room::release(&mut self.closed_sockets);
+        shrink::shrink_table(&mut self.closed_sockets);
         self.progress.release_room();
     }
 

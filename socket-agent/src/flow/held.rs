@@ -11,7 +11,7 @@ use std::{
 
 use socket_common::Flow;
 
-use crate::room;
+use linux::shrink;
 
 /// Flows of a lot.
 const LOT: usize = 512;
@@ -98,7 +98,7 @@ impl Held {
     }
 
     fn release_room(&mut self) {
-        room::release(&mut self.numbers);
+        shrink::shrink_table(&mut self.numbers);
         if self.numbers.is_empty() {
             self.lots.clear();
             self.due.clear();

@@ -7,9 +7,11 @@ mod held;
 mod progress;
 mod record;
 pub mod role;
+mod socket_role;
 pub mod state;
 
 pub(crate) use address::address;
 pub use community_id::CommunityId;
 pub use engine::{Engine, EngineCounters, Kernel, Rules};
 pub use record::{Cause, Direction, FlowRecord};
+pub use socket_role::SocketRole;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use socket_common::{Flow, PROTO_UDP, Traffic};
 
-use crate::room;
+use linux::shrink;
 
 /// Low bits of a flow's id, which time does not fill: the CPU that made it.
 const CPU_BITS: u32 = 10;
@@ -122,7 +122,7 @@ impl Progress {
 
     /// Gives memory back after a peak.
     pub(super) fn release_room(&mut self) {
-        room::release(&mut self.flows);
+        shrink::shrink_table(&mut self.flows);
     }
 
     /// The flow is over.

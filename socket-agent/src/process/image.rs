@@ -1,9 +1,7 @@
 //! What a process executes: name, arguments, executable.
 
-use super::{
-    exec::{ExecParts, until_nul},
-    proc::Snapshot,
-};
+use super::exec::{ExecParts, until_nul};
+use linux::procfs::Snapshot;
 
 /// A program with its arguments. Children share it until they replace it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

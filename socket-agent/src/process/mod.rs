@@ -5,12 +5,11 @@
 
 mod cgroup;
 mod container;
+mod document;
 mod exec;
 mod identity;
 mod image;
-mod names;
 mod options;
-mod proc;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -20,12 +19,10 @@ use std::sync::Arc;
 pub use container::Container;
 pub use identity::{Identity, Key, Ticks};
 pub use image::Image;
-pub use names::Names;
 pub use options::{ProcessCounters, ScanError, TableOptions};
-pub(crate) use proc::start_ticks;
 pub use table::ProcessTable;
 
-use crate::clock::Timestamp;
+use linux::clock::Timestamp;
 
 /// A process as documents show it.
 #[derive(Clone, Debug, PartialEq, Eq)]

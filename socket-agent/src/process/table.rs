@@ -1,5 +1,6 @@
 //! The processes that are known, and how they come and go.
 
+use linux::procfs::{Proc, Snapshot};
 use std::{
     collections::{HashMap, VecDeque},
     path::{Path, PathBuf},
@@ -12,11 +13,9 @@ use socket_common::{ExecEvent, ExitEvent, ForkEvent, Owner};
 
 use super::{
     Container, Identity, Image, Key, Process, ProcessCounters, ScanError, TableOptions, Ticks,
-    cgroup::Cgroups,
-    exec::ExecParts,
-    proc::{Proc, Snapshot},
+    cgroup::Cgroups, exec::ExecParts,
 };
-use crate::clock::Clock;
+use linux::clock::Clock;
 
 /// Images of one process that are kept: the current one and those it replaced.
 const IMAGES: usize = 4;

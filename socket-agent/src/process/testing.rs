@@ -9,7 +9,7 @@ use std::{
 use socket_common::{DATA_MAX, ExecEvent, Header, kind, whole};
 use tempfile::TempDir;
 
-use super::proc::Snapshot;
+use linux::procfs::Snapshot;
 
 /// An exec record, and times in nanoseconds, as of a kernel whose paths cannot be followed.
 pub(super) fn exec(pid: u32, start: u64, filename: &str, args: &[u8]) -> ExecEvent {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{shared::Shared, stop::Stop};
-use crate::output::{OutputError, Sink};
+use pipeline::{Closed, Publisher};
 
 /// Something that observes and writes documents.
 pub(super) struct Dataset {
@@ -14,7 +14,7 @@ pub(super) struct Dataset {
     body: Box<Body>,
 }
 
-/// Starts to observe, tells [`Context::ready`], works until [`Context::stop`], and reports what is
+/// Starts to observe, notifies [`Context::ready`], works until [`Context::stop`], and reports what is
 /// left.
 type Body = dyn FnOnce(Context) -> anyhow::Result<()> + Send;
 
@@ -23,11 +23,16 @@ pub(super) struct Context {
     /// What all know of this host.
     pub(super) shared: Arc<Shared>,
     /// Where documents go.
-    pub(super) sink: Sink,
+    pub(super) publisher: Publisher,
     /// When to end.
     pub(super) stop: Stop,
-    ready: Option<Box<dyn FnOnce() + Send>>,
+    /// To be told once it observes.
+    pub(super) ready: Ready,
 }
+
+/// Tells that a dataset observes. An error that it returns before means that it cannot start.
+#[derive(Default)]
+pub(super) struct Ready(Option<Box<dyn FnOnce() + Send>>);
 
 /// What happens to a dataset.
 #[derive(Debug)]
@@ -70,14 +75,18 @@ impl Dataset {
 // === impl Context ===
 
 impl Context {
-    pub(super) fn new(shared: &Arc<Shared>, sink: Sink, stop: Stop) -> Self {
-        Self { shared: Arc::clone(shared), sink, stop, ready: None }
+    pub(super) fn new(shared: &Arc<Shared>, publisher: Publisher, stop: Stop) -> Self {
+        Self { shared: Arc::clone(shared), publisher, stop, ready: Ready::default() }
     }
+}
 
-    /// Tells that it observes. An error that is returned before means that it cannot start.
-    pub(super) fn ready(&mut self) {
-        if let Some(tell) = self.ready.take() {
-            tell();
+// === impl Ready ===
+
+impl Ready {
+    /// Tells that it observes.
+    pub(super) fn notify(self) {
+        if let Some(notify) = self.0 {
+            notify();
         }
     }
 }
@@ -98,7 +107,8 @@ impl Group {
         let Dataset { name, body } = dataset;
         let (ready, ended) = (events.clone(), events.clone());
         // Nobody listens any more only if the agent is ending for another reason.
-        context.ready = Some(Box::new(move || drop(ready.send(Event { name, kind: Kind::Ready }))));
+        context.ready =
+            Ready(Some(Box::new(move || drop(ready.send(Event { name, kind: Kind::Ready })))));
         let work = move || {
             let result = body(context);
             drop(ended.send(Event { name, kind: Kind::Ended(result) }));
@@ -176,10 +186,11 @@ impl Group {
         for Member { name, end, .. } in self.members {
             let end = end.unwrap_or_else(|| Err(anyhow!("its thread ended with a panic")));
             let Err(error) = end else { continue };
-            match error.downcast_ref::<OutputError>() {
-                Some(OutputError::Closed { .. }) if result.is_ok() => result = Err(error),
-                Some(OutputError::Closed { .. }) => {}
-                _ => return Err(error.context(format!("the dataset {name} failed"))),
+            if !error.is::<Closed>() {
+                return Err(error.context(format!("the dataset {name} failed")));
+            }
+            if result.is_ok() {
+                result = Err(error);
             }
         }
         result

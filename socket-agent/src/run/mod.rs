@@ -19,20 +19,30 @@ pub(crate) use shared::Shared;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use pipeline::{
+    Closed, Output, OutputCounters, Pipeline, Processors, Stopped,
+    output::{Console, File},
+};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
 };
 
 use self::{
+    changes::line,
     dataset::{Context, Dataset, Event, Group},
     stop::Stopper,
 };
-use crate::{
-    cli::RunOptions,
-    config::{Config, OutputTarget},
-    output::{Output, OutputError, Sink},
-};
+use crate::config::{Config, OutputTarget};
+
+/// What the command line says beside the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Stop after this long; `None` means to run until a signal.
+    pub duration: Option<Duration>,
+    /// Where documents go: `--output-file`, else what the configuration says.
+    pub output: OutputTarget,
+}
 
 /// Runs the datasets until the time is up or a signal comes.
 ///
@@ -42,9 +52,9 @@ use crate::{
 pub fn run(config: &Config, options: &RunOptions) -> anyhow::Result<()> {
     memory::share_heap();
     // Opened first: a mistake in its name must not cost a start of the sensor.
-    let output = match &options.output {
-        OutputTarget::Stdout => Output::stdout()?,
-        OutputTarget::File(path) => Output::file(path)?,
+    let output: Box<dyn Output> = match &options.output {
+        OutputTarget::Stdout => Box::new(Console::stdout().context("cannot use standard output")?),
+        OutputTarget::File(path) => Box::new(File::open(path)?),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -52,16 +62,10 @@ pub fn run(config: &Config, options: &RunOptions) -> anyhow::Result<()> {
         .context("cannot start the event loop")?;
     let result = runtime.block_on(supervise(config, options.duration, output));
     match result {
-        Err(error) if is_closed(&error) => {
-            log::info!(target: "output", "the reader is gone; stopping");
-            Ok(())
-        }
+        // The output has logged why; nothing is wrong, there is just nobody left to write to.
+        Err(error) if error.is::<Closed>() => Ok(()),
         other => other,
     }
-}
-
-fn is_closed(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(OutputError::Closed { .. }))
 }
 
 /// What the configuration asks for.
@@ -81,7 +85,7 @@ fn datasets(config: &Config) -> Vec<Dataset> {
 async fn supervise(
     config: &Config,
     duration: Option<Duration>,
-    output: Output,
+    output: Box<dyn Output>,
 ) -> anyhow::Result<()> {
     // Signals are caught before anything is attached, so that none ends the agent in between.
     let mut terminate = signal(SignalKind::terminate()).context("cannot catch SIGTERM")?;
@@ -95,12 +99,15 @@ async fn supervise(
     tokio::pin!(signals);
 
     let shared = Arc::new(Shared::read()?);
-    let sink = Sink::new(output, priority::raise_writer).context("cannot start the output")?;
+    let pipeline =
+        Pipeline::start(vec![output], pipeline::Options::default(), priority::raise_writer)
+            .context("cannot start the output")?;
     let stopper = Stopper::new()?;
     let (events, mut news) = mpsc::unbounded_channel();
     let mut group = Group::default();
     for dataset in datasets(config) {
-        let context = Context::new(&shared, sink.clone(), stopper.listener()?);
+        let context =
+            Context::new(&shared, pipeline.publisher(Processors::default()), stopper.listener()?);
         group.start(dataset, context, &events)?;
     }
     drop(events);
@@ -134,7 +141,26 @@ async fn supervise(
     }
     // Also those that were still about to start when the order to stop came.
     group.judge_start()?;
-    group.judge_end()
+    let ended = group.judge_end();
+    let stopped = pipeline.stop();
+    report_outputs(&stopped);
+    ended?;
+    stopped.result().map_err(Into::into)
+}
+
+/// Logs what all outputs together have done.
+fn report_outputs(stopped: &Stopped) {
+    let sum = |count: fn(&OutputCounters) -> u64| {
+        stopped.counters().iter().map(|(_, counters)| count(counters)).sum()
+    };
+    let delivered = vec![("output_delivered", sum(|counters| counters.delivered))];
+    log::info!(target: "output", "totals {}", line(delivered));
+    let counters = vec![
+        ("output_refused", sum(|counters| counters.refused)),
+        ("output_retries", sum(|counters| counters.retries)),
+        ("output_undelivered", sum(|counters| counters.undelivered)),
+    ];
+    log::info!(target: "output", "counters {}", line(counters));
 }
 
 async fn sleep(duration: Option<Duration>) {

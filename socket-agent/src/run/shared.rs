@@ -8,11 +8,10 @@ use std::{
 
 use anyhow::Context;
 
-use crate::{
-    clock::Clock,
-    event::{self, Host, IdSource, Metadata},
-    process::{ProcessTable, TableOptions},
-};
+use ecs::{Agent, Host, IdSource, Metadata};
+
+use crate::process::{ProcessTable, TableOptions};
+use linux::clock::Clock;
 
 /// Where the agent keeps what must survive a restart.
 pub(super) const STATE: &str = "/var/lib/socket-agent";
@@ -41,15 +40,13 @@ struct Known {
 }
 
 impl Shared {
-    /// Reads what describes this host.
+    /// Reads what describes this host; an agent that has no id yet is given one.
     ///
     /// # Errors
     /// None in practice: it can be expressed as JSON.
     pub(crate) fn read() -> anyhow::Result<Self> {
-        let root = Path::new("/");
-        let machine_id = event::machine_id(root);
-        let host = Host::read(root);
-        let (identity, source) = event::Agent::load(Path::new(STATE), &host.hostname, &machine_id);
+        let host = Host::read(Path::new("/"));
+        let (identity, source) = Agent::load(Path::new(STATE), &host.hostname, &host.id);
         if let IdSource::Derived { path, source } = &source {
             log::warn!(
                 target: "agent",
@@ -57,8 +54,21 @@ impl Shared {
                 path.display()
             );
         }
-        let metadata = Metadata::new(&host, &identity).context("cannot describe this host")?;
-        let processes = ProcessTable::new(TableOptions::default(), Clock::now(), &machine_id);
+        Self::new(&host, &identity)
+    }
+
+    /// As [`read`](Self::read), but writes nothing: for commands that only look.
+    ///
+    /// # Errors
+    /// None in practice: it can be expressed as JSON.
+    pub(crate) fn look() -> anyhow::Result<Self> {
+        let host = Host::read(Path::new("/"));
+        Self::new(&host, &Agent::look(Path::new(STATE), &host.hostname, &host.id))
+    }
+
+    fn new(host: &Host, agent: &Agent) -> anyhow::Result<Self> {
+        let metadata = Metadata::new(host, agent).context("cannot describe this host")?;
+        let processes = ProcessTable::new(TableOptions::default(), Clock::now(), &host.id);
         let processes = Mutex::new(processes);
         Ok(Self { metadata, processes, known: Mutex::default(), told: Condvar::new() })
     }

@@ -9,11 +9,14 @@ pub mod ebpf;
 pub mod ebpf;
 mod error;
 pub mod host;
-mod netns;
+mod options;
 mod perf;
 pub mod sockets;
 mod source;
 pub mod tracefs;
 
 pub use error::{Degraded, SensorError};
+pub use options::{
+    DnsConfig, DnsType, HookSet, RecordBuffer, SocketConfig, SocketEvents, Tables, TracefsConfig,
+};
 pub use source::{Event, Source};

@@ -189,12 +189,19 @@ fn more_than_ten_other_lines_are_counted() {
 
 #[test]
 fn events_that_were_cut_in_two_name_the_option() {
-    let mut log = String::new();
-    for kind in ["SYSCALL", "CWD", "PROCTITLE"] {
-        for number in 0..20 {
-            log += &format!("type={kind} msg=audit(1.000:{number}): a=1\n");
+    let interleaved = |events: u32| {
+        let mut log = String::new();
+        for kind in ["SYSCALL", "CWD", "PROCTITLE"] {
+            for number in 0..events {
+                log += &format!("type={kind} msg=audit(1.000:{number}): a=1\n");
+            }
         }
-    }
+        log
+    };
+    // So many that not all are remembered.
+    let (_, said, _) = replayed(&["-"], interleaved(2_000).as_bytes());
+    assert!(said.contains("raise --max-in-flight"), "{said}");
+    let log = interleaved(20);
     let (documents, said, succeeded) = replayed(&["-", "--max-in-flight", "5"], log.as_bytes());
     assert!(succeeded && documents.len() > 20, "{}", documents.len());
     assert!(said.contains("raise --max-in-flight"), "{said}");

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use aya_obj::generated::bpf_insn;
 use socket_agent::{
-    config::HookSet,
+    sensor::HookSet,
     sensor::ebpf::{EARLY_OBJECT, Hook, OBJECT, Program, early, hooks},
 };
 

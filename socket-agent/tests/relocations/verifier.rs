@@ -6,7 +6,7 @@ use aya::{
     programs::{CgroupSkb, CgroupSock, Program, RawTracePoint, SockOps, TracePoint},
 };
 use socket_agent::{
-    config::HookSet,
+    sensor::HookSet,
     sensor::ebpf::{Hook, OBJECT, hooks},
 };
 

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 #[derive(Debug)]
 pub(super) struct Log {
@@ -72,12 +72,18 @@ impl Log {
 
     pub(super) fn counters(&self) -> Result<BTreeMap<String, u64>> {
         let state = self.lock();
-        state
-            .lines
-            .iter()
-            .rev()
-            .find_map(|line| counters(line))
-            .with_context(|| format!("the agent logged no counters: {}", state.tail()))?
+        let mut all = BTreeMap::new();
+        for line in &state.lines {
+            all.extend(counters(line).transpose()?.unwrap_or_default());
+        }
+        ensure!(!all.is_empty(), "the agent logged no counters: {}", state.tail());
+        Ok(all)
+    }
+
+    /// Waits until a line holds a text; whether one does.
+    pub(super) fn wait_line(&self, text: &str, deadline: Instant) -> bool {
+        let holds = |state: &State| state.lines.iter().any(|line| line.contains(text));
+        holds(&self.wait(deadline, holds))
     }
 
     fn wait(&self, deadline: Instant, done: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {

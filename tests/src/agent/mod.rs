@@ -120,6 +120,16 @@ impl Agent {
         self.log.lines()
     }
 
+    /// Waits until a line of the log holds a text.
+    ///
+    /// # Errors
+    /// None does in time.
+    pub fn wait_logged(&self, text: &str, limit: Duration) -> Result<()> {
+        let found = self.log.wait_line(text, Instant::now() + limit);
+        ensure!(found, "the agent does not log {text:?}; its log ends: {}", self.log.tail());
+        Ok(())
+    }
+
     /// Ends the agent with SIGTERM and waits until it has said everything.
     ///
     /// # Errors

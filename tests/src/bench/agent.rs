@@ -94,7 +94,13 @@ impl Ended {
 
     /// Documents of flows that it has written.
     pub(super) fn reported(&self) -> Result<u64> {
-        let line = self.0.log.iter().rev().find_map(|line| line.split_once("totals "));
+        let line = self
+            .0
+            .log
+            .iter()
+            .rev()
+            .filter(|line| line.contains("\"reported\""))
+            .find_map(|line| line.split_once("totals "));
         let (_, totals) = line.context("the agent logged no totals")?;
         let totals: serde_json::Value = serde_json::from_str(totals)?;
         totals.get("reported").and_then(serde_json::Value::as_u64).context("totals without reports")

@@ -1,6 +1,6 @@
 //! An agent, a namespace of its own to watch, and a reader of what it says.
 
-use std::{io, path::PathBuf};
+use std::{io, path::Path};
 
 use anyhow::{Context as _, Result};
 use nix::{
@@ -31,7 +31,7 @@ pub(crate) struct Bench {
     pub(crate) reader: Reader,
     /// What had crossed the namespace of this process before.
     host: Wire,
-    _directory: TempDir,
+    _directory: Option<TempDir>,
 }
 
 /// What an agent came to.
@@ -56,9 +56,25 @@ impl Bench {
     /// Starts an agent that is judged by what happens in a namespace.
     pub(crate) fn watch(options: &Options, netns: Netns) -> Result<Self> {
         let directory = directory().context("making a directory for documents")?;
-        let output: PathBuf = directory.path().join("documents");
-        let reader = Reader::follow(&output, netns.inode()?)?;
-        let options = Options { output: Some(output), ..options.clone() };
+        let output = directory.path().join("documents");
+        Self::start_with(options, netns, &output, Some(directory))
+    }
+
+    /// Starts an agent that writes documents into a directory.
+    pub(crate) fn start_in(options: &Options, directory: &Path) -> Result<Self> {
+        let netns = Netns::create()?;
+        netns.run(|| link::up("lo"))?;
+        Self::start_with(options, netns, &directory.join("documents"), None)
+    }
+
+    fn start_with(
+        options: &Options,
+        netns: Netns,
+        output: &Path,
+        directory: Option<TempDir>,
+    ) -> Result<Self> {
+        let reader = Reader::follow(output, netns.inode()?)?;
+        let options = Options { output: Some(output.to_owned()), ..options.clone() };
         let here = Netns::current()?;
         let host = Wire::of(&here)?;
         let agent = Agent::start(&options, &here)?;

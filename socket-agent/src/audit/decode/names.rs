@@ -14,7 +14,7 @@ pub fn syscall_name(arch: u32, number: u32) -> Option<&'static str> {
 
 /// The name of an error: `ENOENT` for 2.
 pub fn errno_name(number: u32) -> Option<&'static str> {
-    names::ERRNO.name(number).or(match number {
+    linux::ERRNO.name(number).or(match number {
         // The kernel's own, which programs do not see but records do: include/linux/errno.h.
         512 => Some("ERESTARTSYS"),
         513 => Some("ERESTARTNOINTR"),

@@ -1,61 +1,59 @@
 //! The form of today. Names and meaning are those of ECS, except `auditd.*` and where noted.
 
+use ecs::{Writer, key};
+
 use super::{
     Context, Options,
-    json::{Json, key},
     parts::{data, label, origin, pair, path},
     raw_messages, user,
 };
 use crate::audit::normalise::{Endpoint, File, Normal};
 
-pub(super) fn write(
+pub(super) fn encode(
+    json: &mut impl Writer,
     normal: &Normal<'_>,
     context: &Context<'_>,
     options: Options,
-    buffer: &mut Vec<u8>,
 ) {
-    Json::object(buffer, |json| {
-        json.ascii(key!("@timestamp"), normal.event.id.stamp.time().millis_ascii());
-        if let Some(metadata) = context.metadata {
-            json.raw(key!("@metadata"), metadata.metadata.get());
+    json.ascii(key!("@timestamp"), normal.event.id.stamp.time().millis_ascii());
+    if let Some(metadata) = context.metadata {
+        json.raw(key!("@metadata"), &metadata.metadata);
+    }
+    json.group(key!("event"), |json| event(json, normal, options));
+    json.group(key!("auditd"), |json| auditd(json, normal));
+    json.group(key!("user"), |json| user::user(json, normal));
+    json.group(key!("group"), |json| user::group(json, normal));
+    json.group(key!("process"), |json| process(json, normal, context));
+    if let Some(of) = &normal.file {
+        json.group(key!("file"), |json| file(json, of));
+    }
+    for (key, end) in [(key!("source"), &normal.source), (key!("destination"), &normal.destination)]
+    {
+        if let Some(end) = end {
+            json.group(key, |json| endpoint(json, end));
         }
-        json.group(key!("event"), |json| event(json, normal, options));
-        json.group(key!("auditd"), |json| auditd(json, normal));
-        json.group(key!("user"), |json| user::user(json, normal));
-        json.group(key!("group"), |json| user::group(json, normal));
-        json.group(key!("process"), |json| process(json, normal, context));
-        if let Some(of) = &normal.file {
-            json.group(key!("file"), |json| file(json, of));
-        }
-        for (key, end) in
-            [(key!("source"), &normal.source), (key!("destination"), &normal.destination)]
-        {
-            if let Some(end) = end {
-                json.group(key, |json| endpoint(json, end));
-            }
-        }
-        if let Some(direction) = normal.direction {
-            json.group(key!("network"), |json| json.text(key!("direction"), direction));
-        }
-        if let Some(container) = context.container {
-            json.group(key!("container"), |json| {
-                json.text(key!("id"), &container.id);
-                json.maybe(key!("runtime"), container.runtime);
-            });
-        }
-        json.group(key!("related"), |json| related(json, normal));
-        json.list_if_any(key!("tags"), &normal.tags);
-        if options.include_warnings && !normal.warnings.is_empty() {
-            json.group(key!("error"), |json| {
-                json.text(key!("message"), &normal.warnings.join("; "));
-            });
-        }
-        json.group(key!("service"), |json| json.text(key!("type"), "auditd"));
-        origin(json, normal, context);
-    });
+    }
+    if let Some(direction) = normal.direction {
+        json.group(key!("network"), |json| json.text(key!("direction"), direction));
+    }
+    if let Some(container) = context.container {
+        json.group(key!("container"), |json| {
+            json.text(key!("id"), &container.id);
+            json.maybe(key!("runtime"), container.runtime);
+        });
+    }
+    json.group(key!("related"), |json| related(json, normal));
+    json.list_if_any(key!("tags"), &normal.tags);
+    if options.include_warnings && !normal.warnings.is_empty() {
+        json.group(key!("error"), |json| {
+            json.text(key!("message"), &normal.warnings.join("; "));
+        });
+    }
+    json.group(key!("service"), |json| json.text(key!("type"), "auditd"));
+    origin(json, normal, context);
 }
 
-fn event(json: &mut Json<'_>, normal: &Normal<'_>, options: Options) {
+fn event(json: &mut impl Writer, normal: &Normal<'_>, options: Options) {
     json.text(key!("kind"), if normal.is_alert { "alert" } else { "event" });
     json.maybe(key!("action"), normal.action);
     json.list(key!("category"), &normal.categories);
@@ -70,7 +68,7 @@ fn event(json: &mut Json<'_>, normal: &Normal<'_>, options: Options) {
     }
 }
 
-fn auditd(json: &mut Json<'_>, normal: &Normal<'_>) {
+fn auditd(json: &mut impl Writer, normal: &Normal<'_>) {
     json.text(key!("message_type"), &normal.kind.lower());
     json.number(key!("sequence"), normal.event.id.sequence.into());
     json.maybe(key!("session"), normal.session.as_deref());
@@ -88,7 +86,7 @@ fn auditd(json: &mut Json<'_>, normal: &Normal<'_>) {
     json.always(key!("data"), |json| data(json, &normal.data));
 }
 
-fn process(json: &mut Json<'_>, normal: &Normal<'_>, context: &Context<'_>) {
+fn process(json: &mut impl Writer, normal: &Normal<'_>, context: &Context<'_>) {
     let process = &normal.process;
     if let Some(pid) = process.pid {
         json.number(key!("pid"), pid.into());
@@ -104,7 +102,7 @@ fn process(json: &mut Json<'_>, normal: &Normal<'_>, context: &Context<'_>) {
     json.list_if_any(key!("args"), &process.args.values);
 }
 
-fn file(json: &mut Json<'_>, file: &File<'_>) {
+fn file(json: &mut impl Writer, file: &File<'_>) {
     json.maybe(key!("path"), file.path.as_deref());
     let kind = file.mode.and_then(|mode| mode.file_type());
     json.maybe(key!("type"), kind.map(|kind| if kind == "directory" { "dir" } else { kind }));
@@ -123,7 +121,7 @@ fn file(json: &mut Json<'_>, file: &File<'_>) {
     }
 }
 
-fn endpoint(json: &mut Json<'_>, end: &Endpoint<'_>) {
+fn endpoint(json: &mut impl Writer, end: &Endpoint<'_>) {
     if let Some(ip) = end.ip {
         json.display(key!("ip"), ip);
     }
@@ -135,7 +133,7 @@ fn endpoint(json: &mut Json<'_>, end: &Endpoint<'_>) {
     json.maybe(key!("path"), end.path.as_deref());
 }
 
-fn related(json: &mut Json<'_>, normal: &Normal<'_>) {
+fn related(json: &mut impl Writer, normal: &Normal<'_>) {
     user::related(json, normal);
     let ends = [&normal.source, &normal.destination].into_iter().flatten();
     let ips: Vec<_> = ends.filter_map(|end| end.ip).map(|ip| ip.to_string()).collect();

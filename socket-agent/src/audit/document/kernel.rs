@@ -1,40 +1,40 @@
 //! The form of the metricset that this dataset began as: `audit.kernel.*`.
 
+use ecs::{Writer, key};
+
 use super::{
     Context, Options,
-    json::{Json, key},
+    field::FieldWriter as _,
     parts::{data, origin, pair, path},
     raw_messages,
 };
 use crate::audit::{normalise::Normal, records::Key};
 
-pub(super) fn write(
+pub(super) fn encode(
+    json: &mut impl Writer,
     normal: &Normal<'_>,
     context: &Context<'_>,
     options: Options,
-    buffer: &mut Vec<u8>,
 ) {
-    Json::object(buffer, |json| {
-        json.ascii(key!("@timestamp"), normal.event.id.stamp.time().millis_ascii());
-        json.group(key!("audit"), |json| {
-            json.group(key!("kernel"), |json| kernel(json, normal, options));
-        });
-        if let Some(metadata) = context.metadata {
-            json.group(key!("beat"), |json| {
-                json.text(key!("hostname"), &metadata.hostname);
-                json.text(key!("name"), &metadata.hostname);
-            });
-        }
-        json.group(key!("metricset"), |json| {
-            json.text(key!("module"), "audit");
-            json.text(key!("name"), "kernel");
-        });
-        json.text(key!("type"), "metricsets");
-        origin(json, normal, context);
+    json.ascii(key!("@timestamp"), normal.event.id.stamp.time().millis_ascii());
+    json.group(key!("audit"), |json| {
+        json.group(key!("kernel"), |json| kernel(json, normal, options));
     });
+    if let Some(metadata) = context.metadata {
+        json.group(key!("beat"), |json| {
+            json.text(key!("hostname"), &metadata.hostname);
+            json.text(key!("name"), &metadata.hostname);
+        });
+    }
+    json.group(key!("metricset"), |json| {
+        json.text(key!("module"), "audit");
+        json.text(key!("name"), "kernel");
+    });
+    json.text(key!("type"), "metricsets");
+    origin(json, normal, context);
 }
 
-fn kernel(json: &mut Json<'_>, normal: &Normal<'_>, options: Options) {
+fn kernel(json: &mut impl Writer, normal: &Normal<'_>, options: Options) {
     json.maybe(key!("action"), normal.action);
     json.always(key!("actor"), |json| {
         // Users and groups by their names, else their numbers.
@@ -83,7 +83,7 @@ fn kernel(json: &mut Json<'_>, normal: &Normal<'_>, options: Options) {
 }
 
 /// Here these are among all other fields.
-fn process(json: &mut Json<'_>, normal: &Normal<'_>) {
+fn process(json: &mut impl Writer, normal: &Normal<'_>) {
     let process = &normal.process;
     for (key, number) in [(key!("pid"), process.pid), (key!("ppid"), process.parent_pid)] {
         if let Some(number) = number {

@@ -4,14 +4,15 @@
 //! [`Schema::Kernel`] is the form of the metricset that it began as: `audit.kernel.*`.
 
 mod ecs;
-mod json;
+mod field;
 mod kernel;
 mod parts;
-mod quoted;
 mod user;
 
+use ::ecs::{Encode, Metadata, Writer};
+
 use super::{normalise::Normal, reassembly::Event};
-use crate::{event::Metadata, process::Container};
+use crate::process::Container;
 
 /// The form of documents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,11 +46,24 @@ pub struct Context<'a> {
     pub entity_id: Option<&'a str>,
 }
 
-/// Appends a document, one line of JSON without its line feed, to a buffer.
-pub fn write(normal: &Normal<'_>, context: &Context<'_>, options: Options, buffer: &mut Vec<u8>) {
-    match options.schema {
-        Schema::Ecs => ecs::write(normal, context, options, buffer),
-        Schema::Kernel => kernel::write(normal, context, options, buffer),
+/// An event with what is known beyond its records.
+#[derive(Clone, Copy, Debug)]
+pub struct EventDocument<'a> {
+    /// What happened, to what, by whom.
+    pub normal: &'a Normal<'a>,
+    /// What is known beyond the records.
+    pub context: Context<'a>,
+    /// What the document holds.
+    pub options: Options,
+}
+
+impl Encode for EventDocument<'_> {
+    fn encode<W: Writer>(&self, writer: &mut W) {
+        let Self { normal, context, options } = self;
+        match options.schema {
+            Schema::Ecs => ecs::encode(writer, normal, context, *options),
+            Schema::Kernel => kernel::encode(writer, normal, context, *options),
+        }
     }
 }
 

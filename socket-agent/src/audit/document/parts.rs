@@ -1,22 +1,18 @@
 //! Parts that both forms have.
 
-use super::{
-    Context,
-    json::{Json, key},
-};
-use crate::{
-    audit::{
-        normalise::{Data, Normal, Pair, PathRecord, Value},
-        records::{Key, SecurityContext},
-    },
-    event::ECS_VERSION,
+use ecs::{ECS_VERSION, Writer, key};
+
+use super::{Context, field::FieldWriter as _};
+use crate::audit::{
+    normalise::{Data, Normal, Pair, PathRecord, Value},
+    records::{Key, SecurityContext},
 };
 
 /// Where a document comes from - this host, or the one that a log names - and whose it is.
-pub(super) fn origin(json: &mut Json<'_>, normal: &Normal<'_>, context: &Context<'_>) {
+pub(super) fn origin(json: &mut impl Writer, normal: &Normal<'_>, context: &Context<'_>) {
     if let Some(metadata) = context.metadata {
-        json.raw(key!("host"), metadata.host.get());
-        json.raw(key!("agent"), metadata.agent.get());
+        json.raw(key!("host"), &metadata.host);
+        json.raw(key!("agent"), &metadata.agent);
     } else if let Some(node) = normal.event.records.iter().find_map(|record| record.node()) {
         json.group(key!("host"), |json| json.text(key!("name"), &String::from_utf8_lossy(node)));
     }
@@ -24,20 +20,20 @@ pub(super) fn origin(json: &mut Json<'_>, normal: &Normal<'_>, context: &Context
 }
 
 /// Two names.
-pub(super) fn pair(json: &mut Json<'_>, pair: &Pair<'_>) {
+pub(super) fn pair(json: &mut impl Writer, pair: &Pair<'_>) {
     json.maybe(key!("primary"), pair.primary.as_deref());
     json.maybe(key!("secondary"), pair.secondary.as_deref());
 }
 
 /// A security label in its parts.
-pub(super) fn label(json: &mut Json<'_>, text: &str) {
+pub(super) fn label(json: &mut impl Writer, text: &str) {
     for (part, value) in SecurityContext::parse(text).parts() {
         json.field(Key::OTHER, part.as_bytes(), value.as_bytes());
     }
 }
 
 /// Fields by name.
-pub(super) fn data(json: &mut Json<'_>, data: &Data<'_>) {
+pub(super) fn data(json: &mut impl Writer, data: &Data<'_>) {
     for (key, name, value) in data.iter() {
         match value {
             Value::One(text) => json.field_text(key, name.as_bytes(), text),
@@ -47,7 +43,7 @@ pub(super) fn data(json: &mut Json<'_>, data: &Data<'_>) {
 }
 
 /// A PATH record as it is.
-pub(super) fn path(json: &mut Json<'_>, record: PathRecord<'_>) {
+pub(super) fn path(json: &mut impl Writer, record: PathRecord<'_>) {
     for field in record.0.fields().filter(|field| !field.is_absent()) {
         if field.id == Key::OBJ {
             for (part, value) in SecurityContext::parse(&field.text()).parts() {

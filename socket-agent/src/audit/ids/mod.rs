@@ -23,7 +23,7 @@ use super::{
     normalise::{IdNames, NameCounters},
     records::Text,
 };
-use crate::process::Names;
+use linux::Names;
 
 /// How long a name is given out without looking whether it has changed.
 const FRESH: Duration = Duration::from_secs(1);

@@ -2,14 +2,12 @@
 
 use std::{fmt, fs};
 
-use crate::{
-    audit::{
-        netlink::{Control, Fault, RequestError, Status, Transport},
-        rules::RuleSet,
-    },
-    config::{AuditConfig, LoadRules, SocketType},
-    sensor::host::Kernel,
+use crate::audit::{
+    AuditConfig, LoadRules, SocketType,
+    netlink::{Control, Fault, RequestError, Status, Transport},
+    rules::RuleSet,
 };
+use linux::Kernel;
 
 /// The first kernel with multicast.
 const MULTICAST: (u32, u32) = (3, 16);

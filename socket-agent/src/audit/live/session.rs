@@ -13,13 +13,11 @@ use super::{
     own_rule,
     plan::{Mode, Plan, PlanError, Situation, decide},
 };
-use crate::{
-    audit::{
-        netlink::{Control, Fault, Feature, Received, Receiver, RequestError, Setting, Status},
-        records::Kind,
-        rules::{Command, Enabled, FailureMode, Position, Rule, RuleSet},
-    },
-    config::{AuditConfig, Backpressure, SocketType},
+use crate::audit::{
+    AuditConfig, Backpressure, SocketType,
+    netlink::{Control, Fault, Feature, Received, Receiver, RequestError, Setting, Status},
+    records::Kind,
+    rules::{Command, Enabled, FailureMode, Position, Rule, RuleSet},
 };
 
 /// At the end, how long the kernel may take to hand over what waits in its backlog.

@@ -1,12 +1,12 @@
 //! Address families: `include/linux/socket.h`.
 
-use super::Names;
+use linux::NameTable;
 
 /// One more than the largest family, as of Linux 6.18; rules with larger ones are refused.
 pub const END: u32 = 46;
 
 /// AF_*.
-pub const FAMILY: Names = Names(&[
+pub const FAMILY: NameTable = NameTable(&[
     (0, "unspec"),
     (1, "unix"),
     (1, "local"),

@@ -1,9 +1,9 @@
 //! Types of files: the bits of `S_IFMT` in a mode, `include/uapi/linux/stat.h`.
 
-use super::Names;
+use linux::NameTable;
 
 /// `S_IFMT` bits of a mode.
-pub const FILE_TYPE: Names = Names(&[
+pub const FILE_TYPE: NameTable = NameTable(&[
     (0o140_000, "socket"),
     (0o120_000, "link"),
     (0o100_000, "file"),

@@ -1,10 +1,10 @@
 //! io_uring operations that the kernel audits (`io_uring/opdef.c`: those without `audit_skip`).
 //! Rules on them need Linux 5.16.
 
-use super::Names;
+use linux::NameTable;
 
 /// IORING_OP_*.
-pub const IO_URING: Names = Names(&[
+pub const IO_URING: NameTable = NameTable(&[
     (9, "sendmsg"),
     (10, "recvmsg"),
     (13, "accept"),

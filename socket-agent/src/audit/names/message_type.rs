@@ -1,11 +1,11 @@
 //! Types of audit records: `include/uapi/linux/audit.h` and, for those that only user space sends,
 //! audit user space's `audit-records.h`, as of 4.2.
 
-use super::Names;
+use linux::NameTable;
 
 /// Record types, without `AUDIT_`.
 #[rustfmt::skip]
-pub const MESSAGE_TYPE: Names = Names(&[
+pub const MESSAGE_TYPE: NameTable = NameTable(&[
     (1005, "USER"),
     (1006, "LOGIN"),
     (1100, "USER_AUTH"),

@@ -4,7 +4,6 @@
 //! name otherwise than the kernel, both spellings are known.
 
 pub mod arch;
-mod errno;
 mod family;
 mod file_type;
 mod fs_type;
@@ -12,14 +11,11 @@ mod io_uring;
 mod message_type;
 mod nearest;
 pub mod syscall;
-mod table;
 
 pub use arch::Arch;
-pub use errno::ERRNO;
 pub use family::{END as FAMILY_END, FAMILY};
 pub use file_type::FILE_TYPE;
 pub use fs_type::FS_TYPE;
 pub use io_uring::IO_URING;
 pub use message_type::MESSAGE_TYPE;
 pub use nearest::nearest;
-pub use table::Names;

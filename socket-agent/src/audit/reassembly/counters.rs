@@ -20,7 +20,8 @@ pub struct Counters {
     pub late: u64,
     /// Records that came twice; given out once.
     pub duplicates: u64,
-    /// Events given out as two, because the second part came after the timeout.
+    /// Events given out as two, because the second part came after the timeout, or after the first
+    /// was driven out.
     pub resumed: u64,
     /// Gaps in the sequence.
     pub gaps: u64,

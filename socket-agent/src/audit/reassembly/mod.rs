@@ -203,7 +203,9 @@ impl Reassembler {
             // It had not been whole: what is missing comes now, as an event of its own.
             Some(Seen::Partial) => self.counters.resumed += 1,
             None if !record.kind().is_daemon() => {
-                self.gaps.see(key, now, &mut self.counters);
+                let again = self.gaps.see(key, now, &mut self.counters);
+                // It was driven out so long ago that it is not remembered.
+                self.counters.resumed += u64::from(again && self.counters.evicted > 0);
             }
             None => {}
         }

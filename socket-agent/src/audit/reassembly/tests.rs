@@ -339,6 +339,25 @@ fn too_many_drive_out_the_oldest() {
     assert_eq!(bench.flush().evicted, 2);
 }
 
+#[test]
+fn what_was_driven_out_and_goes_on_is_counted_however_late() {
+    let mut bench = Bench::new(10);
+    for kind in ["SYSCALL", "PROCTITLE"] {
+        for sequence in 1..=3_000 {
+            bench.same_time(1, sequence, &[kind]);
+        }
+    }
+    let counters = bench.flush();
+    assert_eq!((counters.events, counters.resumed, counters.lost), (6_000, 3_000, 0));
+    // An older log behind a newer one goes on with nothing.
+    let mut bench = Bench::new(1);
+    for sequence in [500, 501, 502, 1, 2, 3] {
+        bench.same_time(1, sequence, &["SYSCALL"]);
+    }
+    let counters = bench.flush();
+    assert_eq!((counters.resumed, counters.evicted), (0, 5));
+}
+
 /// Losses and gaps after single records with these numbers, all at once.
 fn losses(sequences: &[u32]) -> (u64, u64, u64) {
     let mut bench = Bench::new(50);

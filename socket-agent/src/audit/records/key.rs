@@ -1,6 +1,6 @@
 //! Names of fields, interned: a parsed record holds a byte for each.
 
-use crate::audit::member::Member;
+use ecs::FieldName;
 
 /// The name of a field that the code or its tables speak of; [`Key::OTHER`] for all else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,8 +20,8 @@ macro_rules! keys {
 
         /// By number; the first is of no field.
         const NAMES: &[&str] = &["", $($name,)*];
-        static MEMBERS: [Member; NAMES.len()] =
-            [Member::new(""), $(Member::new(concat!(",\"", $name, "\":\"")),)*];
+        static FIELD_NAMES: [FieldName; NAMES.len()] =
+            [FieldName::new(""), $(FieldName::new(concat!(",\"", $name, "\":\"")),)*];
         /// What a field holds.
         const CONTENTS: &[u8] = &[0, $(0 $(| $what)?,)*];
     };
@@ -306,10 +306,10 @@ impl Key {
         }
     }
 
-    /// The name as that of a member in JSON.
+    /// The name as that of a field of a document.
     #[inline]
-    pub(in crate::audit) fn member(self) -> Option<&'static Member> {
-        MEMBERS.get(usize::from(self.0)).filter(|_| self != Self::OTHER)
+    pub(in crate::audit) fn field_name(self) -> Option<&'static FieldName> {
+        FIELD_NAMES.get(usize::from(self.0)).filter(|_| self != Self::OTHER)
     }
 
     /// The name; `None` for [`Key::OTHER`].

@@ -18,7 +18,8 @@ use super::{
     perm::Perm,
     rule::{Condition, Rule, Value},
 };
-use crate::audit::names::{Arch, ERRNO, FILE_TYPE, FS_TYPE, IO_URING, MESSAGE_TYPE, syscall};
+use crate::audit::names::{Arch, FILE_TYPE, FS_TYPE, IO_URING, MESSAGE_TYPE, syscall};
+use linux::ERRNO;
 
 /// Which numbers become words.
 #[derive(Clone, Copy)]

@@ -8,9 +8,11 @@ use super::{
     table::Allowed,
 };
 use crate::{
-    audit::rules::{self, RuleErrors, RuleSet, Severity, Source, System},
+    audit::{
+        AuditConfig, SocketType,
+        rules::{self, RuleErrors, RuleSet, Severity, Source, System},
+    },
     config::{
-        audit::{AuditConfig, SocketType},
         place::{Place, Problem},
         schema,
         tree::{Entry, Node, Value},

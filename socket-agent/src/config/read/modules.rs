@@ -1,13 +1,15 @@
 //! `modules`, or `auditbeat.modules`: which datasets run, and their settings.
 
 use super::{Reader, table::Allowed};
-use crate::config::{
+use crate::{
     audit::AuditConfig,
-    place::Place,
-    schema::{self, Kind, Setting},
-    settings::SocketConfig,
-    suggest,
-    tree::{Entry, Node, Value},
+    config::{
+        place::Place,
+        schema::{self, Kind, Setting},
+        suggest,
+        tree::{Entry, Node, Value},
+    },
+    sensor::SocketConfig,
 };
 
 /// Key at the top level; `auditbeat.modules` has been moved here.

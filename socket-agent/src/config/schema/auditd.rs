@@ -2,11 +2,11 @@
 
 use super::{Bounds::AboveZero, Kind::*, Setting, used};
 use crate::{
+    audit::{AuditConfig, Backpressure, LoadRules, SocketType},
     audit::{
         document::Schema,
         rules::{FailureMode, PermCalls},
     },
-    config::audit::{AuditConfig, Backpressure, LoadRules, SocketType},
 };
 
 /// The text with rules; read apart, as its lines are places of problems.

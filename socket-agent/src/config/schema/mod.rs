@@ -84,7 +84,7 @@ pub fn options() -> Vec<Described> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::SocketConfig;
+    use crate::sensor::SocketConfig;
 
     #[test]
     fn written_defaults_are_the_real_ones() {
@@ -103,10 +103,10 @@ mod tests {
         config.flow_report_period = std::time::Duration::ZERO;
         config.clock_sync_period = std::time::Duration::ZERO;
         config.clock_max_drift = std::time::Duration::ZERO;
-        config.hooks = crate::config::HookSet::Kprobe;
-        config.dns = crate::config::DnsConfig {
+        config.hooks = crate::sensor::HookSet::Kprobe;
+        config.dns = crate::sensor::DnsConfig {
             enabled: false,
-            kind: crate::config::DnsType::Cgroup,
+            kind: crate::sensor::DnsType::Cgroup,
             names: 1,
             minimum_ttl: std::time::Duration::ZERO,
             interface: String::new(),
@@ -114,7 +114,7 @@ mod tests {
             ring: 1,
             namespaces: 1,
         };
-        config.events = crate::config::SocketEvents::Off;
+        config.events = crate::sensor::SocketEvents::Off;
         config.module_state_period = std::time::Duration::ZERO;
         for setting in SOCKET.iter().filter(|setting| !setting.default.is_empty()) {
             let applied = setting.kind.apply(&mut config, setting.default);

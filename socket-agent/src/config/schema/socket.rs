@@ -1,7 +1,7 @@
 //! Options of the socket dataset.
 
 use super::{Bounds::AboveZero, Bounds::ZeroToo, Kind::*, Setting, unused, used};
-use crate::config::settings::{DnsType, HookSet, RecordBuffer, SocketConfig, SocketEvents};
+use crate::sensor::{DnsType, HookSet, RecordBuffer, SocketConfig, SocketEvents};
 
 /// Entries a table can be given; the largest takes some gigabytes.
 const MOST: u32 = 1 << 24;

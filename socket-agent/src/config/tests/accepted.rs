@@ -3,7 +3,11 @@
 use std::{fs, path::Path, time::Duration};
 
 use super::{super::load::load_from, Override, module_with, right};
-use crate::config::{AuditConfig, Config, ConfigError, HookSet, Loaded, OutputTarget, Sources};
+use crate::{
+    audit::AuditConfig,
+    config::{Config, ConfigError, Loaded, OutputTarget, Sources},
+    sensor::HookSet,
+};
 
 #[test]
 fn defaults() {

@@ -3,12 +3,10 @@
 use std::{fs, time::Duration};
 
 use super::{super::load::check, *};
-use crate::{
-    audit::{
-        document::Schema,
-        rules::{Command, FailureMode, PermCalls},
-    },
-    config::{AuditConfig, Backpressure, LoadRules, SocketType},
+use crate::audit::{
+    AuditConfig, Backpressure, LoadRules, SocketType,
+    document::Schema,
+    rules::{Command, FailureMode, PermCalls},
 };
 
 fn audit(text: &str) -> AuditConfig {

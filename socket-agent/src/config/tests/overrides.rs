@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use super::{module_with, right, wrong};
-use crate::config::{HookSet, OutputTarget, Override};
+use crate::{
+    config::{OutputTarget, Override},
+    sensor::HookSet,
+};
 
 fn given(arguments: &[&str]) -> Vec<Override> {
     arguments.iter().map(|argument| Override::from_argument(argument)).collect()

@@ -4,10 +4,10 @@ use std::{process, sync::Arc};
 
 use crate::{
     audit::{document::Context, normalise::Normal, records::Kind, stream::Surroundings},
-    clock::Clock,
     process::Process,
     run::shared::Shared,
 };
+use linux::clock::Clock;
 
 /// Host, processes and containers.
 pub(super) struct Around {

@@ -13,24 +13,19 @@ use std::{
 use anyhow::{Context as _, anyhow};
 
 use self::around::Around;
-use super::dataset::Context;
-use crate::{
-    audit::{
-        document,
-        ids::HostNames,
-        live::{Batch, Mode, Queue, Session, read},
-        normalise::{IdNames, NoNames},
-        reassembly,
-        stream::Stream,
-    },
-    clock::Clock,
-    config::AuditConfig,
-    output::Sink,
+use super::{dataset::Context, shared::Shared};
+use crate::audit::{
+    AuditConfig, document,
+    ids::HostNames,
+    live::{Batch, Mode, Queue, Session, read},
+    normalise::{IdNames, NoNames},
+    reassembly,
+    stream::Stream,
 };
+use linux::clock::Clock;
+use pipeline::Publisher;
 
-/// Documents are handed to the output when this many bytes have gathered...
-const FULL: usize = 64 << 10;
-/// ...and written this long after the first of them at the latest.
+/// Documents are delivered this long after they were made at the latest.
 const FLUSH: Duration = Duration::from_millis(100);
 /// How often the relation of the clocks is measured anew.
 const CLOCK: Duration = Duration::from_secs(10);
@@ -41,19 +36,22 @@ const CLOCK: Duration = Duration::from_secs(10);
 ///
 /// There is no audit framework, the kernel refuses a rule, the output cannot be written, or the
 /// audit socket is of no more use.
-pub(super) fn run(config: &AuditConfig, mut context: Context) -> anyhow::Result<()> {
+pub(super) fn run(
+    config: &AuditConfig,
+    Context { shared, publisher, stop, ready }: Context,
+) -> anyhow::Result<()> {
     let session = Session::start(config)?;
     tell_start(&session);
     let queue = Arc::new(Queue::new(config.queue_size as usize, session.drops()));
     let reader = {
-        let (queue, stop) = (Arc::clone(&queue), context.stop.descriptor()?);
+        let (queue, stop) = (Arc::clone(&queue), stop.descriptor()?);
         let work = move || read(session, &queue, stop.as_fd());
         let thread = thread::Builder::new().name("audit-reader".to_owned()).spawn(work);
         thread.context("cannot start a thread that reads audit records")?
     };
-    context.ready();
+    ready.notify();
 
-    let mut worker = Worker::new(config, &context);
+    let mut worker = Worker::new(config, shared, publisher);
     let result = worker.work(&queue);
     if result.is_err() {
         // The reader must not wait for room while it puts the host back in order.
@@ -87,19 +85,20 @@ fn tell_start(session: &Session) {
 struct Worker {
     stream: Stream,
     around: Around,
-    sink: Sink,
-    documents: Vec<u8>,
+    publisher: Publisher,
     /// Fixed moment that times of arrival count from.
     start: Instant,
-    /// When documents were first handed to the output since it was last flushed.
-    unwritten: Option<Instant>,
+    /// When documents were first published since they were last pushed.
+    unpushed: Option<Instant>,
+    /// Documents that have been pushed.
+    pushed: u64,
     measured: Instant,
 }
 
 // === impl Worker ===
 
 impl Worker {
-    fn new(config: &AuditConfig, context: &Context) -> Self {
+    fn new(config: &AuditConfig, shared: Arc<Shared>, publisher: Publisher) -> Self {
         let limits = reassembly::Options {
             max_in_flight: config.max_in_flight as usize,
             timeout: config.timeout,
@@ -114,11 +113,11 @@ impl Worker {
         let now = Instant::now();
         Self {
             stream: Stream::new(limits, form, names),
-            around: Around::new(Arc::clone(&context.shared)),
-            sink: context.sink.clone(),
-            documents: Vec::with_capacity(2 * FULL),
+            around: Around::new(shared),
+            publisher,
             start: now,
-            unwritten: None,
+            unpushed: None,
+            pushed: 0,
             measured: now,
         }
     }
@@ -132,51 +131,43 @@ impl Worker {
             }
             let now = self.start.elapsed();
             for (kind, text) in batch.iter() {
-                let Self { stream, around, documents, .. } = self;
-                if let Err(error) = stream.push(kind, text, now, around, documents) {
+                let Self { stream, around, publisher, .. } = self;
+                if let Err(error) = stream.push(kind, text, now, around, publisher) {
                     log::debug!(target: "audit", "a record that is none: {error}");
                 }
-                if self.documents.len() >= FULL {
-                    self.hand_over()?;
-                }
             }
-            let Self { stream, around, documents, .. } = self;
-            stream.tick(now, around, documents);
-            self.hand_over()?;
-            self.flush_if_due()?;
+            let Self { stream, around, publisher, .. } = self;
+            stream.tick(now, around, publisher);
+            publisher.check()?;
+            self.push_if_due();
             if self.measured.elapsed() >= CLOCK {
                 self.measured = Instant::now();
                 self.around.set_clock(Clock::now());
             }
         }
-        let Self { stream, around, documents, .. } = self;
-        stream.finish(around, documents);
-        self.hand_over()?;
-        self.sink.flush()?;
+        let Self { stream, around, publisher, .. } = self;
+        stream.finish(around, publisher);
+        publisher.push();
+        publisher.check()?;
         Ok(())
     }
 
     /// When there is something to do without another record.
     fn deadline(&self) -> Option<Instant> {
         let events = self.stream.deadline().and_then(|after| self.start.checked_add(after));
-        let flush = self.unwritten.map(|since| since + FLUSH);
+        let flush = self.unpushed.map(|since| since + FLUSH);
         events.into_iter().chain(flush).min()
     }
 
-    fn hand_over(&mut self) -> anyhow::Result<()> {
-        if !self.documents.is_empty() {
-            self.sink.emit_lines(&self.documents)?;
-            self.documents.clear();
-            self.unwritten.get_or_insert_with(Instant::now);
+    /// Has documents delivered once they have waited for others for [`FLUSH`].
+    fn push_if_due(&mut self) {
+        let documents = self.publisher.documents();
+        if documents != self.pushed {
+            let since = *self.unpushed.get_or_insert_with(Instant::now);
+            if since.elapsed() >= FLUSH {
+                self.publisher.push();
+                (self.pushed, self.unpushed) = (documents, None);
+            }
         }
-        Ok(())
-    }
-
-    fn flush_if_due(&mut self) -> anyhow::Result<()> {
-        if self.unwritten.is_some_and(|since| since.elapsed() >= FLUSH) {
-            self.sink.push()?;
-            self.unwritten = None;
-        }
-        Ok(())
     }
 }

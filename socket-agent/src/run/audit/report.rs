@@ -15,7 +15,7 @@ pub(super) fn log(live: &LiveCounters, worker: &Worker) {
     let totals = vec![
         ("audit_records", events.records),
         ("audit_events", events.events),
-        ("audit_documents", worker.sink.documents()),
+        ("audit_documents", worker.publisher.documents()),
         ("audit_warnings", stream.warnings),
         ("audit_names_asked", stream.names.asked),
         ("audit_names_found", stream.names.found),

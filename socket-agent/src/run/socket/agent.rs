@@ -9,6 +9,8 @@ use std::{
 use anyhow::Context;
 use socket_common::Flow;
 
+use pipeline::Publisher;
+
 use super::{
     super::memory::Memory,
     names::NameService,
@@ -17,18 +19,15 @@ use super::{
     wall_clock::WallClock,
 };
 use crate::{
-    clock::Clock,
-    config::{HookSet, SocketConfig},
-    event::{FlowFacts, write_flow},
+    event::{FlowDocument, OwnerFacts},
     flow::{Engine, FlowRecord, Rules},
-    output::Sink,
-    process::Names,
     run::{
         changes::{Changes, line},
         shared::Shared,
     },
-    sensor::Event,
+    sensor::{Event, HookSet, SocketConfig},
 };
+use linux::{Names, clock::Clock};
 
 /// Longest time between two looks at the open flows.
 const SCAN: Duration = Duration::from_secs(5);
@@ -49,7 +48,7 @@ pub(super) struct Agent {
     names: Names,
     dns: Option<NameService>,
     clock: WallClock,
-    output: Sink,
+    output: Publisher,
     records: Vec<FlowRecord>,
     /// One lot of the flows that are open.
     open: Vec<Flow>,
@@ -71,7 +70,7 @@ impl Agent {
         shared: Arc<Shared>,
         names: Names,
         clock: Clock,
-        output: Sink,
+        output: Publisher,
     ) -> Self {
         let nanos = |time: Duration| time.as_nanos().try_into().unwrap_or(u64::MAX);
         let period = socket.flow_report_period;
@@ -234,7 +233,8 @@ impl Agent {
             let values = [self.totals(), self.counters()].concat();
             self.changes.log(values);
         }
-        self.output.push().map_err(Into::into)
+        self.output.push();
+        Ok(())
     }
 
     /// Lets open sockets be reported.
@@ -286,15 +286,21 @@ impl Agent {
             let user: Option<Arc<str>> = named.then(|| names.user(owner.uid)).flatten();
             let group: Option<Arc<str>> = named.then(|| names.group(owner.gid)).flatten();
             let domains = dns.as_mut().map(|dns| dns.domains(&record)).unwrap_or_default();
-            let facts = FlowFacts {
+            let document = FlowDocument {
                 record: &record,
+                owner: OwnerFacts {
+                    ids: owner,
+                    rank: record.flow.rank,
+                    process: process.as_deref(),
+                    user: user.as_deref(),
+                    group: group.as_deref(),
+                },
                 domains: &domains,
-                process: process.as_deref(),
-                user: user.as_deref(),
-                group: group.as_deref(),
                 reported: clock.wall(record.until),
+                clock,
+                metadata: &shared.metadata,
             };
-            output.emit(|buffer| write_flow(&facts, &shared.metadata, clock, buffer))?;
+            output.publish(&document)?;
         }
         Ok(())
     }
@@ -324,7 +330,7 @@ impl Agent {
         if let Some(dns) = &mut self.dns {
             dns.finish();
         }
-        self.output.flush()?;
+        self.output.push();
         log::info!(target: "sensor", "totals {}", line(self.totals()));
         log::info!(target: "sensor", "counters {}", line(self.counters()));
         Ok(())

@@ -15,7 +15,7 @@ use tokio::io::unix::AsyncFd;
 
 use self::ticks::Ticks;
 use super::{dataset::Context, memory, priority};
-use crate::config::{Metrics, SocketConfig};
+use crate::{config::Metrics, sensor::SocketConfig};
 
 /// Observes flows until it is told to stop, then reports what is left.
 ///
@@ -40,10 +40,10 @@ pub(super) fn run(
 async fn observe(
     config: &SocketConfig,
     metrics: &Metrics,
-    mut context: Context,
+    Context { shared, publisher, stop, ready }: Context,
 ) -> anyhow::Result<()> {
     let started = Instant::now();
-    let mut agent = prepare::agent(config, metrics, &context)?;
+    let mut agent = prepare::agent(config, metrics, shared, publisher)?;
     memory::trim();
     priority::raise_observer();
     log::info!(
@@ -54,12 +54,12 @@ async fn observe(
     );
     // From here on other datasets can wait for what the kernel tells of processes.
     agent.drain()?;
-    context.ready();
+    ready.notify();
     let ring = agent.ring_descriptor()?;
     // SAFETY: an owned descriptor, which keeps naming the ring for as long as it is registered.
     let wake = unsafe { AsyncFd::register(ring) }.context("cannot wait for the ring")?;
     // SAFETY: as above, with a pipe.
-    let stop = unsafe { AsyncFd::register(context.stop.descriptor()?) };
+    let stop = unsafe { AsyncFd::register(stop.descriptor()?) };
     let stop = stop.context("cannot wait for the end")?;
     let dns = agent.dns_descriptor()?;
     // SAFETY: as above, with the descriptor that stands for the packet rings.

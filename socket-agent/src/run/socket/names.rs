@@ -9,13 +9,12 @@ use anyhow::Context as _;
 use socket_common::Flow;
 
 use crate::{
-    clock::Clock,
-    config::DnsConfig,
     dns::{Directory, Domains, Limits},
     flow::{Cause, FlowRecord},
     run::memory,
-    sensor::{Event, SensorError, Source, dns::Channel},
+    sensor::{DnsConfig, Event, SensorError, Source, dns::Channel},
 };
+use linux::clock::Clock;
 
 /// How often names that hold no longer are forgotten.
 const EXPIRE: Duration = Duration::from_secs(10);

@@ -2,24 +2,29 @@
 
 use std::{panic::resume_unwind, path::Path, sync::Arc, thread};
 
+use pipeline::Publisher;
+
 use super::{agent::Agent, sockets::Sockets, tables::KernelTables};
 use crate::{
-    clock::Clock,
-    config::{HookSet, Metrics, RecordBuffer, SocketConfig},
-    process::Names,
-    run::{changes::Changes, dataset::Context, shared::STATE},
+    config::Metrics,
+    run::{
+        changes::Changes,
+        shared::{STATE, Shared},
+    },
     sensor::{
-        Degraded, Source,
-        host::{self, Facility, HostFacts, Kernel, ksyms},
+        Degraded, HookSet, RecordBuffer, SocketConfig, Source,
+        host::{self, Facility, HostFacts, ksyms},
         tracefs,
     },
 };
+use linux::{Kernel, Names, clock::Clock};
 
 /// Starts everything.
 pub(super) fn agent(
     socket: &SocketConfig,
     metrics: &Metrics,
-    context: &Context,
+    shared: Arc<Shared>,
+    publisher: Publisher,
 ) -> anyhow::Result<Agent> {
     // A long file, which is read while the kernel is asked what it can do.
     let functions = thread::spawn(receive_functions);
@@ -41,16 +46,15 @@ pub(super) fn agent(
         log::warn!(target: "sensor", "{} not attached: {}: {}", hook.hook, hook.effect, hook.reason);
     }
 
-    let shared = Arc::clone(&context.shared);
     if let Err(error) = shared.processes().scan_proc() {
         log::warn!(target: "process", "{error}");
     }
     let tables = KernelTables::new(sensor);
     let changes = Changes::new(metrics);
-    let (names, sink) = (Names::new(Path::new("/")), context.sink.clone());
+    let names = Names::new(Path::new("/"));
     let sockets = Sockets::new(socket, ipv6(socket)?);
     let clock = Clock::now();
-    Ok(Agent::new(choice.set, socket, changes, tables, sockets, shared, names, clock, sink))
+    Ok(Agent::new(choice.set, socket, changes, tables, sockets, shared, names, clock, publisher))
 }
 
 /// The hook set that is asked for: by perf rings only one hands over records.

@@ -8,21 +8,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
+use pipeline::Publisher;
 use socket_common::{Began, FAMILY_IPV6, Flow, Owner, PROTO_UDP, Rank, SocketEvent, Tuple};
 use uuid::Uuid;
 
 use super::tables::KernelTables;
 use crate::{
-    clock::Clock,
-    config::{SocketConfig, SocketEvents},
-    event::{Happening, SocketFacts, id, write_socket},
-    flow::{Kernel as _, role, state},
-    output::Sink,
-    process::{Names, Process},
+    event::{OwnerFacts, SocketChange, SocketDocument},
+    flow::{Kernel as _, SocketRole, role, state},
+    process::Process,
     run::shared::Shared,
-    sensor::sockets::{self, Listing, OpenSocket, Role},
+    sensor::{
+        SocketConfig, SocketEvents,
+        sockets::{self, Listing, OpenSocket},
+    },
 };
+use linux::{Names, clock::Clock, random};
 
 /// Documents of a state report that are written at a time.
 const LOT: usize = 1024;
@@ -36,7 +37,7 @@ pub(super) struct Press<'a> {
     pub(super) shared: &'a Shared,
     pub(super) names: &'a mut Names,
     pub(super) clock: &'a Clock,
-    pub(super) output: &'a mut Sink,
+    pub(super) output: &'a mut Publisher,
 }
 
 /// What was told, and what could not be.
@@ -109,14 +110,14 @@ impl Sockets {
             && let Some(opened) = self.portless.remove(&event.sock)
         {
             // Gone before it could be asked: its end tells the port.
-            self.tell(&SocketRecord::of_listener(&opened, tuple, Role::Listening), press)?;
+            self.tell(&SocketRecord::of_listener(&opened, tuple, SocketRole::Listening), press)?;
         }
         let role = match socket.connection {
-            0 => Role::Listening,
-            _ if tables.is_listening(&tuple, Began::Midway) == Some(true) => Role::Inbound,
-            _ => Role::Outbound,
+            0 => SocketRole::Listening,
+            _ if tables.is_listening(&tuple, Began::Midway) == Some(true) => SocketRole::Inbound,
+            _ => SocketRole::Outbound,
         };
-        if role == Role::Listening && !self.is_listener(&tuple) {
+        if role == SocketRole::Listening && !self.is_listener(&tuple) {
             return Ok(());
         }
         self.tell(&SocketRecord::of_listener(event, tuple, role), press)
@@ -125,8 +126,8 @@ impl Sockets {
     /// A connection has been established.
     pub(super) fn connected(&mut self, flow: &Flow, press: &mut Press<'_>) -> anyhow::Result<()> {
         let inbound = role::began(flow.began) == Began::Accept;
-        let role = if inbound { Role::Inbound } else { Role::Outbound };
-        self.tell(&SocketRecord::of_flow(flow, role, Happening::Opened), press)
+        let role = if inbound { SocketRole::Inbound } else { SocketRole::Outbound };
+        self.tell(&SocketRecord::of_flow(flow, role, SocketChange::Opened), press)
     }
 
     /// A flow is over, and its connection with it, if it ever was one.
@@ -140,15 +141,15 @@ impl Sockets {
             return Ok(());
         }
         let role = match role::began(flow.began) {
-            Began::Accept => Role::Inbound,
+            Began::Accept => SocketRole::Inbound,
             began @ (Began::Existing | Began::Midway)
                 if tables.is_listening(&flow.tuple, began) == Some(true) =>
             {
-                Role::Inbound
+                SocketRole::Inbound
             }
-            _ => Role::Outbound,
+            _ => SocketRole::Outbound,
         };
-        self.tell(&SocketRecord::of_flow(flow, role, Happening::Closed), press)
+        self.tell(&SocketRecord::of_flow(flow, role, SocketChange::Closed), press)
     }
 
     /// Begins a report that is due, and goes on with the one under way.
@@ -176,7 +177,7 @@ impl Sockets {
         let portless = std::mem::take(&mut self.portless);
         for event in portless.into_values() {
             self.tell(
-                &SocketRecord::of_listener(&event, event.socket.tuple, Role::Listening),
+                &SocketRecord::of_listener(&event, event.socket.tuple, SocketRole::Listening),
                 press,
             )?;
         }
@@ -202,7 +203,7 @@ impl Sockets {
                     listing.sockets.len(),
                     listing.namespaces
                 );
-                self.report = id::random();
+                self.report = random::uuid();
                 self.pending = listing.sockets.into();
             }
             Err(error) => self.failed(&error),
@@ -230,7 +231,7 @@ impl Sockets {
         let process = socket.holder.and_then(|h| processes.running(h.pid, h.start_ticks));
         drop(processes);
         let record = SocketRecord {
-            happening: Happening::Existing(self.report),
+            change: SocketChange::Existing(self.report),
             tuple: socket.tuple,
             role: socket.role,
             owner: socket.owner(),
@@ -271,15 +272,17 @@ impl Sockets {
         let named = owner.pid != 0;
         let user = named.then(|| press.names.user(owner.uid)).flatten();
         let group = named.then(|| press.names.group(owner.gid)).flatten();
-        let facts = SocketFacts {
-            happening: record.happening,
+        let document = SocketDocument {
+            change: record.change,
             tuple: &record.tuple,
             role: record.role,
-            owner,
-            rank: record.rank,
-            process,
-            user: user.as_deref(),
-            group: group.as_deref(),
+            owner: OwnerFacts {
+                ids: owner,
+                rank: record.rank,
+                process,
+                user: user.as_deref(),
+                group: group.as_deref(),
+            },
             state: record.state,
             inode: record.inode,
             sock: record.sock,
@@ -287,12 +290,10 @@ impl Sockets {
             since: record.since,
             closed: record.closed,
             reported: press.clock.wall(Clock::boottime()),
+            clock: press.clock,
+            metadata: &press.shared.metadata,
         };
-        let (metadata, clock) = (&press.shared.metadata, press.clock);
-        press
-            .output
-            .emit(|buffer| write_socket(&facts, metadata, clock, buffer))
-            .context("cannot write a document of a socket")?;
+        press.output.publish(&document)?;
         self.counters.told += 1;
         Ok(())
     }
@@ -300,9 +301,9 @@ impl Sockets {
 
 /// What is told of one socket.
 struct SocketRecord {
-    happening: Happening,
+    change: SocketChange,
     tuple: Tuple,
-    role: Role,
+    role: SocketRole,
     owner: Owner,
     rank: u8,
     state: Option<u8>,
@@ -314,10 +315,10 @@ struct SocketRecord {
 }
 
 impl SocketRecord {
-    fn of_listener(event: &SocketEvent, tuple: Tuple, role: Role) -> Self {
+    fn of_listener(event: &SocketEvent, tuple: Tuple, role: SocketRole) -> Self {
         let socket = &event.socket;
         Self {
-            happening: if event.closed == 0 { Happening::Opened } else { Happening::Closed },
+            change: if event.closed == 0 { SocketChange::Opened } else { SocketChange::Closed },
             tuple,
             role,
             owner: socket.owner,
@@ -331,11 +332,11 @@ impl SocketRecord {
         }
     }
 
-    fn of_flow(flow: &Flow, role: Role, happening: Happening) -> Self {
+    fn of_flow(flow: &Flow, role: SocketRole, change: SocketChange) -> Self {
         let seen = !matches!(role::began(flow.began), Began::Existing | Began::Midway);
-        let closed = if happening == Happening::Closed { flow.ended } else { 0 };
+        let closed = if change == SocketChange::Closed { flow.ended } else { 0 };
         Self {
-            happening,
+            change,
             tuple: flow.tuple,
             role,
             owner: flow.owner,

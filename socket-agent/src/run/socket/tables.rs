@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use socket_common::{Began, Flow, Late, Tuple};
 
-use crate::{clock::Clock, flow::Kernel, sensor::Source};
+use crate::{flow::Kernel, sensor::Source};
+use linux::clock::Clock;
 
 /// A local port that is listened on: network namespace, protocol, port.
 type Listener = (u32, u8, u16);

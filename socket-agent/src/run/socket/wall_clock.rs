@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::clock::Clock;
+use linux::clock::Clock;
 
 /// The relation that is in use, and when to measure it again.
 pub(super) struct WallClock {
@@ -57,7 +57,7 @@ impl WallClock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Timestamp;
+    use linux::clock::Timestamp;
 
     const MILLI: i64 = 1_000_000;
 

@@ -20,11 +20,10 @@ use super::{
     filter,
     ring::{Ring, Shape},
 };
-use crate::{
+use crate::{dns::Packet, sensor::DnsConfig};
+use linux::{
     clock::Clock,
-    config::DnsConfig,
-    dns::Packet,
-    sensor::netns::{self, Namespace},
+    netns::{self, Namespace},
 };
 
 /// How often `/proc` is searched for namespaces.

@@ -14,8 +14,8 @@ use std::{io, os::fd::OwnedFd};
 pub use self::capture::{Capture, CaptureCounters, CaptureError};
 use super::{Source, ebpf::DnsRing};
 use crate::{
-    config::{DnsConfig, DnsType},
     dns::Packet,
+    sensor::{DnsConfig, DnsType},
 };
 
 /// See the module.

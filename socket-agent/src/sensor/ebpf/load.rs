@@ -8,11 +8,9 @@ use super::{
     records::{self, PerfRings, Records, RingBuffer, Source},
     tables::{Table, Tables},
 };
-use crate::{
-    config::{RecordBuffer, SocketConfig},
-    sensor::{SensorError, error::one_line, host::Kernel},
-};
+use crate::sensor::{RecordBuffer, SensorError, SocketConfig, error::one_line};
 use aya::{Btf, BtfError, Ebpf, EbpfLoader, Endianness, maps::Map, programs::Iter};
+use linux::Kernel;
 
 /// The eBPF object, part of the agent.
 pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("SOCKET_EBPF_OBJECT_PATH"));

@@ -20,9 +20,9 @@ use super::{
     settings::Told,
     tables::{OpenFlows, Tables},
 };
-use crate::{
-    config::{HookSet, RecordBuffer, SocketConfig},
-    sensor::{Degraded, Event, SensorError, Source, tracefs::clear_own_programs},
+use crate::sensor::{
+    Degraded, Event, HookSet, RecordBuffer, SensorError, SocketConfig, Source,
+    tracefs::clear_own_programs,
 };
 
 /// What the sensor needs to know of the host beside its configuration.

@@ -2,7 +2,7 @@
 
 use socket_common::Twin;
 
-use crate::config::HookSet;
+use crate::sensor::HookSet;
 
 /// Where a program is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,11 +16,8 @@ use super::{
     sensor::Options,
     sys,
 };
-use crate::{
-    clock::Clock,
-    config::{RecordBuffer, SocketConfig, SocketEvents},
-    sensor::{SensorError, host::Kernel},
-};
+use crate::sensor::{RecordBuffer, SensorError, SocketConfig, SocketEvents};
+use linux::{Kernel, clock::Clock};
 
 const MAP: &str = "SETTINGS";
 

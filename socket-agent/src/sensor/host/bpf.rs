@@ -239,7 +239,7 @@ fn try_call<T>(command: libc::c_long, attributes: &T) -> io::Result<OwnedFd> {
 }
 
 fn version_code() -> u32 {
-    let release = super::kernel::Kernel::running().release;
+    let release = linux::Kernel::running().release;
     let mut numbers = release
         .split(|c: char| !c.is_ascii_digit())
         .map(|number| number.parse::<u32>().unwrap_or(0));

@@ -1,11 +1,9 @@
 //! What this process may do.
 
 use caps::{CapSet, Capability};
+use linux::Kernel;
 
-use super::{
-    facility::{Facility, Probe},
-    kernel::Kernel,
-};
+use super::facility::{Facility, Probe};
 
 /// Whether programs can be loaded and attached.
 pub(super) fn may_use_bpf() -> bool {

@@ -6,7 +6,7 @@ use super::{
     facility::{Facility, Probe},
     facts::HostFacts,
 };
-use crate::config::HookSet;
+use crate::sensor::HookSet;
 
 /// Best first: cheapest to run, then least dependent on names of kernel functions.
 const SETS: [(HookSet, &[Facility]); 4] = [
@@ -190,7 +190,7 @@ impl std::error::Error for NoHookSet {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sensor::host::Kernel;
+    use linux::Kernel;
 
     /// A host that has all that is asked for, except for some.
     fn host_without(missing: &[Facility]) -> HostFacts {

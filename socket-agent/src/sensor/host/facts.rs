@@ -1,11 +1,12 @@
 //! All answers about one host.
 
+use linux::Kernel;
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
     audit, bpf, btf::KernelTypes, capabilities, cgroup, facility::Facility, facility::Probe,
-    iterators, kernel::Kernel, kprobes, ksyms, lockdown, program_types, ring, seccomp, sysctl,
-    tracefs, tracepoints, trampolines,
+    iterators, kprobes, ksyms, lockdown, program_types, ring, seccomp, sysctl, tracefs,
+    tracepoints, trampolines,
 };
 
 /// What this host offers.
@@ -114,7 +115,7 @@ fn without_programs() -> Probe {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::HookSet, sensor::host::choose};
+    use crate::sensor::{HookSet, host::choose};
 
     #[test]
     fn a_build_without_programs_is_left_with_tracefs() {

@@ -3,8 +3,8 @@
 use super::{
     bpf::{MAP_PERF, MAP_RING, create_map},
     facility::Probe,
-    kernel::Kernel,
 };
+use linux::Kernel;
 
 pub(super) fn probe() -> Probe {
     // SAFETY: sysconf has no preconditions.

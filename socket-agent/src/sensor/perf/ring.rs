@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::attr::Event;
-use crate::clock::Clock;
+use linux::clock::Clock;
 
 /// Offsets of `data_head` and `data_tail` in `struct perf_event_mmap_page`.
 const HEAD: usize = 1024;

@@ -14,7 +14,7 @@ use netlink_packet_sock_diag::{
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
 use socket_common::{FAMILY_IPV4, FAMILY_IPV6, Tuple};
 
-use super::{OpenSocket, Role};
+use super::{OpenSocket, SocketRole};
 
 /// The kernel fills replies up to this length.
 const BUFFER: usize = 64 << 10;
@@ -118,7 +118,7 @@ fn open(response: &InetResponse, protocol: u8, netns: u32) -> OpenSocket {
     };
     OpenSocket {
         tuple,
-        role: Role::Outbound,
+        role: SocketRole::Outbound,
         state: header.state,
         inode: header.inode.into(),
         uid: header.uid,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Holder, OpenSocket};
-use crate::process;
+use linux::procfs;
 
 /// User and group ids of a process, real and effective, in the initial user namespace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,7 +66,7 @@ fn inode_of(descriptor: &Path) -> Option<u64> {
 
 fn read(pid: u32, directory: &Path) -> Option<Holder> {
     let ids = ids(&fs::read_to_string(directory.join("status")).ok()?)?;
-    let start_ticks = process::start_ticks(pid)?;
+    let start_ticks = procfs::start_ticks(pid)?;
     Some(Holder { pid, start_ticks, ids })
 }
 

@@ -12,22 +12,11 @@ use socket_common::{Owner, PROTO_TCP, PROTO_UDP, Tuple};
 
 pub use holders::Ids;
 
-use super::netns::{self, Namespace};
-use crate::flow::state;
+use crate::flow::{SocketRole, state};
+use linux::netns::{self, Namespace};
 
 /// Network namespaces that are looked into at most.
 const NAMESPACES: usize = 4096;
-
-/// What a socket is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Waits for whoever wants to talk to it: a TCP listener, or a bound UDP socket without peer.
-    Listening,
-    /// A connection that came in through a listener.
-    Inbound,
-    /// A connection that this host began.
-    Outbound,
-}
 
 /// One open socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +24,7 @@ pub struct OpenSocket {
     /// Addresses and network namespace; the remote end is zero without a peer.
     pub tuple: Tuple,
     /// What it is for.
-    pub role: Role,
+    pub role: SocketRole,
     /// TCP state; of UDP `ESTABLISHED` with and `CLOSE` without a peer.
     pub state: u8,
     /// Inode number, 0 for a socket that no descriptor names.
@@ -156,11 +145,11 @@ fn find_roles(sockets: &mut [OpenSocket]) {
         sockets.iter().filter(|socket| listens(socket)).map(|socket| port(&socket.tuple)).collect();
     for socket in sockets {
         socket.role = if listens(socket) {
-            Role::Listening
+            SocketRole::Listening
         } else if socket.tuple.protocol != PROTO_UDP && listening.contains(&port(&socket.tuple)) {
-            Role::Inbound
+            SocketRole::Inbound
         } else {
-            Role::Outbound
+            SocketRole::Outbound
         };
     }
 }
@@ -197,9 +186,9 @@ mod tests {
         };
         let (server, client) = (address.port(), client.local_addr().unwrap().port());
         let udp = udp.local_addr().unwrap().port();
-        assert_eq!(role(server, 0, PROTO_TCP), Some(Role::Listening));
-        assert_eq!(role(server, client, PROTO_TCP), Some(Role::Inbound));
-        assert_eq!(role(client, server, PROTO_TCP), Some(Role::Outbound));
-        assert_eq!(role(udp, 0, PROTO_UDP), Some(Role::Listening));
+        assert_eq!(role(server, 0, PROTO_TCP), Some(SocketRole::Listening));
+        assert_eq!(role(server, client, PROTO_TCP), Some(SocketRole::Inbound));
+        assert_eq!(role(client, server, PROTO_TCP), Some(SocketRole::Outbound));
+        assert_eq!(role(udp, 0, PROTO_UDP), Some(SocketRole::Listening));
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::clock::Clock;
 use crate::sensor::perf::{self, Attr, ClockSource, Event};
+use linux::clock::Clock;
 
 /// The relation of the samples' clock to boottime, measured anew from time to time.
 pub(super) struct SampleClock {

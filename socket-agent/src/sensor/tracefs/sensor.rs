@@ -23,14 +23,11 @@ use super::{
     processes::Processes,
     tasks::TaskTable,
 };
-use crate::{
-    clock::Clock,
-    config::SocketConfig,
-    sensor::{
-        Degraded, Event, SensorError, Source,
-        perf::{Merge, Record, Rings, What},
-    },
+use crate::sensor::{
+    Degraded, Event, SensorError, SocketConfig, Source,
+    perf::{Merge, Record, Rings, What},
 };
+use linux::clock::Clock;
 
 /// How long a record may take from its time stamp until it can be read, nanoseconds. On a machine
 /// whose CPUs are shared with others that is more than the time the kernel takes.

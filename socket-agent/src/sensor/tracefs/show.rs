@@ -6,10 +6,7 @@ use super::{
     mount::Tracing,
     offsets::{self, Member},
 };
-use crate::{
-    config::SocketConfig,
-    sensor::{Degraded, SensorError},
-};
+use crate::sensor::{Degraded, SensorError, SocketConfig};
 
 /// A member of a kernel structure, as `STRUCTURE.MEMBER`, and its offset and size in bytes if it was found.
 pub type Shown = (String, Option<(u32, u8)>);

@@ -8,12 +8,9 @@ use super::{
     offsets::{Member, Offsets},
     show::cleared,
 };
-use crate::{
-    config::SocketConfig,
-    sensor::{
-        Degraded, SensorError,
-        btf::{self, Known},
-    },
+use crate::sensor::{
+    Degraded, SensorError, SocketConfig,
+    btf::{self, Known},
 };
 
 /// BTF of the members whose places are found by trying; `state` is where these are kept. With it come

@@ -1,6 +1,7 @@
 //! Every place where something can be missed is made to miss something: what the documents lack is in
 //! the counters, packet by packet.
 
+mod disk;
 mod ring;
 mod sockets;
 mod tables;
@@ -35,6 +36,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::own("losses/late_unmatched", sockets::refused).only("cgroup"),
     Scenario::own("losses/midway", sockets::midway).only("cgroup"),
     Scenario::own("losses/unparsed", sockets::headers).only("cgroup"),
+    Scenario::own("losses/output_full_disk", disk::full).only("cgroup").portable(),
 ];
 
 /// How often something is tried that packets of others on this host can spoil: the tables and counters

@@ -1,6 +1,8 @@
 //! Names that audit user space uses and the crate's tables do not have.
 
-use super::super::{Arch, Names};
+use linux::NameTable;
+
+use super::super::Arch;
 
 pub(super) fn name(arch: Arch, number: u32) -> Option<&'static str> {
     tables(arch).iter().find_map(|names| names.name(number))
@@ -11,10 +13,10 @@ pub(super) fn number(arch: Arch, name: &str) -> Option<u32> {
 }
 
 pub(super) fn names(arch: Arch) -> impl Iterator<Item = &'static str> {
-    tables(arch).into_iter().flat_map(Names::names)
+    tables(arch).into_iter().flat_map(NameTable::names)
 }
 
-fn tables(arch: Arch) -> [Names; 3] {
+fn tables(arch: Arch) -> [NameTable; 3] {
     let own: &'static [(u32, &'static str)] = match arch {
         Arch::X86_64 => &[(17, "pread"), (18, "pwrite")],
         Arch::I386 => &[
@@ -47,12 +49,12 @@ fn tables(arch: Arch) -> [Names; 3] {
         Arch::S390 => S390_SPELLING,
         Arch::Riscv64 | Arch::Riscv32 => &[],
     };
-    [Names(own), Names(NEWER), Names(if arch == Arch::S390 { S390 } else { &[] })]
+    [NameTable(own), NameTable(NEWER), NameTable(if arch == Arch::S390 { S390 } else { &[] })]
 }
 
 /// The name of a call that has another in the crate's table, or none.
 pub(super) fn differs(arch: Arch, number: u32) -> Option<&'static str> {
-    if arch == Arch::S390 { Names(S390).name(number) } else { None }
+    if arch == Arch::S390 { NameTable(S390).name(number) } else { None }
 }
 
 /// Linux 6.19 and 7.x; new calls have one number everywhere.

@@ -1,12 +1,13 @@
 //! Values of fields, from text.
 
-use crate::audit::names::{Arch, ERRNO, FAMILY, FILE_TYPE, FS_TYPE, MESSAGE_TYPE, Names, nearest};
+use crate::audit::names::{Arch, FAMILY, FILE_TYPE, FS_TYPE, MESSAGE_TYPE, nearest};
 use crate::audit::rules::{
     field::{Field, Kind},
     host::Host,
     perm::Perm,
     rule::Value,
 };
+use linux::{ERRNO, NameTable};
 
 /// The value of a field.
 ///
@@ -57,7 +58,7 @@ fn account(text: &str, what: &str, find: impl Fn(&str) -> Option<u32>) -> Result
     })
 }
 
-fn named(text: &str, what: &str, names: Names) -> Result<u32, String> {
+fn named(text: &str, what: &str, names: NameTable) -> Result<u32, String> {
     if text.starts_with(|first: char| first.is_ascii_digit()) {
         return unsigned(text);
     }

@@ -12,13 +12,10 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::{
-    config::TracefsConfig,
-    sensor::{
-        SensorError,
-        ebpf::sys,
-        perf::{Merge, Record, Rings, What},
-    },
+use crate::sensor::{
+    SensorError, TracefsConfig,
+    ebpf::sys,
+    perf::{Merge, Record, Rings, What},
 };
 
 /// How long a record may take from its time stamp until it can be read, nanoseconds.

@@ -28,7 +28,8 @@ use socket_common::{
 use facts::Peer;
 pub(super) use facts::{Context, Fact, Packet, Sock, Way};
 
-use crate::{config::Tables, room, sensor::Event};
+use crate::sensor::{Event, Tables};
+use linux::shrink;
 
 /// Who is behind a process id.
 pub(super) trait Tasks {
@@ -139,12 +140,12 @@ impl<T: Tasks> Aggregator<T> {
     }
 
     fn release_room(&mut self) {
-        room::release(&mut self.flows);
-        room::release(&mut self.peers);
-        room::release(&mut self.owners);
-        room::release(&mut self.late);
-        room::release(&mut self.places);
-        room::release_queue(&mut self.events);
+        shrink::shrink_table(&mut self.flows);
+        shrink::shrink_table(&mut self.peers);
+        shrink::shrink_table(&mut self.owners);
+        shrink::shrink_table(&mut self.late);
+        shrink::shrink_table(&mut self.places);
+        shrink::shrink_queue(&mut self.events);
     }
 
     /// Adds a record, for example of a process, behind those of flows.

@@ -10,7 +10,7 @@ use super::{
     Aggregator, Context, Fact, Packet, Sock, Tasks, Way,
     facts::{DATAGRAM, STREAM, state},
 };
-use crate::{config::Tables, sensor::Event};
+use crate::sensor::{Event, Tables};
 
 const SYN: u8 = 2;
 const ACK: u8 = 16;

@@ -12,11 +12,11 @@ use std::{
     thread,
 };
 
-use crate::clock::Clock;
+use linux::clock::Clock;
 
 /// A random address of the loopback network, no byte of which is 0 or equals another.
 pub(super) fn address() -> Ipv4Addr {
-    let bytes = crate::event::id::random().into_bytes();
+    let bytes = linux::random::uuid().into_bytes();
     Ipv4Addr::new(127, 1 | bytes[0] & 0x7e, 0x80 | bytes[1] & 0x7f | 2, 2 + (bytes[2] & 0x3f))
 }
 
@@ -231,7 +231,7 @@ pub(super) struct Begun {
 
 /// Begins a thread, with other ids or the process's own, which ends at once. Its name is random.
 pub(super) fn thread(ids: Option<([u32; 3], [u32; 3])>) -> io::Result<Begun> {
-    let [one, two, three, four] = crate::event::id::random().into_bytes()[..4] else {
+    let [one, two, three, four] = linux::random::uuid().into_bytes()[..4] else {
         return Err(io::Error::other("no name"));
     };
     let text = format!("guess-{one:02x}{two:02x}{three:02x}{four:02x}\0");

@@ -1,6 +1,6 @@
 //! Where a function's arguments and its result are, as kprobe events name registers.
 
-use crate::sensor::host::Kernel;
+use linux::Kernel;
 
 /// How one architecture passes arguments to kernel functions.
 #[derive(Clone, Copy, Debug)]

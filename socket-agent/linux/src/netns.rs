@@ -16,16 +16,16 @@ const NAMED: &str = "/run/netns";
 
 /// A way into a network namespace.
 #[derive(Debug)]
-pub(super) struct Namespace {
+pub struct Namespace {
     /// Inode number, which names it.
-    pub(super) inode: u32,
+    pub inode: u32,
     /// A file that leads there.
-    pub(super) path: PathBuf,
+    pub path: PathBuf,
 }
 
 impl Namespace {
     /// The way into the namespace of a process.
-    pub(super) fn of_process(pid: u32, inode: u32) -> Self {
+    pub fn of_process(pid: u32, inode: u32) -> Self {
         Self { inode, path: path(pid) }
     }
 
@@ -34,7 +34,7 @@ impl Namespace {
     /// # Errors
     ///
     /// Not found if the file leads elsewhere by now; else the kernel's refusal.
-    pub(super) fn enter(&self) -> io::Result<()> {
+    pub fn enter(&self) -> io::Result<()> {
         let file = File::open(&self.path)?;
         if file.metadata()?.ino() != u64::from(self.inode) {
             return Err(io::ErrorKind::NotFound.into());
@@ -50,10 +50,7 @@ impl Namespace {
     /// # Errors
     ///
     /// As [`enter`](Self::enter), or those of `work`.
-    pub(super) fn inside<T: Send>(
-        &self,
-        work: impl FnOnce() -> io::Result<T> + Send,
-    ) -> io::Result<T> {
+    pub fn inside<T: Send>(&self, work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
         thread::scope(|scope| {
             let body = || {
                 self.enter()?;
@@ -71,7 +68,7 @@ impl Namespace {
 /// # Errors
 ///
 /// `/proc` cannot be listed.
-pub(super) fn of_processes() -> io::Result<HashMap<u32, u32>> {
+pub fn of_processes() -> io::Result<HashMap<u32, u32>> {
     let mut found = HashMap::new();
     for entry in fs::read_dir("/proc")? {
         let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
@@ -90,7 +87,7 @@ pub(super) fn of_processes() -> io::Result<HashMap<u32, u32>> {
 /// # Errors
 ///
 /// `/proc` cannot be listed.
-pub(super) fn all() -> io::Result<Vec<Namespace>> {
+pub fn all() -> io::Result<Vec<Namespace>> {
     let mut found: HashMap<u32, PathBuf> =
         of_processes()?.into_iter().map(|(inode, pid)| (inode, path(pid))).collect();
     // Absent where nobody has named one.
@@ -103,7 +100,7 @@ pub(super) fn all() -> io::Result<Vec<Namespace>> {
 }
 
 /// The network namespace of a process.
-pub(super) fn of(pid: u32) -> Option<u32> {
+pub fn of(pid: u32) -> Option<u32> {
     inode(&path(pid))
 }
 
@@ -112,7 +109,7 @@ pub(super) fn of(pid: u32) -> Option<u32> {
 /// # Errors
 ///
 /// `/proc` is not mounted.
-pub(super) fn own() -> io::Result<u32> {
+pub fn own() -> io::Result<u32> {
     let inode = fs::metadata("/proc/self/ns/net")?.ino();
     u32::try_from(inode).map_err(io::Error::other)
 }

@@ -1,11 +1,11 @@
-//! Names of numbers.
+//! Names of numbers, both ways.
 
 /// Pairs of number and name; several names may share a number, the first of which is the one to
 /// show.
 #[derive(Clone, Copy, Debug)]
-pub struct Names(pub(super) &'static [(u32, &'static str)]);
+pub struct NameTable(pub &'static [(u32, &'static str)]);
 
-impl Names {
+impl NameTable {
     /// The first name of a number.
     pub fn name(self, number: u32) -> Option<&'static str> {
         self.0.iter().find(|(known, _)| *known == number).map(|(_, name)| *name)

@@ -8,10 +8,12 @@ use std::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::id;
+use linux::random;
 
 /// Name space of agent ids that are made from a machine id.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f0f_6e0e_90e1_4d35_a1f4_1c7a_0f25_93b8);
+/// `agent.type` of all documents.
+const KIND: &str = "socket-agent";
 /// File below the state directory.
 const FILE: &str = "agent.id";
 
@@ -60,16 +62,24 @@ impl Agent {
     /// The agent of this host, with its id from a state directory. Never fails.
     pub fn load(state: &Path, hostname: &str, machine_id: &str) -> (Self, IdSource) {
         let (id, source) = load_id(&state.join(FILE), machine_id);
-        (Self::new(id, id::random(), hostname), source)
+        (Self::new(id, random::uuid(), hostname), source)
     }
 
-    pub(super) fn new(id: Uuid, ephemeral_id: Uuid, hostname: &str) -> Self {
+    /// As [`load`](Self::load), but writes nothing: an agent without a stored id has the one that is
+    /// derived from the machine id.
+    pub fn look(state: &Path, hostname: &str, machine_id: &str) -> Self {
+        let id = stored_id(&state.join(FILE)).unwrap_or_else(|| derived_id(machine_id));
+        Self::new(id, random::uuid(), hostname)
+    }
+
+    /// From its parts.
+    pub fn new(id: Uuid, ephemeral_id: Uuid, hostname: &str) -> Self {
         Self {
             id: id.to_string(),
             ephemeral_id: ephemeral_id.to_string(),
             name: hostname.to_owned(),
             hostname: hostname.to_owned(),
-            kind: env!("CARGO_PKG_NAME"),
+            kind: KIND,
             version: env!("CARGO_PKG_VERSION"),
         }
     }
@@ -77,20 +87,27 @@ impl Agent {
 
 fn load_id(path: &Path, machine_id: &str) -> (Uuid, IdSource) {
     // What is not an id, such as the file of a host whose disk ran full, is written anew.
-    let stored = fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok());
-    if let Some(id) = stored {
+    if let Some(id) = stored_id(path) {
         return (id, IdSource::Stored(path.to_owned()));
     }
-    let id = id::random();
+    let id = random::uuid();
     match store_id(path, id) {
         Ok(()) => (id, IdSource::Created(path.to_owned())),
         Err(source) => {
-            let id = match machine_id {
-                "" => id,
-                known => Uuid::new_v5(&NAMESPACE, known.as_bytes()),
-            };
-            (id, IdSource::Derived { path: path.to_owned(), source })
+            (derived_id(machine_id), IdSource::Derived { path: path.to_owned(), source })
         }
+    }
+}
+
+fn stored_id(path: &Path) -> Option<Uuid> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// The id of an agent that cannot keep one: random where the machine has none either.
+fn derived_id(machine_id: &str) -> Uuid {
+    match machine_id {
+        "" => random::uuid(),
+        known => Uuid::new_v5(&NAMESPACE, known.as_bytes()),
     }
 }
 
@@ -124,6 +141,8 @@ mod tests {
         assert_ne!(first.ephemeral_id, second.ephemeral_id);
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "no leftovers");
 
+        assert_eq!(Agent::look(&directory, "host", "machine").id, first.id);
+
         fs::write(directory.join(FILE), "").unwrap();
         let (third, source) = Agent::load(&directory, "host", "machine");
         assert!(matches!(source, IdSource::Created(_)), "{source}");
@@ -139,6 +158,13 @@ mod tests {
         assert!(matches!(source, IdSource::Derived { .. }), "{message}");
         assert!(message.contains("agent.id") && message.contains("writable"), "{message}");
         assert_eq!(Agent::load(file.path(), "host", "machine").0.id, first.id);
+        let nothing = tempfile::tempdir().unwrap();
+        assert_eq!(Agent::look(nothing.path(), "host", "machine").id, first.id);
+        assert_eq!(
+            fs::read_dir(nothing.path()).unwrap().count(),
+            0,
+            "who only looks writes nothing"
+        );
         assert_ne!(Agent::load(file.path(), "host", "other").0.id, first.id);
         assert_ne!(Agent::load(file.path(), "host", "").0.id, first.id);
     }

@@ -6,21 +6,21 @@
 
 use std::ptr;
 
-use crate::audit::member::Member;
+use crate::FieldName;
 
 /// Bytes that are copied at once.
 const WORD: usize = size_of::<u64>();
 const TWO_WORDS: usize = 2 * WORD;
 
 /// What up to two words take with the longest head and a quote.
-const ROOM: usize = Member::LENGTH_MAX + TWO_WORDS + 1;
+const ROOM: usize = FieldName::LENGTH_MAX + TWO_WORDS + 1;
 
 /// Appends `head`, UTF-8 as it stands between quotes, and the quote that ends it.
 ///
 /// This is done a hundred times for each document, mostly for less than a word: all else is
 /// elsewhere.
 #[inline(never)]
-pub(super) fn append(out: &mut Vec<u8>, head: &Member, text: &[u8]) {
+pub(crate) fn append(out: &mut Vec<u8>, head: &FieldName, text: &[u8]) {
     if text.len() >= WORD {
         return append_words(out, head, text);
     }
@@ -47,7 +47,7 @@ pub(super) fn append(out: &mut Vec<u8>, head: &Member, text: &[u8]) {
 
 /// As [`append`], for a word and more.
 #[inline(never)]
-fn append_words(out: &mut Vec<u8>, head: &Member, text: &[u8]) {
+fn append_words(out: &mut Vec<u8>, head: &FieldName, text: &[u8]) {
     let (Some(first), Some(last), ..=TWO_WORDS) =
         (text.first_chunk(), text.last_chunk(), text.len())
     else {
@@ -75,14 +75,14 @@ fn append_words(out: &mut Vec<u8>, head: &Member, text: &[u8]) {
 
 #[cold]
 #[inline(never)]
-fn append_with_room(out: &mut Vec<u8>, head: &Member, text: &[u8]) {
+fn append_with_room(out: &mut Vec<u8>, head: &FieldName, text: &[u8]) {
     out.reserve(ROOM);
     append(out, head, text);
 }
 
 /// As [`append`], for more than two words.
 #[inline(never)]
-fn append_long(out: &mut Vec<u8>, head: &Member, text: &[u8]) {
+fn append_long(out: &mut Vec<u8>, head: &FieldName, text: &[u8]) {
     if !is_plain(text) {
         return escape(out, head, text);
     }
@@ -119,7 +119,7 @@ fn short(text: &[u8]) -> u64 {
 /// As [`append`], byte by byte.
 #[cold]
 #[inline(never)]
-fn escape(out: &mut Vec<u8>, head: &Member, text: &[u8]) {
+fn escape(out: &mut Vec<u8>, head: &FieldName, text: &[u8]) {
     head.begin_string(out);
     for byte in text {
         match byte {
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_buffer_without_room_grows_and_keeps_what_it_has() {
-        let head = Member::new(",\"a\":\"");
+        let head = FieldName::new(",\"a\":\"");
         for room in 0..ROOM + 2 {
             for text in ["", "b", "\"", "length-8", "fifteen-letters", "ä\n", "more than two words"]
             {

@@ -9,16 +9,21 @@ use super::{Agent, Host};
 /// the tests check documents against the newest one.
 pub const ECS_VERSION: &str = "9.0.0";
 
-/// Host and agent, serialised once.
+/// Parts of documents that describe host and agent, serialised once.
 #[derive(Clone, Debug)]
 pub struct Metadata {
-    pub(crate) metadata: Box<RawValue>,
-    pub(crate) agent: Box<RawValue>,
-    pub(crate) ecs: Box<RawValue>,
-    pub(crate) host: Box<RawValue>,
-    pub(crate) service: Box<RawValue>,
-    /// Of the host.
-    pub(crate) hostname: Box<str>,
+    /// `@metadata`.
+    pub metadata: Box<RawValue>,
+    /// `agent`.
+    pub agent: Box<RawValue>,
+    /// `ecs`.
+    pub ecs: Box<RawValue>,
+    /// `host`.
+    pub host: Box<RawValue>,
+    /// `service` of the system module.
+    pub service: Box<RawValue>,
+    /// What `hostname` prints.
+    pub hostname: Box<str>,
 }
 
 /// `@metadata`: what Beats tell an ingest pipeline about themselves.

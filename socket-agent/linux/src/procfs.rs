@@ -11,49 +11,56 @@ const CMDLINE_MAX: u64 = 64 << 10;
 
 /// A process as `/proc` shows it. Everything in it belongs to the same process.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Snapshot {
+pub struct Snapshot {
     /// Field 22 of `stat`.
-    pub(super) start_ticks: u64,
-    pub(super) parent: u32,
-    pub(super) comm: Box<str>,
-    pub(super) cmdline: Vec<u8>,
-    pub(super) cmdline_truncated: bool,
-    pub(super) executable: Option<Box<str>>,
-    pub(super) working_directory: Option<Box<str>>,
+    pub start_ticks: u64,
+    /// Process id of the parent.
+    pub parent: u32,
+    /// Name of the main thread, as in `comm`.
+    pub comm: Box<str>,
+    /// Arguments, each ended by a NUL.
+    pub cmdline: Vec<u8>,
+    /// Whether there is more of `cmdline` than was read.
+    pub cmdline_truncated: bool,
+    /// Target of `exe`.
+    pub executable: Option<Box<str>>,
+    /// Target of `cwd`.
+    pub working_directory: Option<Box<str>>,
     /// Text of `cgroup`.
-    pub(super) cgroup: String,
+    pub cgroup: String,
 }
 
 /// A mounted proc file system.
 #[derive(Clone, Debug)]
-pub(super) struct Proc {
+pub struct Proc {
     root: PathBuf,
 }
 
 impl Proc {
-    pub(super) fn new(root: &Path) -> Self {
+    /// The file system that is mounted at `root`.
+    pub fn new(root: &Path) -> Self {
         Self { root: root.to_owned() }
     }
 
     /// The processes there are.
-    pub(super) fn pids(&self) -> io::Result<impl Iterator<Item = u32> + use<>> {
+    pub fn pids(&self) -> io::Result<impl Iterator<Item = u32> + use<>> {
         let entries = fs::read_dir(&self.root)?;
         Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()))
     }
 
     /// When a process started, in ticks; `None` if it is gone.
-    pub(super) fn start_ticks(&self, pid: u32) -> Option<u64> {
+    pub fn start_ticks(&self, pid: u32) -> Option<u64> {
         let stat = fs::read(self.root.join(pid.to_string()).join("stat")).ok()?;
         Some(Stat::parse(&String::from_utf8_lossy(&stat))?.start_ticks)
     }
 
     /// Text of `cgroup`; empty if the process is gone.
-    pub(super) fn cgroup(&self, pid: u32) -> String {
+    pub fn cgroup(&self, pid: u32) -> String {
         fs::read_to_string(self.root.join(pid.to_string()).join("cgroup")).unwrap_or_default()
     }
 
     /// Reads one process; `None` if it is gone. Links that may not be read are left out.
-    pub(super) fn read(&self, pid: u32) -> Option<Snapshot> {
+    pub fn read(&self, pid: u32) -> Option<Snapshot> {
         let directory = self.root.join(pid.to_string());
         let (cmdline, cmdline_truncated) = cmdline(&directory);
         let executable = link(&directory.join("exe"));
@@ -77,7 +84,7 @@ impl Proc {
 }
 
 /// When a process started, in clock ticks after boot; `None` if it is gone.
-pub(crate) fn start_ticks(pid: u32) -> Option<u64> {
+pub fn start_ticks(pid: u32) -> Option<u64> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     Some(Stat::parse(&String::from_utf8_lossy(&stat))?.start_ticks)
 }

@@ -79,7 +79,7 @@ impl Timestamp {
     }
 
     /// As [`millis`](Self::millis), for who writes many: without formatting.
-    pub(crate) fn millis_ascii(self) -> [u8; 24] {
+    pub fn millis_ascii(self) -> [u8; 24] {
         let millis = u64::try_from(self.0).unwrap_or(0) / 1_000_000;
         let (seconds, millis) = (millis / 1_000, millis % 1_000);
         let second = seconds % 86_400;
@@ -179,14 +179,14 @@ impl Clock {
     }
 
     /// A clock for tests: boottime zero is `start`, and the host was never suspended.
-    #[cfg(test)]
-    pub(crate) const fn fixed(start: Timestamp) -> Self {
+    #[doc(hidden)]
+    pub const fn fixed(start: Timestamp) -> Self {
         Self { wall_minus_boot: start.0, boot_minus_mono: 0, window: 0 }
     }
 
     /// The same with the wall clock further on, for tests.
-    #[cfg(test)]
-    pub(crate) fn shifted(self, by: Duration) -> Self {
+    #[doc(hidden)]
+    pub fn shifted(self, by: Duration) -> Self {
         let by = i64::try_from(by.as_nanos()).unwrap_or(i64::MAX);
         Self { wall_minus_boot: self.wall_minus_boot + by, ..self }
     }

@@ -15,7 +15,7 @@ use uuid::{Builder, Uuid};
 /// a machine that has just booted may not do for minutes. The standard library's hash keys, which
 /// come without that wait, and the time make up the bits.
 #[must_use]
-pub fn random() -> Uuid {
+pub fn uuid() -> Uuid {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let keys = RandomState::new();
     let half = |number: u8| keys.hash_one((number, now, process::id())).to_ne_bytes();
@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn identifiers_are_of_version_4_and_differ() {
-        let ids: std::collections::HashSet<_> = (0..100).map(|_| random()).collect();
+        let ids: std::collections::HashSet<_> = (0..100).map(|_| uuid()).collect();
         assert_eq!(ids.len(), 100);
         assert!(ids.iter().all(|id| id.get_version_num() == 4));
         // Every bit that is free is 0 in some and 1 in others.

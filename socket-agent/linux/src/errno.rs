@@ -1,11 +1,11 @@
-//! Error numbers: `include/uapi/asm-generic/errno*.h`, shared by every architecture of
-//! [`Arch`](super::Arch) except PowerPC, where EDEADLOCK is 58.
+//! Error numbers: `include/uapi/asm-generic/errno*.h`, shared by every architecture except PowerPC, where
+//! EDEADLOCK is 58.
 
-use super::Names;
+use super::NameTable;
 
 /// Errors, positive: `EPERM` is 1.
 #[rustfmt::skip]
-pub const ERRNO: Names = Names(&[
+pub const ERRNO: NameTable = NameTable(&[
     (1, "EPERM"),
     (2, "ENOENT"),
     (3, "ESRCH"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::audit::{
+use super::{
     document::Schema,
     rules::{FailureMode, PermCalls, RuleSet},
 };

@@ -1,0 +1,318 @@
+use std::{
+    fs,
+    io::Read,
+    os::{fd::OwnedFd, unix::fs::PermissionsExt as _},
+    path::Path,
+    sync::mpsc::{Receiver, Sender, channel},
+};
+
+use ecs::{Document, Encode, Writer, key};
+
+use super::*;
+use crate::{
+    Backoff, Closed, Delivery, Failure, Processor,
+    output::{Console, File},
+};
+
+/// Long enough for any machine, and never waited for in full.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An event with a number.
+struct Numbered(u64);
+
+impl Encode for Numbered {
+    fn encode<W: Writer>(&self, writer: &mut W) {
+        writer.number(key!("n"), self.0);
+    }
+}
+
+/// An event of a megabyte.
+struct Large;
+
+impl Encode for Large {
+    fn encode<W: Writer>(&self, writer: &mut W) {
+        writer.text(key!("text"), &"x".repeat(1 << 20));
+    }
+}
+
+/// What a [`Scripted`] output does with a call.
+enum Step {
+    /// Takes this many documents and fails.
+    Fail(usize, &'static str),
+    /// Refuses the first document and takes the others.
+    RefuseFirst,
+    /// Takes all.
+    Take,
+}
+
+/// An output that does what a test tells it; without orders it takes all.
+struct Scripted {
+    steps: Receiver<Step>,
+    taken: Sender<String>,
+}
+
+impl Output for Scripted {
+    fn name(&self) -> &str {
+        "scripted"
+    }
+
+    fn publish(&mut self, delivery: &mut Delivery) -> Result<(), Failure> {
+        let step = self.steps.try_recv().unwrap_or(Step::Take);
+        let most = match step {
+            Step::Fail(count, _) => count,
+            Step::Take | Step::RefuseFirst => usize::MAX,
+        };
+        if matches!(step, Step::RefuseFirst) {
+            delivery.refuse(delivery.next());
+        }
+        let pending: Vec<_> = delivery.pending().take(most).collect();
+        for (index, document) in pending {
+            self.taken.send(String::from_utf8(document.to_vec()).unwrap()).unwrap();
+            delivery.take(index);
+        }
+        match step {
+            Step::Fail(_, why) => Err(Failure::retry(why)),
+            Step::Take | Step::RefuseFirst => Ok(()),
+        }
+    }
+
+    fn backoff(&self) -> Backoff {
+        Backoff::new(Duration::from_millis(1), Duration::from_millis(2))
+    }
+}
+
+fn scripted(steps: Vec<Step>) -> (Box<dyn Output>, Receiver<String>) {
+    let (step_sender, step_receiver) = channel();
+    for step in steps {
+        step_sender.send(step).unwrap();
+    }
+    let (sender, receiver) = channel();
+    (Box::new(Scripted { steps: step_receiver, taken: sender }), receiver)
+}
+
+fn start(outputs: Vec<Box<dyn Output>>) -> Pipeline {
+    Pipeline::start(outputs, Options::default(), || ()).unwrap()
+}
+
+fn publish(publisher: &mut Publisher, numbers: std::ops::Range<u64>) {
+    for number in numbers {
+        publisher.publish(&Numbered(number)).unwrap();
+    }
+}
+
+fn numbers(range: std::ops::Range<u64>) -> Vec<String> {
+    range.map(|number| format!("{{\"n\":{number}}}")).collect()
+}
+
+/// A pipe, and standard output in its place.
+fn pipe() -> (io::PipeReader, Box<dyn Output>) {
+    let (reader, writer) = io::pipe().unwrap();
+    (reader, Box::new(Console::of(OwnedFd::from(writer).into())))
+}
+
+#[test]
+fn every_output_gets_every_document_once_and_in_order() {
+    let failing =
+        vec![Step::Fail(0, "away"), Step::Fail(3, "slow"), Step::Take, Step::Fail(0, "away again")];
+    let ((one, from_one), (two, from_two)) = (scripted(Vec::new()), scripted(failing));
+    let pipeline = start(vec![one, two]);
+    let mut publisher = pipeline.publisher(Processors::default());
+    publish(&mut publisher, 0..20_000);
+    assert!(pipeline.flush(PATIENCE));
+    publish(&mut publisher, 20_000..20_010);
+    publisher.push();
+    assert!(pipeline.flush(PATIENCE));
+    assert_eq!(publisher.documents(), 20_010);
+    let counters: Vec<_> = pipeline.counters().into_iter().map(|(_, counters)| counters).collect();
+    assert_eq!(counters[0], OutputCounters { delivered: 20_010, ..OutputCounters::default() });
+    assert_eq!((counters[1].delivered, counters[1].retries), (20_010, 3));
+    pipeline.stop().result().unwrap();
+    for received in [from_one, from_two] {
+        assert!(received.iter().eq(numbers(0..20_010)));
+    }
+}
+
+#[test]
+fn a_refused_document_is_counted_and_does_not_hold_up_the_others() {
+    let (output, received) = scripted(vec![Step::RefuseFirst]);
+    let pipeline = start(vec![output]);
+    publish(&mut pipeline.publisher(Processors::default()), 0..3);
+    assert!(pipeline.flush(PATIENCE));
+    let [(_, counters)] = pipeline.counters()[..] else { panic!("one output") };
+    assert_eq!((counters.delivered, counters.refused), (2, 1));
+    pipeline.stop().result().unwrap();
+    assert!(received.iter().eq(numbers(1..3)));
+}
+
+#[test]
+fn who_publishes_into_a_full_queue_waits() {
+    let (mut reader, output) = pipe();
+    let options = Options { queue_bytes: 4 << 20, ..Options::default() };
+    let pipeline = Pipeline::start(vec![output], options, || ()).unwrap();
+    let mut publisher = pipeline.publisher(Processors::default());
+    let (sender, progress) = channel();
+    let publishing = thread::spawn(move || {
+        for _ in 0..32 {
+            publisher.publish(&Large).unwrap();
+            sender.send(()).unwrap();
+        }
+        publisher.waited()
+    });
+    // The queue has capacity for three and a part of the fourth, which is still taken.
+    for _ in 0..4 {
+        progress.recv_timeout(PATIENCE).unwrap();
+    }
+    assert!(progress.recv_timeout(Duration::from_millis(200)).is_err(), "the fifth waits");
+    let reading = thread::spawn(move || {
+        let mut text = Vec::new();
+        reader.read_to_end(&mut text).unwrap();
+        text
+    });
+    let waited = publishing.join().unwrap();
+    assert!(waited >= Duration::from_millis(200), "{waited:?}");
+    pipeline.stop().result().unwrap();
+    let text = reading.join().unwrap();
+    assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 32);
+}
+
+#[test]
+fn the_end_of_all_outputs_is_told_to_who_publishes() {
+    let (reader, output) = pipe();
+    drop(reader);
+    let pipeline = start(vec![output]);
+    let mut publisher = pipeline.publisher(Processors::default());
+    let deadline = Instant::now() + PATIENCE;
+    while publisher.publish(&Numbered(1)).is_ok() {
+        publisher.push();
+        assert!(Instant::now() < deadline);
+    }
+    assert_eq!(publisher.publish(&Numbered(1)), Err(Closed));
+    let error = pipeline.stop().result().unwrap_err().to_string();
+    assert!(error.contains("did not reach standard output"), "{error}");
+}
+
+#[test]
+fn one_output_that_ends_leaves_the_others_alone() {
+    let (reader, ending) = pipe();
+    drop(reader);
+    let (output, received) = scripted(Vec::new());
+    let pipeline = start(vec![ending, output]);
+    let mut publisher = pipeline.publisher(Processors::default());
+    for round in 0..10 {
+        publish(&mut publisher, round * 100..(round + 1) * 100);
+        assert!(pipeline.flush(PATIENCE));
+    }
+    pipeline.stop().result().unwrap_err();
+    assert!(received.iter().eq(numbers(0..1000)));
+}
+
+#[test]
+fn what_cannot_be_delivered_at_the_end_is_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = Options { shutdown_timeout: Duration::from_millis(50), ..Options::default() };
+    let output = Box::new(File::open(Path::new("/dev/full")).unwrap());
+    let good = directory.path().join("good");
+    let other = Box::new(File::open(&good).unwrap());
+    let pipeline = Pipeline::start(vec![output, other], options, || ()).unwrap();
+    let mut publisher = pipeline.publisher(Processors::default());
+    publish(&mut publisher, 0..50);
+    publisher.push();
+    assert!(!pipeline.flush(Duration::from_millis(10)));
+    publish(&mut publisher, 50..100);
+    let error = pipeline.stop().result().unwrap_err();
+    assert_eq!(error.outputs, [("file /dev/full".to_owned(), 100)]);
+    assert_eq!(error.to_string(), "100 documents did not reach file /dev/full");
+    assert_eq!(fs::read_to_string(good).unwrap().lines().count(), 100);
+}
+
+#[test]
+fn a_file_is_appended_to_and_followed_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, rotated) = (directory.path().join("a.ndjson"), directory.path().join("a.ndjson.1"));
+    fs::write(&path, "{\"n\":\"before\"}\n").unwrap();
+    let pipeline = start(vec![Box::new(File::open(&path).unwrap())]);
+    let mut publisher = pipeline.publisher(Processors::default());
+    publish(&mut publisher, 0..2);
+    assert!(pipeline.flush(PATIENCE));
+    fs::rename(&path, &rotated).unwrap();
+    publish(&mut publisher, 2..4);
+    pipeline.stop().result().unwrap();
+    let lines = |path| fs::read_to_string(path).unwrap();
+    assert_eq!(lines(&rotated), "{\"n\":\"before\"}\n{\"n\":0}\n{\"n\":1}\n");
+    assert_eq!(lines(&path), "{\"n\":2}\n{\"n\":3}\n");
+}
+
+#[test]
+fn files_that_cannot_be_opened_say_why_and_what_helps() {
+    let directory = tempfile::tempdir().unwrap();
+    let locked = directory.path().join("locked");
+    fs::write(&locked, "").unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o444)).unwrap();
+    for (path, remedy) in [
+        (directory.path().join("no/such/file"), "create its directory"),
+        (directory.path().to_owned(), "name a file"),
+        (locked, "chmod u+w"),
+    ] {
+        let message = File::open(&path).unwrap_err().to_string();
+        assert!(message.contains(&path.display().to_string()), "{message}");
+        assert!(message.contains(remedy) && !message.contains('\n'), "{message}");
+    }
+}
+
+#[test]
+fn a_full_non_blocking_pipe_is_waited_for() {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    let (mut reader, writer) = io::pipe().unwrap();
+    let flags = OFlag::from_bits_retain(fcntl(&writer, FcntlArg::F_GETFL).unwrap());
+    fcntl(&writer, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).unwrap();
+    let pipeline = start(vec![Box::new(Console::of(OwnedFd::from(writer).into()))]);
+    let mut publisher = pipeline.publisher(Processors::default());
+    publisher.publish(&Large).unwrap();
+    let reading = thread::spawn(move || {
+        let mut text = Vec::new();
+        reader.read_to_end(&mut text).unwrap();
+        text
+    });
+    pipeline.stop().result().unwrap();
+    assert!(reading.join().unwrap().len() > 1 << 20);
+}
+
+/// Adds a field, and drops every third document.
+struct Third(u64);
+
+impl Processor for Third {
+    fn process(&mut self, document: &mut Document) -> bool {
+        self.0 += 1;
+        document.put("labels.env", "test".into()).unwrap();
+        self.0 % 3 != 0
+    }
+}
+
+#[test]
+fn processors_change_and_drop_documents() {
+    let (output, received) = scripted(Vec::new());
+    let pipeline = start(vec![output]);
+    let mut publisher = pipeline.publisher(Processors::new(vec![Box::new(Third(0))]));
+    publish(&mut publisher, 0..4);
+    assert_eq!((publisher.documents(), publisher.dropped()), (3, 1));
+    pipeline.stop().result().unwrap();
+    let expected = [0, 1, 3].map(|n| format!("{{\"n\":{n},\"labels\":{{\"env\":\"test\"}}}}"));
+    assert!(received.iter().eq(expected));
+}
+
+#[test]
+fn a_tap_sees_what_it_can_and_holds_up_nobody() {
+    let (output, received) = scripted(Vec::new());
+    let pipeline = start(vec![output]);
+    let tap = pipeline.tap(2);
+    let mut publisher = pipeline.publisher(Processors::default());
+    for number in 0..5 {
+        publish(&mut publisher, number..number + 1);
+        publisher.push();
+    }
+    let seen = [tap.next(PATIENCE).unwrap(), tap.next(PATIENCE).unwrap()];
+    assert_eq!(seen[1].document(0).unwrap(), "{\"n\":1}");
+    assert_eq!(tap.missed(), 3);
+    pipeline.stop().result().unwrap();
+    assert_eq!(received.iter().count(), 5);
+}

@@ -1,0 +1,244 @@
+//! A bounded queue of batches that every output reads at its own speed.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Batch, Tap,
+    batch::BatchBuilder,
+    publisher::Closed,
+    tap::{TapSender, tap},
+};
+
+/// A batch is delivered once it has this size in bytes, without being asked for.
+pub(crate) const FULL: usize = 64 << 10;
+
+/// The queue. A batch stays in it until every output has settled all of its documents.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    /// Bytes that may wait; who publishes more has to wait.
+    limit: usize,
+    /// There are batches, or no more will come.
+    ready: Condvar,
+    /// Something has been settled.
+    settled: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    building: BatchBuilder,
+    batches: VecDeque<Arc<Batch>>,
+    /// Number of the first of `batches`, counted from the start.
+    first: u64,
+    /// Bytes in `batches`.
+    size: usize,
+    /// Of each output, the number of the first batch that it has not settled; `None` for an output that
+    /// takes nothing any more.
+    readers: Vec<Option<u64>>,
+    taps: Vec<TapSender>,
+    /// When outputs give up what they cannot deliver; set when no more will come.
+    deadline: Option<Instant>,
+}
+
+// === impl Queue ===
+
+impl Queue {
+    /// A queue for so many outputs, with this limit in bytes.
+    pub(crate) fn new(outputs: usize, limit: usize) -> Self {
+        let state = State {
+            building: BatchBuilder::default(),
+            batches: VecDeque::new(),
+            first: 0,
+            size: 0,
+            readers: vec![Some(0); outputs],
+            taps: Vec::new(),
+            deadline: None,
+        };
+        Self { state: Mutex::new(state), limit, ready: Condvar::new(), settled: Condvar::new() }
+    }
+
+    /// Appends a document; how long that had to wait for capacity.
+    ///
+    /// # Errors
+    ///
+    /// No output takes documents any more.
+    pub(crate) fn push(&self, write: impl FnOnce(&mut Vec<u8>)) -> Result<Duration, Closed> {
+        let mut state = self.lock();
+        let mut since = None;
+        loop {
+            if state.is_abandoned() {
+                return Err(Closed);
+            }
+            if state.size + state.building.size() < self.limit {
+                break;
+            }
+            since.get_or_insert_with(Instant::now);
+            // What is full must not wait for more to come.
+            self.seal_in(&mut state);
+            state = self.settled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.building.push(write);
+        if state.building.size() >= FULL {
+            self.seal_in(&mut state);
+        }
+        Ok(since.map_or(Duration::ZERO, |since| since.elapsed()))
+    }
+
+    /// Lets outputs have what has gathered, however little it is.
+    pub(crate) fn seal(&self) {
+        self.seal_in(&mut self.lock());
+    }
+
+    /// Waits for a batch by its number; `None` if there will be none.
+    pub(crate) fn batch(&self, number: u64) -> Option<Arc<Batch>> {
+        let mut state = self.lock();
+        loop {
+            let index =
+                number.checked_sub(state.first).and_then(|index| usize::try_from(index).ok());
+            if let Some(batch) = index.and_then(|index| state.batches.get(index)) {
+                return Some(Arc::clone(batch));
+            }
+            if state.deadline.is_some() {
+                return None;
+            }
+            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Notes that an output has settled all documents of its next batch.
+    pub(crate) fn settle(&self, output: usize) {
+        self.lock_and_release(|state| {
+            if let Some(Some(next)) = state.readers.get_mut(output) {
+                *next += 1;
+            }
+        });
+    }
+
+    /// Notes that an output takes nothing any more: the others do not wait for it.
+    pub(crate) fn abandon(&self, output: usize) {
+        self.lock_and_release(|state| {
+            if let Some(reader) = state.readers.get_mut(output) {
+                *reader = None;
+            }
+        });
+    }
+
+    /// Pauses an output after a failure; shorter if the queue ends meanwhile. Whether it may try again.
+    pub(crate) fn pause(&self, pause: Duration) -> bool {
+        let until = Instant::now() + pause;
+        let mut state = self.lock();
+        loop {
+            let now = Instant::now();
+            let end = match state.deadline {
+                Some(deadline) if deadline <= now => return false,
+                // In the end there is little time left: tries follow each other quickly.
+                Some(deadline) => deadline.min(until).min(now + Duration::from_millis(100)),
+                None => until,
+            };
+            if now >= until {
+                return true;
+            }
+            let ending = state.deadline.is_some();
+            state = self
+                .ready
+                .wait_timeout(state, end.saturating_duration_since(now))
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+            if ending {
+                return state.deadline.is_none_or(|deadline| deadline > Instant::now());
+            }
+        }
+    }
+
+    /// Ends the queue: no more documents come, and outputs give up what they have not delivered by the
+    /// deadline.
+    pub(crate) fn close(&self, deadline: Instant) {
+        let mut state = self.lock();
+        self.seal_in(&mut state);
+        state.deadline = Some(deadline);
+        drop(state);
+        self.ready.notify_all();
+        self.settled.notify_all();
+    }
+
+    /// Waits until every output has settled what was published up to now; `false` if that takes longer
+    /// than `patience`.
+    pub(crate) fn flush(&self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        let mut state = self.lock();
+        self.seal_in(&mut state);
+        let end = state.end();
+        while state.readers.iter().flatten().any(|next| *next < end) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            state =
+                self.settled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// The number of documents that an output has not settled.
+    pub(crate) fn waiting(&self, output: usize) -> u64 {
+        let state = self.lock();
+        let Some(Some(next)) = state.readers.get(output) else { return 0 };
+        let skip = usize::try_from(next.saturating_sub(state.first)).unwrap_or(usize::MAX);
+        let sealed: usize = state.batches.iter().skip(skip).map(|batch| batch.len()).sum();
+        (sealed + state.building.len()) as u64
+    }
+
+    /// Lets somebody look on.
+    pub(crate) fn tap(&self, capacity: usize) -> Tap {
+        let (sender, tap) = tap(capacity);
+        self.lock().taps.push(sender);
+        tap
+    }
+
+    fn seal_in(&self, state: &mut State) {
+        if state.building.is_empty() {
+            return;
+        }
+        let batch = Arc::new(state.building.seal());
+        state.taps.retain(|tap| tap.offer(&batch));
+        state.size += batch.size();
+        state.batches.push_back(batch);
+        self.ready.notify_all();
+    }
+
+    fn lock_and_release(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        change(&mut state);
+        // What no output waits for goes; all of it if there is no output.
+        let next = state.readers.iter().flatten().min().copied().unwrap_or_else(|| state.end());
+        while state.first < next {
+            let Some(batch) = state.batches.pop_front() else { break };
+            state.size -= batch.size();
+            state.first += 1;
+        }
+        drop(state);
+        self.settled.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// The number of the next batch to come.
+    fn end(&self) -> u64 {
+        self.first + self.batches.len() as u64
+    }
+
+    /// Whether there are outputs, and none that takes anything.
+    fn is_abandoned(&self) -> bool {
+        !self.readers.is_empty() && self.readers.iter().all(Option::is_none)
+    }
+}
