@@ -1,11 +1,13 @@
 //! Audit logs from end to end: those of this project, and the data of others where it is at hand.
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
 
+mod arguments;
 mod auparse;
 mod coalesce;
 mod command;
 mod golden;
 mod memory;
+mod order;
 mod reassembly;
 mod shared;
 

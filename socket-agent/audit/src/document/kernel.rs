@@ -53,6 +53,7 @@ fn kernel(json: &mut impl Writer, normal: &Normal<'_>, options: Options) {
         data(json, &normal.data);
     });
     json.maybe(key!("how"), normal.how.as_deref());
+    json.list_if_any(key!("incomplete"), &normal.incomplete);
     if !normal.tags.is_empty() {
         let tags: Vec<&str> = normal.tags.iter().map(AsRef::as_ref).collect();
         json.text(key!("key"), &tags.join(","));
@@ -93,7 +94,7 @@ fn process(json: &mut impl Writer, normal: &Normal<'_>) {
     json.maybe(key!("exe"), process.executable.as_deref());
     json.maybe(key!("cwd"), process.working_directory.as_deref());
     json.maybe(key!("proctitle"), process.title.as_deref());
-    for (index, argument) in process.args.iter().enumerate() {
+    for (index, argument) in process.args.values.iter().enumerate() {
         // Of a start, these are the program's and not the call's.
         json.field(Key::OTHER, format!("arg{index}").as_bytes(), argument.as_bytes());
     }

@@ -14,7 +14,7 @@ use crate::config::{
 };
 use audit::{
     AuditConfig, SocketType,
-    rules::{self, PermCalls, RuleErrors, RuleSet, Severity, Source, System},
+    rules::{self, RuleErrors, RuleSet, Severity, Source, System},
 };
 
 /// Under which the original metricset had its options.
@@ -62,7 +62,7 @@ impl Reader<'_> {
             self.warnings.truncate(warnings);
             return None;
         }
-        config.rules = self.rules(module, config.ignore_errors);
+        config.rules = self.rules(module, &config);
         if config.immutable && config.socket_type == SocketType::Multicast {
             let at = module.get("immutable").map_or(&module.at, |entry| &entry.at);
             let reason = "immutable: true is for the owner of the audit socket; write socket_type: \
@@ -73,7 +73,7 @@ impl Reader<'_> {
     }
 
     /// The rules of the text and of the files; `None` if there is neither.
-    fn rules(&mut self, module: &Node, ignore_errors: bool) -> Option<RuleSet> {
+    fn rules(&mut self, module: &Node, config: &AuditConfig) -> Option<RuleSet> {
         let find = |key| {
             let kernel = module.get(KERNEL).and_then(|entry| entry.node.get(key));
             module.get(key).or(kernel)
@@ -106,7 +106,7 @@ impl Reader<'_> {
             first_line: *first_line,
             text,
         });
-        match RuleSet::read(sources, &system.host(PermCalls::All), ignore_errors) {
+        match RuleSet::read(sources, &system.host(config.perm_calls), config.ignore_errors) {
             Ok(set) => {
                 self.warnings.extend(set.warnings.iter().map(problem));
                 Some(set)
