@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     document::Schema,
-    rules::{FailureMode, RuleSet},
+    rules::{FailureMode, PermCalls, RuleSet},
 };
 
 /// How events come from the kernel.
@@ -85,6 +85,8 @@ pub struct AuditConfig {
     pub restore_rules: bool,
     /// `audit.load_rules`.
     pub load_rules: LoadRules,
+    /// `audit.perm_calls`: which calls a rule with `-F perm` and `-F arch` is about.
+    pub perm_calls: PermCalls,
     /// `audit.receive_buffer`: bytes that may wait in the socket.
     pub receive_buffer: u32,
 }
@@ -157,6 +159,7 @@ impl Default for AuditConfig {
             schema: Schema::Ecs,
             restore_rules: false,
             load_rules: LoadRules::Auto,
+            perm_calls: PermCalls::All,
             receive_buffer: 16 << 20,
         }
     }

@@ -119,6 +119,18 @@ impl Stream {
         self.write(around, out);
     }
 
+    /// See [`Reassembler::separate`].
+    pub fn separate(&mut self) {
+        self.reassembler.separate();
+    }
+
+    /// See [`Reassembler::end_source`].
+    pub fn end_source(&mut self, around: &mut dyn Surroundings, out: &mut Vec<u8>) {
+        let Self { reassembler, ready, .. } = self;
+        reassembler.end_source(|event| ready.push(event));
+        self.write(around, out);
+    }
+
     /// When [`tick`](Self::tick) has something to do next; `None` if nothing waits.
     pub fn deadline(&self) -> Option<Duration> {
         self.reassembler.deadline()

@@ -11,9 +11,9 @@ impl NameTable {
         self.0.iter().find(|(known, _)| *known == number).map(|(_, name)| *name)
     }
 
-    /// The number of a name; names differ in case.
+    /// The number of a name, in any case.
     pub fn number(self, name: &str) -> Option<u32> {
-        self.0.iter().find(|(_, known)| *known == name).map(|(number, _)| *number)
+        self.0.iter().find(|(_, known)| known.eq_ignore_ascii_case(name)).map(|(number, _)| *number)
     }
 
     /// Every name.

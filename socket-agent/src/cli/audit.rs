@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -15,11 +15,13 @@ use audit::{
     ids::HostNames,
     normalise::{IdNames, NoNames},
     reassembly,
-    replay::{Options, Replay, Summary},
+    replay::{BadLine, Input, Options, Replay, ReplayError, Summary},
 };
 
-/// Logs are read in pieces of so many bytes.
-const PIECE: usize = 128 << 10;
+use super::report;
+
+/// Lines of a log that are no records and are told one by one.
+const BAD_LINES: u64 = 10;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Audit {
@@ -29,7 +31,8 @@ pub(super) enum Audit {
 
 #[derive(Args, Debug)]
 pub(super) struct ReplayArguments {
-    /// Logs in auditd's format, in order; - is standard input.
+    /// Logs in auditd's format, in order, packed by gzip or not; - is standard input. Records in
+    /// the lines of syslog, dmesg and audispd are read too, and what ausearch prints.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Form of the documents.
@@ -44,7 +47,7 @@ pub(super) struct ReplayArguments {
     /// Add what was strange about the records, and their text.
     #[arg(long)]
     include_warnings: bool,
-    /// Events that may wait for records.
+    /// Events that may wait for the rest of their records; more give out the oldest as it is.
     #[arg(long, value_name = "NUMBER", default_value_t = reassembly::Options::default().max_in_flight)]
     max_in_flight: usize,
 }
@@ -59,8 +62,20 @@ enum Form {
 
 pub(super) fn run(command: &Audit) -> anyhow::Result<ExitCode> {
     let Audit::Replay(arguments) = command;
-    let summary = replay(arguments)?;
+    let (summary, status) = replay(arguments)?;
     let counters = summary.counters;
+    if counters.resumed > 0 && counters.evicted > 0 {
+        log::warn!(
+            target: "audit",
+            "{} events are in two documents or more: more than {} others had begun before they were \
+             whole; raise --max-in-flight",
+            counters.resumed,
+            arguments.max_in_flight
+        );
+    }
+    if counters.cut > 0 {
+        log::warn!(target: "audit", "{} records were too many for their events", counters.cut);
+    }
     let line = format!(
         "{} events, {} records, {} gaps ({} events lost), {} warnings ({} lines are no records)\n",
         counters.events,
@@ -71,10 +86,11 @@ pub(super) fn run(command: &Audit) -> anyhow::Result<ExitCode> {
         summary.bad_lines
     );
     io::stderr().write_all(line.as_bytes()).context("standard error")?;
-    Ok(ExitCode::SUCCESS)
+    Ok(status)
 }
 
-fn replay(arguments: &ReplayArguments) -> anyhow::Result<Summary> {
+/// What all logs came to; the status is that of a failure if one could not be read.
+fn replay(arguments: &ReplayArguments) -> anyhow::Result<(Summary, ExitCode)> {
     let options = Options {
         max_in_flight: arguments.max_in_flight,
         document: document::Options {
@@ -89,20 +105,54 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<Summary> {
     let names: Box<dyn IdNames + Send> =
         if arguments.no_resolve_ids { Box::new(NoNames) } else { Box::new(HostNames::new()) };
     let mut replay = Replay::new(options, names, io::stdout().lock());
+    let mut status = ExitCode::SUCCESS;
     for path in &arguments.files {
-        let bad = |line: audit::replay::BadLine| {
-            log::warn!(target: "audit", "{}:{}: {}", path.display(), line.number, line.error);
+        let mut bad_lines = 0;
+        let bad = |BadLine { number, error }: BadLine| {
+            bad_lines += 1;
+            if bad_lines <= BAD_LINES {
+                log::warn!(target: "audit", "{}:{number}: {error}", path.display());
+            }
         };
-        let done = if path == Path::new("-") {
-            // Its own buffer is small, and passed by for pieces of this size.
-            replay.read(BufReader::with_capacity(PIECE, io::stdin().lock()), bad)
-        } else {
-            let file = File::open(path).with_context(|| {
-                format!("{}: cannot be opened; give a log in auditd's format", path.display())
-            })?;
-            replay.read(BufReader::with_capacity(PIECE, file), bad)
-        };
-        done.with_context(|| format!("replaying {}", path.display()))?;
+        let done = open(path).and_then(|reader| {
+            // Its own buffer, if it has one, is small and passed by for pieces of the input's size.
+            let input = Input::open(reader)
+                .map_err(ReplayError::Read)
+                .with_context(|| format!("replaying {}", path.display()))?;
+            replay.read(input, bad).with_context(|| format!("replaying {}", path.display()))
+        });
+        if bad_lines > BAD_LINES {
+            let more = bad_lines - BAD_LINES;
+            log::warn!(target: "audit", "{}: {more} more lines are no records", path.display());
+        }
+        match done {
+            Err(error) if !is_output(&error) => status = report::failure(&error),
+            done => done.map_err(name_output)?,
+        }
     }
-    Ok(replay.finish()?)
+    let summary = replay.finish().map_err(|error| name_output(error.into()))?;
+    Ok((summary, status))
+}
+
+fn open(path: &Path) -> anyhow::Result<Box<dyn Read>> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let file = File::open(path).with_context(|| {
+        format!("{}: cannot be opened; give a log in auditd's format", path.display())
+    })?;
+    Ok(Box::new(file))
+}
+
+fn is_output(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(ReplayError::Write(_)))
+}
+
+/// Whatever was being read, it is the output that has failed.
+fn name_output(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast() {
+        Ok(ReplayError::Write(error)) => anyhow::Error::new(error).context("standard output"),
+        Ok(error) => error.into(),
+        Err(error) => error,
+    }
 }

@@ -70,7 +70,7 @@ fn rules_text(rules: &[Vec<u8>], arguments: &RulesArguments) -> anyhow::Result<S
     for (index, rule) in rules.iter().enumerate() {
         let rule =
             Rule::decode(rule).with_context(|| format!("rule {} of the kernel", index + 1))?;
-        writeln!(text, "{}", rule.to_text_with(Arch::of_build(), numbers))?;
+        writeln!(text, "{}", rule.to_listing(Arch::of_build(), numbers))?;
     }
     Ok(text)
 }
@@ -127,6 +127,9 @@ mod tests {
         let bare =
             "-a always,exit -S all -F uid=0 -F gid!=0 -F auid=-294967296 -F filetype=16384\n";
         assert_eq!(shown(text, true), bare);
+        // As auditctl lists them.
+        let directory = "-a always,exit -F dir=/etc/ -F perm=wa -F key=a\n";
+        assert_eq!(shown(directory, false), "-w /etc/ -p wa -k a\n");
         assert_eq!(shown("", false), "No rules\n");
         let quiet = RulesArguments { no_resolve: false, no_output: true };
         assert_eq!(rules_text(&[], &quiet).unwrap(), "");

@@ -62,7 +62,7 @@ fn read(record: &Record, key: &str) -> Option<String> {
         (Kind::EXECVE, key) if key.starts_with('a') && key != "argc" => {
             let index: usize = key.strip_prefix('a')?.parse().ok()?;
             let arguments = arguments(std::slice::from_ref(record));
-            arguments.into_iter().nth(index).map(Text::into_owned)
+            arguments.values.into_iter().nth(index).map(Text::into_owned)
         }
         (_, "arch") => decode::arch_name(arch()?).map(str::to_owned),
         (_, "syscall") => {

@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
 
 mod accounts;
+mod arguments;
 mod auparse;
 mod categories;
 mod coalesce;
 mod command;
 mod golden;
 mod memory;
+mod order;
 mod reassembly;
 mod shared;
 mod words;

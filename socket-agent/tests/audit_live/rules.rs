@@ -90,6 +90,33 @@ fn a_wrong_rule_loads_nothing() {
 }
 
 #[test]
+fn all_that_the_kernel_refuses_is_told_at_once() {
+    let mut host = or_skip!(Host::take());
+    let (rules, settings) = (host.rules(), host.settings());
+    let refused = "-w /nonexistent/folder/file -p wa\n-w /etc/passwd -p wa\n\
+                   -a always,exit -F dir=/nonexistent/directory -F perm=wa\n\
+                   --backlog_wait_time 600000";
+    let agent = std::process::Command::new(env!("CARGO_BIN_EXE_socket-agent"));
+    let said = Agent::refused(agent, &module(refused, ""));
+    let errors: Vec<&str> = said.lines().filter(|line| line.contains("ERROR audit: ")).collect();
+    for (place, words) in [
+        ("agent.yml:4:", "there is no directory /nonexistent: create it"),
+        ("agent.yml:6:", "there is no directory /nonexistent: create it"),
+    ] {
+        let told = |line: &&&str| line.contains(place) && line.contains(words);
+        assert_eq!(errors.iter().filter(told).count(), 1, "{place} {said}");
+    }
+    // Kernels with a thousand ticks a second take it.
+    let ticks = errors.iter().find(|line| line.contains("agent.yml:7:"));
+    assert!(
+        ticks.is_none_or(|line| line.contains("the kernel takes at most ten minutes")),
+        "{said}"
+    );
+    assert!(said.contains("rules are refused; the rules that were there are back"), "{said}");
+    assert_eq!((host.rules(), host.settings()), (rules, settings));
+}
+
+#[test]
 fn rule_files_set_more_than_rules() {
     let mut host = or_skip!(Host::take());
     let rules = "-D\n-b 333\n-f 1\n-r 44\n-w /etc/hosts -p wa -k keep\n\

@@ -6,7 +6,7 @@ use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path, process, sync::
 
 use socket_agent::audit::{
     names::Arch,
-    rules::{Command, PermCalls, Position, Rule, RuleSet, Source, System},
+    rules::{Command, Numbers, PermCalls, Position, Rule, RuleSet, Source, System},
 };
 
 use scenarios::{machine::AuditLock, or_skip};
@@ -118,6 +118,14 @@ fn show(rules: &[Vec<u8>]) -> Vec<String> {
     rules.iter().map(|it| Rule::decode(it).unwrap().to_text(Arch::of_build())).collect()
 }
 
+/// As `show auditd-rules` has them.
+fn listings(rules: &[Vec<u8>]) -> Vec<String> {
+    let list = |rule: &Vec<u8>| {
+        Rule::decode(rule).unwrap().to_listing(Arch::of_build(), Numbers::Auditctl)
+    };
+    rules.iter().map(list).collect()
+}
+
 #[test]
 fn every_rule_has_the_bytes_that_auditctl_loads() {
     let _one = MACHINE.lock();
@@ -143,6 +151,14 @@ fn every_rule_has_the_bytes_that_auditctl_loads() {
         // The kernel takes our bytes and tells the same ones back.
         let ours_text = show(&machine.audit.list().unwrap());
         let their_text = run(&["-l"]).unwrap();
+        let listed = listings(&machine.audit.list().unwrap());
+        assert!(
+            listed.contains(&"-w /usr/lib/ -p wa -k libraries".to_owned()) == (name == FILES[0].0)
+        );
+        assert!(listed.iter().filter(|line| line.starts_with("-w")).all(|line| {
+            let line = line.replace("/a\\ b\\\\c", "/a b\\c");
+            their_text.lines().any(|theirs| theirs == line)
+        }));
         machine.undo();
         for command in read(name, text, *perm_calls) {
             let Command::Add { rule, position } = command else { continue };
@@ -217,9 +233,15 @@ fn load(path: &Path, text: &str) {
 }
 
 /// What auditctl lists in a form that it does not take itself, or takes for another rule: file types
-/// and newer file systems are numbers, spaces have no backslash, `exe!=` is told as `exe=`, and a slash at the end of a
-/// directory is told in a watch, which would drop it.
+/// and newer file systems are numbers, spaces have no backslash, `exe!=` is told as `exe=`, every
+/// architecture is one of this host, and a slash at the end of a directory is told in a watch, which
+/// would drop it.
 fn readable(line: &str) -> String {
+    let arch = ["s390", "s390x"].into_iter().find(|arch| line.ends_with(&format!("key={arch}")));
+    let line = arch.map_or(line.to_owned(), |arch| {
+        line.replace("arch=b32", &format!("arch={arch}"))
+            .replace("arch=b64", &format!("arch={arch}"))
+    });
     line.replace("filetype!=16384", "filetype!=dir")
         .replace("filetype=32768", "filetype=file")
         .replace("fstype!=1667723888", "fstype!=cgroup2")

@@ -11,7 +11,7 @@ fn is_of_the_narrow_partner(arch: Arch, call: &str, number: u32) -> bool {
 
 #[test]
 fn every_call_of_ausyscall_has_the_same_number() {
-    let names = ["x86_64", "i386", "aarch64", "arm", "ppc64le", "s390x"];
+    let names = ["x86_64", "i386", "aarch64", "arm", "ppc64le", "s390x", "s390"];
     for name in names {
         let arch = Arch::from_name(name).unwrap();
         let Ok(output) = Command::new("ausyscall").args([name, "--dump"]).output() else {

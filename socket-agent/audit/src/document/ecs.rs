@@ -73,6 +73,7 @@ fn auditd(json: &mut impl Writer, normal: &Normal<'_>) {
     json.number(key!("sequence"), normal.event.id.sequence.into());
     json.maybe(key!("session"), normal.session.as_deref());
     json.text(key!("result"), normal.outcome.result());
+    json.list_if_any(key!("incomplete"), &normal.incomplete);
     json.always(key!("summary"), |json| {
         json.group(key!("actor"), |json| pair(json, &normal.actor));
         json.group(key!("object"), |json| {
@@ -98,7 +99,7 @@ fn process(json: &mut impl Writer, normal: &Normal<'_>, context: &Context<'_>) {
     json.maybe(key!("executable"), process.executable.as_deref());
     json.maybe(key!("title"), process.title.as_deref());
     json.maybe(key!("working_directory"), process.working_directory.as_deref());
-    json.list_if_any(key!("args"), &process.args);
+    json.list_if_any(key!("args"), &process.args.values);
 }
 
 fn file(json: &mut impl Writer, file: &File<'_>) {

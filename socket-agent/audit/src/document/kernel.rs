@@ -56,6 +56,7 @@ fn kernel(json: &mut impl Writer, normal: &Normal<'_>, options: Options) {
         data(json, &normal.data, |key| !PROCESS.has(key));
     });
     json.maybe(key!("how"), normal.how.as_deref());
+    json.list_if_any(key!("incomplete"), &normal.incomplete);
     if !normal.tags.is_empty() {
         let tags: Vec<&str> = normal.tags.iter().map(AsRef::as_ref).collect();
         json.text(key!("key"), &tags.join(","));
@@ -114,7 +115,7 @@ fn process(json: &mut impl Writer, normal: &Normal<'_>) {
             None => {}
         }
     }
-    for (index, argument) in process.args.iter().enumerate() {
+    for (index, argument) in process.args.values.iter().enumerate() {
         // Of a start, these are the program's and not the call's.
         json.field(Key::OTHER, format!("arg{index}").as_bytes(), argument.as_bytes());
     }

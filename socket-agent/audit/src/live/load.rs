@@ -1,38 +1,30 @@
 //! Rules into the kernel, as a whole or not at all.
 
+use std::{ffi::OsStr, fmt, os::unix::ffi::OsStrExt as _, path::Path};
+
 use crate::{
     names::Arch,
     netlink::{Control, RequestError, Setting, Transport},
-    rules::{Command, Enabled, Located, Place, Position, Rule, RuleSet},
+    rules::{Command, Enabled, Located, Place, Position, Rule, RuleSet, Value},
 };
 
 /// A rule that the kernel does not take.
 #[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// Of the configuration.
-    #[error("{place}: `{what}`: {source}{}", remedy(.source))]
-    Refused {
-        /// Where it was written.
-        place: Place,
-        /// The rule as auditctl would list it, or the option.
-        what: String,
-        /// What the kernel says.
-        source: RequestError,
-    },
-    /// Any other request on the way.
-    #[error(transparent)]
-    Request(#[from] RequestError),
+#[error("{place}: `{what}`: {source}{remedy}")]
+pub struct RefusedRule {
+    /// Where it was written.
+    pub place: Place,
+    /// The rule as auditctl would list it, or the option.
+    pub what: String,
+    /// What the kernel says.
+    pub source: RequestError,
+    /// What to do about it.
+    pub remedy: String,
 }
 
-fn remedy(error: &RequestError) -> &'static str {
-    match error.fault.errno() {
-        Some(libc::EINVAL) => {
-            "; this kernel does not know a field of it: remove it, or set ignore_errors"
-        }
-        Some(libc::EEXIST) => "; another rule is the same: remove one",
-        _ => "",
-    }
-}
+/// All that the kernel does not take of the rule files; never empty.
+#[derive(Debug)]
+pub struct RefusedRules(pub Vec<RefusedRule>);
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -40,17 +32,18 @@ pub(super) struct Loaded {
     /// Rules that are in the kernel now.
     pub(super) rules: usize,
     /// What the kernel did not take and was to be ignored.
-    pub(super) ignored: Vec<LoadError>,
+    pub(super) ignored: Vec<RefusedRule>,
     /// `-e 2`: to be done last of all.
     pub(super) lock: bool,
 }
 
-/// Does what the rule files ask for, on empty lists of rules.
+/// Does what the rule files ask for, on empty lists of rules. Goes on after a rule that is refused,
+/// so that all of them are known.
 pub(super) fn load<T: Transport>(
     control: &mut Control<T>,
     set: &RuleSet,
     ignore_errors: bool,
-) -> Result<Loaded, LoadError> {
+) -> Result<Loaded, RefusedRules> {
     let ignores = |command: &Located<Command>| {
         matches!(command.value, Command::IgnoreErrors | Command::Continue)
     };
@@ -58,14 +51,53 @@ pub(super) fn load<T: Transport>(
     let mut loaded = Loaded::default();
     for Located { place, value } in &set.commands {
         let Err(source) = apply(control, value, &mut loaded) else { continue };
-        let error = LoadError::Refused { place: place.clone(), what: describe(value), source };
-        if ignore_errors {
-            loaded.ignored.push(error);
-        } else {
-            return Err(error);
+        // Without the right to do so, or an answer, none is taken.
+        let ends = matches!(source.fault.errno(), None | Some(libc::EPERM));
+        let remedy = remedy(value, &source);
+        let what = describe(value);
+        loaded.ignored.push(RefusedRule { place: place.clone(), what, source, remedy });
+        if ends && !ignore_errors {
+            break;
         }
     }
-    Ok(loaded)
+    if loaded.ignored.is_empty() || ignore_errors {
+        Ok(loaded)
+    } else {
+        Err(RefusedRules(loaded.ignored))
+    }
+}
+
+fn remedy(command: &Command, error: &RequestError) -> String {
+    match (error.fault.errno(), command) {
+        (Some(libc::ENOENT | libc::ENOTDIR), Command::Add { rule, .. })
+            if let Some(path) = missing(rule) =>
+        {
+            format!(
+                "; there is no directory {}: create it, leave the rule out, or set ignore_errors",
+                path.display()
+            )
+        }
+        (Some(libc::ENOENT), Command::Delete { .. }) => {
+            "; no such rule is loaded before it: leave it out, or set ignore_errors".to_owned()
+        }
+        (Some(libc::EINVAL), Command::BacklogWaitTime(_)) => {
+            format!("; the kernel takes {}", Command::WAIT_TIME_LIMIT)
+        }
+        (Some(libc::EINVAL), Command::Add { .. }) => {
+            "; this kernel does not know a field of it: remove it, or set ignore_errors".to_owned()
+        }
+        (Some(libc::EEXIST), _) => "; another rule is the same: remove one".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// The topmost directory of a rule's paths that is not there.
+fn missing(rule: &Rule) -> Option<&Path> {
+    rule.conditions().iter().find_map(|condition| {
+        let Value::Text(path) = &condition.value else { return None };
+        let directory = Path::new(OsStr::from_bytes(condition.field.needs_directory(path)?));
+        directory.ancestors().filter(|path| !path.is_dir()).last()
+    })
 }
 
 fn apply<T: Transport>(
@@ -115,10 +147,26 @@ fn apply<T: Transport>(
     }
 }
 
+/// In auditctl's language.
 fn describe(command: &Command) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     match command {
         Command::Add { rule, .. } | Command::Delete { rule } => rule.to_text(Arch::of_build()),
-        other => format!("{other:?}"),
+        Command::DeleteAll { key: None } => "-D".to_owned(),
+        Command::DeleteAll { key: Some(key) } => format!("-D -k {}", text(key)),
+        Command::Enable(enabled) => format!("-e {}", enabled.number()),
+        Command::Failure(mode) => format!("-f {}", mode.number()),
+        Command::BacklogLimit(limit) => format!("-b {limit}"),
+        Command::RateLimit(limit) => format!("-r {limit}"),
+        Command::BacklogWaitTime(ticks) => format!("--backlog_wait_time {ticks}"),
+        Command::LoginuidImmutable => "--loginuid-immutable".to_owned(),
+        Command::ResetLost => "--reset-lost".to_owned(),
+        Command::ResetBacklogWaitTime => "--reset_backlog_wait_time_actual".to_owned(),
+        Command::Trim => "-t".to_owned(),
+        Command::Equivalent { mount, subtree } => format!("-q {},{}", text(mount), text(subtree)),
+        Command::Message(message) => format!("-m {}", text(message)),
+        Command::IgnoreErrors => "-i".to_owned(),
+        Command::Continue => "-c".to_owned(),
     }
 }
 
@@ -146,4 +194,97 @@ pub(super) fn clear<T: Transport>(control: &mut Control<T>) -> Result<(), Reques
         }
     }
     first
+}
+
+// === impl RefusedRules ===
+
+impl fmt::Display for RefusedRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_slice() {
+            [one] => one.fmt(f),
+            many => write!(f, "{} rules are refused", many.len()),
+        }
+    }
+}
+
+impl std::error::Error for RefusedRules {}
+
+#[cfg(test)]
+mod tests {
+    use std::{io, time::Duration};
+
+    use super::*;
+    use crate::rules::{PermCalls, Source, System};
+
+    /// A kernel that refuses every second request with an error.
+    struct Refusing {
+        errno: i32,
+        requests: u32,
+        answer: Option<Vec<u8>>,
+    }
+
+    impl Transport for Refusing {
+        fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
+            self.requests += 1;
+            let errno = if self.requests.is_multiple_of(2) { -self.errno } else { 0 };
+            // struct nlmsghdr of an error, the error, and the header that it is about.
+            let mut answer = Vec::new();
+            answer.extend_from_slice(&36_u32.to_ne_bytes());
+            answer.extend_from_slice(&2_u16.to_ne_bytes());
+            answer.extend_from_slice(&[0; 2]);
+            answer.extend_from_slice(&datagram[8..12]);
+            answer.extend_from_slice(&[0; 4]);
+            answer.extend_from_slice(&errno.to_ne_bytes());
+            answer.extend_from_slice(&datagram[..16]);
+            self.answer = Some(answer);
+            Ok(())
+        }
+
+        fn receive(&mut self, buffer: &mut Vec<u8>, _: Duration) -> io::Result<bool> {
+            let Some(answer) = self.answer.take() else { return Ok(false) };
+            *buffer = answer;
+            Ok(true)
+        }
+    }
+
+    fn refused(errno: i32, rules: &str) -> Vec<String> {
+        let system = System::read().unwrap();
+        let source = Source { name: "f", first_line: 1, text: rules.as_bytes() };
+        let set = RuleSet::read([source], &system.host(PermCalls::All), false).unwrap();
+        let mut control = Control::new(Refusing { errno, requests: 0, answer: None });
+        let RefusedRules(refused) = load(&mut control, &set, false).unwrap_err();
+        refused.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_refused_rule_is_told_with_what_is_missing() {
+        let told = refused(
+            libc::ENOENT,
+            "-w /etc/passwd -p wa\n-w /no/such/folder/file -p wa\n-w /etc/group -p wa\n\
+             -a always,exit -F dir=/no/directory -F perm=r",
+        );
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].starts_with("f:2:1: `-w /no/such/folder/file -p wa`: "), "{told:?}");
+        for told in &told {
+            assert!(told.contains("there is no directory /no: create it"), "{told}");
+        }
+        let delete = refused(libc::ENOENT, "-w /etc/passwd -p wa\n-d always,exit -S all");
+        assert!(delete[0].contains("no such rule is loaded"), "{delete:?}");
+    }
+
+    #[test]
+    fn a_setting_that_is_refused_is_told_in_words() {
+        let told = refused(libc::EINVAL, "-b 64\n--backlog_wait_time 600000");
+        assert_eq!(told.len(), 1);
+        assert!(told[0].starts_with("f:2:1: `--backlog_wait_time 600000`: "), "{told:?}");
+        assert!(told[0].contains("the kernel takes at most ten minutes"), "{told:?}");
+        let rule = refused(libc::EINVAL, "-b 64\n-a always,exit -S all");
+        assert!(rule[0].contains("does not know a field of it"), "{rule:?}");
+    }
+
+    #[test]
+    fn without_the_right_one_refusal_is_enough() {
+        let rules = "-w /etc/passwd -p wa\n-w /etc/hosts -p wa\n-w /etc/group -p wa\n-b 1";
+        assert_eq!(refused(libc::EPERM, rules).len(), 1);
+    }
 }

@@ -14,7 +14,7 @@ mod reader;
 mod session;
 
 pub use counters::LiveCounters;
-pub use load::LoadError;
+pub use load::{RefusedRule, RefusedRules};
 pub use plan::{Daemon, Mode, Plan, PlanError, Situation, decide};
 pub use queue::{Batch, Queue};
 pub use reader::read;

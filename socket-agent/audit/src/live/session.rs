@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     counters::LiveCounters,
-    load::{self, LoadError, Loaded},
+    load::{self, Loaded, RefusedRules},
     own_rule,
     plan::{Mode, Plan, PlanError, Situation, decide},
 };
@@ -31,9 +31,9 @@ pub enum StartError {
     /// Nothing can be done here.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// A rule was refused; all is as it was before.
+    /// Rules were refused, and each was told; all is as it was before.
     #[error("{0}; the rules that were there are back")]
-    Rules(LoadError),
+    Rules(RefusedRules),
     /// A request failed.
     #[error(transparent)]
     Request(#[from] RequestError),
@@ -219,7 +219,13 @@ impl Session {
             self.rules_before = Some(before);
             load::clear(&mut self.control)?;
             let loaded = load::load(&mut self.control, set, config.ignore_errors);
-            let Loaded { rules, ignored, lock: asked } = loaded.map_err(StartError::Rules)?;
+            let Loaded { rules, ignored, lock: asked } = loaded.map_err(|refused| {
+                // One is told by the error itself.
+                for rule in refused.0.iter().filter(|_| refused.0.len() > 1) {
+                    log::error!(target: "audit", "{rule}");
+                }
+                StartError::Rules(refused)
+            })?;
             for error in &ignored {
                 log::warn!(target: "audit", "{error} (left out)");
             }

@@ -33,7 +33,7 @@ pub enum Arch {
     Ppc,
     /// 64-bit S/390.
     S390x,
-    /// 31-bit S/390; its system calls have no names here.
+    /// 31-bit S/390.
     S390,
 }
 

@@ -49,8 +49,8 @@ fn remedy(what: &str, fault: &Fault) -> &'static str {
             "; run as root in the initial user and pid namespace, or grant CAP_AUDIT_CONTROL"
         }
         Some(libc::ECONNREFUSED | libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT) => {
-            "; use a kernel with CONFIG_AUDIT=y that is not booted with audit=0, in the initial user \
-             and network namespace"
+            "; use a kernel with CONFIG_AUDIT=y that is booted without audit=0 (or audit=off, which is \
+             the same), in the initial user and network namespace"
         }
         _ => "",
     }

@@ -1,5 +1,10 @@
 //! What the records say beyond what has a place of its own.
 
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+};
+
 use super::{
     Entity, IdNames, Ids, NoNames, actor,
     syscall::{self, Syscall},
@@ -32,8 +37,23 @@ impl<'a> Value<'a> {
 }
 
 /// Fields by name, in the order in which they came.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Data<'a>(Vec<Entry<'a>>);
+#[derive(Clone, Debug, Default)]
+pub struct Data<'a> {
+    entries: Vec<Entry<'a>>,
+    places: Option<Box<Places>>,
+}
+
+/// Where entries are by the hash of their name, once there are more than a few. Names come from a
+/// log: none must be able to make all hashes the same.
+#[derive(Clone, Debug, Default)]
+struct Places {
+    by_name: HashMap<u64, usize, RandomState>,
+    /// How many entries are in it.
+    length: usize,
+}
+
+/// Names among which another is looked for one by one.
+const FEW: usize = 64;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry<'a> {
@@ -47,12 +67,12 @@ struct Entry<'a> {
 impl<'a> Data<'a> {
     /// Key, name and value of each.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (Key, &str, &Value<'a>)> {
-        self.0.iter().map(|entry| (entry.key, &*entry.name, &entry.value))
+        self.entries.iter().map(|entry| (entry.key, &*entry.name, &entry.value))
     }
 
     /// A value by its name; the first if there are several.
     pub fn get(&self, key: &str) -> Option<&str> {
-        match &self.0.iter().find(|entry| entry.name == *key)?.value {
+        match &self.entries.iter().find(|entry| entry.name == *key)?.value {
             Value::One(text) => Some(text),
             Value::Many(texts) => texts.first().map(AsRef::as_ref),
         }
@@ -60,7 +80,7 @@ impl<'a> Data<'a> {
 
     /// Nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entries.is_empty()
     }
 
     /// Records of different kinds that say the same say it once; those of one kind are told apart
@@ -70,10 +90,8 @@ impl<'a> Data<'a> {
     }
 
     fn place(&mut self, kind: Kind, key: Key, name: Text<'a>, text: Text<'a>) {
-        let is_same =
-            |entry: &&mut Entry<'_>| entry.key == key && (key != Key::OTHER || entry.name == name);
-        let Some(Entry { value, kind: from, .. }) = self.0.iter_mut().find(is_same) else {
-            self.0.push(Entry { key, name, value: Value::One(text), kind });
+        let Some(Entry { value, kind: from, .. }) = self.known(key, &name) else {
+            self.entries.push(Entry { key, name, value: Value::One(text), kind });
             return;
         };
         match value {
@@ -81,6 +99,31 @@ impl<'a> Data<'a> {
             Value::One(known) => *value = Value::Many(vec![std::mem::take(known), text]),
             Value::Many(known) => known.push(text),
         }
+    }
+
+    /// The entry of that name.
+    #[inline]
+    fn known(&mut self, key: Key, name: &str) -> Option<&mut Entry<'a>> {
+        let is_same =
+            |entry: &&mut Entry<'_>| entry.key == key && (key != Key::OTHER || entry.name == *name);
+        if self.entries.len() < FEW {
+            return self.entries.iter_mut().find(is_same);
+        }
+        self.known_of_many(key, name)
+    }
+
+    /// As [`known`](Self::known).
+    #[inline(never)]
+    fn known_of_many(&mut self, key: Key, name: &str) -> Option<&mut Entry<'a>> {
+        let Self { entries, places } = self;
+        let Places { by_name, length } = &mut **places.get_or_insert_default();
+        for entry in entries.get(*length..).unwrap_or_default() {
+            let hash = by_name.hasher().hash_one((entry.key, &*entry.name));
+            by_name.entry(hash).or_insert(*length);
+            *length += 1;
+        }
+        let hash = by_name.hasher().hash_one((key, name));
+        entries.get_mut(*by_name.get(&hash)?)
     }
 
     /// From all records.
@@ -91,18 +134,15 @@ impl<'a> Data<'a> {
         people: &People<'_>,
         names: &mut dyn IdNames,
     ) -> Self {
-        let mut data = Self(Vec::with_capacity(16));
+        let mut data = Self { entries: Vec::with_capacity(16), places: None };
         let has_paths = records.iter().any(|record| record.kind() == Kind::PATH);
         for record in records {
             match record.kind() {
                 Kind::PATH | Kind::CWD | Kind::PROCTITLE | Kind::SOCKADDR => continue,
                 Kind::EXECVE => {
-                    data.0.extend(record.text(Key::ARGC).map(|argc| Entry {
-                        key: Key::ARGC,
-                        name: "argc".into(),
-                        value: Value::One(argc),
-                        kind: Kind::EXECVE,
-                    }));
+                    if let Some(argc) = record.text(Key::ARGC) {
+                        data.place(Kind::EXECVE, Key::ARGC, "argc".into(), argc);
+                    }
                     continue;
                 }
                 _ => {}

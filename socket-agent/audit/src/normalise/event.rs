@@ -1,5 +1,7 @@
 //! From an event to what it means.
 
+use std::collections::HashSet;
+
 use super::{
     Data, Endpoint, File, IdNames, Ids, Normal, Object, Outcome, PathRecord, Process, Users, actor,
     data::People,
@@ -12,8 +14,11 @@ use super::{
 };
 use crate::{
     reassembly::Event,
-    records::{Key, Kind, Record},
+    records::{Arguments, Key, Kind, Record},
 };
+
+/// Tags among which another is looked for one by one.
+const FEW: usize = 32;
 
 /// Says what an event means. `None` for an event without records, which reassembly never gives.
 pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal<'a>> {
@@ -78,6 +83,7 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
         data.keep("uid", ids.get(Key::UID));
     }
     let (categories, types) = classes(main, row, syscall.as_ref(), call_row);
+    let (incomplete, warnings) = doubts(event, &process.args);
     Some(Normal {
         event,
         kind: main.kind(),
@@ -102,7 +108,8 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
         direction,
         socket: address,
         data,
-        warnings: warnings(event),
+        incomplete,
+        warnings,
     })
 }
 
@@ -210,19 +217,32 @@ fn session(records: &[Record]) -> Option<Text<'_>> {
 /// Several keys of a rule come with a control character between.
 fn tags(records: &[Record]) -> Vec<Text<'_>> {
     let mut tags: Vec<Text<'_>> = Vec::new();
+    // A kernel's rule has a few; a strange record may have any number.
+    let mut many: Option<HashSet<String>> = None;
     for key in records.iter().filter_map(|record| record.value(Key::KEY)) {
         for tag in key.split(|byte| *byte == 1).filter(|tag| !tag.is_empty()) {
             let tag = Text::lossy(tag);
-            if !tags.contains(&tag) {
+            let is_new = match &mut many {
+                Some(many) => many.insert(tag.to_string()),
+                None => !tags.contains(&tag),
+            };
+            if is_new {
                 tags.push(tag);
+            }
+            if many.is_none() && tags.len() > FEW {
+                many = Some(tags.iter().map(ToString::to_string).collect());
             }
         }
     }
     tags
 }
 
-fn warnings(event: &Event) -> Vec<std::borrow::Cow<'static, str>> {
-    let mut warnings = Vec::new();
+/// What is known to be missing, and all that is strange.
+fn doubts(
+    event: &Event,
+    arguments: &Arguments<'_>,
+) -> (Vec<&'static str>, Vec<std::borrow::Cow<'static, str>>) {
+    let (mut incomplete, mut warnings) = (Vec::new(), Vec::new());
     let has = |kind| event.records.iter().any(|record| record.kind() == kind);
     let is_part = |record: &Record| {
         matches!(
@@ -237,14 +257,22 @@ fn warnings(event: &Event) -> Vec<std::borrow::Cow<'static, str>> {
     if !event.complete && syscall.is_some() {
         warnings.push("no end was seen: records may be missing".into());
     }
+    if event.cut > 0 {
+        incomplete.push("records");
+        warnings.push(format!("{} records were too many and are left out", event.cut).into());
+    }
     if let Some(items) = syscall.and_then(|record| record.number(Key::ITEMS)) {
         let paths = event.records.iter().filter(|record| record.kind() == Kind::PATH).count();
         if items > paths as u64 {
             warnings.push(format!("{paths} of {items} paths are there").into());
         }
     }
+    if arguments.is_incomplete() {
+        incomplete.push("arguments");
+    }
+    warnings.extend(arguments.faults.iter().map(|fault| fault.to_string().into()));
     if has(Kind::SOCKADDR) && socket::address(&event.records).is_none() {
         warnings.push("the socket address cannot be read".into());
     }
-    warnings
+    (incomplete, warnings)
 }

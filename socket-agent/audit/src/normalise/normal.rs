@@ -87,6 +87,8 @@ pub struct Normal<'a> {
     pub socket: Option<SocketAddress>,
     /// All other fields.
     pub data: Data<'a>,
+    /// What of it is known not to be all there: `arguments`, `records`.
+    pub incomplete: Vec<&'static str>,
     /// What was strange about the records.
     pub warnings: Vec<Cow<'static, str>>,
 }

@@ -1,7 +1,7 @@
 //! The process of an event.
 
 use super::text::Text;
-use crate::records::{Key, Kind, Record, arguments};
+use crate::records::{Arguments, Key, Kind, Record, arguments};
 
 /// A process, as far as the records tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Process<'a> {
     /// Working directory.
     pub working_directory: Option<Text<'a>>,
     /// All arguments, if it has just started a program.
-    pub args: Vec<Text<'a>>,
+    pub args: Arguments<'a>,
 }
 
 impl<'a> Process<'a> {

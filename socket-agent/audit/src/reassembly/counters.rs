@@ -14,11 +14,14 @@ pub struct Counters {
     pub timed_out: u64,
     /// Events driven out by newer ones.
     pub evicted: u64,
+    /// Records that were more than an event may have; not given out.
+    pub cut: u64,
     /// Records of events that had left as whole; not given out.
     pub late: u64,
     /// Records that came twice; given out once.
     pub duplicates: u64,
-    /// Events given out as two, because the second part came after the timeout.
+    /// Events given out as two, because the second part came after the timeout, or after the first
+    /// was driven out.
     pub resumed: u64,
     /// Gaps in the sequence.
     pub gaps: u64,

@@ -28,6 +28,8 @@ pub(super) struct GapTable {
 
 #[derive(Debug)]
 struct Gaps {
+    /// The number that this sequence began with.
+    first: u32,
     /// The number after the highest one so far.
     next: u32,
     newest: Stamp,
@@ -45,16 +47,18 @@ struct Gap {
 // === impl GapTable ===
 
 impl GapTable {
-    /// Notes the first record of an event.
-    pub(super) fn see(&mut self, key: Key, now: Duration, counters: &mut Counters) {
+    /// Notes the first record of an event. Returns whether the number has been there before.
+    pub(super) fn see(&mut self, key: Key, now: Duration, counters: &mut Counters) -> bool {
         let Key { id, node, .. } = key;
         if let Some(gaps) = self.nodes.get_mut(&node) {
-            gaps.see(id.sequence, id.stamp, now, counters);
-        } else if self.nodes.len() < NODES_MAX {
-            let next = id.sequence.wrapping_add(1);
-            let gaps = Gaps { next, newest: id.stamp, open: VecDeque::new() };
+            return gaps.see(id.sequence, id.stamp, now, counters);
+        }
+        if self.nodes.len() < NODES_MAX {
+            let (first, next) = (id.sequence, id.sequence.wrapping_add(1));
+            let gaps = Gaps { first, next, newest: id.stamp, open: VecDeque::new() };
             self.nodes.insert(node, gaps);
         }
+        false
     }
 
     /// Counts the gaps that have been open since before the timeout.
@@ -79,7 +83,8 @@ impl GapTable {
 // === impl Gaps ===
 
 impl Gaps {
-    fn see(&mut self, sequence: u32, stamp: Stamp, now: Duration, counters: &mut Counters) {
+    fn see(&mut self, sequence: u32, stamp: Stamp, now: Duration, counters: &mut Counters) -> bool {
+        let mut again = false;
         let ahead = sequence.wrapping_sub(self.next);
         if ahead <= STEP_MAX {
             if ahead > 0 {
@@ -94,11 +99,15 @@ impl Gaps {
             if behind > STEP_MAX || stamp.0 >= self.newest.0.saturating_add(REBOOT_MIN) {
                 self.close_all(counters);
                 counters.restarts += 1;
+                self.first = sequence;
                 self.next = sequence.wrapping_add(1);
                 self.newest = stamp;
+            } else {
+                again = sequence.wrapping_sub(self.first) < self.next.wrapping_sub(self.first);
             }
         }
         self.newest = self.newest.max(stamp);
+        again
     }
 
     /// Takes a number out of the gap that it was missing from.

@@ -8,13 +8,15 @@ mod counters;
 mod event;
 mod gaps;
 mod options;
+mod order;
 mod recent;
 mod spare;
+mod waiting;
 
 #[cfg(test)]
 mod tests;
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
 pub use counters::Counters;
 pub use event::Event;
@@ -24,15 +26,26 @@ use event::{Key, Pending, Progress};
 use gaps::GapTable;
 use recent::{Recent, Seen};
 use spare::Spare;
+use waiting::Waiting;
 
 use super::records::{Kind, Record};
+
+/// Bytes that the records of all events that wait may take...
+const BYTES_MAX: usize = 64 << 20;
+/// ...and for each event that may wait, so many more.
+const BYTES_OF_EACH: usize = 8 << 10;
 
 /// Puts records together.
 #[derive(Debug)]
 pub struct Reassembler {
     options: Options,
-    /// In the order of their first records.
-    pending: VecDeque<Pending>,
+    pending: Waiting,
+    /// Bytes that the records of these take.
+    bytes: usize,
+    /// Whether the source says where events end, and no record does...
+    separated: bool,
+    /// ...and has done so since the last record.
+    between: bool,
     recent: Recent,
     gaps: GapTable,
     counters: Counters,
@@ -44,7 +57,10 @@ impl Reassembler {
     pub fn new(options: Options) -> Self {
         Self {
             options,
-            pending: VecDeque::new(),
+            pending: Waiting::default(),
+            bytes: 0,
+            separated: false,
+            between: false,
             recent: Recent::default(),
             gaps: GapTable::default(),
             counters: Counters::default(),
@@ -76,9 +92,38 @@ impl Reassembler {
             self.place(record, now, &mut out);
         }
         self.expire(now, &mut out);
-        while self.pending.len() > self.options.max_in_flight {
+        while self.pending.len() > self.options.max_in_flight
+            || (self.bytes > self.bytes_max() && self.pending.len() > 1)
+        {
             self.counters.evicted += 1;
-            self.release(0, false, &mut out);
+            self.release_oldest(&mut out);
+        }
+    }
+
+    fn bytes_max(&self) -> usize {
+        BYTES_MAX.saturating_add(self.options.max_in_flight.saturating_mul(BYTES_OF_EACH))
+    }
+
+    /// Between two records of its source stands something that separates events. From here on records
+    /// do not end events, wherever they stand, until the [end of the source](Self::end_source).
+    pub fn separate(&mut self) {
+        self.separated = true;
+        self.between = true;
+    }
+
+    /// The source has no more records: what it has separated is whole.
+    pub fn end_source(&mut self, mut out: impl FnMut(Event)) {
+        if self.separated {
+            self.give_separated(&mut out);
+        }
+        (self.separated, self.between) = (false, false);
+    }
+
+    fn give_separated(&mut self, out: &mut impl FnMut(Event)) {
+        while let Some(pending) = self.pending.remove_oldest() {
+            // The source may be wrong, and its records are then no less there.
+            let complete = pending.is_separated();
+            self.give(pending, Seen::Partial, complete, out);
         }
     }
 
@@ -86,24 +131,24 @@ impl Reassembler {
     pub fn expire(&mut self, now: Duration, mut out: impl FnMut(Event)) {
         let timeout = self.options.timeout;
         let is_due = |pending: &Pending| now.saturating_sub(pending.since) >= timeout;
-        while self.pending.front().is_some_and(is_due) {
+        while self.pending.oldest().is_some_and(is_due) {
             self.counters.timed_out += 1;
-            self.release(0, false, &mut out);
+            self.release_oldest(&mut out);
         }
         self.gaps.expire(now, timeout, &mut self.counters);
     }
 
     /// When [`expire`](Self::expire) has something to do next; `None` if nothing waits.
     pub fn deadline(&self) -> Option<Duration> {
-        let pending = self.pending.front().map(|pending| pending.since);
+        let pending = self.pending.oldest().map(|pending| pending.since);
         let first = pending.into_iter().chain(self.gaps.oldest()).min()?;
         Some(first.saturating_add(self.options.timeout))
     }
 
     /// Gives out all that waits, and counts all numbers that are missing as lost.
     pub fn flush(&mut self, mut out: impl FnMut(Event)) {
-        while !self.pending.is_empty() {
-            self.release(0, false, &mut out);
+        while self.pending.len() > 0 {
+            self.release_oldest(&mut out);
         }
         self.gaps.flush(&mut self.counters);
     }
@@ -120,57 +165,71 @@ impl Reassembler {
 
     fn place(&mut self, record: Record, now: Duration, out: &mut impl FnMut(Event)) {
         let key = Key::of(&record);
-        // The record is most likely one of the newest event.
-        let found = self.pending.iter().rposition(|pending| pending.key == key);
-        let index = match found {
-            Some(index) => index,
-            None => {
-                if !self.open(&record, key, now) {
-                    return;
-                }
-                self.pending.len() - 1
-            }
+        if std::mem::take(&mut self.between) && self.pending.find(&key).is_none() {
+            // ausearch before 4 separates a LOGIN from its system call.
+            self.give_separated(out);
+        }
+        let place = match self.pending.find(&key) {
+            Some(place) => place,
+            None => match self.open(&record, key, now) {
+                Some(place) => place,
+                None => return,
+            },
         };
-        let Some(pending) = self.pending.get_mut(index) else { return };
-        match pending.add(record) {
-            Progress::Whole => self.release(index, true, out),
-            Progress::Waiting => {}
+        let Some(pending) = self.pending.get_mut(place) else { return };
+        let before = pending.bytes();
+        let progress = pending.add(record);
+        self.bytes += pending.bytes() - before;
+        match progress {
+            Progress::Whole if !self.separated => {
+                if let Some(pending) = self.pending.remove(place) {
+                    self.give(pending, Seen::Whole, true, out);
+                }
+            }
+            Progress::Whole | Progress::Waiting | Progress::Cut => {}
             Progress::Duplicate => self.counters.duplicates += 1,
         }
     }
 
-    /// Makes room for a new event; `false` if the record is of one that has left.
-    fn open(&mut self, record: &Record, key: Key, now: Duration) -> bool {
+    /// Makes room for a new event; `None` if the record is of one that has left.
+    fn open(&mut self, record: &Record, key: Key, now: Duration) -> Option<u32> {
         match self.recent.get(&key) {
             // The end of an event that its last record had ended already.
-            Some(_) if record.kind() == Kind::EOE => return false,
+            Some(_) if record.kind() == Kind::EOE => return None,
             Some(Seen::Whole) => {
                 self.counters.late += 1;
-                return false;
+                return None;
             }
             // It had not been whole: what is missing comes now, as an event of its own.
             Some(Seen::Partial) => self.counters.resumed += 1,
             None if !record.kind().is_daemon() => {
-                self.gaps.see(key, now, &mut self.counters);
+                let again = self.gaps.see(key, now, &mut self.counters);
+                // It was driven out so long ago that it is not remembered.
+                self.counters.resumed += u64::from(again && self.counters.evicted > 0);
             }
             None => {}
         }
         if record.kind() == Kind::EOE {
             // Nothing but an end: its event was lost or excluded, but its number was not.
-            return false;
+            return None;
         }
         let records = self.spare.list();
-        self.pending.push_back(Pending::new(key, now, records));
-        true
+        Some(self.pending.push(Pending::new(key, now, records, self.separated)))
     }
 
-    fn release(&mut self, index: usize, whole: bool, out: &mut impl FnMut(Event)) {
-        let Some(pending) = self.pending.remove(index) else { return };
-        self.recent.insert(pending.key, if whole { Seen::Whole } else { Seen::Partial });
-        if whole {
-            self.counters.complete += 1;
+    fn release_oldest(&mut self, out: &mut impl FnMut(Event)) {
+        if let Some(pending) = self.pending.remove_oldest() {
+            self.give(pending, Seen::Partial, false, out);
         }
+    }
+
+    fn give(&mut self, pending: Pending, seen: Seen, complete: bool, out: &mut impl FnMut(Event)) {
+        self.recent.insert(pending.key, seen);
+        self.bytes -= pending.bytes();
+        self.counters.complete += u64::from(complete);
         self.counters.events += 1;
-        out(pending.into_event(whole));
+        let event = pending.into_event(complete);
+        self.counters.cut += event.cut;
+        out(event);
     }
 }

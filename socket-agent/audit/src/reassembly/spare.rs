@@ -8,7 +8,9 @@ const RECORDS_MAX: usize = 256;
 /// Lists of records that are kept.
 const LISTS_MAX: usize = 64;
 /// A record that has grown beyond this, bytes, is not worth keeping.
-const BYTES_MAX: usize = 1 << 15;
+const BYTES_MAX: usize = 1 << 16;
+/// Nor is a list with room for more records than these.
+const LENGTH_MAX: usize = 1 << 10;
 
 #[derive(Debug, Default)]
 pub(super) struct Spare {
@@ -36,7 +38,7 @@ impl Spare {
         for record in list.drain(..) {
             self.keep_record(record);
         }
-        if self.lists.len() < LISTS_MAX {
+        if self.lists.len() < LISTS_MAX && list.capacity() <= LENGTH_MAX {
             self.lists.push(list);
         }
     }

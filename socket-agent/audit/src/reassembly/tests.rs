@@ -124,7 +124,172 @@ fn a_title_before_its_system_call_is_no_end() {
     bench.records(1, 5, &["PROCTITLE", "SYSCALL", "PATH"]);
     assert_eq!(bench.out, []);
     bench.flush();
-    assert_eq!(bench.out, [(5, vec!["PROCTITLE", "SYSCALL", "PATH"], false)]);
+    assert_eq!(bench.out, [(5, vec!["SYSCALL", "PATH", "PROCTITLE"], false)]);
+}
+
+/// The texts of an event's records, behind the number.
+fn given(lines: &[&str]) -> Vec<String> {
+    let mut reassembler = Reassembler::new(Options { max_in_flight: 50, timeout: at(2) });
+    let mut texts = Vec::new();
+    let mut note = |event: Event| {
+        texts.extend(event.records.iter().map(|record| {
+            let text = record.raw().into_owned();
+            let (_, rest) = text.split_once(": ").unwrap();
+            format!("{} {rest}", record.kind())
+        }));
+    };
+    for line in lines {
+        let (kind, rest) = line.split_once(' ').unwrap();
+        let line = format!("type={kind} msg=audit(1.000:5): {rest}");
+        reassembler.push(parse_line(line.as_bytes()).unwrap(), at(1), &mut note);
+    }
+    reassembler.flush(&mut note);
+    texts
+}
+
+const IN_ORDER: [&str; 12] = [
+    "NETFILTER_CFG table=a",
+    "NETFILTER_CFG table=b",
+    "SYSCALL items=3",
+    "MAC_TASK_CONTEXTS subj_selinux=a",
+    "EXECVE argc=1",
+    "SOCKADDR saddr=00",
+    "OBJ_PID opid=2",
+    "OBJ_PID opid=1",
+    "CWD cwd=\"/\"",
+    "PATH item=0",
+    "PATH item=1",
+    "PATH item=10",
+];
+
+#[test]
+fn records_leave_in_the_kernels_order() {
+    assert_eq!(given(&IN_ORDER), IN_ORDER);
+    let whole = [&IN_ORDER[..], &["PROCTITLE proctitle=\"x\""]].concat();
+    assert_eq!(given(&whole), whole);
+    // From the last to the first: also those that are alike.
+    let turned: Vec<&str> = whole.iter().rev().copied().collect();
+    assert_eq!(given(&turned), whole);
+    let without_title: Vec<&str> = IN_ORDER.iter().rev().copied().collect();
+    assert_eq!(given(&without_title), IN_ORDER);
+    // What a call did behind it, as old kernels had it.
+    let behind = ["SYSCALL items=1", "AVC a=1", "AVC a=2", "CWD cwd=\"/\"", "PATH item=0"];
+    let ordered = ["AVC a=1", "AVC a=2", "SYSCALL items=1", "CWD cwd=\"/\"", "PATH item=0"];
+    assert_eq!(given(&behind), ordered);
+    for deed in ["LOGIN a=1", "CONFIG_CHANGE a=1", "AVC a=1"] {
+        assert_eq!(given(&["SYSCALL a=1", deed]), [deed, "SYSCALL a=1"]);
+    }
+}
+
+#[test]
+fn records_in_any_order_leave_in_one() {
+    // Those that say by themselves where they belong.
+    let lines: Vec<&str> = IN_ORDER
+        .into_iter()
+        .filter(|line| !["NETFILTER_CFG table=b", "OBJ_PID opid=1"].contains(line))
+        .filter(|line| !line.starts_with("MAC_"))
+        .collect();
+    let mut random = fastrand::Rng::with_seed(11);
+    for _ in 0..200 {
+        let mut shuffled = lines.clone();
+        random.shuffle(&mut shuffled);
+        assert_eq!(given(&shuffled), lines, "{shuffled:?}");
+    }
+}
+
+/// As ausearch does; before version 4 it separates a LOGIN from its system call.
+#[test]
+fn a_source_may_separate_events() {
+    let mut bench = Bench::new(50);
+    bench.records(1, 4, &["CONFIG_CHANGE"]);
+    for (number, kinds) in [(5, &["SYSCALL", "PROCTITLE", "PATH"][..]), (6, &["LOGIN"])] {
+        bench.reassembler.separate();
+        bench.records(1, number, kinds);
+    }
+    let first = (4, vec!["CONFIG_CHANGE"], false);
+    let second = (5, vec!["SYSCALL", "PATH", "PROCTITLE"], true);
+    assert_eq!(bench.out, [first, second]);
+    bench.reassembler.separate();
+    bench.records(1, 6, &["PROCTITLE", "SYSCALL"]);
+    let out = &mut bench.out;
+    bench.reassembler.end_source(|event| note(out, &event));
+    assert_eq!(bench.out[2], (6, vec!["LOGIN", "SYSCALL", "PROCTITLE"], true));
+    // The next source may be without.
+    bench.records(1, 7, &["SYSCALL", "PROCTITLE"]);
+    assert_eq!(bench.out[3], (7, vec!["SYSCALL", "PROCTITLE"], true));
+    // If one was wrong, the rest is no less there.
+    bench.records(1, 6, &["PATH"]);
+    let counters = bench.flush();
+    assert_eq!((counters.events, counters.complete, counters.resumed), (5, 3, 1));
+}
+
+/// As many records of an event as that, and the time that they take.
+fn large_event(paths: u64) -> (Counters, usize, Duration) {
+    let start = std::time::Instant::now();
+    let mut reassembler = Reassembler::new(Options { max_in_flight: 50, timeout: at(2) });
+    let mut kept = 0;
+    let mut push = |line: &str| {
+        let record = parse_line(line.as_bytes()).unwrap();
+        reassembler.push(record, at(1), |event| kept = event.records.len());
+    };
+    for item in 0..paths {
+        push(&format!("type=PATH msg=audit(1.000:5): item={item}"));
+    }
+    push("type=PATH msg=audit(1.000:5): item=0");
+    push("type=SYSCALL msg=audit(1.000:5): items=1");
+    push("type=PROCTITLE msg=audit(1.000:5): proctitle=\"x\"");
+    (reassembler.counters(), kept, start.elapsed())
+}
+
+#[test]
+fn an_event_has_a_bounded_number_of_records() {
+    let (counters, kept, _) = large_event(20_000);
+    assert_eq!((kept, counters.duplicates, counters.cut), (20_002, 1, 0));
+    let (counters, kept, time) = large_event(100_000);
+    // And the call, which decides what it is, and its end.
+    assert_eq!(kept, (1 << 16) + 2);
+    assert_eq!((counters.duplicates, counters.cut, counters.events), (1, 100_000 - (1 << 16), 1));
+    // Far more than it takes, far less than it would if each were compared with all others.
+    assert!(time.as_secs() < 60, "{time:?}");
+}
+
+#[test]
+fn an_event_has_a_bounded_size() {
+    let mut bench = Bench::new(50);
+    let long = "x".repeat(1 << 19);
+    for item in 0..100 {
+        bench.line(1, &format!("type=PATH msg=audit(1.000:5): item={item} name=\"{long}\""));
+    }
+    assert!(bench.reassembler.bytes < 33 << 20, "{}", bench.reassembler.bytes);
+    let cut = bench.flush().cut;
+    assert!((36..60).contains(&cut), "{cut}");
+    // All events together, too.
+    for sequence in 1..=300 {
+        bench.line(2, &format!("type=PATH msg=audit(2.000:{sequence}): name=\"{long}\""));
+    }
+    assert!(bench.reassembler.bytes < 65 << 20, "{}", bench.reassembler.bytes);
+    let counters = bench.flush();
+    assert_eq!((counters.cut, bench.reassembler.bytes), (cut, 0));
+    assert!(counters.evicted > 250 - 128, "{}", counters.evicted);
+}
+
+/// As large as what they stand for can become.
+#[test]
+fn many_unfinished_events_take_no_longer_than_few() {
+    let start = std::time::Instant::now();
+    let events = 100_000;
+    let mut reassembler = Reassembler::new(Options { max_in_flight: events, timeout: at(2) });
+    let mut given = Vec::new();
+    for kind in ["SYSCALL", "CWD", "PROCTITLE"] {
+        for sequence in 0..events {
+            let line = format!("type={kind} msg=audit(1.000:{sequence}): x=1");
+            let record = parse_line(line.as_bytes()).unwrap();
+            reassembler.push(record, at(1), |event| given.push(event.records.len()));
+        }
+    }
+    assert_eq!(given, vec![3; events]);
+    assert_eq!((reassembler.counters().evicted, reassembler.in_flight()), (0, 0));
+    assert!(start.elapsed().as_secs() < 120, "{:?}", start.elapsed());
 }
 
 #[test]
@@ -150,7 +315,7 @@ fn duplicates_count_but_do_not_come_out() {
     let mut bench = Bench::new(50);
     bench.records(1, 5, &["SYSCALL", "SYSCALL", "PATH", "PATH", "OBJ_PID", "OBJ_PID"]);
     bench.records(1, 5, &["NETFILTER_CFG", "NETFILTER_CFG", "EOE"]);
-    let kinds = ["SYSCALL", "PATH", "OBJ_PID", "OBJ_PID", "NETFILTER_CFG", "NETFILTER_CFG"];
+    let kinds = ["NETFILTER_CFG", "NETFILTER_CFG", "SYSCALL", "OBJ_PID", "OBJ_PID", "PATH"];
     assert_eq!(bench.out, [(5, kinds.to_vec(), true)]);
     assert_eq!(bench.flush().duplicates, 2);
 }
@@ -172,6 +337,25 @@ fn too_many_drive_out_the_oldest() {
     let order: Vec<u32> = bench.out.iter().map(|(sequence, ..)| *sequence).collect();
     assert_eq!(order, [1, 2]);
     assert_eq!(bench.flush().evicted, 2);
+}
+
+#[test]
+fn what_was_driven_out_and_goes_on_is_counted_however_late() {
+    let mut bench = Bench::new(10);
+    for kind in ["SYSCALL", "PROCTITLE"] {
+        for sequence in 1..=3_000 {
+            bench.same_time(1, sequence, &[kind]);
+        }
+    }
+    let counters = bench.flush();
+    assert_eq!((counters.events, counters.resumed, counters.lost), (6_000, 3_000, 0));
+    // An older log behind a newer one goes on with nothing.
+    let mut bench = Bench::new(1);
+    for sequence in [500, 501, 502, 1, 2, 3] {
+        bench.same_time(1, sequence, &["SYSCALL"]);
+    }
+    let counters = bench.flush();
+    assert_eq!((counters.resumed, counters.evicted), (0, 5));
 }
 
 /// Losses and gaps after single records with these numbers, all at once.

@@ -172,6 +172,14 @@ impl<'a> Field<'a> {
         std::ptr::eq(self.key, other.key)
     }
 
+    /// How many characters the kernel has written for the value, without quotes.
+    pub(super) fn written_length(&self) -> usize {
+        match self.form {
+            Form::Decoded => 2 * self.value.len(),
+            Form::Plain | Form::Quoted => self.value.len(),
+        }
+    }
+
     /// Whether the value stood in quotes or was encoded: then it is a string from outside, never
     /// a number.
     pub fn is_string(&self) -> bool {

@@ -4,6 +4,7 @@ use std::{fmt, sync::LazyLock};
 
 use rustc_hash::FxHashMap;
 
+use super::decimal;
 use crate::table::{number, rows};
 
 /// Number, name and category of every type that kernels and user space define.
@@ -42,6 +43,8 @@ impl Kind {
     pub const EVENT_LISTENER: Self = Self(1335);
     pub const URINGOP: Self = Self(1336);
     pub const AVC: Self = Self(1400);
+    pub const AVC_PATH: Self = Self(1402);
+    pub const LANDLOCK_DOMAIN: Self = Self(1424);
     pub const USER_TTY: Self = Self(1124);
     pub const USER_AVC: Self = Self(1107);
     pub const MAC_TASK_CONTEXTS: Self = Self(1425);
@@ -50,7 +53,8 @@ impl Kind {
 }
 
 impl Kind {
-    /// The type of that name, such as `SYSCALL`, or `UNKNOWN[1399]` as auditd writes it.
+    /// The type of that name, such as `SYSCALL`; `UNKNOWN[1399]` as auditd writes it, or `1399` as
+    /// the kernel's log has it.
     pub fn of_name(name: &str) -> Option<Self> {
         Self::of_bytes(name.as_bytes())
     }
@@ -73,8 +77,10 @@ impl Kind {
     fn look_up(name: &[u8]) -> Option<Self> {
         let known = TABLE.by_name.get(name).copied();
         let unknown = || {
-            let number = name.strip_prefix(b"UNKNOWN[")?.strip_suffix(b"]")?;
-            std::str::from_utf8(number).ok()?.parse().ok()
+            // The kernel's log has the number alone.
+            let number =
+                name.strip_prefix(b"UNKNOWN[").map_or(Some(name), |it| it.strip_suffix(b"]"))?;
+            u16::try_from(decimal(number)?).ok()
         };
         known.or_else(unknown).map(Self)
     }
@@ -110,6 +116,19 @@ impl Kind {
     /// Always the only record of its event (apart from security contexts).
     pub const fn is_single(self) -> bool {
         self.is_user() || self.is_daemon() || matches!(self, Self::REPLACE | Self::KERNEL)
+    }
+
+    /// What only certain system calls are given, which stands in a record behind that of the call.
+    pub const fn is_special(self) -> bool {
+        // IPC, SOCKETCALL, EXECVE, IPC_SET_PERM to MQ_GETSETATTR, FD_PAIR, BPRM_FCAPS to MMAP,
+        // KERN_MODULE, OPENAT2.
+        matches!(self.0, 1303 | 1304 | 1309 | 1311..=1315 | 1317 | 1321..=1323 | 1330 | 1337)
+    }
+
+    /// IPE_ACCESS or IPE_CONFIG_CHANGE; in kernels of Ubuntu, security contexts.
+    #[inline]
+    pub(super) const fn is_contexts_or_ipe(self) -> bool {
+        matches!(self.0, 1420 | 1421)
     }
 
     /// Every type with its number, in ascending order.
@@ -189,6 +208,8 @@ mod tests {
             (Kind::EVENT_LISTENER, "EVENT_LISTENER"),
             (Kind::URINGOP, "URINGOP"),
             (Kind::AVC, "AVC"),
+            (Kind::AVC_PATH, "AVC_PATH"),
+            (Kind::LANDLOCK_DOMAIN, "LANDLOCK_DOMAIN"),
             (Kind::USER_TTY, "USER_TTY"),
             (Kind::USER_AVC, "USER_AVC"),
             (Kind::MAC_TASK_CONTEXTS, "MAC_TASK_CONTEXTS"),
@@ -204,9 +225,10 @@ mod tests {
     #[test]
     fn unknown_types_keep_their_number() {
         assert_eq!(Kind::of_name("UNKNOWN[1399]"), Some(Kind(1399)));
+        assert_eq!(Kind::of_name("1334"), Some(Kind(1334)));
         assert_eq!(Kind(1399).to_string(), "UNKNOWN[1399]");
         assert_eq!(Kind(1399).lower(), "unknown[1399]");
-        for name in ["", "NOT_A_TYPE", "UNKNOWN[]", "UNKNOWN[99999]", "UNKNOWN[1"] {
+        for name in ["", "NOT_A_TYPE", "UNKNOWN[]", "UNKNOWN[99999]", "UNKNOWN[1", "99999", "1x"] {
             assert_eq!(Kind::of_name(name), None, "{name}");
         }
     }

@@ -10,11 +10,11 @@ use super::{
     key::pack,
     key_set::Filter,
     marks::Marks,
-    scan,
+    prefix, scan,
 };
 
 /// The longest line that is read. The kernel's records have up to 8,970 bytes; auditd adds names.
-const LINE_MAX: usize = 1 << 20;
+pub const LINE_MAX: usize = 1 << 20;
 /// What separates the kernel's text from what auditd has added.
 const ADDED: u8 = 0x1d;
 
@@ -27,6 +27,12 @@ pub enum ParseError {
     /// No `type=`, or a name nobody knows.
     #[error("unknown record type {0:?}; expected a line that begins with type=NAME msg=audit(")]
     UnknownType(String),
+    /// `audit(DATE TIME:SEQUENCE)`.
+    #[error(
+        "the text of ausearch -i, which has words in place of numbers; give the log itself, or what \
+         ausearch --raw prints"
+    )]
+    Interpreted,
     /// Longer than any record.
     #[error("{0} bytes in one record; no record has more than {LINE_MAX}")]
     TooLong(usize),
@@ -43,7 +49,8 @@ pub fn parse_kernel(kind: Kind, text: &[u8]) -> Result<Record, ParseError> {
 }
 
 /// Parses a line of auditd's log: `type=NAME msg=audit(TIME:SEQUENCE): key=value ...`, with
-/// `node=NAME` before it and names for numbers behind it if auditd has added them.
+/// `node=NAME` before it and names for numbers behind it if auditd has added them; or such a line in
+/// another log, with that log's header before it.
 ///
 /// # Errors
 /// The line has no known type, no time and sequence number, or is too long.
@@ -58,7 +65,7 @@ impl Record {
     /// # Errors
     /// As there; the record is then to be read anew.
     pub fn read_kernel(&mut self, kind: Kind, text: &[u8]) -> Result<(), ParseError> {
-        self.read(kind, trimmed(text), Span::default(), 0)
+        self.read(kind, trimmed(text), Span::default(), 0, |_, _| None)
     }
 
     /// Becomes the record that [`parse_line`] gives, in the memory that it has.
@@ -70,6 +77,10 @@ impl Record {
         let mut at = 0;
         let mut node = Span::default();
         let mut kind = None;
+        let is_own = line.starts_with(b"type=") || line.starts_with(b"node=");
+        if !is_own && let Some(prefix) = prefix::find(line) {
+            (at, node) = (prefix.start, prefix.host);
+        }
         // At most two words come before msg=.
         for _ in 0..2 {
             if line[at..].starts_with(b"msg=") {
@@ -95,23 +106,34 @@ impl Record {
         if line[at..].starts_with(b"msg=") {
             at += b"msg=".len();
         }
-        self.read(kind, line, node, at)
+        let added = if is_own { |_: &[u8], _| None } else { prefix::added };
+        self.read(kind, line, node, at, added)
     }
 
-    fn read(&mut self, kind: Kind, text: &[u8], node: Span, at: usize) -> Result<(), ParseError> {
+    /// `added` finds what auditd has added where its separator does not tell.
+    fn read(
+        &mut self,
+        kind: Kind,
+        text: &[u8],
+        node: Span,
+        at: usize,
+        added: impl Fn(&[u8], usize) -> Option<(usize, usize)>,
+    ) -> Result<(), ParseError> {
         let length = text.len();
         if length > LINE_MAX {
             return Err(ParseError::TooLong(length));
         }
         let body = text.get(at..).and_then(|text| text.strip_prefix(b"audit("));
         let body = body.ok_or(ParseError::NoId)?;
-        let (id, close) = Id::parse_closed(body).ok_or(ParseError::NoId)?;
+        let (id, close) = Id::parse_closed(body).ok_or_else(|| no_id(body))?;
         let start = length - body.len() + close + 1;
         // A colon follows, except in what old versions of auditd wrote of themselves.
         let start = start + usize::from(text.get(start) == Some(&b':'));
-        let added =
+        let separator =
             if scan::is_printable(text) { None } else { memchr::memchr(ADDED, &text[start..]) };
-        let text_end = added.map_or(length, |at| start + at);
+        let separator = separator.map(|at| (start + at, start + at + 1));
+        let (text_end, added) =
+            separator.or_else(|| added(text, start)).unwrap_or((length, length));
 
         (self.kind, self.id, self.node, self.raw) = (kind, id, node, Span::new(at, length));
         let mut buffer = self.buffer.take();
@@ -139,18 +161,22 @@ impl Record {
             prefix: None,
         };
         parser.fields(start, text_end);
-        self.enriched = match added {
-            Some(_) => parser.slots.len(),
-            // auditd's plugin for syslog puts a space where the separator was.
-            None => {
-                let is_other = |slot: &Slot| !is_added_name(slot.key.of(&parser.buffer));
-                parser.slots.iter().rposition(is_other).map_or(0, |last| last + 1)
-            }
+        self.enriched = if text_end < length {
+            parser.slots.len()
+        } else {
+            // auditd's plugin for syslog puts a space where the separator was. Names stand in quotes.
+            let is_other = |slot: &Slot| {
+                slot.form != Form::Quoted || !is_added_name(slot.key.of(&parser.buffer))
+            };
+            parser.slots.iter().rposition(is_other).map_or(0, |last| last + 1)
         };
         if text_end < length {
-            parser.fields(text_end + 1, length);
+            parser.fields(added, length);
         }
         self.buffer = Buffer::new(parser.buffer);
+        if kind.is_contexts_or_ipe() {
+            self.tell_contexts();
+        }
         Ok(())
     }
 }
@@ -160,6 +186,28 @@ fn is_added_name(name: &[u8]) -> bool {
     let capital = |byte: &u8| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-');
     name.iter().all(capital)
         && (matches!(name, b"ARCH" | b"SYSCALL" | b"SADDR") || name.ends_with(b"ID"))
+}
+
+impl Record {
+    /// Kernels of Ubuntu gave the contexts of several security modules the numbers that others have
+    /// for what IPE tells.
+    #[cold]
+    fn tell_contexts(&mut self) {
+        let first = self.slots.first().map(|slot| slot.key.of(self.buffer.bytes()));
+        match first {
+            Some(key) if key.starts_with(b"subj_") => self.kind = Kind::MAC_TASK_CONTEXTS,
+            Some(key) if key.starts_with(b"obj_") => self.kind = Kind::MAC_OBJ_CONTEXTS,
+            _ => {}
+        }
+    }
+}
+
+/// ausearch -i writes a date and a time of day.
+#[cold]
+fn no_id(body: &[u8]) -> ParseError {
+    let stamp = body.get(..scan::find(body, 0, b')')).unwrap_or_default();
+    let is_date = stamp.contains(&b' ') && stamp.iter().filter(|byte| **byte == b':').count() > 2;
+    if is_date { ParseError::Interpreted } else { ParseError::NoId }
 }
 
 fn trimmed(line: &[u8]) -> &[u8] {

@@ -92,6 +92,46 @@ fn what_a_program_says_is_told_from_what_the_kernel_says_of_it() {
 }
 
 #[test]
+fn a_line_of_another_log() {
+    let header = "<30>Nov 30 07:00:00 web1 audispd: ";
+    let text = "audit(1.000:7): pid=1 msg='op=x res=success'";
+    for behind in ["", "\x1dUID=\"root\"", "#035UID=\"root\"", " UID=\"root\""] {
+        let line = format!("{header}type=USER_END msg={text}{behind}");
+        let record = parse_line(line.as_bytes()).unwrap();
+        assert_eq!((record.kind().name(), record.node()), (Some("USER_END"), Some(&b"web1"[..])));
+        assert_eq!(said(&record), ["pid=1", "op=x", "res=success"]);
+        assert_eq!(record.added().count(), usize::from(!behind.is_empty()), "{behind}");
+        assert_eq!(record.raw(), format!("{text}{behind}"));
+    }
+    let node = parse_line(format!("{header}node=a type=USER_END msg={text}").as_bytes()).unwrap();
+    assert_eq!(node.node(), Some(&b"a"[..]));
+    let kernel = parse_line(b"[   12.345678] audit: type=1400 audit(1.000:7): pid=1").unwrap();
+    assert_eq!((kernel.kind(), kernel.node()), (Kind::AVC, None));
+    // In a log of auditd's own nothing is taken for what it is not.
+    let own = parse_line(format!("type=USER_END msg={text} UID=1").as_bytes()).unwrap();
+    assert_eq!((own.added().count(), said(&own).len()), (0, 4));
+}
+
+#[test]
+fn numbers_of_ubuntus_kernels() {
+    let kind = |line: &str| parse_line(line.as_bytes()).unwrap().kind();
+    let line = |number: u16, text: &str| format!("type=UNKNOWN[{number}] msg=audit(1.0:1): {text}");
+    assert_eq!(kind(&line(1420, "subj_apparmor=unconfined")), Kind::MAC_TASK_CONTEXTS);
+    assert_eq!(kind(&line(1421, "obj_apparmor=x obj_selinux=y")), Kind::MAC_OBJ_CONTEXTS);
+    assert_eq!(kind(&line(1420, "ipe_op=EXECUTE path=\"/x\"")), Kind(1420));
+    assert_eq!(kind(&line(1420, "")), Kind(1420));
+}
+
+#[test]
+fn the_words_of_ausearch_are_no_record() {
+    for stamp in ["11/30/2023 07:00:04.600:807", "30.11.2023 07:00:04.600:807"] {
+        let line = format!("type=CRED_ACQ msg=audit({stamp}) : pid=16484 uid=root");
+        assert_eq!(parse_line(line.as_bytes()).unwrap_err(), ParseError::Interpreted);
+    }
+    assert_eq!(parse_line(b"type=CWD msg=audit(x y): a=1").unwrap_err(), ParseError::NoId);
+}
+
+#[test]
 fn messages_of_programs() {
     let record = kernel(
         "USER_CMD",

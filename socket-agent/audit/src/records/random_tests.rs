@@ -24,7 +24,7 @@ fn exercise(record: &Record) {
         let _ = (field.name(), field.text(), field.is_absent(), field.is_string());
     }
     let _ = (record.raw(), record.node(), record.socket_address(), record.hex(Key::A0));
-    let _ = arguments(std::slice::from_ref(record)).len();
+    let _ = arguments(std::slice::from_ref(record)).values.len();
 }
 
 #[test]

@@ -48,9 +48,15 @@ impl Record {
         String::from_utf8_lossy(self.raw.of(self.buffer.bytes()))
     }
 
-    /// Bytes of memory that its text takes.
+    /// Bytes of memory that it has, for this text or a longer one.
     pub(crate) fn capacity(&self) -> usize {
-        self.buffer.capacity()
+        self.buffer.capacity() + self.slots.capacity() * size_of::<Slot>()
+    }
+
+    /// Bytes of memory that it takes.
+    #[inline]
+    pub(crate) fn length(&self) -> usize {
+        size_of::<Self>() + self.buffer.bytes().len() + self.slots.len() * size_of::<Slot>()
     }
 
     pub(crate) fn raw_bytes(&self) -> &[u8] {

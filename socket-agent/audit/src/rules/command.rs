@@ -78,6 +78,15 @@ pub enum FailureMode {
     Panic,
 }
 
+// === impl Command ===
+
+impl Command {
+    /// What the kernel takes for [`Command::BacklogWaitTime`]: `AUDIT_BACKLOG_WAIT_TIME` in
+    /// kernel/audit.c is a minute, and ten times that the limit.
+    pub const WAIT_TIME_LIMIT: &'static str = "at most ten minutes, in its clock ticks: 150000 if it \
+                                               is built for 250 a second (CONFIG_HZ)";
+}
+
 // === impl Enabled ===
 
 impl Enabled {

@@ -152,10 +152,10 @@ impl Field {
         self.row().map(|row| row.1)
     }
 
-    /// By the name in rules.
+    /// By the name in rules, in any case.
     pub fn from_name(name: &str) -> Option<Self> {
-        let name = if name == LOGINUID { "auid" } else { name };
-        ROWS.iter().find(|row| row.1 == name).map(|row| row.0)
+        let name = if name.eq_ignore_ascii_case(LOGINUID) { "auid" } else { name };
+        ROWS.iter().find(|row| row.1.eq_ignore_ascii_case(name)).map(|row| row.0)
     }
 
     /// Every name.
@@ -166,6 +166,19 @@ impl Field {
     /// Whether its value is text, which stands behind the words of a rule.
     pub fn is_text(self) -> bool {
         matches!(self.kind(), Some(Kind::Text | Kind::File | Kind::Directory | Kind::Key))
+    }
+
+    /// The directory that must be there for the kernel to take a path as its value: a directory
+    /// itself, of a file the one that it is in.
+    pub fn needs_directory(self, path: &[u8]) -> Option<&[u8]> {
+        match self {
+            Self::DIR => Some(path),
+            Self::PATH | Self::EXE => {
+                let slash = path.iter().rposition(|byte| *byte == b'/')?;
+                path.get(..slash.max(1))
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn kind(self) -> Option<Kind> {

@@ -44,11 +44,28 @@ pub enum PathKind {
 }
 
 /// Which calls a rule with `-F perm` is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PermCalls {
     /// All: the kernel finds out which of them make such an access. auditctl before 4.0.
+    #[default]
     All,
     /// Those that can make such an access, which costs the others less and misses calls that are
     /// newer than this program. auditctl since 4.0.
     Listed,
+}
+
+// === impl PermCalls ===
+
+impl PermCalls {
+    /// The names that [`PermCalls::from_name`] knows.
+    pub const NAMES: &'static [&'static str] = &["all", "listed"];
+
+    /// By its name in the configuration.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::All, Self::Listed]
+            .into_iter()
+            .zip(Self::NAMES)
+            .find(|(_, known)| **known == name)
+            .map(|(calls, _)| calls)
+    }
 }

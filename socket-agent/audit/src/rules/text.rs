@@ -36,12 +36,18 @@ impl Rule {
     /// As one line of a rule file, for a host of this architecture. Bytes that are no UTF-8 and
     /// line feeds, which no rule file can hold, are replaced.
     pub fn to_text(&self, host: Option<Arch>) -> String {
-        self.to_text_with(host, Numbers::Auditctl)
+        self.text(host, Numbers::Auditctl, false)
     }
 
-    /// As [`to_text`](Self::to_text), with a choice of words.
-    pub fn to_text_with(&self, host: Option<Arch>, numbers: Numbers<'_>) -> String {
-        let mut line = self.line(host, numbers);
+    /// As [`to_text`](Self::to_text) with a choice of words, and to be read by people: a directory
+    /// that ends in a slash is listed as the watch that auditctl makes of it, which would leave the
+    /// slash out.
+    pub fn to_listing(&self, host: Option<Arch>, numbers: Numbers<'_>) -> String {
+        self.text(host, numbers, true)
+    }
+
+    fn text(&self, host: Option<Arch>, numbers: Numbers<'_>, slashes: bool) -> String {
+        let mut line = self.line(host, numbers, slashes);
         // Else it were the end of a line of other systems, which is left out.
         if line.ends_with('\r') {
             line.push(' ');
@@ -49,9 +55,9 @@ impl Rule {
         line
     }
 
-    fn line(&self, host: Option<Arch>, numbers: Numbers<'_>) -> String {
+    fn line(&self, host: Option<Arch>, numbers: Numbers<'_>, slashes: bool) -> String {
         let mut line = String::new();
-        if self.is_watch() {
+        if self.is_watch(slashes) {
             for condition in &self.conditions {
                 self.watch_part(&mut line, condition);
             }
@@ -75,11 +81,12 @@ impl Rule {
     }
 
     /// Whether it is what `-w` makes: kinds of access to one path, in any call. A path that ends in
-    /// a slash is not, because `-w` leaves it out, nor is one that `-w` refuses.
-    fn is_watch(&self) -> bool {
+    /// a slash is only with `slashes`, because `-w` leaves it out; one that `-w` refuses never.
+    fn is_watch(&self, slashes: bool) -> bool {
         let watched = |value: &Value| match value {
             Value::Text(path) => {
-                (path.len() == 1 || path.last() != Some(&b'/')) && watch::refused(path).is_none()
+                (slashes || path.len() == 1 || path.last() != Some(&b'/'))
+                    && watch::refused(path).is_none()
             }
             Value::Number(_) => false,
         };

@@ -34,8 +34,8 @@ pub(super) fn probe() -> Probe {
         ),
         Err(error) => Probe::missing(
             format!("asking for its status: {error}"),
-            "use a kernel with CONFIG_AUDIT=y that is not booted with audit=off, from the initial \
-             network namespace; the socket dataset does without",
+            "use a kernel with CONFIG_AUDIT=y that is booted without audit=0 (or audit=off, which is \
+             the same), from the initial network namespace; the socket dataset does without",
         ),
     }
 }

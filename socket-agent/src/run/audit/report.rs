@@ -43,6 +43,7 @@ pub(super) fn log(live: &LiveCounters, worker: &Worker) {
         ("audit_duplicates", events.duplicates),
         ("audit_resumed", events.resumed),
         ("audit_timed_out", events.timed_out),
+        ("audit_records_cut", events.cut),
         ("audit_evicted", events.evicted),
         ("audit_names_dropped", stream.names.dropped),
         ("audit_own", worker.around.own()),

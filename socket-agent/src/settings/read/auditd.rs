@@ -6,7 +6,7 @@ use super::AgentReader;
 use crate::settings::schema;
 use audit::{
     AuditConfig, SocketType,
-    rules::{self, PermCalls, RuleErrors, RuleSet, Severity, Source, System},
+    rules::{self, RuleErrors, RuleSet, Severity, Source, System},
 };
 use config::{
     files,
@@ -45,7 +45,7 @@ impl AgentReader<'_> {
         if self.reader.idle {
             return None;
         }
-        config.rules = self.rules(module, config.ignore_errors);
+        config.rules = self.rules(module, &config);
         if config.immutable && config.socket_type == SocketType::Multicast {
             let at = module.get("immutable").map_or(&module.at, |entry| &entry.at);
             let reason = "immutable: true is for the owner of the audit socket; write socket_type: \
@@ -56,7 +56,7 @@ impl AgentReader<'_> {
     }
 
     /// The rules of the text and of the files; `None` if there is neither.
-    fn rules(&mut self, module: &Node, ignore_errors: bool) -> Option<RuleSet> {
+    fn rules(&mut self, module: &Node, config: &AuditConfig) -> Option<RuleSet> {
         let find = |key| {
             let kernel = module.get(KERNEL).and_then(|entry| entry.node.get(key));
             module.get(key).or(kernel)
@@ -122,7 +122,7 @@ impl AgentReader<'_> {
             text,
         });
         let findings = &mut self.reader.findings;
-        match RuleSet::read(sources, &system.host(PermCalls::All), ignore_errors) {
+        match RuleSet::read(sources, &system.host(config.perm_calls), config.ignore_errors) {
             Ok(set) => {
                 findings.warnings.extend(set.warnings.iter().map(problem));
                 Some(set)

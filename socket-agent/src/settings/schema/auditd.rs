@@ -1,7 +1,9 @@
 //! Options of the audit dataset.
 
 use audit::{
-    AuditConfig, Backpressure, LoadRules, SocketType, document::Schema, rules::FailureMode,
+    AuditConfig, Backpressure, LoadRules, SocketType,
+    document::Schema,
+    rules::{FailureMode, PermCalls},
 };
 use config::rows::{Bounds::AboveZero, Kind::*, Setting, used};
 
@@ -50,6 +52,8 @@ pub(in crate::settings) static AUDITD: &[Setting<AuditConfig>] = &[
         "Whether rules and settings are put back as they were when the agent ends."),
     used("audit.load_rules", "auto", Choice(LoadRules::NAMES, |c, v| c.load_rules = LoadRules::from_name(v).unwrap_or_default()),
         "Whether the rules replace those of the kernel: auto unless another program owns the audit socket."),
+    used("audit.perm_calls", "all", Choice(PermCalls::NAMES, |c, v| c.perm_calls = PermCalls::from_name(v).unwrap_or_default()),
+        "Which calls a rule with -F perm and -F arch is about: all, or those that audit user space 4 lists."),
     used("audit.receive_buffer", "16MiB", PowerOfTwo(1 << 16, 1 << 30, |c, v| c.receive_buffer = v),
         "Size of the socket's buffer for records."),
 ];
@@ -89,6 +93,7 @@ mod tests {
             schema: Schema::Kernel,
             restore_rules: true,
             load_rules: LoadRules::Never,
+            perm_calls: PermCalls::Listed,
             receive_buffer: 1,
         };
         for setting in AUDITD.iter().filter(|setting| !setting.default.is_empty()) {
@@ -105,6 +110,8 @@ mod tests {
         assert_eq!(all, [SocketType::Auto, SocketType::Unicast, SocketType::Multicast].map(Some));
         let all: Vec<_> = LoadRules::NAMES.iter().map(|name| LoadRules::from_name(name)).collect();
         assert_eq!(all, [LoadRules::Auto, LoadRules::Always, LoadRules::Never].map(Some));
+        let all: Vec<_> = PermCalls::NAMES.iter().map(|name| PermCalls::from_name(name)).collect();
+        assert_eq!(all, [PermCalls::All, PermCalls::Listed].map(Some));
         assert!(Backpressure::NAMES.iter().all(|name| Backpressure::from_name(name).is_some()));
         assert_eq!(FAILURE_MODES.iter().map(|name| failure_mode(name).number()).sum::<u32>(), 3);
     }

@@ -6,7 +6,7 @@ use super::*;
 use audit::{
     AuditConfig, Backpressure, LoadRules, SocketType,
     document::Schema,
-    rules::{Command, FailureMode},
+    rules::{Command, FailureMode, PermCalls},
 };
 
 fn audit(text: &str) -> AuditConfig {
@@ -30,7 +30,7 @@ fn every_option() {
                    ignore_errors: true\nbackpressure_strategy: both\n\
                    reassembler: {max_in_flight: 9, timeout: 3s, queue_size: 11}\n\
                    audit.schema: kernel\naudit.restore_rules: true\naudit.load_rules: always\n\
-                   audit.receive_buffer: 1MiB\n";
+                   audit.perm_calls: listed\naudit.receive_buffer: 1MiB\n";
     let below =
         |indent: &str| options.lines().map(|l| format!("{indent}{l}\n")).collect::<String>();
     let now = format!("modules:\n- module: auditd\n{}", below("  "));
@@ -54,6 +54,7 @@ fn every_option() {
         schema: Schema::Kernel,
         restore_rules: true,
         load_rules: LoadRules::Always,
+        perm_calls: PermCalls::Listed,
         receive_buffer: 1 << 20,
     };
     assert_eq!(config, expected);
@@ -65,6 +66,21 @@ fn every_option() {
     assert_eq!(AuditConfig { rules: expected.rules.clone(), ..old }, expected);
     assert_eq!(texts, ["-w /etc/passwd -p wa -k id"]);
     assert_eq!(audit("modules: [{module: auditd}]"), AuditConfig::default());
+}
+
+#[test]
+fn kinds_of_access_can_be_narrowed_to_calls() {
+    let rule = "-a always,exit -F arch=b64 -F path=/etc/passwd -F perm=x";
+    let calls = |option: &str| {
+        let config =
+            audit(&format!("modules:\n- module: auditd\n  audit_rules: {rule}\n  {option}\n"));
+        match &config.rules.unwrap().commands[0].value {
+            Command::Add { rule, .. } => rule.calls().iter().count(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(calls("") > 1_000 && calls("audit.perm_calls: all") > 1_000);
+    assert_eq!(calls("audit.perm_calls: listed"), 2);
 }
 
 #[test]

@@ -19,8 +19,8 @@ macro_rules! with_table {
             Arch::Riscv32 => with_table!(@one riscv32, $body),
             Arch::Ppc64Le | Arch::Ppc64 => with_table!(@one powerpc64, $body),
             Arch::Ppc => with_table!(@one powerpc, $body),
-            Arch::S390x => with_table!(@one s390x, $body),
-            Arch::S390 => None,
+            // That of 31 bits differs by what is in `spelling` only.
+            Arch::S390x | Arch::S390 => with_table!(@one s390x, $body),
         }
     };
     (@one $table:ident, $body:expr) => {{
@@ -31,6 +31,9 @@ macro_rules! with_table {
 
 /// The kernel's name of a system call.
 pub fn name(arch: Arch, number: u32) -> Option<&'static str> {
+    if let Some(own) = spelling::differs(arch, number) {
+        return Some(own);
+    }
     if is_foreign(arch, number) {
         return None;
     }
@@ -43,12 +46,15 @@ pub fn auditctl_name(arch: Arch, number: u32) -> Option<&'static str> {
     spelling::name(arch, number).or_else(|| name(arch, number))
 }
 
-/// The number of a system call, by the kernel's name or by auditctl's.
+/// The number of a system call, by the kernel's name or by auditctl's, in any case.
 pub fn number(arch: Arch, name: &str) -> Option<u32> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return number(arch, &name.to_ascii_lowercase());
+    }
     let listed = with_table!(arch, name.parse::<Sysno>().ok().map(|call| call.id())).flatten();
     listed
         .and_then(|id| u32::try_from(id).ok())
-        .filter(|number| !is_foreign(arch, *number))
+        .filter(|number| !is_foreign(arch, *number) && spelling::differs(arch, *number).is_none())
         .or_else(|| spelling::number(arch, name))
 }
 
@@ -71,7 +77,7 @@ fn is_foreign(arch: Arch, number: u32) -> bool {
 mod tests {
     use super::*;
 
-    const ALL: [Arch; 10] = [
+    const ALL: [Arch; 11] = [
         Arch::X86_64,
         Arch::I386,
         Arch::Aarch64,
@@ -82,6 +88,7 @@ mod tests {
         Arch::Ppc64,
         Arch::Ppc,
         Arch::S390x,
+        Arch::S390,
     ];
 
     #[test]
@@ -99,7 +106,7 @@ mod tests {
         assert_eq!(number(Arch::Riscv64, "execve"), Some(221));
         assert_eq!(number(Arch::Ppc64Le, "execve"), Some(11));
         assert_eq!(number(Arch::S390x, "openat"), Some(288));
-        assert_eq!(number(Arch::S390, "openat"), None);
+        assert_eq!(number(Arch::S390, "openat"), Some(288));
     }
 
     #[test]
@@ -108,6 +115,33 @@ mod tests {
         assert_eq!(name(Arch::X86_64, 17), Some("pread64"));
         assert_eq!(auditctl_name(Arch::X86_64, 17), Some("pread"));
         assert_eq!(number(Arch::Aarch64, "newfstatat"), Some(79));
+    }
+
+    /// Source: arch/s390/kernel/syscalls/syscall.tbl.
+    #[test]
+    fn s390_has_calls_of_its_own() {
+        for (call, narrow, wide) in [
+            ("chown", Some(182), Some(212)),
+            ("chown32", Some(212), None),
+            ("select", None, Some(142)),
+            ("_newselect", Some(142), None),
+            ("getrlimit", Some(76), Some(191)),
+            ("stat64", Some(195), None),
+            ("clock_gettime64", Some(403), None),
+            ("open", Some(5), Some(5)),
+        ] {
+            let numbers = (number(Arch::S390, call), number(Arch::S390x, call));
+            assert_eq!(numbers, (narrow, wide), "{call}");
+        }
+        assert_eq!(name(Arch::S390, 198), Some("lchown32"));
+        assert_eq!(name(Arch::S390x, 198), Some("lchown"));
+    }
+
+    #[test]
+    fn takes_names_in_any_case() {
+        assert_eq!(number(Arch::X86_64, "OpenAt"), Some(257));
+        assert_eq!(number(Arch::X86_64, "PREAD"), Some(17));
+        assert_eq!(number(Arch::X86_64, "NONESUCH"), None);
     }
 
     #[test]

@@ -20,13 +20,18 @@ pub(super) fn unnamed(list: List) -> Mask {
 // === impl Calls ===
 
 impl Calls {
-    /// Adds a comma-separated list.
-    pub(super) fn push(&mut self, text: &str, column: usize) {
+    /// Adds a comma-separated list; between and around its commas there may be nothing. Returns
+    /// whether it names a call.
+    pub(super) fn push(&mut self, text: &str, column: usize) -> bool {
+        let before = self.named.len();
         let mut at = column;
         for name in text.split(',') {
-            self.named.push((name.to_owned(), at));
+            if !name.is_empty() {
+                self.named.push((name.to_owned(), at));
+            }
             at += name.chars().count() + 1;
         }
+        self.named.len() > before
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -94,8 +99,8 @@ impl Calls {
 }
 
 fn number(name: &str, list: List, arch: Option<Arch>) -> Result<u32, String> {
-    if name.is_empty() {
-        return Err("a call is missing between the commas: remove one".to_owned());
+    if name.eq_ignore_ascii_case("all") {
+        return Err(format!("`{name}` is no call: did you mean all?"));
     }
     if name.starts_with(|first: char| first.is_ascii_digit()) {
         return unsigned(name);

@@ -7,6 +7,9 @@ use super::{
 };
 use crate::rules::command::{Command, Enabled, FailureMode};
 
+/// The longest time that a kernel takes, ten minutes, in the shortest ticks that it can have.
+const WAIT_TIME_MAX: u32 = 10 * 60 * 1_000;
+
 /// The request of an option; `None` for one that asks for nothing here.
 pub(super) fn command(option: &Opt, faults: &mut Vec<Fault>) -> Option<Command> {
     match read(option) {
@@ -34,7 +37,16 @@ fn read(option: &Opt) -> Result<Command, Fault> {
         }
         Name::Backlog => Command::BacklogLimit(number()?),
         Name::Rate => Command::RateLimit(number()?),
-        Name::WaitTime => Command::BacklogWaitTime(number()?),
+        Name::WaitTime => {
+            let ticks = number()?;
+            if ticks > WAIT_TIME_MAX {
+                return Err(wrong(format!(
+                    "{ticks} is more than any kernel takes: {}",
+                    Command::WAIT_TIME_LIMIT
+                )));
+            }
+            Command::BacklogWaitTime(ticks)
+        }
         Name::LoginuidImmutable => Command::LoginuidImmutable,
         Name::ResetLost => Command::ResetLost,
         Name::ResetWaitTime => Command::ResetBacklogWaitTime,

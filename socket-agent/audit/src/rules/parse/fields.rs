@@ -182,8 +182,9 @@ impl<'a> Fields<'a> {
 
     /// `-k KEY` or `-F key=KEY`.
     pub(super) fn key(&mut self, key: &[u8], column: usize) {
+        // A template without a key, which auditctl takes for none.
         if key.is_empty() {
-            return self.error(column, "a key cannot be empty: write one, or leave the option out");
+            return;
         }
         if key.contains(&KEY_SEPARATOR) {
             return self.error(column, "a key cannot hold byte 1, which separates keys: remove it");
@@ -198,7 +199,9 @@ impl<'a> Fields<'a> {
     /// `-S CALL,...`.
     pub(super) fn call(&mut self, option: &Opt) {
         match option.text() {
-            Ok(text) => self.calls.push(text, option.value.column),
+            Ok(text) if self.calls.push(text, option.value.column) => {}
+            Ok(text) => self
+                .error(option.value.column, format!("`{text}` names no call: write one, or all")),
             Err(fault) => self.faults.push(fault),
         }
     }

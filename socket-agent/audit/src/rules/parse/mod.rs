@@ -11,7 +11,8 @@
 //!
 //! What auditctl accepts and is an error here: numbers followed by something else (auditctl drops
 //! it), fields that the kernel refuses or never looks at on a list, the deprecated action
-//! `possible`, and settings on the line of a rule.
+//! `possible`, `-S` with nothing but commas, which makes a rule that never holds, and settings on the
+//! line of a rule.
 //!
 //! `-S all` on list io_uring is every operation, where auditctl takes those that it has names for.
 

@@ -171,6 +171,9 @@ fn settings_become_commands() {
         ]
     );
     assert!(problem("-e 3").1.starts_with("-e is 0 (off)"));
+    let (column, words) = problem("--backlog_wait_time 99999999");
+    assert_eq!(column, 21);
+    assert!(words.contains("ten minutes") && words.contains("150000"), "{words}");
     assert!(problem("--reset").1.contains("beginning of several options"));
     assert_eq!(problem("-D -b 1").0, 4);
     assert_eq!(problem("-b").1, "-b needs a value: write it behind the option");
@@ -190,9 +193,11 @@ fn a_watch_is_about_a_file_or_a_directory() {
     assert_eq!(field("-w /nothing/here"), Some("path"));
     assert!(matches!(commands("-W /etc/passwd").pop(), Some(Command::Delete { .. })));
     assert!(problem("-w /etc/* -p r").1.contains("no wildcards"));
-    assert!(problem("-a always,exit -F dir=/absent -F perm=r").1.contains("no such directory"));
-    assert!(problem("-w /nothing/here").1.contains("directory of this file"));
-    assert!(problem("-a always,exit -S all -F exe=/no/ls").1.contains("directory of this file"));
+    assert!(
+        problem("-a always,exit -F dir=/absent -F perm=r").1.contains("no directory /absent now")
+    );
+    assert!(problem("-w /nothing/here").1.contains("no directory /nothing now"));
+    assert!(problem("-a always,exit -S all -F exe=/no/ls").1.contains("no directory /no now"));
     assert!(problem("-w /etc/passwd -S open").1.contains("every call"));
 }
 
@@ -229,11 +234,48 @@ fn calls_have_the_numbers_of_their_architecture() {
     assert_eq!(calls("-a always,io_uring -S openat,connect,64"), [16, 18, 64]);
     assert!(problem("-a always,exit -F arch=b64 -S stime").1.contains("call of i386"));
     assert!(problem("-a always,exit -F arch=b64 -S 2048").1.contains("below 2048"));
-    assert!(problem("-a always,exit -F arch=b64 -S open,,read").1.contains("between the commas"));
+    assert!(problem("-a always,exit -F arch=b64 -S ,").1.contains("names no call"));
+    assert!(problem("-a always,exit -F arch=b64 -S ALL").1.contains("did you mean all?"));
     assert!(problem("-a always,io_uring -S nop").1.contains("io_uring operation"));
     assert_eq!(problem("-a always,exit -S open").0, 19);
     assert!(problem("-a always,exit -S open").1.contains("other numbers in i386"));
     assert!(problem("-a never,user -S open").1.contains("knows no calls"));
+}
+
+/// Each with what auditctl 3.0, 4.0 and 4.2 list for it.
+#[test]
+fn what_auditctl_takes_is_taken() {
+    for (line, listed) in [
+        ("-a always,exit -F arch=b64 -S open,", "-a always,exit -F arch=b64 -S open"),
+        ("-a always,exit -F arch=b64 -S ,open", "-a always,exit -F arch=b64 -S open"),
+        ("-a always,exit -F arch=b64 -S open,,read,", "-a always,exit -F arch=b64 -S read,open"),
+        ("-a always,exit -F arch=b64 -S OpenAt", "-a always,exit -F arch=b64 -S openat"),
+        ("-a always,exit -F ARCH=B64 -S OPEN", "-a always,exit -F arch=b64 -S open"),
+        (
+            "-a always,exit -S all -F LoginUID=1 -F UID!=2",
+            "-a always,exit -S all -F auid=1 -F uid!=2",
+        ),
+        ("-a always,exit -S all -C UID!=euid", "-a always,exit -S all -C uid!=euid"),
+        ("-a always,exit -S all -F KEY=a", "-a always,exit -S all -F key=a"),
+        ("-a always,exit -S all -F FileType=FILE", "-a always,exit -S all -F filetype=file"),
+        ("-a always,exit -S all -F exit=-eacces", "-a always,exit -S all -F exit=-EACCES"),
+        ("-a always,exit -S all -F exit=eacces", "-a always,exit -S all -F exit=13"),
+        ("-a always,exclude -F msgtype=cwd", "-a always,exclude -F msgtype=CWD"),
+        ("-a always,filesystem -F fstype=DEBUGFS", "-a always,filesystem -F fstype=debugfs"),
+        ("-a always,exit -S all -F uid=1 -F key=", "-a always,exit -S all -F uid=1"),
+        ("-w /etc/passwd -p wa -k ''", "-w /etc/passwd -p wa"),
+        ("-a always,exit -F arch=s390 -S open,chown", "-a always,exit -F arch=s390 -S open,chown"),
+        ("-a always,exit -F arch=s390 -S lchown32", "-a always,exit -F arch=s390 -S lchown32"),
+        ("-a always,exit -F dir=/etc -F perm=wa", "-w /etc -p wa"),
+        ("-a always,exit -F path=/etc/passwd -F perm=wa", "-w /etc/passwd -p wa"),
+        ("-a always,exit -S all -F dir=/etc/", "-a always,exit -S all -F dir=/etc/"),
+        (
+            "-a always,exit -F arch=b64 -F dir=/etc -F perm=wa",
+            "-a always,exit -F arch=b64 -S all -F dir=/etc -F perm=wa",
+        ),
+    ] {
+        assert_eq!(text(line), listed, "{line}");
+    }
 }
 
 #[test]

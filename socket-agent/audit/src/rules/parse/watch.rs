@@ -53,22 +53,15 @@ pub(super) fn target(
 }
 
 /// What has to be there for the kernel to take a path: a directory itself, of a file its directory.
-pub(super) fn missing(field: Field, path: &[u8], paths: &dyn Paths) -> Option<&'static str> {
-    if field == Field::DIR {
-        return (!is_directory(path, paths)).then_some(
-            "there is no such directory now, and the kernel refuses the rule until there is: \
-             create it first",
-        );
-    }
-    if field != Field::PATH && field != Field::EXE {
-        return None;
-    }
-    let slash = path.iter().rposition(|byte| *byte == b'/')?;
-    let parent = path.get(..slash.max(1))?;
-    (!is_directory(parent, paths)).then_some(
-        "the directory of this file is not there now, and the kernel refuses the rule until it \
-         is: create it first",
-    )
+pub(super) fn missing(field: Field, path: &[u8], paths: &dyn Paths) -> Option<String> {
+    let directory = field.needs_directory(path)?;
+    (!is_directory(directory, paths)).then(|| {
+        format!(
+            "there is no directory {} now, and the kernel refuses the rule until there is: create \
+             it first",
+            String::from_utf8_lossy(directory)
+        )
+    })
 }
 
 fn is_directory(path: &[u8], paths: &dyn Paths) -> bool {

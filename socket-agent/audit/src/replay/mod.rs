@@ -1,18 +1,23 @@
 //! Recorded logs through the same parser, reassembly and normalisation as live records.
 //!
 //! Nothing times out: the time in a log is when things began, not when their records came. An event
-//! without a sure end waits until newer ones drive it out or the log ends.
+//! without a sure end waits until newer ones drive it out, the log separates it from the next, as
+//! ausearch does, or ends.
+
+mod input;
 
 use std::{
     io::{self, BufRead, Write},
     time::Duration,
 };
 
+pub use input::{Input, NoLog};
+
 use super::{
     document,
     normalise::IdNames,
     reassembly::{self, Counters},
-    records::ParseError,
+    records::{LINE_MAX, ParseError},
     stream::{Nowhere, Stream},
 };
 
@@ -36,6 +41,17 @@ pub struct Summary {
     pub warnings: u64,
 }
 
+/// Why a replay ends.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Read(io::Error),
+    /// Documents cannot be written.
+    #[error("writing documents: {0}")]
+    Write(#[source] io::Error),
+}
+
 /// A line that is not a record.
 #[derive(Debug)]
 pub struct BadLine {
@@ -43,6 +59,12 @@ pub struct BadLine {
     pub number: u64,
     /// Why.
     pub error: ParseError,
+}
+
+/// Of a line that is too long, no more is kept than shows that it is.
+fn lengthen(begun: &mut Vec<u8>, more: &[u8]) {
+    let room = (LINE_MAX + 1).saturating_sub(begun.len());
+    begun.extend_from_slice(more.get(..room).unwrap_or(more));
 }
 
 /// Documents are written out in pieces of about this size, bytes.
@@ -69,48 +91,78 @@ impl<W: Write> Replay<W> {
     /// Replays what a reader gives. Lines that are not records are told to `bad` and passed over.
     ///
     /// # Errors
-    /// Reading or writing fails.
+    /// Reading or writing fails, or there are lines and none is a record.
     pub fn read(
         &mut self,
-        mut input: impl BufRead,
+        input: impl BufRead,
         mut bad: impl FnMut(BadLine),
-    ) -> io::Result<()> {
+    ) -> Result<(), ReplayError> {
+        let before = self.stream.totals();
+        let lines = self.lines(input, &mut bad);
+        self.stream.end_source(&mut Nowhere, &mut self.buffer);
+        self.write_out()?;
+        let lines = lines?;
+        let totals = self.stream.totals();
+        if totals.counters.records == before.counters.records && totals.unparsed > before.unparsed {
+            let reason = NoLog::NoRecord { lines };
+            return Err(ReplayError::Read(io::Error::new(io::ErrorKind::InvalidData, reason)));
+        }
+        Ok(())
+    }
+
+    /// Returns how many there are.
+    fn lines(
+        &mut self,
+        mut input: impl BufRead,
+        bad: &mut impl FnMut(BadLine),
+    ) -> Result<u64, ReplayError> {
         let mut number = 0;
         // A line of which the reader's buffer held only the beginning.
         let mut begun = Vec::new();
         loop {
-            let chunk = input.fill_buf()?;
+            let chunk = match input.fill_buf() {
+                Ok(chunk) => chunk,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(ReplayError::Read(error)),
+            };
             if chunk.is_empty() {
                 break;
             }
-            let end = memchr::memchr(b'\n', chunk);
-            let (line, used) = end.map_or((chunk, chunk.len()), |end| (&chunk[..end], end + 1));
-            if end.is_some() && begun.is_empty() {
+            let mut rest = chunk;
+            while let Some(end) = memchr::memchr(b'\n', rest) {
+                let (line, behind) = (&rest[..end], &rest[end + 1..]);
                 number += 1;
-                self.line(line, number, &mut bad);
-            } else {
-                begun.extend_from_slice(line);
+                if begun.is_empty() {
+                    self.line(line, number, bad);
+                } else {
+                    lengthen(&mut begun, line);
+                    self.line(&begun, number, bad);
+                    begun.clear();
+                }
+                rest = behind;
             }
-            if end.is_some() && !begun.is_empty() {
-                number += 1;
-                self.line(&begun, number, &mut bad);
-                begun.clear();
-            }
+            lengthen(&mut begun, rest);
+            let used = chunk.len();
             input.consume(used);
             if self.buffer.len() >= PIECE {
                 self.write_out()?;
             }
         }
         if !begun.is_empty() {
-            self.line(&begun, number + 1, &mut bad);
+            number += 1;
+            self.line(&begun, number, bad);
         }
-        self.write_out()
+        Ok(number)
     }
 
     fn line(&mut self, line: &[u8], number: u64, bad: &mut impl FnMut(BadLine)) {
         let text = line.trim_ascii();
-        // ausearch writes lines of dashes and times between events.
-        if text.is_empty() || text.starts_with(b"----") || text.starts_with(b"time->") {
+        // ausearch writes lines of dashes between events, and then the time.
+        if text.starts_with(b"----") {
+            self.stream.separate();
+            return;
+        }
+        if text.is_empty() || text.starts_with(b"time->") {
             return;
         }
         let pushed = self.stream.push_line(text, Duration::ZERO, &mut Nowhere, &mut self.buffer);
@@ -123,10 +175,10 @@ impl<W: Write> Replay<W> {
     ///
     /// # Errors
     /// Writing fails.
-    pub fn finish(mut self) -> io::Result<Summary> {
+    pub fn finish(mut self) -> Result<Summary, ReplayError> {
         self.stream.finish(&mut Nowhere, &mut self.buffer);
         self.write_out()?;
-        self.out.flush()?;
+        self.out.flush().map_err(ReplayError::Write)?;
         let totals = self.stream.totals();
         Ok(Summary {
             counters: totals.counters,
@@ -135,8 +187,8 @@ impl<W: Write> Replay<W> {
         })
     }
 
-    fn write_out(&mut self) -> io::Result<()> {
-        self.out.write_all(&self.buffer)?;
+    fn write_out(&mut self) -> Result<(), ReplayError> {
+        self.out.write_all(&self.buffer).map_err(ReplayError::Write)?;
         self.buffer.clear();
         Ok(())
     }
