@@ -112,6 +112,10 @@ pub(crate) struct TestOptions {
     /// Leave out the virtual machines.
     #[arg(long)]
     pub(crate) no_vm: bool,
+    /// Virtual machines at a time. More than processors, as scenarios wait much; unit tests and native
+    /// scenarios take the place of one.
+    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) machines: u8,
     /// Run only the tests and scenarios whose name contains this, or one of several texts separated by
     /// commas; checks are left out.
     #[arg(long, value_name = "TEXT")]

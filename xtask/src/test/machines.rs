@@ -31,9 +31,6 @@ use crate::{
 /// Far beyond what a run takes, so that only one that hangs is ended.
 const TIMEOUT: Duration = Duration::from_secs(30 * 60);
 const MEMORY: u32 = 1536;
-/// Machines at a time. Scenarios wait much, so that a machine with one processor leaves it idle. What else
-/// runs meanwhile takes the place of one.
-pub(super) const AT_A_TIME: usize = 3;
 /// What runs beside the machines and is no compiler has to come out well at the first try, and goes first.
 const NICE: u8 = 5;
 /// Nothing that happens in the emulator is worth protecting, its serial port is slow, it finds translated

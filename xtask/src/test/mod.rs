@@ -22,7 +22,7 @@ use anyhow::Result;
 pub(crate) use self::turn::TURNS;
 use self::{
     groups::Group,
-    machines::{AT_A_TIME, Kernels, Queue},
+    machines::{Kernels, Queue},
     matrix::Matrix,
     progress::{Kind, Progress},
     report::{Report, Row},
@@ -63,7 +63,7 @@ pub(crate) fn run(paths: &Paths, pins: &Pins, options: &TestOptions) -> Result<E
     let progress = Progress::begin(paths, &names, groups.alone, keep);
     let mut queued = if options.no_vm { Vec::new() } else { plan.boots.clone() };
     machines::sort(&mut queued, |title| progress.before(title));
-    progress.expect_machines(queued.iter().map(Boot::title).collect(), AT_A_TIME);
+    progress.expect_machines(queued.iter().map(Boot::title).collect(), options.machines.into());
     progress.announce();
 
     let programs = BTreeMap::new();
@@ -119,7 +119,7 @@ fn beside_machines<'a>(
     let boots = if programs.is_empty() { Vec::new() } else { boots };
     let queue = Queue::new(work.paths, &programs, kernels, progress, boots);
     thread::scope(|scope| {
-        for _ in 1..AT_A_TIME {
+        for _ in 1..work.plan.options.machines {
             scope.spawn(|| queue.work());
         }
         groups.iter().for_each(|group| perform(group, work, progress));
