@@ -82,7 +82,7 @@ impl AgentReader<'_> {
         if !given {
             return None;
         }
-        let set = self.rule_set(module, &texts, ignore_errors);
+        let set = self.rule_set(module, &texts, config);
         let none = texts.len() == before_files
             && set.as_ref().is_some_and(|set| set.commands.is_empty() && set.warnings.is_empty());
         for (at, pattern) in without_files {
@@ -106,7 +106,7 @@ impl AgentReader<'_> {
         &mut self,
         module: &Node,
         texts: &[RuleText],
-        ignore_errors: bool,
+        config: &AuditConfig,
     ) -> Option<RuleSet> {
         let system = match System::read() {
             Ok(system) => system,
