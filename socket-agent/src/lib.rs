@@ -5,8 +5,8 @@
 //! events), enriched by [`processes`] -> documents ([`ecs`]) -> [`pipeline`] (queue, outputs).
 
 pub mod cli;
-pub mod config;
 pub mod run;
+pub mod settings;
 
 pub use audit;
 pub use sensor;

@@ -7,8 +7,9 @@ use std::{
     path::Path,
 };
 
+use config::Effect;
 use serde_json::Value;
-use socket_agent::config::{self, Effect};
+use socket_agent::settings;
 use socket_common::Counter;
 
 const LOSSES: &str = include_str!("../../docs/losses.md");
@@ -111,7 +112,7 @@ fn losses_says_of_each_counter_whether_it_is_one() {
 
 #[test]
 fn options_that_have_an_effect_are_described() {
-    for option in config::options().into_iter().filter(|option| option.effect == Effect::Works) {
+    for option in settings::options().into_iter().filter(|option| option.effect == Effect::Works) {
         let described = [OTHERS, LOSSES, DOCUMENTS].iter().any(|text| text.contains(&option.key));
         assert!(described, "{} is neither in ci/socket-agent.yml nor in docs/", option.key);
     }
@@ -174,5 +175,37 @@ fn values_of_our_own_are_described() {
     assert!(all.contains(&"midway") && all.contains(&"first_io") && all.contains(&"cancelled"));
     for value in all {
         assert!(DOCUMENTS.contains(&format!("`{value}`")), "{value} is not in documents.md");
+    }
+}
+
+/// Paths in a text: words as code that begin with a folder of the project.
+fn paths(text: &str) -> impl Iterator<Item = &str> {
+    let folders =
+        ["socket-agent/", "socket-ebpf/", "socket-common/", "tests/", "docs/", "ci/", "xtask/"];
+    text.split('`').skip(1).step_by(2).filter(move |word| {
+        folders.iter().any(|folder| word.starts_with(folder)) && !word.contains([' ', '*', ':'])
+    })
+}
+
+#[test]
+fn what_contributors_are_told_to_edit_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for file in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(root.join(file)).unwrap();
+        assert!(paths(&text).count() > 5, "{file} names no files");
+        for path in paths(&text) {
+            assert!(root.join(path).exists(), "{file}: there is no {path}");
+        }
+    }
+}
+
+#[test]
+fn the_index_has_every_page() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs");
+    let index = fs::read_to_string(docs.join("README.md")).unwrap();
+    for entry in fs::read_dir(docs).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let known = name == "README.md" || index.contains(&format!("]({name})"));
+        assert!(known, "docs/README.md does not name {name}");
     }
 }

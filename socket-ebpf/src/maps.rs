@@ -70,6 +70,11 @@ pub static SYN_ACK_SEEN: Array<u64> = Array::with_max_entries(1, 0);
 #[map]
 pub static BLANK: Array<Flow> = Array::with_max_entries(1, 0);
 
+/// The tuple of a new flow, while this CPU makes it.
+#[cfg(feature = "perf")]
+#[map]
+pub static TUPLE: PerCpuArray<Tuple> = PerCpuArray::with_max_entries(1, 0);
+
 /// What the sampling program has read.
 #[map]
 pub static SAMPLED: Array<[Sample; SAMPLES]> = Array::with_max_entries(1, 0);

@@ -28,9 +28,9 @@ enum Command {
         /// The hook set it uses.
         #[arg(long)]
         hooks: String,
-        /// Only scenarios whose name contains this.
-        #[arg(long, default_value = "")]
-        filter: String,
+        /// Only scenarios whose name contains this; several texts are separated by commas.
+        #[arg(long, value_name = "TEXT", value_delimiter = ',')]
+        filter: Vec<String>,
         /// Leave out scenarios that come out the same on every kernel.
         #[arg(long)]
         kernel_only: bool,

@@ -29,8 +29,8 @@ pub struct Plan {
     pub agent: PathBuf,
     /// The hook set it is to use.
     pub hooks: String,
-    /// Only scenarios whose name contains this.
-    pub filter: String,
+    /// Only scenarios whose name contains one of these; all if there is none.
+    pub filter: Vec<String>,
     /// Leave out what comes out the same on every kernel.
     pub kernel_only: bool,
     /// Type information that the agents are given.
@@ -308,10 +308,15 @@ fn chosen(plan: &Plan) -> Vec<Task> {
     (0..)
         .zip(scenarios::all())
         .map(|(number, scenario)| Task { number, scenario })
-        .filter(|Task { scenario, .. }| scenario.name.contains(&plan.filter))
+        .filter(|Task { scenario, .. }| is_named(scenario.name, &plan.filter))
         .filter(|Task { scenario, .. }| scenario.hooks.is_none_or(|hooks| hooks == plan.hooks))
         .filter(|Task { scenario, .. }| !(plan.kernel_only && scenario.portable))
         .collect()
+}
+
+/// Whether a name contains one of some texts; every name does if there is none.
+fn is_named(name: &str, filter: &[String]) -> bool {
+    filter.is_empty() || filter.iter().any(|text| name.contains(text.as_str()))
 }
 
 fn check_form(documents: &[Doc]) -> Result<()> {
@@ -322,4 +327,19 @@ fn check_form(documents: &[Doc]) -> Result<()> {
     ensure!(wrong.is_empty(), "{} problems: {}", wrong.len(), first.join("; "));
     ensure!(!documents.is_empty(), "there were no documents to look at");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_may_hold_several_texts() {
+        let filter = ["tcp/", "udp/"].map(str::to_owned);
+        assert!(is_named("tcp/echo_v4", &filter) && is_named("udp/late", &filter));
+        assert!(!is_named("ipv6_off/tcp_v4", &filter));
+        assert!(is_named("ipv6_off/tcp_v4", &[]));
+        // As an option without a text arrives.
+        assert!(is_named("ipv6_off/tcp_v4", &[String::new()]));
+    }
 }

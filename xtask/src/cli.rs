@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::vm::SharedFile;
+use crate::{test::TURNS, vm::SharedFile};
 
 /// Build, run and test the sensor. Each command first gets what it needs, and says what and why.
 #[derive(Parser)]
@@ -33,10 +33,14 @@ pub(crate) enum Task {
     /// Build, then put the agent under load on this machine and check its books: docs/load.md. Needs
     /// root, some minutes and some gigabytes of memory.
     Load(LoadOptions),
-    /// Check, build and test everything; the last line counts what passed, failed and was skipped.
+    /// Check, build and test, in some 15 minutes: with all hook sets on one kernel in virtual machines. `--all`
+    /// takes up to 45 and tests everything. The last line counts what passed, failed and was skipped.
     Test(TestOptions),
     /// Feed any bytes to what reads text from outside, and see that it holds.
     Fuzz(FuzzOptions),
+    /// Run what README.md tells a newcomer to run in a Debian root of its own, and write down how it
+    /// went: docs/fresh-machine.md. Needs root, and takes as long as the tests.
+    Fresh(FreshOptions),
     /// Measure this project beside its peers, which are installed for it.
     Bench(BenchOptions),
 }
@@ -93,16 +97,25 @@ pub(crate) struct LoadOptions {
     pub(crate) filter: Option<String>,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct TestOptions {
+    /// Everything: loads, fuzzing, licences and known faults of dependencies, and the kernels and
+    /// architectures whose turn it is today.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Take this turn in place of today's.
+    #[arg(long, value_name = "NUMBER", requires = "all", value_parser = clap::value_parser!(u32).range(1..=i64::from(TURNS)))]
+    pub(crate) turn: Option<u32>,
     /// Leave out the virtual machines.
     #[arg(long)]
     pub(crate) no_vm: bool,
-    /// Run only the tests and scenarios whose name contains this; checks are left out.
+    /// Run only the tests and scenarios whose name contains this, or one of several texts separated by
+    /// commas; checks are left out.
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
-    /// Run only this virtual machine of ci/kernels.toml, and nothing else; may be repeated.
-    #[arg(long, value_name = "NAME", conflicts_with = "no_vm")]
+    /// Run only this virtual machine of ci/kernels.toml, whatever the turn, and nothing else; may be
+    /// repeated.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["no_vm", "turn"])]
     pub(crate) vm: Vec<String>,
 }
 
@@ -111,9 +124,16 @@ pub(crate) struct FuzzOptions {
     /// Which target; all of them if none is named.
     #[arg(value_name = "NAME")]
     pub(crate) target: Option<String>,
-    /// For how long, all targets together.
+    /// For how long; targets run side by side.
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = humantime::parse_duration)]
     pub(crate) time: Duration,
+}
+
+#[derive(Args)]
+pub(crate) struct FreshOptions {
+    /// Leave the root in target/fresh.
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 impl Default for FuzzOptions {
@@ -167,6 +187,14 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_turn_is_one_of_all() {
+        for line in ["x test --turn 1", "x test --all --turn 0", "x test --all --turn 4"] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+        assert!(Cli::try_parse_from("x test --all --turn 3".split(' ')).is_ok());
     }
 
     #[test]

@@ -42,6 +42,21 @@ pub(crate) fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
+/// The cargo that runs this program, after all that waits for answers on this machine.
+pub(crate) fn cargo_in_background() -> Command {
+    nice(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), 19)
+}
+
+/// A program with less priority, as `nice` counts it; where there is no `nice`, with this one's.
+pub(crate) fn nice(program: impl AsRef<OsStr>, less: u8) -> Command {
+    if less == 0 || find("nice").is_none() {
+        return Command::new(program);
+    }
+    let mut nice = Command::new("nice");
+    nice.args(["-n", &less.to_string(), "--"]).arg(program);
+    nice
+}
+
 /// Runs a command whose output people see.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("start {}", name(command)))?;

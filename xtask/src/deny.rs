@@ -18,6 +18,11 @@ pub(crate) fn ensure(paths: &Paths, pins: &Pins) -> Result<PathBuf> {
     cargo
         .args(["install", "cargo-deny", "--locked", "--force", "--version", version, "--root"])
         .arg(paths.tools())
+        // It runs for seconds: what the compiler would take to make it fast is not worth it.
+        .envs(
+            [("OPT_LEVEL", "1"), ("LTO", "off"), ("CODEGEN_UNITS", "16")]
+                .map(|(name, value)| (format!("CARGO_PROFILE_RELEASE_{name}"), value)),
+        )
         .env_remove("CARGO_TARGET_DIR");
     command::run_logged(&mut cargo, &paths.log("cargo-deny")).context("build cargo-deny")?;
     Ok(deny)

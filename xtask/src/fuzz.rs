@@ -7,10 +7,11 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
+    thread,
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{apt, build, cli::FuzzOptions, command, paths::Paths, pins::Pins, ui};
 
@@ -37,7 +38,7 @@ struct Target {
     length: u32,
 }
 
-const TARGETS: [Target; 2] = [
+static TARGETS: [Target; 2] = [
     Target { name: "records", seeds: ("socket-agent/testdata/audit", ".log"), length: 4_096 },
     Target {
         name: "rules",
@@ -46,7 +47,7 @@ const TARGETS: [Target; 2] = [
     },
 ];
 
-/// Builds the targets and runs each for its share of the time.
+/// Builds the targets and runs them side by side.
 pub(crate) fn run(paths: &Paths, pins: &Pins, options: &FuzzOptions) -> Result<()> {
     // The agent embeds it.
     build::ebpf::objects(paths, pins, None)?;
@@ -56,8 +57,19 @@ pub(crate) fn run(paths: &Paths, pins: &Pins, options: &FuzzOptions) -> Result<(
     let chosen: Vec<_> = TARGETS.iter().filter(chosen).collect();
     let names: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
     ensure!(!chosen.is_empty(), "no such target; there are: {}", names.join(", "));
-    let share = options.time / u32::try_from(chosen.len()).unwrap_or(u32::MAX);
-    chosen.into_iter().try_for_each(|target| target.run(paths, &folder, share))
+    thread::scope(|scope| {
+        let run = |target: &'static Target| {
+            let folder = &folder;
+            scope.spawn(move || target.run(paths, folder, options.time))
+        };
+        let running: Vec<_> = chosen.into_iter().map(run).collect();
+        let ended = running.into_iter().map(|target| match target.join() {
+            Ok(result) => result,
+            Err(_) => bail!("a thread that follows a fuzz target panicked"),
+        });
+        // Each is to say what it found.
+        ended.collect::<Vec<_>>().into_iter().collect()
+    })
 }
 
 /// Compiles the targets and gives the folder that they are in.
@@ -217,7 +229,7 @@ mod tests {
     #[test]
     fn every_target_has_test_data_and_a_program() {
         let paths = Paths::find().unwrap();
-        for target in TARGETS {
+        for target in &TARGETS {
             let dir = tempfile::tempdir().unwrap();
             assert!(target.seed(&paths, dir.path()).unwrap() > 0, "{}", target.name);
             let source = format!("tests/fuzz/targets/{}.rs", target.name);

@@ -8,6 +8,7 @@ mod build;
 mod cli;
 mod command;
 mod deny;
+mod fresh;
 mod fuzz;
 mod initramfs;
 mod kernel;
@@ -54,6 +55,7 @@ fn dispatch(task: Task) -> anyhow::Result<ExitCode> {
         Task::Vm(options) => vm::command(&paths, &pins, &options),
         Task::Load(options) => test::load(&paths, &pins, &options),
         Task::Fuzz(options) => fuzz::run(&paths, &pins, &options).map(|()| ExitCode::SUCCESS),
+        Task::Fresh(options) => fresh::run(&paths, &pins, &options),
         Task::Bench(options) => bench::run(&paths, &pins, &options),
         Task::Test(options) => test::run(&paths, &pins, &options),
     }

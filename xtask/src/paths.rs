@@ -49,6 +49,11 @@ impl Paths {
         self.target().join(folder)
     }
 
+    /// Where the objects of a compiler lie whose objects the agent does not embed.
+    pub(crate) fn compiler(&self, name: &str) -> PathBuf {
+        self.target().join("compilers").join(name)
+    }
+
     /// The eBPF object for kernels before 5.8, which the agent's build embeds as well.
     pub(crate) fn early_object(&self, arch: Option<&str>) -> PathBuf {
         self.ebpf(arch).join("socket-ebpf-early.o")

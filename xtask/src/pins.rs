@@ -13,18 +13,19 @@ pub(crate) struct Pins {
     pub(crate) ebpf: Ebpf,
     pub(crate) tools: Tools,
     pub(crate) debian: Debian,
+    pub(crate) fresh: Fresh,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Ebpf {
-    /// Major version of LLVM in the eBPF compiler and linker.
+    /// Version of the compiler.
+    pub(crate) compiler: String,
+    /// Major version of LLVM in the compiler and linker.
     pub(crate) llvm: u32,
     pub(crate) bpf_linker: String,
     /// Rust target of the programs.
     pub(crate) target: String,
-    /// A rustup toolchain of that LLVM.
-    pub(crate) rustup_toolchain: String,
 }
 
 #[derive(Deserialize)]
@@ -48,8 +49,17 @@ pub(crate) struct Debian {
     pub(crate) audit_peers: Vec<String>,
     pub(crate) peers: Vec<String>,
     pub(crate) fuzz: Vec<String>,
+    pub(crate) fresh: Vec<String>,
     /// C compiler and library, by Rust target.
     pub(crate) cross: BTreeMap<String, Vec<String>>,
+}
+
+/// A machine of somebody who begins.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Fresh {
+    /// Debian packages that are there beside those of a minimal system.
+    pub(crate) packages: Vec<String>,
 }
 
 // === impl Pins ===

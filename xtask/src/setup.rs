@@ -6,6 +6,7 @@ use crate::{apt, build, deny, kernel, linker, paths::Paths, pins::Pins, toolchai
 
 /// Installs what is missing and says so; silent when nothing is.
 pub(crate) fn all(paths: &Paths, pins: &Pins) -> Result<()> {
+    toolchain::try_again(paths);
     let compiler = toolchain::ensure(paths, pins)?;
     toolchain::ensure_clippy(paths, pins, &compiler)?;
     linker::ensure(paths, pins)?;

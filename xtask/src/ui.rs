@@ -23,11 +23,8 @@ pub(crate) fn section(title: &str) {
 }
 
 /// Says how a part ended.
-pub(crate) fn verdict(what: &str, result: &anyhow::Result<()>, took: Duration) {
-    match result {
-        Ok(()) => eprintln!("{what}: ok ({:.1} s)", took.as_secs_f32()),
-        Err(error) => eprintln!("{what}: FAILED: {error:#}"),
-    }
+pub(crate) fn ended(what: &str, how: &str, took: Duration) {
+    eprintln!("{what}: {how} ({:.1} s)", took.as_secs_f32());
 }
 
 /// Lays rows out in columns; the first row is the heading.

@@ -1,6 +1,8 @@
 //! Flows: from the kernel's facts to records (timeouts, direction, late packets), the names that their ends
 //! were known by ([`dns`]), and their documents ([`document`]).
 
+#![forbid(unsafe_code)]
+
 mod address;
 mod community_id;
 pub mod dns;

@@ -3,6 +3,8 @@
 //! [`ProcessTable`] follows the kernel's exec, fork and exit records, so that a process is known
 //! even when it is gone by the time its flow is reported. `/proc` fills in what the records lack.
 
+#![forbid(unsafe_code)]
+
 mod cgroup;
 mod container;
 mod document;

@@ -4,7 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use crate::config::{Override, STRICT, Sources, parse_duration};
+use crate::settings::{STRICT, Sources};
+use config::{Override, parse_duration};
 
 /// Reports every network flow of this host with the process and user behind it.
 #[derive(Debug, Parser)]

@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use crate::config::ConfigError;
+use config::ConfigError;
 
 /// Writes to standard output.
 ///

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use super::arguments::RunArguments;
 use crate::{
-    config::{self, Loaded, OutputTarget, Override, Sources},
     run::RunOptions,
+    settings::{self, Loaded, OutputTarget, Sources},
 };
+use config::Override;
 
 pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     let loaded = load(&sources(arguments))?;
@@ -32,7 +33,7 @@ fn sources(arguments: &RunArguments) -> Sources {
 
 /// Reads the configuration, and logs where it came from and what became of it.
 pub(super) fn load(sources: &Sources) -> anyhow::Result<Loaded> {
-    let loaded = config::load(sources)?;
+    let loaded = settings::load(sources)?;
     for file in &loaded.files {
         log::info!(target: "config", "read {}", file.display());
     }

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::config::Metrics;
+use crate::settings::Metrics;
 
 /// Named values, sums since the start.
 type Values = Vec<(&'static str, u64)>;

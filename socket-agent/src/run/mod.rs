@@ -33,7 +33,7 @@ use self::{
     dataset::{Context, Dataset, Event, Group},
     stop::Stopper,
 };
-use crate::config::{Config, OutputTarget};
+use crate::settings::{Config, OutputTarget};
 
 /// What the command line says beside the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

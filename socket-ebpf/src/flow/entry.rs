@@ -7,9 +7,11 @@ use aya_ebpf::{bindings::BPF_NOEXIST, maps::HashMap};
 use socket_common::{Began, Counter, Flow, Traffic, Tuple};
 
 #[cfg(feature = "perf")]
-use crate::kernel::zero;
+use crate::kernel::{put, zero};
 #[cfg(not(feature = "perf"))]
 use crate::maps::BLANK;
+#[cfg(feature = "perf")]
+use crate::maps::TUPLE;
 use crate::{
     kernel::{copy, packet::Way},
     maps::{count, next_id, owned, settings},
@@ -29,6 +31,14 @@ pub fn create<K>(
 ) -> Option<&'static mut Flow> {
     #[cfg(not(feature = "perf"))]
     let blank = BLANK.get(0)?;
+    // Which leaves no room there for a copy of the tuple.
+    #[cfg(feature = "perf")]
+    let tuple = {
+        let place = TUPLE.get_ptr_mut(0)?;
+        put(place, tuple);
+        // SAFETY: a valid element of this CPU.
+        unsafe { &*place }
+    };
     // Kernels before 4.18 take values from the stack only.
     #[cfg(feature = "perf")]
     let mut blank = MaybeUninit::<Flow>::uninit();

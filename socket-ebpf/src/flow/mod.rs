@@ -41,8 +41,12 @@ pub fn packet(skb: usize, sock: Sock, way: Way) {
     if !sock.is_inet() {
         return;
     }
-    if let Some(mut packet) = Packet::of(skb, way) {
-        of_socket(&mut packet, sock, way);
+    #[cfg(not(feature = "perf"))]
+    let packet = &mut Packet::of(skb, way);
+    #[cfg(feature = "perf")]
+    let packet = &mut Packet::in_table(skb, way);
+    if let Some(packet) = packet {
+        of_socket(packet, sock, way);
     }
 }
 

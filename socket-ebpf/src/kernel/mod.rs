@@ -65,15 +65,35 @@ pub fn copy<T>(to: *mut T, from: *const T) {
     }
 }
 
+/// As [`copy`], of what the compiler need not have in memory.
+#[cfg(feature = "perf")]
+#[inline(always)]
+pub fn put<T>(to: *mut T, from: &T) {
+    let from = (&raw const *from).cast::<u64>();
+    let mut at = 0;
+    while at < size_of::<T>() / 8 {
+        // SAFETY: as in `copy`.
+        unsafe { to.cast::<u64>().add(at).write_volatile(from.add(at).read()) }
+        at += 1;
+    }
+}
+
 /// Zeroes a shared type, or a part of one, in place. An assignment may become a call of memset, which is a
 /// loop.
 #[inline(always)]
 pub fn zero<T>(place: *mut T) {
+    let width = if align_of::<T>() == 8 { 8 } else { 4 };
     let mut at = 0;
-    while at < size_of::<T>() / 4 {
-        // SAFETY: valid, 4-byte aligned and a multiple of 4 bytes long: the shared types are. Volatile,
-        // so that the compiler does not make it a memset again.
-        unsafe { place.cast::<u32>().add(at).write_volatile(0) }
+    while at < size_of::<T>() / width {
+        // SAFETY: valid, as aligned as that and a multiple of it long: the shared types are. Volatile, so that
+        // the compiler does not make it a memset again.
+        unsafe {
+            if width == 8 {
+                place.cast::<u64>().add(at).write_volatile(0);
+            } else {
+                place.cast::<u32>().add(at).write_volatile(0);
+            }
+        }
         at += 1;
     }
 }

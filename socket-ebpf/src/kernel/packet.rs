@@ -1,8 +1,10 @@
 //! `struct sk_buff`: what a buffer stands for on the wire.
 
-use core::mem::offset_of;
+use core::{mem::offset_of, ptr};
 
 use aya_ebpf::bindings::__sk_buff;
+#[cfg(feature = "perf")]
+use aya_ebpf::{macros::map, maps::PerCpuArray};
 use network_types::{
     ip::{IpProto, Ipv4Hdr, Ipv6Hdr},
     tcp::TcpHdr,
@@ -72,6 +74,20 @@ pub struct Packet {
     pub bytes: u64,
 }
 
+/// The packet that a program of this CPU deals with: programs of kprobes and tracepoints do not interrupt each
+/// other, the kernel skips the second.
+#[cfg(feature = "perf")]
+#[map]
+static PACKET: PerCpuArray<Shared> = PerCpuArray::with_max_entries(1, 0);
+
+/// A packet in a table.
+#[cfg(feature = "perf")]
+struct Shared(Packet);
+
+// SAFETY: the pointer within is an address of the kernel, which nothing here writes to.
+#[cfg(feature = "perf")]
+unsafe impl Sync for Shared {}
+
 /// A value at some distance from the start of a packet, within what was compared with its end.
 #[inline(always)]
 fn at_data<T: Copy>(start: usize, distance: usize) -> T {
@@ -97,6 +113,15 @@ fn address_at(start: usize, distance: usize) -> [u32; 4] {
         at_data(start, distance + 8),
         at_data(start, distance + 12),
     ]
+}
+
+/// An address in a table, word by word: all at once would become a call of memmove, which is a loop.
+#[cfg(feature = "perf")]
+#[inline(always)]
+fn words(address: &[u32; 4]) -> [u32; 4] {
+    // SAFETY: valid words.
+    let word = |at: usize| unsafe { (&raw const address[at]).read_volatile() };
+    [word(0), word(1), word(2), word(3)]
 }
 
 /// Source and destination port: of TCP and UDP alike.
@@ -136,6 +161,23 @@ fn skip_extensions(network: usize) -> (u8, usize) {
 }
 
 impl Packet {
+    /// Of nothing.
+    const EMPTY: Self = Self {
+        skb: ptr::null(),
+        header: 0,
+        length: 0,
+        family: 0,
+        protocol: 0,
+        hop_by_hop: false,
+        ports: [0; 2],
+        numbers: 0,
+        control: 0,
+        source: [0; 4],
+        destination: [0; 4],
+        packets: 0,
+        bytes: 0,
+    };
+
     /// Whether a buffer may carry IP at all: what is given to a device may be ARP.
     #[inline(always)]
     pub fn is_ip(skb: usize) -> bool {
@@ -148,9 +190,26 @@ impl Packet {
     /// Reads the headers of a buffer that carries TCP or UDP; `None` for anything else.
     #[inline(always)]
     pub fn of(skb: usize, way: Way) -> Option<Self> {
+        let mut packet = Self::EMPTY;
+        if packet.read(skb, way) { Some(packet) } else { None }
+    }
+
+    /// As [`Packet::of`], off the stack: valid until the next call on this CPU. Beside a new flow, which kernels
+    /// before 4.18 take from the stack alone, it does not fit there.
+    #[cfg(feature = "perf")]
+    #[inline(always)]
+    pub fn in_table(skb: usize, way: Way) -> Option<&'static mut Self> {
+        // SAFETY: a valid element of this CPU.
+        let packet = unsafe { &mut (*PACKET.get_ptr_mut(0)?).0 };
+        if packet.read(skb, way) { Some(packet) } else { None }
+    }
+
+    /// Reads the headers of a buffer; `false` if it carries neither TCP nor UDP. Each field is written as soon
+    /// as it is known, so that the stack need not hold them all.
+    #[inline(always)]
+    fn read(&mut self, skb: usize, way: Way) -> bool {
         let head: usize = field(skb, at::sk_buff_head());
         let network_offset: u16 = field(skb, at::sk_buff_network_header());
-        let data: usize = field(skb, at::sk_buff_data());
         let network = head + network_offset as usize;
         let first: u8 = read(network);
         let (family, protocol, transport) = match first >> 4 {
@@ -165,48 +224,44 @@ impl Packet {
             }
             _ => {
                 count(Counter::Unparsed);
-                return None;
+                return false;
             }
         };
         if is_extension(protocol) && family == FAMILY_IPV6 {
             count(Counter::Unparsed);
         }
         if protocol != PROTO_TCP && protocol != PROTO_UDP {
-            return None;
+            return false;
         }
+        self.skb = skb as *const u8;
+        self.family = family;
+        self.protocol = protocol;
+        self.header = (transport - network) as u32;
         let length: u32 = field(skb, at::sk_buff_len());
+        let data: usize = field(skb, at::sk_buff_data());
         // `len` counts from `data`, which may stand at the link, network or transport header.
         let length = (length as usize).wrapping_add(data).wrapping_sub(network) as u32;
-        let (source, destination) = if family == FAMILY_IPV4 {
+        self.length = length;
+        self.packets = 1;
+        self.bytes = length as u64;
+        if family == FAMILY_IPV4 {
             let pair: [u32; 2] = read(network + offset_of!(Ipv4Hdr, src_addr));
-            ([pair[0], 0, 0, 0], [pair[1], 0, 0, 0])
+            self.source = [pair[0], 0, 0, 0];
+            self.destination = [pair[1], 0, 0, 0];
+            self.hop_by_hop = false;
         } else {
-            (
-                read(network + offset_of!(Ipv6Hdr, src_addr)),
-                read(network + offset_of!(Ipv6Hdr, dst_addr)),
-            )
-        };
+            self.source = read(network + offset_of!(Ipv6Hdr, src_addr));
+            self.destination = read(network + offset_of!(Ipv6Hdr, dst_addr));
+            self.hop_by_hop = read::<u8>(network + offset_of!(Ipv6Hdr, next_hdr)) == HOP_BY_HOP;
+        }
+        self.ports = read(transport);
         let tcp = protocol == PROTO_TCP;
-        let mut packet = Self {
-            skb: skb as *const u8,
-            header: (transport - network) as u32,
-            length,
-            family,
-            protocol,
-            hop_by_hop: family == FAMILY_IPV6
-                && read::<u8>(network + offset_of!(Ipv6Hdr, next_hdr)) == HOP_BY_HOP,
-            ports: read(transport),
-            numbers: if tcp { read(transport + offset_of!(TcpHdr, seq)) } else { 0 },
-            control: if tcp { read(transport + CONTROL) } else { 0 },
-            source,
-            destination,
-            packets: 1,
-            bytes: length as u64,
-        };
+        self.numbers = if tcp { read(transport + offset_of!(TcpHdr, seq)) } else { 0 };
+        self.control = if tcp { read(transport + CONTROL) } else { 0 };
         let end: u32 = field(skb, at::sk_buff_end());
         let segment: u16 = field(head + end as usize, at::skb_shared_info_gso_size());
-        packet.count(segment as u32, way);
-        Some(packet)
+        self.count(segment as u32, way);
+        true
     }
 
     /// As [`Packet::of`], for the buffer that a cgroup program is shown: what its context offers is read
@@ -220,23 +275,10 @@ impl Packet {
             return None;
         }
         let first: u8 = at_data(start, 0);
-        let mut packet = Self {
-            skb: ctx.cast(),
-            header: 0,
-            // SAFETY: as above.
-            length: unsafe { (*ctx).len },
-            family: 0,
-            protocol: 0,
-            hop_by_hop: false,
-            ports: [0; 2],
-            numbers: 0,
-            control: 0,
-            source: [0; 4],
-            destination: [0; 4],
-            packets: 1,
-            bytes: 0,
-        };
-        packet.bytes = packet.length as u64;
+        // SAFETY: as above.
+        let length = unsafe { (*ctx).len };
+        let mut packet =
+            Self { skb: ctx.cast(), length, packets: 1, bytes: length as u64, ..Self::EMPTY };
         if first == 0x45 {
             packet.family = FAMILY_IPV4;
             packet.protocol = at_data(start, offset_of!(Ipv4Hdr, proto));
@@ -436,7 +478,10 @@ impl Packet {
     /// Addresses and ports as seen by the host that the packet leaves or enters.
     #[inline(always)]
     pub fn tuple(&self, way: Way, netns: u32) -> Tuple {
+        #[cfg(not(feature = "perf"))]
         let (source, destination) = (self.source, self.destination);
+        #[cfg(feature = "perf")]
+        let (source, destination) = (words(&self.source), words(&self.destination));
         let (source_port, destination_port) = self.ports();
         let (local, remote, local_port, remote_port) = if way == Way::Out {
             (source, destination, source_port, destination_port)

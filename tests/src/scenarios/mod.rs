@@ -16,6 +16,7 @@ mod lost;
 mod owner;
 mod pair;
 mod process;
+mod programs;
 mod sockets;
 mod surroundings;
 mod tcp;
@@ -178,6 +179,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         translated::SCENARIOS,
         owner::SCENARIOS,
         process::SCENARIOS,
+        programs::SCENARIOS,
         sockets::SCENARIOS,
         crowd::SCENARIOS,
         wire::SCENARIOS,

@@ -132,6 +132,7 @@ impl<'a> Place<'a> {
             cmdline: CMDLINE,
             cpus: CPUS,
             memory: MEMORY,
+            nice: 0,
         };
         let mut output = Vec::new();
         let ended = machine.run(self.paths, &self.programs, &mut |frame| match frame {

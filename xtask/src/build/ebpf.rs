@@ -1,11 +1,20 @@
 //! The eBPF objects: one for kernels with ring buffers, one for older ones.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, Result};
 use object::build::elf;
 
-use crate::{command, linker, paths::Paths, pins::Pins, toolchain};
+use crate::{
+    command, linker,
+    paths::Paths,
+    pins::Pins,
+    toolchain::{self, Toolchain},
+};
 
 /// Name of the crate and of the program it builds.
 const CRATE: &str = "socket-ebpf";
@@ -13,21 +22,60 @@ const CRATE: &str = "socket-ebpf";
 /// What the object for kernels before 5.8 is built with.
 const EARLY: [&str; 2] = ["--features", "perf"];
 
+/// Where objects go, and where they are built.
+struct Places {
+    build: PathBuf,
+    object: PathBuf,
+    early_object: PathBuf,
+}
+
 /// Builds the objects, for kernels of an architecture or of this machine's, into the places where the
 /// agent's build looks for them.
 pub(crate) fn objects(paths: &Paths, pins: &Pins, arch: Option<&str>) -> Result<()> {
     let compiler = toolchain::ensure(paths, pins)?;
+    let places = Places {
+        build: paths.ebpf(arch),
+        object: paths.object(arch),
+        early_object: paths.early_object(arch),
+    };
+    build(paths, pins, &compiler, &places, arch)
+}
+
+/// Builds the objects by another compiler than the one whose objects the agent embeds, for tests; into a folder
+/// for each.
+pub(crate) fn objects_of(
+    paths: &Paths,
+    pins: &Pins,
+    compiler: &Toolchain,
+    to: &Path,
+) -> Result<()> {
+    let places = Places {
+        build: to.join("build"),
+        object: to.join("socket-ebpf.o"),
+        early_object: to.join("socket-ebpf-early.o"),
+    };
+    build(paths, pins, compiler, &places, None)
+}
+
+fn build(
+    paths: &Paths,
+    pins: &Pins,
+    compiler: &Toolchain,
+    places: &Places,
+    arch: Option<&str>,
+) -> Result<()> {
     let linker = linker::ensure(paths, pins)?;
-    let built = paths.ebpf(arch).join(&pins.ebpf.target).join("release").join(CRATE);
-    for (features, to) in [(&EARLY[..], paths.early_object(arch)), (&[], paths.object(arch))] {
+    let built = places.build.join(&pins.ebpf.target).join("release").join(CRATE);
+    for (features, to) in [(&EARLY[..], &places.early_object), (&[], &places.object)] {
         let mut cargo = compiler.cargo();
         let build = configure(cargo.arg("build"), paths, pins, &linker, arch)?;
-        command::run(build.args(features)).context("build the eBPF objects")?;
+        build.env("CARGO_TARGET_DIR", &places.build).args(features);
+        command::run(build).context("build the eBPF objects")?;
         let object = fs::read(&built).with_context(|| format!("read {}", built.display()))?;
         let object = without_debug(&object).with_context(|| {
             format!("{} is no object file; remove it and build again", built.display())
         })?;
-        replace(&object, &to)?;
+        replace(&object, to)?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use super::Target;
 use crate::{command, paths::Paths, pins::Pins};
 
 /// The built programs.
+#[derive(Clone)]
 pub(crate) struct Programs {
     pub(crate) agent: PathBuf,
     pub(crate) scenarios: PathBuf,

@@ -27,6 +27,9 @@ pub(crate) struct Variant {
     pub(crate) name: String,
     /// Name of the kernel.
     pub(crate) kernel: String,
+    /// Of the kernel and the machine.
+    #[serde(default = "x86_64")]
+    pub(crate) arch: String,
     pub(crate) hooks: Vec<String>,
     /// Further arguments of the scenario runner.
     #[serde(default)]
@@ -34,11 +37,13 @@ pub(crate) struct Variant {
     /// Appended to the kernel's command line.
     #[serde(default)]
     pub(crate) cmdline: String,
-    /// Only these scenarios.
+    /// Only these scenarios: part of their names, or several separated by commas.
     pub(crate) filter: String,
     /// Virtual processors.
     #[serde(default = "one")]
     pub(crate) cpus: u8,
+    /// The turn it is tested in; with every one if there is none.
+    pub(crate) turn: Option<u32>,
 }
 
 /// The machine that tests run on.
@@ -63,6 +68,15 @@ pub(crate) struct Entry {
     /// Virtual processors it is tested with.
     #[serde(default = "one")]
     pub(crate) cpus: u8,
+    /// The turn it is tested in; with every one if there is none.
+    pub(crate) turn: Option<u32>,
+    /// Whether the short run, without `--all`, tests it as well.
+    #[serde(default)]
+    pub(crate) short: bool,
+}
+
+fn x86_64() -> String {
+    "x86_64".to_owned()
 }
 
 fn one() -> u8 {
@@ -84,6 +98,12 @@ impl List {
 
     pub(crate) fn variants(&self) -> &[Variant] {
         &self.variant
+    }
+
+    /// The lines of apt's sources for a suite, without their `deb`.
+    pub(crate) fn sources(&self, suite: &str) -> Result<&[String]> {
+        let sources = self.suites.get(suite);
+        sources.map(Vec::as_slice).with_context(|| format!("ci/kernels.toml: no suite {suite}"))
     }
 
     /// The suite that a kernel comes from, with its sources.

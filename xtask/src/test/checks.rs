@@ -4,41 +4,13 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::{Report, step};
-use crate::{
-    build::{self, Target},
-    command, deny,
-    paths::Paths,
-    pins::Pins,
-    ui,
-};
+use super::work::Done;
+use crate::{build::Target, command, deny, paths::Paths, pins::Pins};
 
 /// Manifests of all workspaces.
 const MANIFESTS: [&str; 3] = ["Cargo.toml", "socket-ebpf/Cargo.toml", "tests/fuzz/Cargo.toml"];
 
-pub(super) fn run(report: &mut Report, paths: &Paths, pins: &Pins) {
-    step(report, "rustfmt", || formatting(paths));
-    step(report, "clippy", || clippy(paths));
-    step(report, "clippy of the eBPF programs", || build::ebpf::clippy(paths, pins));
-    without_programs(report, paths);
-    step(report, "licences, bans and sources of dependencies", || {
-        dependencies(paths, pins, &["licenses", "bans", "sources"])
-    });
-    match fetch_advisories(paths, pins) {
-        Ok(()) => {
-            step(report, "advisories", || {
-                dependencies(paths, pins, &["--disable-fetch", "advisories"])
-            });
-        }
-        Err(error) => {
-            let why = format!("the advisory database cannot be reached ({error:#})");
-            ui::note(&format!("advisories are not checked: {why}"));
-            report.left_out("advisories", &why);
-        }
-    }
-}
-
-fn formatting(paths: &Paths) -> Result<()> {
+pub(super) fn formatting(paths: &Paths) -> Result<()> {
     for manifest in MANIFESTS {
         command::run(in_root(paths, command::cargo()).args([
             "fmt",
@@ -51,25 +23,19 @@ fn formatting(paths: &Paths) -> Result<()> {
     Ok(())
 }
 
-fn clippy(paths: &Paths) -> Result<()> {
+pub(super) fn clippy(paths: &Paths) -> Result<()> {
     let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     command::run(in_root(paths, command::cargo()).args(arguments))
 }
 
 /// i386 stands for other machines: words and numbers have other sizes there, and there are no eBPF sets.
-fn without_programs(report: &mut Report, paths: &Paths) {
-    const WHAT: &str = "compile for i386";
+pub(super) fn without_programs(paths: &Paths) -> Result<Done> {
     let target = Target::of_arch("i386");
-    match target.has_library() {
-        Ok(false) => {
-            let why = format!("Rust's library for {} is not installed", target.name());
-            ui::note(&format!("nothing is compiled for i386: {why}"));
-            report.left_out(WHAT, &why);
-        }
-        found => {
-            step(report, WHAT, || found.and_then(|_| compile(paths, &target)));
-        }
+    if !target.has_library()? {
+        let why = format!("Rust's library for {} is not installed", target.name());
+        return Ok(Done::Not(why));
     }
+    compile(paths, &target).map(|()| Done::Whole)
 }
 
 fn compile(paths: &Paths, target: &Target) -> Result<()> {
@@ -77,6 +43,18 @@ fn compile(paths: &Paths, target: &Target) -> Result<()> {
     let mut check = in_root(paths, command::cargo());
     check.arg("check").args(packages.as_flattened());
     command::run(check.args(["--no-default-features", "--target", target.name()]))
+}
+
+pub(super) fn licences(paths: &Paths, pins: &Pins) -> Result<()> {
+    dependencies(paths, pins, &["licenses", "bans", "sources"])
+}
+
+/// Known faults of the dependencies.
+pub(super) fn advisories(paths: &Paths, pins: &Pins) -> Result<Done> {
+    if let Err(error) = fetch_advisories(paths, pins) {
+        return Ok(Done::Not(format!("the advisory database cannot be reached ({error:#})")));
+    }
+    dependencies(paths, pins, &["--disable-fetch", "advisories"]).map(|()| Done::Whole)
 }
 
 fn dependencies(paths: &Paths, pins: &Pins, what: &[&str]) -> Result<()> {

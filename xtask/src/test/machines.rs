@@ -2,23 +2,25 @@
 
 use std::{
     cmp::Reverse,
-    io::Write as _,
+    collections::BTreeMap,
     sync::{Mutex, PoisonError},
-    thread,
     time::{Duration, Instant},
+    vec,
 };
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use vm_init::Frame;
 
 use super::{
     matrix::{Matrix, Outcome},
-    report::{Report, Row},
+    printer::Printer,
+    progress::{Kind, Progress},
+    report::{Report, Row, Tally},
     scenarios::{self, Run},
+    selection::Boot,
 };
 use crate::{
     build::Programs,
-    cli::TestOptions,
     kernel::{self, Kernel, List},
     paths::Paths,
     pins::Pins,
@@ -27,13 +29,13 @@ use crate::{
 };
 
 /// Far beyond what a run takes, so that only one that hangs is ended.
-const TIMEOUT: Duration = Duration::from_secs(45 * 60);
+const TIMEOUT: Duration = Duration::from_secs(30 * 60);
 const MEMORY: u32 = 1536;
-/// Machines at a time. Scenarios wait much, so that a machine with one processor leaves it idle.
-const AT_A_TIME: usize = 3;
-/// Hook sets that run in one boot, one after the other. Booting takes seconds, a set takes minutes: with
-/// more in a boot the last machine would run for long beside processors that are idle.
-const SETS: usize = 2;
+/// Machines at a time. Scenarios wait much, so that a machine with one processor leaves it idle. What else
+/// runs meanwhile takes the place of one.
+pub(super) const AT_A_TIME: usize = 3;
+/// What runs beside the machines and is no compiler has to come out well at the first try, and goes first.
+const NICE: u8 = 5;
 /// Nothing that happens in the emulator is worth protecting, its serial port is slow, it finds translated
 /// code faster where programs are at the same addresses each time, and a clock is cheaper to read than a
 /// device. All of it saves processor time: about a third.
@@ -41,17 +43,8 @@ const CMDLINE: &str = "quiet mitigations=off init_on_alloc=0 hardened_usercopy=o
                        randomize_kstack_offset=off nokaslr norandmaps nowatchdog tsc=reliable \
                        transparent_hugepage=always";
 
-/// One boot.
-#[derive(Clone, Copy)]
-struct Boot<'a> {
-    name: &'a str,
-    kernel: &'a str,
-    hooks: &'a [String],
-    arguments: &'a [String],
-    cmdline: &'a str,
-    filter: Option<&'a str>,
-    cpus: u8,
-}
+/// Kernels by name and architecture, or why they cannot be had.
+pub(super) type Kernels = BTreeMap<(String, String), Result<Kernel, String>>;
 
 /// What a boot came to: the runs of its hook sets.
 struct Booted<'a> {
@@ -62,178 +55,179 @@ struct Booted<'a> {
     ended: String,
 }
 
-pub(super) fn run(
-    report: &mut Report,
-    matrix: &mut Matrix,
-    paths: &Paths,
-    pins: &Pins,
-    programs: &Programs,
-    list: &List,
-    options: &TestOptions,
-) {
-    let mut boots = boots(list, options.filter.as_deref());
-    if !options.vm.is_empty() {
-        for name in options.vm.iter().filter(|name| boots.iter().all(|boot| boot.name != **name)) {
-            let known: Vec<&str> = boots.iter().map(|boot| boot.name).collect();
-            let mut row = Row::new(name, "");
-            row.fail("--vm", format!("no such machine; there are: {}", known.join(", ")));
+/// Machines that wait, and those that have ended.
+pub(super) struct Queue<'a> {
+    paths: &'a Paths,
+    programs: &'a BTreeMap<String, Programs>,
+    kernels: &'a Kernels,
+    progress: &'a Progress,
+    waiting: Mutex<vec::IntoIter<Boot<'a>>>,
+    ended: Mutex<Vec<Booted<'a>>>,
+}
+
+/// Emulators and kernels of the machines, fetched where they are missing. One after the other: apt works
+/// alone.
+pub(super) fn fetch(paths: &Paths, pins: &Pins, list: &List, boots: &[Boot<'_>]) -> Kernels {
+    let mut kernels = Kernels::new();
+    for Boot { kernel, arch, .. } in boots {
+        kernels.entry(((*kernel).to_owned(), (*arch).to_owned())).or_insert_with(|| {
+            vm::ensure_emulator(paths, pins, arch)
+                .and_then(|()| kernel::ensure(paths, list, list.find(kernel, arch)?))
+                .map_err(|error| format!("{error:#}"))
+        });
+    }
+    kernels
+}
+
+/// Puts machines into the order they begin: what took longest the last time comes first, so that at the end
+/// all processors are busy; what never ran before that, by its weight, the newest kernels first.
+pub(super) fn sort(boots: &mut [Boot<'_>], before: impl Fn(&str) -> Option<Duration>) {
+    boots.reverse();
+    boots.sort_by_cached_key(|boot| {
+        let before = before(&boot.title()).unwrap_or(Duration::MAX);
+        Reverse((before, boot.weight()))
+    });
+}
+
+/// Rows for machines that are left out.
+pub(super) fn skip(report: &mut Report, matrix: &mut Matrix, boots: &[Boot<'_>], why: &str) {
+    for boot in boots {
+        for set in boot.hooks {
+            let mut row = Row::new(boot.name, set);
+            row.skip("all scenarios", why);
+            matrix.judge(boot.name, "", Outcome::Skipped, &mut row);
             report.add(row);
         }
-        boots.retain(|boot| options.vm.iter().any(|name| name == boot.name));
     }
-    if options.no_vm {
-        for boot in &boots {
-            for set in boot.hooks {
-                let mut row = Row::new(boot.name, set);
-                row.skip("all scenarios", "--no-vm leaves virtual machines out");
-                matrix.judge(boot.name, "", Outcome::Skipped, &mut row);
-                report.add(row);
-            }
-        }
-        return;
+}
+
+// === impl Queue ===
+
+impl<'a> Queue<'a> {
+    pub(super) fn new(
+        paths: &'a Paths,
+        programs: &'a BTreeMap<String, Programs>,
+        kernels: &'a Kernels,
+        progress: &'a Progress,
+        boots: Vec<Boot<'a>>,
+    ) -> Self {
+        let (waiting, ended) = (Mutex::new(boots.into_iter()), Mutex::default());
+        Self { paths, programs, kernels, progress, waiting, ended }
     }
-    let emulator = vm::ensure_emulator(paths, pins, "x86_64").map_err(|error| format!("{error:#}"));
-    // Kernels are fetched one after the other: apt works alone.
-    let ready: Vec<(Boot<'_>, Result<Kernel>)> = boots
-        .into_iter()
-        .map(|boot| {
-            let kernel = emulator
-                .clone()
-                .map_err(|why| anyhow!(why))
-                .and_then(|()| kernel::ensure(paths, list, list.find(boot.kernel, "x86_64")?));
-            (boot, kernel)
-        })
-        .collect();
-    ui::section(&format!("scenarios, {} virtual machines, {AT_A_TIME} at a time", ready.len()));
-    let start = Instant::now();
-    let done = Mutex::new(Vec::new());
-    let mut queue: Vec<_> = ready.into_iter().enumerate().collect();
-    // The newest kernels take longest, variants are soon done: at the end all processors are to be busy.
-    queue.sort_by_key(|(number, (boot, _))| (boot.name != boot.kernel, Reverse(*number)));
-    let queue = Mutex::new(queue.into_iter());
-    let work = || {
+
+    /// Runs one machine after the other until none waits.
+    pub(super) fn work(&self) {
         loop {
-            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((number, (boot, kernel))) = next else { return };
-            let booted = execute(paths, programs, boot, kernel);
-            done.lock().unwrap_or_else(PoisonError::into_inner).push((number, booted));
+            let next = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(boot) = next else { return };
+            let (title, start) = (boot.title(), Instant::now());
+            self.progress.started(Kind::Machine, &title);
+            let booted = self.execute(boot);
+            let whole = booted.exits.len() == boot.hooks.len();
+            self.progress.ended(Kind::Machine, &title, start.elapsed(), whole);
+            let tally = booted.runs.iter().fold(Tally::default(), |sum, run| sum + run.seen());
+            ui::ended(&title, &tally.to_string(), start.elapsed());
+            self.ended.lock().unwrap_or_else(PoisonError::into_inner).push(booted);
         }
-    };
-    thread::scope(|scope| {
-        for _ in 0..AT_A_TIME {
-            scope.spawn(work);
-        }
-    });
-    ui::verdict("virtual machines", &Ok(()), start.elapsed());
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|(number, _)| *number);
-    for (_, booted) in done {
-        judge(report, matrix, booted, options.filter.is_some());
     }
-}
 
-/// Every kernel, and those under other circumstances.
-fn boots<'a>(list: &'a List, filter: Option<&'a str>) -> Vec<Boot<'a>> {
-    let tested = list.entries().iter().filter(|entry| !entry.hooks.is_empty());
-    let kernels = tested.flat_map(|entry| {
-        entry.hooks.chunks(SETS).map(|hooks| Boot {
-            name: &entry.name,
-            kernel: &entry.name,
-            hooks,
-            arguments: &[],
-            cmdline: "",
-            filter,
-            cpus: entry.cpus,
-        })
-    });
-    let variants = list.variants().iter().map(|variant| Boot {
-        name: &variant.name,
-        kernel: &variant.kernel,
-        hooks: &variant.hooks,
-        arguments: &variant.arguments,
-        cmdline: &variant.cmdline,
-        filter: filter.or(Some(&variant.filter)),
-        cpus: variant.cpus,
-    });
-    kernels.chain(variants).collect()
-}
+    /// Takes what all machines came to into the report, in the order of the list.
+    pub(super) fn judge(
+        self,
+        report: &mut Report,
+        matrix: &mut Matrix,
+        order: &[Boot<'_>],
+        filtered: bool,
+    ) {
+        let mut ended = self.ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let place = |title: &str| order.iter().position(|boot| boot.title() == title);
+        ended.sort_by_cached_key(|booted| place(&booted.boot.title()));
+        for booted in ended {
+            judge(report, matrix, booted, filtered);
+        }
+    }
 
-fn execute<'a>(
-    paths: &Paths,
-    programs: &Programs,
-    boot: Boot<'a>,
-    kernel: Result<Kernel>,
-) -> Booted<'a> {
-    let mut runs: Vec<Run> = boot.hooks.iter().map(|_| Run::default()).collect();
-    let booted = kernel.and_then(|kernel| {
-        let first = start(paths, programs, &boot, kernel.clone(), &mut runs)?;
-        let done = first.exits.len();
-        let (End::Panicked(why), Some(hooks)) = (&first.end, boot.hooks.get(done..)) else {
-            return Ok(first);
+    fn execute(&self, boot: Boot<'a>) -> Booted<'a> {
+        let mut runs: Vec<Run> = boot.hooks.iter().map(|_| Run::default()).collect();
+        let booted = self.kernel(&boot).and_then(|kernel| {
+            let first = self.start(&boot, kernel, &mut runs)?;
+            let done = first.exits.len();
+            let (End::Panicked(why), Some(hooks)) = (&first.end, boot.hooks.get(done..)) else {
+                return Ok(first);
+            };
+            // Code that the kernel patches while it runs is beyond the emulator now and then.
+            ui::note(&format!("{why}; what it has not run to its end is run once more"));
+            let rest = Boot { hooks, ..boot };
+            let again = runs.get_mut(done..).unwrap_or_default();
+            again.fill_with(Run::default);
+            let mut second = self.start(&rest, kernel, again)?;
+            second.exits.splice(0..0, first.exits);
+            Ok(second)
+        });
+        let (exits, ended) = match booted {
+            Ok(Ended { exits, end: End::Done }) => (exits, "the guest did not run it".to_owned()),
+            Ok(Ended {
+                exits,
+                end: End::TimedOut(why) | End::Panicked(why) | End::Failed(why),
+            }) => (exits, why),
+            Err(error) => (Vec::new(), format!("{error:#}")),
         };
-        // Code that the kernel patches while it runs is beyond the emulator now and then.
-        ui::note(&format!("{why}; what it has not run to its end is run once more"));
-        let rest = Boot { hooks, ..boot };
-        let again = runs.get_mut(done..).unwrap_or_default();
-        again.fill_with(Run::default);
-        let mut second = start(paths, programs, &rest, kernel, again)?;
-        second.exits.splice(0..0, first.exits);
-        Ok(second)
-    });
-    let (exits, ended) = match booted {
-        Ok(Ended { exits, end: End::Done }) => (exits, "the guest did not run it".to_owned()),
-        Ok(Ended { exits, end: End::TimedOut(why) | End::Panicked(why) | End::Failed(why) }) => {
-            (exits, why)
-        }
-        Err(error) => (Vec::new(), format!("{error:#}")),
-    };
-    Booted { boot, runs, exits, ended }
-}
+        Booted { boot, runs, exits, ended }
+    }
 
-fn start(
-    paths: &Paths,
-    programs: &Programs,
-    boot: &Boot<'_>,
-    mut kernel: Kernel,
-    runs: &mut [Run],
-) -> Result<Ended> {
-    // Names the log: one kernel may run in two machines.
-    kernel.name = format!("{}-{}", boot.name.replace(['/', ' '], "-"), boot.hooks.join("-"));
-    let commands: Vec<Vec<String>> = boot
-        .hooks
-        .iter()
-        .map(|set| {
-            let arguments = scenarios::arguments("/bin/socket-agent", set, boot.filter);
-            let all = ["scenarios".to_owned()].into_iter().chain(arguments);
-            let all = all.chain(["--kernel-only".to_owned()]);
-            all.chain(boot.arguments.iter().cloned()).collect()
-        })
-        .collect();
-    let cmdline = format!("{CMDLINE} {}", boot.cmdline);
-    let machine = Machine {
-        kernel: &kernel,
-        commands: &commands,
-        files: &[],
-        timeout: TIMEOUT,
-        cmdline: cmdline.trim_end(),
-        cpus: boot.cpus,
-        memory: MEMORY,
-    };
-    let (mut current, mut printer) = (0, Printer::new(boot));
-    machine.run(paths, programs, &mut |frame| match frame {
-        Frame::Stdout(bytes) => {
-            if let Some(run) = runs.get_mut(current) {
-                run.push(bytes);
+    fn kernel(&self, boot: &Boot<'_>) -> Result<&Kernel> {
+        let kernel = self.kernels.get(&(boot.kernel.to_owned(), boot.arch.to_owned()));
+        let kernel = kernel.context("the kernel was not fetched")?;
+        kernel.as_ref().map_err(|why| anyhow!("{why}"))
+    }
+
+    fn start(&self, boot: &Boot<'_>, kernel: &Kernel, runs: &mut [Run]) -> Result<Ended> {
+        let programs = self.programs.get(boot.arch);
+        let programs = programs.with_context(|| format!("no programs for {}", boot.arch))?;
+        // Names the log: one kernel may run in two machines.
+        let name = format!("{}-{}", boot.name.replace(['/', ' '], "-"), boot.hooks.join("-"));
+        let kernel = Kernel { name, ..kernel.clone() };
+        let commands: Vec<Vec<String>> = boot
+            .hooks
+            .iter()
+            .map(|set| {
+                let arguments = scenarios::arguments("/bin/socket-agent", set, boot.filter);
+                let all = ["scenarios".to_owned()].into_iter().chain(arguments);
+                let all = all.chain(["--kernel-only".to_owned()]);
+                all.chain(boot.arguments.iter().cloned()).collect()
+            })
+            .collect();
+        let cmdline = format!("{CMDLINE} {}", boot.cmdline);
+        let machine = Machine {
+            kernel: &kernel,
+            commands: &commands,
+            files: &[],
+            timeout: TIMEOUT,
+            cmdline: cmdline.trim_end(),
+            cpus: boot.cpus,
+            memory: MEMORY,
+            nice: NICE,
+        };
+        let names: Vec<String> =
+            boot.hooks.iter().map(|set| format!("{} {set}", boot.name)).collect();
+        let name = |current: usize| names.get(current).map_or(boot.name, String::as_str);
+        let (mut current, mut printer) = (0, Printer::new(name(0)));
+        machine.run(self.paths, programs, &mut |frame| match frame {
+            Frame::Stdout(bytes) => {
+                if let Some(run) = runs.get_mut(current) {
+                    run.push(bytes);
+                }
+                printer.push(bytes);
+                Ok(())
             }
-            printer.push(current, bytes);
-            Ok(())
-        }
-        Frame::Exit(_) => {
-            current += 1;
-            Ok(())
-        }
-        other => vm::print(other),
-    })
+            Frame::Exit(_) => {
+                current += 1;
+                printer.rename(name(current));
+                Ok(())
+            }
+            other => vm::print(other),
+        })
+    }
 }
 
 fn judge(report: &mut Report, matrix: &mut Matrix, booted: Booted<'_>, filtered: bool) {
@@ -247,31 +241,5 @@ fn judge(report: &mut Report, matrix: &mut Matrix, booted: Booted<'_>, filtered:
             matrix.judge(boot.name, &release, outcome, &mut row);
         }
         report.add(row);
-    }
-}
-
-/// Whole lines, each with the machine and the hook set it is of: machines speak at the same time.
-struct Printer<'a> {
-    boot: &'a str,
-    hooks: &'a [String],
-    partial: Vec<u8>,
-}
-
-// === impl Printer ===
-
-impl<'a> Printer<'a> {
-    fn new(boot: &Boot<'a>) -> Self {
-        Self { boot: boot.name, hooks: boot.hooks, partial: Vec::new() }
-    }
-
-    fn push(&mut self, current: usize, bytes: &[u8]) {
-        self.partial.extend_from_slice(bytes);
-        while let Some(end) = self.partial.iter().position(|&byte| byte == b'\n') {
-            let line: Vec<u8> = self.partial.drain(..=end).collect();
-            let set = self.hooks.get(current).map_or("", String::as_str);
-            let text = format!("[{} {set}] {}", self.boot, String::from_utf8_lossy(&line));
-            // A reader that has gone is no reason to stop the tests.
-            let _ = std::io::stdout().lock().write_all(text.as_bytes());
-        }
     }
 }

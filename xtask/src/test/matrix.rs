@@ -6,14 +6,14 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use super::report::Row;
-use crate::{paths::Paths, ui};
+use crate::{kernel::List, paths::Paths, ui};
 
 /// Where a whole run writes its table.
 const DOCUMENT: &str = "docs/kernels.md";
 /// The hook sets, in the order of the table's columns.
 const SETS: [&str; 4] = ["fentry", "kprobe", "cgroup", "tracefs"];
 /// What the table follows there; all below it is written anew.
-const MARK: &str = "<!-- Below this line `cargo xtask test` writes. -->";
+const MARK: &str = "<!-- Below this line `cargo xtask test --all` writes. -->";
 
 /// How a hook set fares on a kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -114,25 +114,48 @@ impl Matrix {
         format!("\n{}", ui::table(&self.table()))
     }
 
-    /// Writes the table into the documentation.
-    pub(super) fn document(&self, root: &Path) -> Result<()> {
+    /// Writes what came to the documentation. What did not run keeps its row and its date; what is no longer
+    /// listed goes.
+    pub(super) fn document(&self, root: &Path, list: &List, date: &str) -> Result<()> {
         let path = root.join(DOCUMENT);
         let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-        let (head, _) = text.split_once(MARK).with_context(|| {
+        let (head, old) = text.split_once(MARK).with_context(|| {
             format!("{}: the line {MARK} is gone, so there is no place for it", path.display())
         })?;
-        let mut lines = Vec::new();
-        for (number, row) in self.table().iter().enumerate() {
-            lines.push(format!("| {} |", row.join(" | ")));
-            if number == 0 {
-                lines.push(format!("|{}", "---|".repeat(row.len())));
-            }
-        }
-        let new = format!("{head}{MARK}\n\n{}\n", lines.join("\n"));
+        let kernels = list.entries().iter().filter(|entry| !entry.hooks.is_empty());
+        let kernels = kernels.map(|entry| entry.name.as_str());
+        let variants = list.variants().iter().map(|variant| variant.name.as_str());
+        let rows = self.rows(old, kernels.chain(variants), date);
+        let new = format!("{head}{MARK}\n\n{}\n", rows.join("\n"));
         if new != text {
             fs::write(&path, new).with_context(|| format!("write {}", path.display()))?;
         }
         Ok(())
+    }
+
+    /// Lines of the table in the documentation: `old` ones where nothing new came.
+    fn rows<'a>(&self, old: &str, names: impl Iterator<Item = &'a str>, date: &str) -> Vec<String> {
+        let line = |cells: &[String]| format!("| {} |", cells.join(" | "));
+        let heading = ["kernel", "release", "when"].into_iter().chain(SETS).map(str::to_owned);
+        let heading: Vec<String> = heading.collect();
+        let mut rows = vec![line(&heading), format!("|{}", "---|".repeat(heading.len()))];
+        let old: Vec<&str> = match old.trim().split_once('\n') {
+            Some((first, rest)) if first == rows[0] => rest.lines().collect(),
+            _ => Vec::new(),
+        };
+        for name in names {
+            if self.kernels.iter().any(|kernel| kernel == name) {
+                let mut row = self.row(name, &SETS);
+                row.insert(2, date.to_owned());
+                rows.push(line(&row));
+            } else {
+                let begin = format!("| {name} | ");
+                rows.extend(
+                    old.iter().find(|row| row.starts_with(&begin)).map(|row| (*row).into()),
+                );
+            }
+        }
+        rows
     }
 
     fn table(&self) -> Vec<Vec<String>> {
@@ -140,26 +163,28 @@ impl Matrix {
         let sets: Vec<&str> = SETS.into_iter().filter(ran).collect();
         let heading = ["kernel", "release"].into_iter().chain(sets.iter().copied());
         let mut table = vec![heading.map(str::to_owned).collect::<Vec<_>>()];
-        for kernel in &self.kernels {
-            let cell = |set: &&str| self.cells.get(&(kernel.clone(), (*set).to_owned()));
-            let release = sets.iter().filter_map(cell).map(|cell| cell.release.clone());
-            let release = release.into_iter().find(|release| !release.is_empty());
-            let mut row = vec![kernel.clone(), release.unwrap_or_default()];
-            row.extend(sets.iter().map(|set| match cell(set) {
-                None => "-".to_owned(),
-                Some(Cell { outcome: Outcome::Failed, tally, .. }) => format!("FAILED: {tally}"),
-                Some(cell) => cell.outcome.to_string(),
-            }));
-            table.push(row);
-        }
+        table.extend(self.kernels.iter().map(|kernel| self.row(kernel, &sets)));
         table
+    }
+
+    /// Name, release, and what each set came to.
+    fn row(&self, kernel: &str, sets: &[&str]) -> Vec<String> {
+        let cell = |set: &&str| self.cells.get(&(kernel.to_owned(), (*set).to_owned()));
+        let release = sets.iter().filter_map(cell).map(|cell| cell.release.clone());
+        let release = release.into_iter().find(|release| !release.is_empty());
+        let mut row = vec![kernel.to_owned(), release.unwrap_or_default()];
+        row.extend(sets.iter().map(|set| match cell(set) {
+            None => "-".to_owned(),
+            Some(Cell { outcome: Outcome::Failed, tally, .. }) => format!("FAILED: {tally}"),
+            Some(cell) => cell.outcome.to_string(),
+        }));
+        row
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::List;
 
     fn matrix() -> Matrix {
         Matrix::read(&Paths::find().unwrap()).unwrap()
@@ -214,8 +239,31 @@ mod tests {
     }
 
     #[test]
-    fn the_document_has_a_place_for_the_table() {
-        let root = Paths::find().unwrap().root().to_owned();
-        assert!(fs::read_to_string(root.join(DOCUMENT)).unwrap().contains(MARK));
+    fn what_did_not_run_keeps_its_row_in_the_document() {
+        let mut matrix = matrix();
+        let head = "| kernel | release | when | fentry | kprobe | cgroup | tracefs |";
+        let old = |name: &str| format!("| {name} | 1 | 2026-11-22 | passed | - | - | - |");
+        let text =
+            [head, "|---|---|---|---|---|---|---|", &old("6.1"), &old("gone"), &old("6.1 by x")];
+        let text = format!("\n\n{}\n", text.join("\n"));
+        let names = ["6.12", "6.1", "6.1 by x", "never ran"];
+        assert_eq!(matrix.rows(&text, names.into_iter(), "")[2..], [old("6.1"), old("6.1 by x")]);
+        matrix.judge("6.12", "1.2.3", Outcome::Passed, &mut Row::new("6.12", "kprobe"));
+        let new = "| 6.12 | 1.2.3 | 2026-11-30 | - | passed | - | - |".to_owned();
+        let rows = matrix.rows(&text, names.into_iter(), "2026-11-30");
+        assert_eq!(rows[2..], [new.clone(), old("6.1"), old("6.1 by x")]);
+        // Of a table with other columns nothing can be kept.
+        let rows = matrix.rows("\n| kernel | x |\n", names.into_iter(), "2026-11-30");
+        assert_eq!(rows[2..], [new]);
+    }
+
+    #[test]
+    fn the_document_has_a_place_for_the_table_and_rows_to_keep() {
+        let paths = Paths::find().unwrap();
+        let text = fs::read_to_string(paths.root().join(DOCUMENT)).unwrap();
+        let (_, old) = text.split_once(MARK).unwrap();
+        let name = "6.1";
+        let rows = Matrix::default().rows(old, [name].into_iter(), "");
+        assert_eq!(rows.len(), 3, "{rows:?}");
     }
 }

@@ -1,7 +1,8 @@
 //! Scenarios and loads on this machine.
 
 use std::{
-    io::{Read as _, Write as _},
+    env::consts::ARCH,
+    io::Read as _,
     process::{Command, Stdio},
 };
 
@@ -9,27 +10,38 @@ use anyhow::{Context as _, Result};
 
 use super::{
     matrix::Outcome,
-    report::{Report, Row},
+    printer::Printer,
+    report::{Report, Row, Tally},
     scenarios::{self, Run},
+    work::{Done, Work},
 };
-use crate::{build::Programs, command, ui};
+use crate::{build::Programs, command};
 
 /// What reports call this machine's kernel until its release is known.
 const KERNEL: &str = "native";
 /// The same under load.
 const LOAD: &str = "native, load";
 
-pub(super) fn run(
-    report: &mut Report,
-    programs: &Programs,
-    hooks: &[String],
-    filter: Option<&str>,
-) {
-    for set in hooks {
-        ui::section(&format!("scenarios, {KERNEL}, {set}"));
+/// Scenarios with the hook sets of this machine.
+pub(super) fn scenarios(work: &mut Work<'_>) -> Result<Done> {
+    let (programs, filter) = (programs(work)?, work.filter().map(str::to_owned));
+    let filter = filter.as_deref();
+    let mut tally = Tally::default();
+    for set in &work.list.native.hooks {
         let arguments = scenarios::arguments(&programs.agent.to_string_lossy(), set, filter);
-        report.add(row(programs, KERNEL, set, filter, &arguments));
+        let row = row(&programs, KERNEL, set, filter, &arguments);
+        tally = tally + row.tally;
+        work.report.add(row);
     }
+    Ok(Done::Tests(tally))
+}
+
+/// Loads of full size.
+pub(super) fn loads(work: &mut Work<'_>) -> Result<Done> {
+    let (programs, filter) = (programs(work)?, work.filter().map(str::to_owned));
+    let hooks = &work.list.native.hooks;
+    let tally = load(&mut work.report, &programs, hooks, filter.as_deref(), 1);
+    Ok(Done::Tests(tally))
 }
 
 /// Loads, with a fraction of their size.
@@ -39,13 +51,20 @@ pub(super) fn load(
     hooks: &[String],
     filter: Option<&str>,
     divisor: u32,
-) {
+) -> Tally {
+    let mut tally = Tally::default();
     for set in hooks {
-        ui::section(&format!("load, {KERNEL}, {set}"));
         let agent = programs.agent.to_string_lossy();
         let arguments = scenarios::load_arguments(&agent, set, filter, divisor);
-        report.add(row(programs, LOAD, set, filter, &arguments));
+        let row = row(programs, LOAD, set, filter, &arguments);
+        tally = tally + row.tally;
+        report.add(row);
     }
+    tally
+}
+
+fn programs(work: &Work<'_>) -> Result<Programs> {
+    work.programs.get(ARCH).cloned().context("the programs of this machine were not built")
 }
 
 fn row(
@@ -59,7 +78,8 @@ fn row(
         return skipped(programs, kernel, arguments, set);
     };
     let mut run = Run::default();
-    let (status, ended) = match follow(runner.args(arguments), &mut run) {
+    let mut printer = Printer::new(format!("{kernel} {set}"));
+    let (status, ended) = match follow(runner.args(arguments), &mut run, &mut printer) {
         Ok(status) => (Some(status), String::new()),
         Err(error) => (None, format!("{error:#}")),
     };
@@ -97,7 +117,7 @@ fn skipped(programs: &Programs, kernel: &str, arguments: &[String], set: &str) -
 }
 
 /// Shows the output as it comes; the exit status, as a shell would tell it.
-fn follow(command: &mut Command, run: &mut Run) -> Result<u8> {
+fn follow(command: &mut Command, run: &mut Run, printer: &mut Printer) -> Result<u8> {
     let mut child = command.stdout(Stdio::piped()).spawn().context("start the scenario runner")?;
     let mut stdout = child.stdout.take().context("the runner has no output")?;
     let mut buffer = [0; 4096];
@@ -106,7 +126,7 @@ fn follow(command: &mut Command, run: &mut Run) -> Result<u8> {
         if count == 0 {
             break;
         }
-        std::io::stdout().write_all(&buffer[..count]).context("write the runner's output")?;
+        printer.push(&buffer[..count]);
         run.push(&buffer[..count]);
     }
     let status = child.wait().context("wait for the runner")?;

@@ -1,6 +1,6 @@
 //! What the tests came to.
 
-use std::{fmt, time::Duration};
+use std::{fmt, ops::Add, time::Duration};
 
 use crate::{ui, vm::Spent};
 
@@ -39,6 +39,8 @@ pub(super) struct Report {
     broken: Vec<Reason>,
     /// Steps, other than tests, that this machine cannot do.
     left_out: Vec<Reason>,
+    /// What other runs do: when, and what.
+    elsewhere: Vec<(String, String)>,
 }
 
 // === impl Reason ===
@@ -94,6 +96,11 @@ impl Report {
         self.left_out.push(Reason::new(step, why));
     }
 
+    /// Names what runs at another time, such as `not this turn`.
+    pub(super) fn elsewhere(&mut self, when: &str, what: &str) {
+        self.elsewhere.push((when.to_owned(), what.to_owned()));
+    }
+
     /// Whether nothing failed.
     pub(super) fn is_good(&self) -> bool {
         self.broken.is_empty() && self.total().failed == 0
@@ -122,6 +129,9 @@ impl Report {
         for Reason { test, why } in &self.left_out {
             text.push_str(&format!("not done: {test}: {why}\n"));
         }
+        for (when, what) in &self.elsewhere {
+            text.push_str(&format!("{when}: {what}\n"));
+        }
         for row in &self.rows {
             for Reason { test, why } in &row.failures {
                 text.push_str(&format!("failed: {}: {test}: {why}\n", row.title()));
@@ -135,11 +145,21 @@ impl Report {
     }
 
     fn total(&self) -> Tally {
-        self.rows.iter().fold(Tally::default(), |sum, Row { tally, .. }| Tally {
-            passed: sum.passed + tally.passed,
-            failed: sum.failed + tally.failed,
-            skipped: sum.skipped + tally.skipped,
-        })
+        self.rows.iter().fold(Tally::default(), |sum, row| sum + row.tally)
+    }
+}
+
+// === impl Tally ===
+
+impl Add for Tally {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            passed: self.passed + other.passed,
+            failed: self.failed + other.failed,
+            skipped: self.skipped + other.skipped,
+        }
     }
 }
 
@@ -178,7 +198,11 @@ mod tests {
         let mut report = Report::default();
         report.add(row(3));
         report.left_out("advisories", "no network");
+        report.elsewhere("not this turn", "sid with kprobe (turn 2, 2026-12-01)");
         assert!(report.is_good());
+        let text = report.render();
+        assert!(text.contains("\nnot this turn: sid with kprobe (turn 2, 2026-12-01)\n"), "{text}");
+        assert_eq!(text.lines().last(), Some("3 passed, 0 failed, 0 skipped"));
         report.broken("clippy", "a warning");
         assert!(!report.is_good());
     }

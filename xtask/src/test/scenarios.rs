@@ -54,6 +54,11 @@ impl Run {
         }
     }
 
+    /// What came so far.
+    pub(super) fn seen(&self) -> Tally {
+        self.seen
+    }
+
     /// What the run came to, with the kernel's release; `status` is `None` if it was cut off, `ended`
     /// says why.
     ///

@@ -2,46 +2,60 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    process::Stdio,
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context as _, Result};
 
-use super::report::{Report, Row};
+use super::{
+    printer::Printer,
+    report::Row,
+    work::{Done, Work},
+};
 use crate::{command, paths::Paths};
 
 /// Runs the unit tests of the workspace.
-pub(super) fn run(report: &mut Report, paths: &Paths, filter: Option<&str>) {
+pub(super) fn run(work: &mut Work<'_>) -> Result<Done> {
+    // Machines that run meanwhile wait for answers; a compiler does not.
+    let mut compile = command::cargo_in_background();
+    command::run(test(&mut compile, work.paths).arg("--no-run"))
+        .context("compile the unit tests")?;
     let mut tests = Parser::default();
-    let result = cargo_test(paths, filter, &mut tests);
+    let result = cargo_test(work.paths, work.filter(), &mut tests);
     let failed_before = tests.row.tally.failed;
     match result {
         Err(error) => tests.row.fail("cargo test", format!("{error:#}")),
-        // Such as a crate that does not compile, or a test program that crashed.
+        // Such as a test program that crashed.
         Ok(false) if failed_before == 0 => {
             tests.row.fail("cargo test", "it ended with an error before every test had run");
         }
         Ok(_) => {}
     }
-    report.add(tests.row);
+    let tally = tests.row.tally;
+    work.report.add(tests.row);
+    Ok(Done::Tests(tally))
+}
+
+fn test<'a>(cargo: &'a mut Command, paths: &Paths) -> &'a mut Command {
+    cargo.args(["test", "--workspace", "--no-fail-fast"]).current_dir(paths.root())
 }
 
 /// Whether cargo found everything good.
 fn cargo_test(paths: &Paths, filter: Option<&str>, tests: &mut Parser) -> Result<bool> {
     let mut cargo = command::cargo();
     // A test that cannot run here says so in its output, which is hidden otherwise.
-    cargo
-        .args(["test", "--workspace", "--no-fail-fast", "--", "--show-output"])
-        .args(filter)
-        .current_dir(paths.root())
+    test(&mut cargo, paths)
+        .args(["--", "--show-output"])
+        .args(filter.into_iter().flat_map(|filter| filter.split(',')))
         .stdout(Stdio::piped());
     let mut child = cargo.spawn().context("start cargo test")?;
     let stdout = child.stdout.take().context("cargo test has no output")?;
+    let mut printer = Printer::new("unit tests");
     for line in BufReader::new(stdout).split(b'\n') {
-        let line = line.context("read the output of cargo test")?;
-        let line = String::from_utf8_lossy(&line);
-        if tests.push(&line) {
-            println!("{line}");
+        let mut line = line.context("read the output of cargo test")?;
+        if tests.push(&String::from_utf8_lossy(&line)) {
+            line.push(b'\n');
+            printer.push(&line);
         }
     }
     Ok(child.wait().context("wait for cargo test")?.success())

@@ -28,6 +28,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) cpus: u8,
     /// In MiB.
     pub(crate) memory: u32,
+    /// By how much its priority is less than this program's, as `nice` counts it.
+    pub(crate) nice: u8,
 }
 
 /// What became of a machine.

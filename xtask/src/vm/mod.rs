@@ -54,6 +54,7 @@ pub(crate) fn command(paths: &Paths, pins: &Pins, options: &VmOptions) -> Result
         cmdline: &options.cmdline,
         cpus: options.cpus,
         memory: options.memory,
+        nice: 0,
     };
     let ended = machine.run(paths, &programs, &mut |frame| print(frame))?;
     let code = match ended.end {

@@ -88,11 +88,11 @@ pub(super) fn command(machine: &Machine<'_>, initramfs: &Path, log: &Path) -> Re
     let emulator = Emulator::of(&machine.kernel.arch)?;
     // The emulator must not outlive this program, however that ends.
     let mut qemu = if command::find("setpriv").is_some() {
-        let mut setpriv = Command::new("setpriv");
+        let mut setpriv = command::nice("setpriv", machine.nice);
         setpriv.args(["--pdeathsig", "KILL", "--", emulator.program]);
         setpriv
     } else {
-        Command::new(emulator.program)
+        command::nice(emulator.program, machine.nice)
     };
     let accelerator = if emulator.can_use_kvm() { "kvm" } else { "tcg" };
     let model = format!("{},accel={accelerator}", emulator.machine);

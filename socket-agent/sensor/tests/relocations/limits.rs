@@ -10,21 +10,24 @@ use sensor::{
     ebpf::{EARLY_OBJECT, Hook, OBJECT, Program, early, hooks},
 };
 
-use crate::loader::Programs;
+use crate::{
+    compilers,
+    loader::{LOAD_IMMEDIATE, Programs},
+};
 
 /// A kernel, major and minor number.
 type Version = (u32, u32);
 
 /// Most instructions that kernels before 5.2 take.
 pub(crate) const LARGEST: usize = 4096;
+/// What programs for such kernels stay below, so that another compiler builds them as well.
+const LARGEST_EARLY: usize = LARGEST * 9 / 10;
 /// `BPF_JMP` and `BPF_JMP32`, the lower three bits of the code.
 const JUMPS: [u8; 2] = [0x05, 0x06];
 /// `BPF_CALL`, `BPF_EXIT` and `BPF_JA`, the upper four bits.
 const CALL: u8 = 0x80;
 const EXIT: u8 = 0x90;
 const ALWAYS: u8 = 0x00;
-/// Both halves of an instruction that loads 64 bits.
-const LOAD_IMMEDIATE: u8 = 0x18;
 /// `BPF_PSEUDO_CALL`: not a helper but a function of the program.
 const PSEUDO_CALL: u8 = 1;
 
@@ -164,6 +167,14 @@ fn the_early_kprobe_set_keeps_to_what_its_oldest_kernel_takes() {
     assert!(early().iter().all(|program| types(program.hook)), "raw tracepoints are of 4.17");
 }
 
+#[test]
+fn the_early_kprobe_set_of_other_compilers_keeps_to_it_too() {
+    for built in compilers::others().iter().filter(|built| built.early) {
+        println!("{}", built.name);
+        check(&built.object, &early(), (4, 14));
+    }
+}
+
 fn check(object: &[u8], set: &[Program], version: Version) {
     let programs = Programs::parse(object);
     let names: BTreeSet<&str> = set.iter().map(|program| program.name).collect();
@@ -172,6 +183,10 @@ fn check(object: &[u8], set: &[Program], version: Version) {
         looked_at += 1;
         let found = violations(&function.instructions, version);
         assert!(found.is_empty(), "{version:?}: {}: {found:#?}", function.name);
+        if version < (5, 2) {
+            let size = function.instructions.len();
+            assert!(size < LARGEST_EARLY, "{version:?}: {}: {size} instructions", function.name);
+        }
     }
     assert_eq!(looked_at, names.len(), "{names:?}");
 }
@@ -188,7 +203,7 @@ fn maps_are_of_types_that_old_kernels_have() {
     }
 }
 
-fn instruction(code: u8, source: u8, off: i16, imm: i32) -> bpf_insn {
+pub(crate) fn instruction(code: u8, source: u8, off: i16, imm: i32) -> bpf_insn {
     let mut instruction =
         bpf_insn { code, _bitfield_align_1: [], _bitfield_1: Default::default(), off, imm };
     instruction.set_src_reg(source);

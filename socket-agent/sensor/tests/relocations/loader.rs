@@ -4,7 +4,7 @@ use crate::object::{Kind, Relocation};
 use aya_obj::{Function, Object, btf::Btf};
 
 /// `BPF_LD | BPF_IMM | BPF_DW`: takes two instructions.
-const LOAD_IMMEDIATE: u8 = 0x18;
+pub(crate) const LOAD_IMMEDIATE: u8 = 0x18;
 /// `BPF_ALU64 | BPF_MOV | BPF_K`
 const MOVE_64: u8 = 0xb7;
 /// `BPF_ALU | BPF_MOV | BPF_K`
@@ -25,6 +25,14 @@ impl Programs {
     /// As they are in the file.
     pub(crate) fn parse(object: &[u8]) -> Self {
         Self(Object::parse(object).unwrap())
+    }
+
+    /// With the functions that they call, as they are given to the kernel.
+    pub(crate) fn linked(object: &[u8]) -> Self {
+        let mut programs = Self::parse(object);
+        let sections = programs.0.functions.keys().map(|(section, _)| *section).collect();
+        programs.0.relocate_calls(&sections).unwrap();
+        programs
     }
 
     /// Fitted to a kernel.

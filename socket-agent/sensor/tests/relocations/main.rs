@@ -5,6 +5,7 @@
 //! the fields up independently.
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
 
+mod compilers;
 mod difference;
 mod elf;
 mod judge;
@@ -12,6 +13,7 @@ mod kernel;
 mod limits;
 mod loader;
 mod object;
+mod stack;
 mod structure;
 mod table;
 mod targets;

@@ -86,7 +86,7 @@ fn outcomes(
 
 /// Says why a test cannot do its work here. Not only through `println!`, whose lines the test
 /// harness hides.
-fn skip(reason: &str) {
+pub(crate) fn skip(reason: &str) {
     println!("skipped: {reason}");
     let _ = io::stderr().write_all(format!("skipped: {reason}\n").as_bytes());
 }

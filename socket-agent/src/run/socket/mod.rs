@@ -15,7 +15,7 @@ use tokio::io::unix::AsyncFd;
 
 use self::ticks::Ticks;
 use super::{dataset::Context, memory, priority};
-use crate::config::Metrics;
+use crate::settings::Metrics;
 use sensor::SocketConfig;
 
 /// Observes flows until it is told to stop, then reports what is left.

@@ -6,11 +6,11 @@ use pipeline::Publisher;
 
 use super::{agent::Agent, sockets::Sockets, tables::KernelTables};
 use crate::{
-    config::Metrics,
     run::{
         changes::Changes,
         shared::{STATE, Shared},
     },
+    settings::Metrics,
 };
 use linux::{Kernel, Names, clock::Clock};
 use sensor::{

@@ -1,0 +1,19 @@
+//! The settings of this agent: which options there are, and what a valid configuration holds.
+//!
+//! [`config`] reads files into a tree; [`schema`] has a row for each option, and [`read`] takes the tree to the
+//! types of [`types`].
+
+mod load;
+mod module_list;
+mod read;
+mod schema;
+mod summary;
+mod types;
+
+#[cfg(test)]
+mod tests;
+
+pub use load::{DEFAULT_FILE, Loaded, Sources, load};
+pub use schema::{Described, STRICT, Section, options, sections};
+pub use summary::Summary;
+pub use types::{Config, Metrics, OutputTarget};
