@@ -13,7 +13,8 @@ use nix::{
     sched::{CloneFlags, unshare},
 };
 
-const KERNEL: &str = "/sys/kernel/btf/vmlinux";
+/// Where a kernel publishes its types.
+pub const KERNEL: &str = "/sys/kernel/btf/vmlinux";
 
 /// As what an agent is given the types that are hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,4 +106,47 @@ fn elf(types: &[u8]) -> Vec<u8> {
         [1_u64, 0].iter().for_each(|word| file.extend(word.to_ne_bytes()));
     }
     file
+}
+
+/// Makes the offset of a member wrong by so many bytes, wherever a structure of this name has it.
+pub fn misplace(types: &mut [u8], structure: &str, member: &str, bytes: u32) -> Result<()> {
+    let header = word(types, 4)?;
+    let [start, length, strings] = [8, 12, 16].map(|at| word(types, at).map(|word| word as usize));
+    let (start, length) = (header as usize + start?, length?);
+    let strings = header as usize + strings?;
+    let name = |types: &[u8], offset: usize| -> Vec<u8> {
+        let rest = types.get(strings + offset..).unwrap_or_default();
+        rest.iter().copied().take_while(|byte| *byte != 0).collect()
+    };
+    let (mut at, mut found) = (start, 0);
+    while at < start + length {
+        let (named, info) = (word(types, at)? as usize, word(types, at + 4)?);
+        let (kind, count) = (info >> 24 & 0x1f, (info & 0xffff) as usize);
+        let members = at + 12;
+        // Struct and union have members; the rest is as long as Documentation/bpf/btf.rst says.
+        let size = match kind {
+            1 | 14 | 17 => 4,
+            3 => 12,
+            4 | 5 | 15 | 19 => 12 * count,
+            6 | 13 => 8 * count,
+            _ => 0,
+        };
+        if kind == 4 && name(types, named) == structure.as_bytes() {
+            for place in (members..members + size).step_by(12) {
+                if name(types, word(types, place)? as usize) == member.as_bytes() {
+                    let moved = word(types, place + 8)? + 8 * bytes;
+                    types[place + 8..place + 12].copy_from_slice(&moved.to_ne_bytes());
+                    found += 1;
+                }
+            }
+        }
+        at = members + size;
+    }
+    anyhow::ensure!(found > 0, "no {structure} has a {member}");
+    Ok(())
+}
+
+fn word(types: &[u8], at: usize) -> Result<u32> {
+    let bytes = types.get(at..at + 4).context("types that are cut")?;
+    Ok(u32::from_ne_bytes(bytes.try_into()?))
 }

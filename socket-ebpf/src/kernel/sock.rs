@@ -3,8 +3,6 @@
 use socket_common::{FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, Tuple};
 
 use super::{core_offsets as at, field, mptcp::Connection};
-#[cfg(feature = "perf")]
-use crate::maps::settings;
 
 /// `TCP_SYN_SENT`.
 pub const SYN_SENT: u8 = 2;

@@ -19,6 +19,7 @@ mod pair;
 mod process;
 mod programs;
 mod raw;
+mod self_test;
 mod sockets;
 mod surroundings;
 mod tcp;
@@ -201,6 +202,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         tracefs::SCENARIOS,
         input::SCENARIOS,
         surroundings::SCENARIOS,
+        self_test::SCENARIOS,
         losses::SCENARIOS,
         audit::SCENARIOS,
     ]

@@ -15,7 +15,7 @@ mod questions;
 mod stream;
 /// Packets and messages for tests, also those of other crates.
 #[cfg(any(test, feature = "testing"))]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 pub mod testing;
 mod unseen;
 
