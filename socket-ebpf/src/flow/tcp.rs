@@ -86,7 +86,7 @@ fn without_tuple(
         && flow.ended == 0
     {
         // The first packet of a connect: the port has been chosen by now.
-        flow.tuple = tuple;
+        copy(&raw mut flow.tuple, &raw const tuple);
         return Some(flow);
     }
     if !connected || state == NEW_SYN_RECV || state == TIME_WAIT {
@@ -185,8 +185,9 @@ pub fn state_changed(sock: Sock, old: u8, new: u8) {
 /// connect(2) was called.
 #[inline(always)]
 fn opened(sock: Sock) {
+    let key = &sock.key();
     let now = now();
-    if let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) {
+    if let Some(flow) = FLOWS.get_ptr_mut(key) {
         // SAFETY: entries stay readable for the run of a program.
         let flow = unsafe { &*flow };
         // The same change, seen by the other copy of the hook a moment ago.
@@ -199,8 +200,8 @@ fn opened(sock: Sock) {
     let tuple = Tuple::default();
     let flow = create(
         &FLOWS,
-        &sock.key(),
-        sock.key(),
+        key,
+        *key,
         &tuple,
         Began::Connect,
         now,
@@ -225,10 +226,11 @@ pub fn has_missed(sock: Sock, state: u8) -> bool {
 
 #[inline(always)]
 fn established(sock: Sock, old: u8) {
+    let key = &sock.key();
     let now = now();
     let tuple = sock.tcp_tuple(ESTABLISHED);
     // SAFETY: entries stay readable for the run of a program.
-    let known = FLOWS.get_ptr_mut(&sock.key()).map(|flow| unsafe { &mut *flow });
+    let known = FLOWS.get_ptr_mut(key).map(|flow| unsafe { &mut *flow });
     let flow = match known {
         // One of other ends is what an earlier socket at this address left behind.
         Some(flow) if old == SYN_SENT || flow.tuple == tuple => flow,
@@ -261,25 +263,27 @@ fn tell_connected(flow: &Flow) {
 /// Hands over what an earlier socket at the same address left behind: its close was missed.
 #[inline(always)]
 fn discard_stale(sock: Sock, now: u64) {
-    if let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) {
+    let key = &sock.key();
+    if let Some(flow) = FLOWS.get_ptr_mut(key) {
         // SAFETY: as above.
         let flow = unsafe { &mut *flow };
         if flow.ended == 0 {
             flow.ended = now;
             submit::flow(flow);
         }
-        let _ = FLOWS.remove(&sock.key());
+        let _ = FLOWS.remove(key);
     }
 }
 
 /// The connection, or the listener, is over.
 #[inline(always)]
 fn closed(sock: Sock, old: u8) {
+    let key = &sock.key();
     if old == LISTEN {
         owner::forget(sock);
         return;
     }
-    let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) else {
+    let Some(flow) = FLOWS.get_ptr_mut(key) else {
         if old != SYN_SENT && owner::wanted(TELL_CONNECTIONS) {
             owner::left(sock, &sock.tcp_tuple(old));
         }
@@ -289,7 +293,7 @@ fn closed(sock: Sock, old: u8) {
     let flow = unsafe { &mut *flow };
     if flow.ended != 0 {
         // Handed over already.
-        let _ = FLOWS.remove(&sock.key());
+        let _ = FLOWS.remove(key);
         return;
     }
     let now = now();
@@ -298,7 +302,7 @@ fn closed(sock: Sock, old: u8) {
         flow.tuple = sock.tcp_tuple(SYN_SENT);
     }
     if flow.tuple.family == FAMILY_IPV6 && !ipv6_enabled() {
-        let _ = FLOWS.remove(&sock.key());
+        let _ = FLOWS.remove(key);
         return;
     }
     // Before it ends: packets that another CPU sees from then on are late ones.
@@ -316,7 +320,7 @@ fn closed(sock: Sock, old: u8) {
     flow.tcp.srtt_us = field::<u32>(sock.0, at::tcp_sock_srtt_us()) >> 3;
     submit::flow(flow);
     owner::told(sock, now);
-    let _ = FLOWS.remove(&sock.key());
+    let _ = FLOWS.remove(key);
 }
 
 /// Packets that the kernel sent for the flow without showing them to the packet hook.

@@ -24,17 +24,18 @@ use crate::{
 #[inline(always)]
 pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
     let now = now();
+    let peer = &packet.peer(way);
     // SAFETY: entries stay readable for the run of a program.
     let first = FLOWS.get_ptr_mut(&sock.key()).map(|flow| unsafe { &mut *flow });
     let flow = match first {
         // Most sockets have one peer and an owner: then nothing of the socket needs to be read.
         Some(flow)
-            if is_with(flow, &packet.peer(way), packet.local_port(way))
+            if is_with(flow, peer, packet.local_port(way))
                 && (way == Way::In || flow.rank >= Rank::FirstIo as u8) =>
         {
             flow
         }
-        _ => of_peer(packet, sock, way, now)?,
+        _ => of_peer(packet, peer, sock, way, now)?,
     };
     if account(flow, way, packet.packets, packet.bytes, now) {
         return Some(flow);
@@ -46,8 +47,13 @@ pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
 
 /// The flow with the peer that a packet is from or to. A socket that is connected may send to others as well.
 #[inline(always)]
-fn of_peer(packet: &Packet, sock: Sock, way: Way, now: u64) -> Option<&'static mut Flow> {
-    let peer = &packet.peer(way);
+fn of_peer(
+    packet: &Packet,
+    peer: &Peer,
+    sock: Sock,
+    way: Way,
+    now: u64,
+) -> Option<&'static mut Flow> {
     // That of what is sent may have been translated by now.
     let own = sock.port();
     let port = if own != 0 { own } else { packet.local_port(way) };
@@ -78,7 +84,7 @@ fn of_peer(packet: &Packet, sock: Sock, way: Way, now: u64) -> Option<&'static m
     if is_with(first, peer, port) {
         return Some(first);
     }
-    further(packet, sock, way, port, first, began, now)
+    further(packet, peer, sock, way, port, first, began, now)
 }
 
 /// Whether a flow is the one with a peer. A socket that has been disconnected may have got another port.
@@ -91,8 +97,10 @@ fn is_with(flow: &Flow, peer: &Peer, local_port: u16) -> bool {
 }
 
 #[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "all of one packet, and inlined")]
 fn further(
     packet: &Packet,
+    peer: &Peer,
     sock: Sock,
     way: Way,
     local_port: u16,
@@ -100,12 +108,11 @@ fn further(
     began: Began,
     now: u64,
 ) -> Option<&'static mut Flow> {
-    let Peer { address, port, family } = packet.peer(way);
     let key = PeerKey {
         socket_id: first.socket_id,
-        remote: address,
-        port,
-        family,
+        remote: peer.address,
+        port: peer.port,
+        family: peer.family,
         reserved: 0,
         local_port,
         reserved2: 0,
