@@ -10,6 +10,8 @@ use super::{
     owner::{self, Seen},
     pending, submit,
 };
+#[cfg(not(feature = "perf"))]
+use crate::maps::BLANK;
 use crate::{
     kernel::{
         copy, core_offsets as at, field, now,
@@ -197,16 +199,12 @@ fn opened(sock: Sock) {
     }
     discard_stale(sock, now);
     // Ports are not chosen yet: an empty tuple is filled in by the first packet.
-    let tuple = Tuple::default();
-    let flow = create(
-        &FLOWS,
-        key,
-        *key,
-        &tuple,
-        Began::Connect,
-        now,
-        Counter::OpenTableFull,
-    );
+    #[cfg(feature = "perf")]
+    let tuple = &Tuple::default();
+    #[cfg(not(feature = "perf"))]
+    let Some(Flow { tuple, .. }) = BLANK.get(0) else { return };
+    let full = Counter::OpenTableFull;
+    let flow = create(&FLOWS, key, *key, tuple, Began::Connect, now, full);
     if let Some(flow) = flow {
         owner::claim_connection(flow, sock, Rank::Opener);
     }
@@ -228,21 +226,29 @@ pub fn has_missed(sock: Sock, state: u8) -> bool {
 fn established(sock: Sock, old: u8) {
     let key = &sock.key();
     let now = now();
-    let tuple = sock.tcp_tuple(ESTABLISHED);
     // SAFETY: entries stay readable for the run of a program.
     let known = FLOWS.get_ptr_mut(key).map(|flow| unsafe { &mut *flow });
     let flow = match known {
-        // One of other ends is what an earlier socket at this address left behind.
-        Some(flow) if old == SYN_SENT || flow.tuple == tuple => flow,
-        _ if old == SYN_RECV => {
-            discard_stale(sock, now);
-            if tuple.family == FAMILY_IPV6 && !ipv6_enabled() {
-                return;
+        Some(flow) if old == SYN_SENT => flow,
+        _ if old == SYN_SENT => return,
+        _ => {
+            let tuple = &sock.tcp_tuple(ESTABLISHED);
+            match known {
+                // One of other ends is what an earlier socket at this address left behind.
+                Some(flow) if flow.tuple == *tuple => flow,
+                _ if old == SYN_RECV => {
+                    discard_stale(sock, now);
+                    if tuple.family == FAMILY_IPV6 && !ipv6_enabled() {
+                        return;
+                    }
+                    match accepted(sock, tuple, now, Counter::OpenTableFull) {
+                        Some(flow) => flow,
+                        None => return,
+                    }
+                }
+                _ => return,
             }
-            let Some(flow) = accepted(sock, &tuple, now, Counter::OpenTableFull) else { return };
-            flow
         }
-        _ => return,
     };
     if flow.tcp.connect_ns == 0 {
         flow.tcp.connect_ns = now.wrapping_sub(flow.first);

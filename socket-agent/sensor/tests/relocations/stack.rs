@@ -121,7 +121,14 @@ fn measure(name: &str, object: &[u8]) -> u32 {
         let depth = depth(&function.instructions)
             .unwrap_or_else(|why| panic!("{name}: {}: {why}", function.name));
         println!("{depth:>6} {:>12} {}", function.instructions.len(), function.name);
-        assert!(depth < LIMIT, "{name}: {}: {depth} bytes of stack", function.name);
+        // The kernel counts each frame as a multiple of 32 bytes: what it counts may be the limit, what the
+        // program uses lies below it.
+        let used = frame(&function.instructions).unwrap_or(depth);
+        assert!(
+            depth <= LIMIT && used < LIMIT,
+            "{name}: {}: {used} bytes of stack, {depth} as the kernel counts",
+            function.name
+        );
         deepest = deepest.max(depth);
     }
     deepest
