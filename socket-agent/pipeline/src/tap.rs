@@ -4,7 +4,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     time::Duration,
 };
@@ -39,10 +39,7 @@ pub(crate) fn tap(capacity: usize) -> (TapSender, Tap) {
 impl Tap {
     /// The next batch; `None` if none comes in time, or the pipeline has ended.
     pub fn next(&self, patience: Duration) -> Option<Arc<Batch>> {
-        match self.batches.recv_timeout(patience) {
-            Ok(batch) => Some(batch),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.batches.recv_timeout(patience).ok()
     }
 
     /// The number of documents that were not read in time.

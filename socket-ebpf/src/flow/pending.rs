@@ -3,7 +3,9 @@
 use core::mem::MaybeUninit;
 
 use aya_ebpf::bindings::BPF_ANY;
-use socket_common::{Counter, FLAG_HANDSHAKE, Flow, Pending, Tcp, Traffic, Tuple};
+#[cfg(not(feature = "perf"))]
+use socket_common::Tcp;
+use socket_common::{Counter, FLAG_HANDSHAKE, Flow, Pending, Traffic, Tuple};
 
 use super::entry::{account, add};
 use crate::{
@@ -127,6 +129,7 @@ fn left(handshake: &Pending) -> Traffic {
 
 /// Whether a connection has been established for so long that no CPU is still at a packet which it took for one
 /// of the handshake.
+#[cfg(not(feature = "perf"))]
 #[inline(always)]
 pub fn is_over(flow: &Flow, now: u64) -> bool {
     let Tcp { connect_ns, .. } = flow.tcp;

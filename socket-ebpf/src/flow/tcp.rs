@@ -29,17 +29,21 @@ use crate::{
 #[inline(always)]
 pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
     let now = now();
+    let key = &sock.key();
     // SAFETY: entries stay readable for the run of a program.
-    let known = FLOWS.get_ptr_mut(&sock.key()).map(|flow| unsafe { &mut *flow });
+    let known = FLOWS.get_ptr_mut(key).map(|flow| unsafe { &mut *flow });
     // One way out, as all of this is one program, which has to stay small.
     let flow = match known {
         Some(flow) if flow.ended == 0 && flow.tuple.local_port != 0 => flow,
-        known => without_tuple(known, packet, sock, way, now)?,
+        known => without_tuple(known, packet, sock, key, way, now)?,
     };
     if flow.flags & FLAG_HANDSHAKE != 0 {
         if way == Way::In && pending::seen_at_listener(packet, now) {
             return None;
         }
+        // On kernels before 5.8 the stack has no place for it: there the agent removes the handshake, or its end
+        // does.
+        #[cfg(not(feature = "perf"))]
         if pending::is_over(flow, now) {
             pending::finish(flow);
         }
@@ -67,6 +71,7 @@ fn without_tuple(
     known: Option<&'static mut Flow>,
     packet: &Packet,
     sock: Sock,
+    key: &u64,
     way: Way,
     now: u64,
 ) -> Option<&'static mut Flow> {
@@ -108,7 +113,7 @@ fn without_tuple(
         None
     } else {
         let full = Counter::FlowTableFull;
-        let flow = create(&FLOWS, &sock.key(), sock.key(), &tuple, Began::Midway, now, full);
+        let flow = create(&FLOWS, key, *key, &tuple, Began::Midway, now, full);
         if flow.is_some() {
             count(Counter::Midway);
         }

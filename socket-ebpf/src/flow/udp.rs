@@ -20,22 +20,35 @@ use crate::{
     maps::{FLOWS, PEERS, count},
 };
 
+/// The peer of a packet: kept on the stack, or, for kernels before 5.8, whose programs have none to spare, read
+/// anew.
+macro_rules! kept_or_read {
+    ($peer:expr, $packet:expr, $way:expr) => {{
+        #[cfg(not(feature = "perf"))]
+        let peer = $peer;
+        #[cfg(feature = "perf")]
+        let peer = &$packet.peer($way);
+        peer
+    }};
+}
+
 /// A UDP packet that `sock` sends or receives; returns its flow.
 #[inline(always)]
 pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
     let now = now();
+    let key = &sock.key();
     let peer = &packet.peer(way);
     // SAFETY: entries stay readable for the run of a program.
-    let first = FLOWS.get_ptr_mut(&sock.key()).map(|flow| unsafe { &mut *flow });
+    let first = FLOWS.get_ptr_mut(key).map(|flow| unsafe { &mut *flow });
     let flow = match first {
         // Most sockets have one peer and an owner: then nothing of the socket needs to be read.
         Some(flow)
-            if is_with(flow, peer, packet.local_port(way))
+            if is_with(flow, kept_or_read!(peer, packet, way), packet.local_port(way))
                 && (way == Way::In || flow.rank >= Rank::FirstIo as u8) =>
         {
             flow
         }
-        _ => of_peer(packet, peer, sock, way, now)?,
+        _ => of_peer(packet, peer, sock, key, way, now)?,
     };
     if account(flow, way, packet.packets, packet.bytes, now) {
         return Some(flow);
@@ -47,18 +60,22 @@ pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
 
 /// The flow with the peer that a packet is from or to. A socket that is connected may send to others as well.
 #[inline(always)]
+#[cfg_attr(feature = "perf", expect(unused_variables, reason = "read anew, off the stack"))]
 fn of_peer(
     packet: &Packet,
     peer: &Peer,
     sock: Sock,
+    key: &u64,
     way: Way,
     now: u64,
 ) -> Option<&'static mut Flow> {
+    #[cfg(feature = "perf")]
+    let peer = &packet.peer(way);
     // That of what is sent may have been translated by now.
     let own = sock.port();
     let port = if own != 0 { own } else { packet.local_port(way) };
     let began = if way == Way::Out { Began::Send } else { Began::Receive };
-    let first = match FLOWS.get_ptr_mut(&sock.key()) {
+    let first = match FLOWS.get_ptr_mut(key) {
         // SAFETY: entries stay readable for the run of a program.
         Some(flow) => unsafe { &mut *flow },
         None => {
@@ -67,9 +84,9 @@ fn of_peer(
             }
             let tuple = tuple(packet, sock, way, port);
             let made =
-                create(&FLOWS, &sock.key(), sock.key(), &tuple, began, now, Counter::FlowTableFull);
+                create(&FLOWS, key, *key, &tuple, began, now, Counter::FlowTableFull);
             let flow = made?;
-            owner::inherit(flow, sock.key(), Rank::Creator);
+            owner::inherit(flow, *key, Rank::Creator);
             if flow.rank == Rank::Holder as u8 {
                 flow.flags |= FLAG_EXISTING;
             }
@@ -98,6 +115,7 @@ fn is_with(flow: &Flow, peer: &Peer, local_port: u16) -> bool {
 
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "all of one packet, and inlined")]
+#[cfg_attr(feature = "perf", expect(unused_variables, reason = "read anew, off the stack"))]
 fn further(
     packet: &Packet,
     peer: &Peer,
@@ -108,6 +126,8 @@ fn further(
     began: Began,
     now: u64,
 ) -> Option<&'static mut Flow> {
+    #[cfg(feature = "perf")]
+    let peer = &packet.peer(way);
     let key = PeerKey {
         socket_id: first.socket_id,
         remote: peer.address,

@@ -458,13 +458,9 @@ impl Packet {
     pub fn peer(&self, way: Way) -> Peer {
         let (source, destination) = self.ports();
         let (address, port) = match way {
-            Way::Out => (&self.destination, destination),
-            Way::In => (&self.source, source),
+            Way::Out => (self.destination, destination),
+            Way::In => (self.source, source),
         };
-        #[cfg(not(feature = "perf"))]
-        let address = *address;
-        #[cfg(feature = "perf")]
-        let address = words(address);
         Peer { address, port, family: self.family }
     }
 

@@ -27,12 +27,12 @@ pub(super) fn user(json: &mut impl Writer, normal: &Normal<'_>) {
     let (ids, users) = (&normal.ids, &normal.users);
     with_group(json, users.user.as_ref(), ids.get(Key::GID));
     json.group(key!("effective"), |json| {
-        with_group(json, users.effective.as_ref(), ids.get(Key::EGID))
+        with_group(json, users.effective.as_ref(), ids.get(Key::EGID));
     });
     json.group(key!("target"), |json| named(json, users.target.as_ref()));
     json.group(key!("saved"), |json| with_group(json, ids.get(Key::SUID), ids.get(Key::SGID)));
     json.group(key!("filesystem"), |json| {
-        with_group(json, ids.get(Key::FSUID), ids.get(Key::FSGID))
+        with_group(json, ids.get(Key::FSUID), ids.get(Key::FSGID));
     });
     json.group(key!("audit"), |json| named(json, ids.get(Key::AUID)));
     json.group(key!("old-auid"), |json| named(json, ids.get(Key::OLD_AUID)));

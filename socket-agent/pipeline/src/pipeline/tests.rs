@@ -285,7 +285,7 @@ impl Processor for Third {
     fn process(&mut self, document: &mut Document) -> bool {
         self.0 += 1;
         document.put("labels.env", "test".into()).unwrap();
-        self.0 % 3 != 0
+        !self.0.is_multiple_of(3)
     }
 }
 

@@ -21,10 +21,10 @@ impl<T: Tasks> Aggregator<T> {
                 return;
             }
             self.inherit(key, key, Rank::Creator);
-            if let Some(flow) = self.flows.get_mut(&key) {
-                if flow.rank == Rank::Holder as u8 {
-                    flow.flags |= FLAG_EXISTING;
-                }
+            if let Some(flow) = self.flows.get_mut(&key)
+                && flow.rank == Rank::Holder as u8
+            {
+                flow.flags |= FLAG_EXISTING;
             }
         }
         // Sending runs in the system call of the sender.
