@@ -25,9 +25,9 @@ use crate::{
 macro_rules! kept_or_read {
     ($peer:expr, $packet:expr, $way:expr) => {{
         #[cfg(not(feature = "perf"))]
-        let peer = $peer;
+        let peer = *$peer;
         #[cfg(feature = "perf")]
-        let peer = &$packet.peer($way);
+        let peer = $packet.peer($way);
         peer
     }};
 }
@@ -43,7 +43,7 @@ pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
     let flow = match first {
         // Most sockets have one peer and an owner: then nothing of the socket needs to be read.
         Some(flow)
-            if is_with(flow, kept_or_read!(peer, packet, way), packet.local_port(way))
+            if is_with(flow, &kept_or_read!(peer, packet, way), packet.local_port(way))
                 && (way == Way::In || flow.rank >= Rank::FirstIo as u8) =>
         {
             flow
