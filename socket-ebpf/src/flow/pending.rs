@@ -140,19 +140,15 @@ pub fn is_over(flow: &Flow, now: u64) -> bool {
 /// flow was made, and forgets it.
 #[inline(always)]
 pub fn finish(flow: &mut Flow) {
-    // Kernels before 4.18 take no key from a table, only from the stack.
-    #[cfg(feature = "perf")]
-    let tuple = &{ flow.tuple };
-    // SAFETY: entries stay readable for the run of a program, and nothing writes the tuple here.
-    #[cfg(not(feature = "perf"))]
-    let tuple = unsafe { &*(&raw const flow.tuple) };
-    if let Some(handshake) = PENDING.get_ptr_mut(tuple) {
+    // On the stack: kernels before 4.18 take no key from a table.
+    let tuple = flow.tuple;
+    if let Some(handshake) = PENDING.get_ptr_mut(&tuple) {
         // SAFETY: entries stay readable for the run of a program.
         let handshake = unsafe { &mut *handshake };
         if handshake.child == flow.sock {
             let Traffic { packets_out, bytes_out, packets_in, bytes_in } = left(handshake);
             // Of two CPUs that come here one takes it. An element that is out of the table may be another's.
-            if PENDING.remove(tuple).is_err() {
+            if PENDING.remove(&tuple).is_err() {
                 return;
             }
             add(&mut flow.traffic, Way::Out, packets_out, bytes_out);
