@@ -3,7 +3,7 @@
 
 use std::env::consts::ARCH;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::{
     checks, compilers, native, unit,
@@ -155,11 +155,19 @@ fn programs(work: &mut Work<'_>) -> Result<Done> {
     Ok(Done::Whole)
 }
 
+/// An architecture that cannot be built for is no reason to leave out another.
 fn other_programs(work: &mut Work<'_>) -> Result<Done> {
+    let mut failed = Vec::new();
     for arch in work.plan.other_architectures() {
-        let programs = build::for_target(work.paths, work.pins, &Target::of_arch(arch), "release")?;
-        work.programs.insert(arch.to_owned(), programs);
+        let target = Target::of_arch(arch);
+        match build::for_target(work.paths, work.pins, &target, "release") {
+            Ok(programs) => {
+                work.programs.insert(arch.to_owned(), programs);
+            }
+            Err(error) => failed.push(format!("{arch}: {error:#}")),
+        }
     }
+    ensure!(failed.is_empty(), "{}", failed.join("; "));
     Ok(Done::Whole)
 }
 

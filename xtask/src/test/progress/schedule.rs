@@ -120,7 +120,7 @@ impl Left {
             (true, 0) => Some("should have ended by now".to_owned()),
             (true, _) => Some(format!("about {} left", human(*time))),
             (false, 0) => None,
-            (false, _) => Some(format!("at least {} left", human(*time))),
+            (false, _) => Some(format!("{} left, and what never ran here", human(*time))),
         }
     }
 }
@@ -193,7 +193,7 @@ mod tests {
         schedule.steps[0].before = None;
         let left = schedule.left(seconds(0));
         assert_eq!(left, Left { time: seconds(90), known: false });
-        assert_eq!(left.words().as_deref(), Some("at least 1 min 30 s left"));
+        assert_eq!(left.words().as_deref(), Some("1 min 30 s left, and what never ran here"));
         schedule.steps[0].stage = Stage::Done;
         assert!(schedule.left(seconds(0)).known);
         let first = Schedule { steps: items(&[None]), ..Schedule::default() };
