@@ -12,7 +12,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("linux", &[]),
     ("config", &[]),
     ("ecs", &["linux"]),
-    ("pipeline", &["ecs"]),
+    ("pipeline", &["linux", "ecs"]),
     ("processes", &["linux", "ecs", "socket-common"]),
     ("flow", &["linux", "ecs", "processes", "socket-common"]),
     ("audit", &["linux", "ecs", "processes"]),

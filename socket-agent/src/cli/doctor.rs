@@ -11,6 +11,10 @@ use sensor::{
 
 /// Shows what this host offers and starts the set that would be used; succeeds if that sees what it should.
 pub(super) fn doctor() -> anyhow::Result<ExitCode> {
+    // What a start logs beside warnings is no answer to the question what this host offers.
+    if log::max_level() == log::LevelFilter::Info {
+        log::set_max_level(log::LevelFilter::Warn);
+    }
     let mut facts = HostFacts::probe();
     let config = SocketConfig::default();
     let tried = match choose(&facts, HookSet::Auto) {
