@@ -63,7 +63,7 @@ impl Record {
     /// # Errors
     /// As there; the record is then to be read anew.
     pub fn read_kernel(&mut self, kind: Kind, text: &[u8]) -> Result<(), ParseError> {
-        self.read(kind, trimmed(text), Span::default(), 0, |_, _| None)
+        self.read(kind, trimmed(text), Span::default(), 0, true)
     }
 
     /// Becomes the record that [`parse_line`] gives, in the memory that it has.
@@ -104,18 +104,18 @@ impl Record {
         if line[at..].starts_with(b"msg=") {
             at += b"msg=".len();
         }
-        let added = if is_own { |_: &[u8], _| None } else { prefix::added };
-        self.read(kind, line, node, at, added)
+        self.read(kind, line, node, at, is_own)
     }
 
-    /// `added` finds what auditd has added where its separator does not tell.
+    /// `is_own` is whether it is as the kernel or auditd writes it: in other logs the separator before
+    /// what auditd has added may be another.
     fn read(
         &mut self,
         kind: Kind,
         text: &[u8],
         node: Span,
         at: usize,
-        added: impl Fn(&[u8], usize) -> Option<(usize, usize)>,
+        is_own: bool,
     ) -> Result<(), ParseError> {
         let length = text.len();
         if length > LINE_MAX {
@@ -129,9 +129,11 @@ impl Record {
         let start = start + usize::from(text.get(start) == Some(&b':'));
         let separator =
             if scan::is_printable(text) { None } else { memchr::memchr(ADDED, &text[start..]) };
-        let separator = separator.map(|at| (start + at, start + at + 1));
-        let (text_end, added) =
-            separator.or_else(|| added(text, start)).unwrap_or((length, length));
+        let mut parts = separator.map(|at| (start + at, start + at + 1));
+        if !is_own && parts.is_none() {
+            parts = prefix::added(text, start);
+        }
+        let (text_end, added) = parts.unwrap_or((length, length));
 
         (self.kind, self.id, self.node, self.raw) = (kind, id, node, Span::new(at, length));
         let mut buffer = self.buffer.take();
