@@ -204,7 +204,9 @@ fn events_that_were_cut_in_two_name_the_option() {
         log
     };
     // So many that not all are remembered.
-    let (_, said, _) = replayed(&["-"], interleaved(2_000).as_bytes());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, interleaved(2_000)).unwrap();
+    let (_, said, _) = replayed(&[file.path().to_str().unwrap()], b"");
     assert!(said.contains("raise --max-in-flight"), "{said}");
     let log = interleaved(20);
     let (documents, said, succeeded) = replayed(&["-", "--max-in-flight", "5"], log.as_bytes());

@@ -123,12 +123,14 @@ impl Pending {
         let whole = self.is_last(&record);
         let is_call = matches!(kind, Kind::SYSCALL | Kind::URINGOP);
         // What it is and its end are always there.
-        if self.is_full(&record) && (self.has_call || !is_call) && !whole {
+        let length = record.length();
+        let is_full = self.records.len() >= RECORDS_MAX || self.bytes + length > BYTES_MAX;
+        if is_full && (self.has_call || !is_call) && !whole {
             self.cut += 1;
             return Progress::Cut;
         }
         self.has_call |= is_call;
-        self.bytes += record.length();
+        self.bytes += length;
         let rank = Rank::of(&record, self.last);
         self.in_order &= rank >= self.last;
         self.last = rank;
@@ -142,10 +144,6 @@ impl Pending {
             order::restore(&mut records);
         }
         Event { id: key.id, records, complete, cut }
-    }
-
-    fn is_full(&self, record: &Record) -> bool {
-        self.records.len() >= RECORDS_MAX || self.bytes + record.length() > BYTES_MAX
     }
 
     /// Whether nothing can follow this record.

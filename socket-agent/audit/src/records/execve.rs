@@ -87,38 +87,34 @@ type Entry<'a> = (usize, Part, Field<'a>);
 /// The arguments of the program that an event starts, in order.
 pub fn arguments(records: &[Record]) -> Arguments<'_> {
     let mut arguments = Arguments::default();
-    let mut fields = records
-        .iter()
-        .filter(|record| record.kind() == Kind::EXECVE)
-        .flat_map(|record| record.fields())
-        .peekable();
-    if fields.peek().is_none() {
-        return arguments;
-    }
     let mut announced = None;
-    for field in fields {
-        if field.id == Key::ARGC {
-            announced = announced.or(decimal(field.value));
-            continue;
-        }
-        match part(field.key) {
-            // Nearly always.
-            Some((index, Part::Whole)) if index == arguments.values.len() => {
-                arguments.values.push(field.text());
+    let mut is_exec = false;
+    for record in records.iter().filter(|record| record.kind() == Kind::EXECVE) {
+        is_exec = true;
+        for field in record.fields() {
+            let part = match field.id {
+                // Most programs have no more.
+                Key::A0 => Some((0, Part::Whole)),
+                Key::A1 => Some((1, Part::Whole)),
+                Key::A2 => Some((2, Part::Whole)),
+                Key::A3 => Some((3, Part::Whole)),
+                Key::ARGC => None,
+                _ => part(field.key),
+            };
+            match part {
+                // Nearly always.
+                Some((index, Part::Whole)) if index == arguments.values.len() => {
+                    arguments.values.push(field.text());
+                }
+                Some(_) => return by_number(records),
+                None if field.id == Key::ARGC => announced = announced.or(decimal(field.value)),
+                None => {}
             }
-            Some(_) => {
-                arguments = by_number(records);
-                break;
-            }
-            None => {}
         }
     }
-    // The records may have been left before it came.
-    let announced = announced.or_else(|| {
-        let execs = records.iter().filter(|record| record.kind() == Kind::EXECVE);
-        execs.filter_map(|record| record.number(Key::ARGC)).next()
-    });
-    arguments.fit(announced);
+    if is_exec {
+        arguments.fit(announced);
+    }
     arguments
 }
 
@@ -147,6 +143,8 @@ fn by_number(records: &[Record]) -> Arguments<'_> {
     if absent > 0 && absent <= GAP_MAX {
         arguments.fault(ArgumentFault::Absent { count: absent });
     }
+    let execs = records.iter().filter(|record| record.kind() == Kind::EXECVE);
+    arguments.fit(execs.filter_map(|record| record.number(Key::ARGC)).next());
     arguments
 }
 

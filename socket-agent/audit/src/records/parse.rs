@@ -10,7 +10,8 @@ use super::{
     key::pack,
     key_set::Filter,
     marks::Marks,
-    prefix, scan,
+    prefix::{self, Prefix},
+    scan,
 };
 
 /// The longest line that is read. The kernel's records have up to 8,970 bytes; auditd adds names.
@@ -59,28 +60,18 @@ pub fn parse_line(line: &[u8]) -> Result<Record, ParseError> {
     record.read_line(line).map(|()| record)
 }
 
-impl Record {
-    /// Becomes the record that [`parse_kernel`] gives, in the memory that it has.
-    ///
-    /// # Errors
-    /// As there; the record is then to be read anew.
-    pub fn read_kernel(&mut self, kind: Kind, text: &[u8]) -> Result<(), ParseError> {
-        self.read(kind, trimmed(text), Span::default(), 0, |_, _| None)
-    }
+/// What stands before a record's text: `node=NAME type=NAME msg=`.
+struct Header {
+    kind: Option<Kind>,
+    node: Span,
+    /// Where it ends.
+    at: usize,
+}
 
-    /// Becomes the record that [`parse_line`] gives, in the memory that it has.
-    ///
-    /// # Errors
-    /// As there; the record is then to be read anew.
-    pub fn read_line(&mut self, line: &[u8]) -> Result<(), ParseError> {
-        let line = trimmed(line);
-        let mut at = 0;
-        let mut node = Span::default();
-        let mut kind = None;
-        let is_own = line.starts_with(b"type=") || line.starts_with(b"node=");
-        if !is_own && let Some(prefix) = prefix::find(line) {
-            (at, node) = (prefix.start, prefix.host);
-        }
+impl Header {
+    #[inline(always)]
+    fn read(line: &[u8], mut at: usize) -> Result<Self, ParseError> {
+        let (mut node, mut kind) = (Span::default(), None);
         // At most two words come before msg=.
         for _ in 0..2 {
             if line[at..].starts_with(b"msg=") {
@@ -102,22 +93,53 @@ impl Record {
             }
             at = end + 1;
         }
-        let kind = kind.ok_or_else(|| ParseError::UnknownType(String::new()))?;
         if line[at..].starts_with(b"msg=") {
             at += b"msg=".len();
         }
-        let added = if is_own { |_: &[u8], _| None } else { prefix::added };
-        self.read(kind, line, node, at, added)
+        Ok(Self { kind, node, at })
+    }
+}
+
+impl Record {
+    /// Becomes the record that [`parse_kernel`] gives, in the memory that it has.
+    ///
+    /// # Errors
+    /// As there; the record is then to be read anew.
+    pub fn read_kernel(&mut self, kind: Kind, text: &[u8]) -> Result<(), ParseError> {
+        self.read(kind, trimmed(text), Span::default(), 0, true)
     }
 
-    /// `added` finds what auditd has added where its separator does not tell.
+    /// Becomes the record that [`parse_line`] gives, in the memory that it has.
+    ///
+    /// # Errors
+    /// As there; the record is then to be read anew.
+    pub fn read_line(&mut self, line: &[u8]) -> Result<(), ParseError> {
+        let line = trimmed(line);
+        match Header::read(line, 0)? {
+            Header { kind: Some(kind), node, at } => self.read(kind, line, node, at, true),
+            Header { kind: None, .. } => self.read_within(line),
+        }
+    }
+
+    /// As [`read_line`](Self::read_line), of a record in a line of another log.
+    #[cold]
+    fn read_within(&mut self, line: &[u8]) -> Result<(), ParseError> {
+        let unknown = || ParseError::UnknownType(String::new());
+        let Prefix { start, host } = prefix::find(line).ok_or_else(unknown)?;
+        let Header { kind, node, at } = Header::read(line, start)?;
+        let node = if node == Span::default() { host } else { node };
+        self.read(kind.ok_or_else(unknown)?, line, node, at, false)
+    }
+
+    /// `is_own` is whether it is as the kernel or auditd writes it: in other logs the separator before
+    /// what auditd has added may be another.
     fn read(
         &mut self,
         kind: Kind,
         text: &[u8],
         node: Span,
         at: usize,
-        added: impl Fn(&[u8], usize) -> Option<(usize, usize)>,
+        is_own: bool,
     ) -> Result<(), ParseError> {
         let length = text.len();
         if length > LINE_MAX {
@@ -131,9 +153,11 @@ impl Record {
         let start = start + usize::from(text.get(start) == Some(&b':'));
         let separator =
             if scan::is_printable(text) { None } else { memchr::memchr(ADDED, &text[start..]) };
-        let separator = separator.map(|at| (start + at, start + at + 1));
-        let (text_end, added) =
-            separator.or_else(|| added(text, start)).unwrap_or((length, length));
+        let mut parts = separator.map(|at| (start + at, start + at + 1));
+        if !is_own && parts.is_none() {
+            parts = prefix::added(text, start);
+        }
+        let (text_end, added) = parts.unwrap_or((length, length));
 
         (self.kind, self.id, self.node, self.raw) = (kind, id, node, Span::new(at, length));
         let mut buffer = self.buffer.take();
