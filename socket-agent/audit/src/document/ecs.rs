@@ -37,10 +37,7 @@ pub(super) fn encode(
         json.group(key!("network"), |json| json.text(key!("direction"), direction));
     }
     if let Some(container) = context.container {
-        json.group(key!("container"), |json| {
-            json.text(key!("id"), &container.id);
-            json.maybe(key!("runtime"), container.runtime);
-        });
+        container.encode(json);
     }
     json.group(key!("related"), |json| related(json, normal));
     json.list_if_any(key!("tags"), &normal.tags);
