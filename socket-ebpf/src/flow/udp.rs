@@ -83,8 +83,7 @@ fn of_peer(
                 return None;
             }
             let tuple = tuple(packet, sock, way, port);
-            let made =
-                create(&FLOWS, key, *key, &tuple, began, now, Counter::FlowTableFull);
+            let made = create(&FLOWS, key, *key, &tuple, began, now, Counter::FlowTableFull);
             let flow = made?;
             owner::inherit(flow, *key, Rank::Creator);
             if flow.rank == Rank::Holder as u8 {

@@ -8,6 +8,7 @@ mod contexts;
 mod encoded;
 mod execve;
 mod field;
+mod fields;
 mod key;
 mod key_set;
 mod kind;
