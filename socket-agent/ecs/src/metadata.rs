@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Agent, Host};
+use super::{Agent, Host, Writer};
+use crate::key;
 
 /// The version of the Elastic Common Schema that documents follow. Every field in use is that old;
 /// the tests check documents against the newest one.
@@ -62,5 +63,12 @@ impl Metadata {
             service: to_raw_value(&Service { kind: "system" })?,
             hostname: host.hostname.as_str().into(),
         })
+    }
+
+    /// `host`, `agent` and `ecs`: where a document comes from, at the end of each.
+    pub fn encode_origin(&self, writer: &mut impl Writer) {
+        writer.raw(key!("host"), &self.host);
+        writer.raw(key!("agent"), &self.agent);
+        writer.raw(key!("ecs"), &self.ecs);
     }
 }

@@ -11,9 +11,9 @@ use crate::{
 /// Where a document comes from - this host, or the one that a log names - and whose it is.
 pub(super) fn origin(json: &mut impl Writer, normal: &Normal<'_>, context: &Context<'_>) {
     if let Some(metadata) = context.metadata {
-        json.raw(key!("host"), &metadata.host);
-        json.raw(key!("agent"), &metadata.agent);
-    } else if let Some(node) = normal.event.records.iter().find_map(|record| record.node()) {
+        return metadata.encode_origin(json);
+    }
+    if let Some(node) = normal.event.records.iter().find_map(|record| record.node()) {
         json.group(key!("host"), |json| json.text(key!("name"), &String::from_utf8_lossy(node)));
     }
     json.group(key!("ecs"), |json| json.text(key!("version"), ECS_VERSION));

@@ -96,9 +96,7 @@ impl Encode for FlowDocument<'_> {
             });
         });
         writer.raw(key!("service"), &self.metadata.service);
-        writer.raw(key!("host"), &self.metadata.host);
-        writer.raw(key!("agent"), &self.metadata.agent);
-        writer.raw(key!("ecs"), &self.metadata.ecs);
+        self.metadata.encode_origin(writer);
     }
 }
 
