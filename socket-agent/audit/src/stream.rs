@@ -15,7 +15,7 @@ use super::{
 };
 
 /// What the host knows about an event beyond its records.
-pub trait Surroundings {
+pub trait EventContext {
     /// Whether there is to be a document about an event at all.
     fn wants(&mut self, _: &Normal<'_>) -> bool {
         true
@@ -27,9 +27,9 @@ pub trait Surroundings {
 
 /// Knows nothing: for logs, which may be of another host.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Nowhere;
+pub struct NoContext;
 
-impl Surroundings for Nowhere {
+impl EventContext for NoContext {
     fn context<'a>(&'a mut self, _: &Normal<'_>) -> Context<'a> {
         Context::default()
     }
@@ -86,12 +86,12 @@ impl Stream {
         kind: Kind,
         text: &[u8],
         now: Duration,
-        around: &mut dyn Surroundings,
+        known: &mut dyn EventContext,
         out: &mut impl EventSink,
     ) -> Result<(), ParseError> {
         let mut record = self.reassembler.blank();
         let read = record.read_kernel(kind, text);
-        self.take(record, read, now, around, out)
+        self.take(record, read, now, known, out)
     }
 
     /// Takes a record in the form of auditd's log.
@@ -102,21 +102,21 @@ impl Stream {
         &mut self,
         line: &[u8],
         now: Duration,
-        around: &mut dyn Surroundings,
+        known: &mut dyn EventContext,
         out: &mut impl EventSink,
     ) -> Result<(), ParseError> {
         let mut record = self.reassembler.blank();
         let read = record.read_line(line);
-        self.take(record, read, now, around, out)
+        self.take(record, read, now, known, out)
     }
 
     /// Gives out the events that have waited for too long. To be called at [`deadline`].
     ///
     /// [`deadline`]: Self::deadline
-    pub fn tick(&mut self, now: Duration, around: &mut dyn Surroundings, out: &mut impl EventSink) {
+    pub fn tick(&mut self, now: Duration, known: &mut dyn EventContext, out: &mut impl EventSink) {
         let Self { reassembler, ready, .. } = self;
         reassembler.expire(now, |event| ready.push(event));
-        self.write(around, out);
+        self.write(known, out);
     }
 
     /// See [`Reassembler::separate`].
@@ -125,10 +125,10 @@ impl Stream {
     }
 
     /// See [`Reassembler::end_source`].
-    pub fn end_source(&mut self, around: &mut dyn Surroundings, out: &mut Vec<u8>) {
+    pub fn end_source(&mut self, known: &mut dyn EventContext, out: &mut Vec<u8>) {
         let Self { reassembler, ready, .. } = self;
         reassembler.end_source(|event| ready.push(event));
-        self.write(around, out);
+        self.write(known, out);
     }
 
     /// When [`tick`](Self::tick) has something to do next; `None` if nothing waits.
@@ -137,10 +137,10 @@ impl Stream {
     }
 
     /// Gives out all that waits, and counts all numbers that are missing as lost.
-    pub fn finish(&mut self, around: &mut dyn Surroundings, out: &mut impl EventSink) {
+    pub fn finish(&mut self, known: &mut dyn EventContext, out: &mut impl EventSink) {
         let Self { reassembler, ready, .. } = self;
         reassembler.flush(|event| ready.push(event));
-        self.write(around, out);
+        self.write(known, out);
     }
 
     /// What has happened so far.
@@ -158,7 +158,7 @@ impl Stream {
         record: Record,
         read: Result<(), ParseError>,
         now: Duration,
-        around: &mut dyn Surroundings,
+        known: &mut dyn EventContext,
         out: &mut impl EventSink,
     ) -> Result<(), ParseError> {
         if let Err(error) = read {
@@ -168,20 +168,20 @@ impl Stream {
         }
         let Self { reassembler, ready, .. } = self;
         reassembler.push(record, now, |event| ready.push(event));
-        self.write(around, out);
+        self.write(known, out);
         Ok(())
     }
 
-    fn write(&mut self, around: &mut dyn Surroundings, out: &mut impl EventSink) {
+    fn write(&mut self, known: &mut dyn EventContext, out: &mut impl EventSink) {
         for event in self.ready.drain(..) {
             self.names.tick();
             // Too large to be moved about.
             let normal = normalise(&event, &mut *self.names);
             if let Some(normal) = &normal
-                && around.wants(normal)
+                && known.wants(normal)
             {
                 self.warnings += normal.warnings.len() as u64;
-                let context = around.context(normal);
+                let context = known.context(normal);
                 out.emit(&EventDocument { normal, context, options: self.document });
             }
             self.reassembler.recycle(event);

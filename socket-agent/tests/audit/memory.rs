@@ -12,7 +12,7 @@ use socket_agent::audit::{
     document::Options,
     normalise::NoNames,
     records::parse_line,
-    stream::{Nowhere, Stream},
+    stream::{NoContext, Stream},
 };
 
 thread_local! {
@@ -69,7 +69,7 @@ fn nothing_is_allocated_for_a_field() {
             let line = renumber(line, round);
             // That was for the test.
             ASKED.set(ASKED.get() - 1);
-            stream.push_line(&line, Duration::ZERO, &mut Nowhere, &mut out).unwrap();
+            stream.push_line(&line, Duration::ZERO, &mut NoContext, &mut out).unwrap();
         }
     }
     let events = stream.totals().counters.events - before;

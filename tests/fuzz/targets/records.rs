@@ -10,7 +10,7 @@ use socket_agent::audit::{
     normalise::NoNames,
     reassembly,
     records::{Record, parse_line},
-    stream::{Nowhere, Stream},
+    stream::{NoContext, Stream},
 };
 
 fuzz_target!(|log: &[u8]| {
@@ -22,15 +22,15 @@ fuzz_target!(|log: &[u8]| {
         let mut used = Record::default();
         for (second, line) in log.split(|byte| *byte == b'\n').enumerate() {
             let now = Duration::from_secs(second as u64);
-            let pushed = stream.push_line(line, now, &mut Nowhere, &mut out);
+            let pushed = stream.push_line(line, now, &mut NoContext, &mut out);
             assert_eq!(pushed.is_ok(), parse_line(line).is_ok());
             if used.read_line(line).is_ok() {
                 let new = parse_line(line).expect("it was one just now");
                 assert!(new.fields().eq(used.fields()) && new.added().eq(used.added()));
             }
-            stream.tick(now, &mut Nowhere, &mut out);
+            stream.tick(now, &mut NoContext, &mut out);
         }
-        stream.finish(&mut Nowhere, &mut out);
+        stream.finish(&mut NoContext, &mut out);
         let documents = out.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let mut count = 0;
         for document in documents {

@@ -7,10 +7,10 @@
 
 mod counters;
 mod load;
-mod own_rule;
 mod plan;
 mod queue;
 mod reader;
+mod self_exclusion;
 mod session;
 
 pub use counters::LiveCounters;

@@ -10,8 +10,8 @@ use std::{
 use super::{
     counters::LiveCounters,
     load::{self, Loaded, RefusedRules},
-    own_rule,
     plan::{Mode, Plan, PlanError, Situation, decide},
+    self_exclusion,
 };
 use crate::{
     AuditConfig, Backpressure, SocketType,
@@ -52,7 +52,7 @@ pub struct Session {
     rules_before: Option<Vec<Vec<u8>>>,
     restore: bool,
     /// The rule that excludes this process.
-    own_rule: Option<Rule>,
+    self_exclusion: Option<Rule>,
     loaded: usize,
     drops: bool,
     /// Records that came before the start was over.
@@ -114,7 +114,7 @@ impl Session {
             before,
             rules_before: None,
             restore: config.restore_rules,
-            own_rule: None,
+            self_exclusion: None,
             loaded: 0,
             drops: false,
             early,
@@ -180,7 +180,7 @@ impl Session {
     pub fn release(mut self, mut drain: impl FnMut(&mut Self) -> io::Result<()>) -> LiveCounters {
         if self.restore {
             self.undo();
-        } else if let Some(rule) = self.own_rule.take() {
+        } else if let Some(rule) = self.self_exclusion.take() {
             tell(self.control.delete_rule(&rule.encode(Position::Last)));
         }
         let deadline = Instant::now() + HAND_OVER;
@@ -215,7 +215,7 @@ impl Session {
             && let Some(set) = &config.rules
         {
             let mut before = self.control.rules()?;
-            before.retain(|rule| !own_rule::is_left_behind(rule));
+            before.retain(|rule| !self_exclusion::is_left_behind(rule));
             self.rules_before = Some(before);
             load::clear(&mut self.control)?;
             let loaded = load::load(&mut self.control, set, config.ignore_errors);
@@ -232,9 +232,9 @@ impl Session {
             self.counters.rules_refused = ignored.len() as u64;
             self.loaded = rules;
             lock |= asked;
-            let own = own_rule::of(std::process::id());
+            let own = self_exclusion::of(std::process::id());
             self.control.add_rule(&own.encode(Position::First))?;
-            self.own_rule = Some(own);
+            self.self_exclusion = Some(own);
         }
         let is_off = self.control_status()?.is_some_and(|status| status.enabled == 0);
         let turns_off = |set: &RuleSet| {
@@ -248,7 +248,7 @@ impl Session {
             self.control.set(Setting::Enabled(Enabled::Immutable))?;
             // Nothing can be undone any more.
             self.restore = false;
-            self.own_rule = None;
+            self.self_exclusion = None;
         }
         Ok(())
     }
@@ -287,7 +287,7 @@ impl Session {
     fn undo(&mut self) {
         if let Some(rules) = self.rules_before.take() {
             tell(load::put_back(&mut self.control, &rules));
-            self.own_rule = None;
+            self.self_exclusion = None;
             self.loaded = 0;
         }
         let Some(before) = self.before else { return };

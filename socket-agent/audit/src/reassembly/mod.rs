@@ -9,8 +9,8 @@ mod event;
 mod gaps;
 mod options;
 mod order;
+mod pool;
 mod recent;
-mod spare;
 mod waiting;
 
 #[cfg(test)]
@@ -24,8 +24,8 @@ pub use options::Options;
 
 use event::{Key, Pending, Progress};
 use gaps::GapTable;
+use pool::Pool;
 use recent::{Recent, Seen};
-use spare::Spare;
 use waiting::Waiting;
 
 use super::records::{Kind, Record};
@@ -49,7 +49,7 @@ pub struct Reassembler {
     recent: Recent,
     gaps: GapTable,
     counters: Counters,
-    spare: Spare,
+    pool: Pool,
 }
 
 impl Reassembler {
@@ -64,23 +64,23 @@ impl Reassembler {
             recent: Recent::default(),
             gaps: GapTable::default(),
             counters: Counters::default(),
-            spare: Spare::default(),
+            pool: Pool::default(),
         }
     }
 
     /// A record to be read anew, in memory that was used before.
     pub fn blank(&mut self) -> Record {
-        self.spare.record()
+        self.pool.record()
     }
 
     /// Takes back an event, or a record, that is done with: its memory will be used again.
     pub fn recycle(&mut self, event: Event) {
-        self.spare.keep(event);
+        self.pool.keep(event);
     }
 
     /// As [`recycle`](Self::recycle), for a [`blank`](Self::blank) that did not become a record.
     pub fn recycle_record(&mut self, record: Record) {
-        self.spare.keep_record(record);
+        self.pool.keep_record(record);
     }
 
     /// Takes a record that arrived at `now`, the time since any fixed moment, and gives out the
@@ -213,7 +213,7 @@ impl Reassembler {
             // Nothing but an end: its event was lost or excluded, but its number was not.
             return None;
         }
-        let records = self.spare.list();
+        let records = self.pool.list();
         Some(self.pending.push(Pending::new(key, now, records, self.separated)))
     }
 

@@ -18,7 +18,7 @@ use super::{
     normalise::IdNames,
     reassembly::{self, Counters},
     records::{LINE_MAX, ParseError},
-    stream::{Nowhere, Stream},
+    stream::{NoContext, Stream},
 };
 
 /// How to replay.
@@ -99,7 +99,7 @@ impl<W: Write> Replay<W> {
     ) -> Result<(), ReplayError> {
         let before = self.stream.totals();
         let lines = self.lines(input, &mut bad);
-        self.stream.end_source(&mut Nowhere, &mut self.buffer);
+        self.stream.end_source(&mut NoContext, &mut self.buffer);
         self.write_out()?;
         let lines = lines?;
         let totals = self.stream.totals();
@@ -165,7 +165,7 @@ impl<W: Write> Replay<W> {
         if text.is_empty() || text.starts_with(b"time->") {
             return;
         }
-        let pushed = self.stream.push_line(text, Duration::ZERO, &mut Nowhere, &mut self.buffer);
+        let pushed = self.stream.push_line(text, Duration::ZERO, &mut NoContext, &mut self.buffer);
         if let Err(error) = pushed {
             bad(BadLine { number, error });
         }
@@ -176,7 +176,7 @@ impl<W: Write> Replay<W> {
     /// # Errors
     /// Writing fails.
     pub fn finish(mut self) -> Result<Summary, ReplayError> {
-        self.stream.finish(&mut Nowhere, &mut self.buffer);
+        self.stream.finish(&mut NoContext, &mut self.buffer);
         self.write_out()?;
         self.out.flush().map_err(ReplayError::Write)?;
         let totals = self.stream.totals();

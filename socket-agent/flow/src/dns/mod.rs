@@ -4,13 +4,13 @@
 //! Pure logic: packets, flows and processes go in, names come out. Packets come from
 //! [`sensor::dns`](sensor::dns). All times are boottime nanoseconds.
 
+mod ancestry;
 mod claims;
-mod lineage;
+mod flow_names;
 mod message;
 mod names;
 mod networks;
 pub mod packet;
-mod pins;
 mod questions;
 mod stream;
 /// Packets and messages for tests, also those of other crates.
@@ -26,20 +26,20 @@ use socket_common::{ExitEvent, Flow, ForkEvent, PROTO_TCP, PROTO_UDP};
 use crate::address;
 
 use self::{
+    ancestry::Ancestry,
     claims::{Answer, Asker, Claims, Client},
-    lineage::Lineage,
+    flow_names::FlowNames,
     message::{Message, Question},
     names::{Names, Wanted},
     packet::Segment,
-    pins::Pins,
     questions::{Questions, Verdict},
     stream::Streams,
     unseen::Unseen,
 };
 pub use self::{
+    flow_names::Domains,
     names::{Domain, Limits, Source},
     networks::{NetworkSegment, Networks, Place, Reach},
-    pins::Domains,
 };
 
 /// A captured packet.
@@ -87,19 +87,19 @@ pub struct DnsCounters {
 
 /// Names, and everything that leads to them.
 #[derive(Debug)]
-pub struct Directory {
+pub struct DnsCache {
     questions: Questions,
     streams: Streams,
     claims: Claims,
     unseen: Unseen,
-    lineage: Lineage,
+    ancestry: Ancestry,
     names: Names,
-    pins: Pins,
+    flow_names: FlowNames,
     networks: Box<dyn Networks>,
     counters: DnsCounters,
 }
 
-impl Directory {
+impl DnsCache {
     /// A directory that knows nothing. What an address means in another network namespace it asks of
     /// `networks`.
     pub fn new(limits: Limits, networks: Box<dyn Networks>) -> Self {
@@ -108,9 +108,9 @@ impl Directory {
             streams: Streams::new(),
             claims: Claims::new(),
             unseen: Unseen::new(),
-            lineage: Lineage::new(),
+            ancestry: Ancestry::new(),
             names: Names::new(limits),
-            pins: Pins::default(),
+            flow_names: FlowNames::default(),
             networks,
             counters: DnsCounters::default(),
         }
@@ -221,10 +221,10 @@ impl Directory {
         }
         // Names must not expire while a flow lasts that began with them.
         for flow in flows {
-            self.pins.seen(flow, now);
-            if !self.names.is_empty() && self.pins.wants(flow) {
+            self.flow_names.seen(flow, now);
+            if !self.names.is_empty() && self.flow_names.wants(flow) {
                 let domains = self.find(flow);
-                self.pins.pin(flow, domains, now);
+                self.flow_names.pin(flow, domains, now);
             }
         }
     }
@@ -232,18 +232,18 @@ impl Directory {
     /// All flows were shown that were open at `now`.
     pub fn end_open_flows(&mut self, now: u64) {
         self.looked();
-        self.pins.sweep(now);
+        self.flow_names.sweep(now);
     }
 
     /// A process was forked.
     pub fn forked(&mut self, event: &ForkEvent) {
         let child = Asker { pid: event.pid, start: event.start };
-        self.lineage.forked(child, Asker { pid: event.parent, start: event.parent_start });
+        self.ancestry.forked(child, Asker { pid: event.parent, start: event.parent_start });
     }
 
     /// A process is gone.
     pub fn exited(&mut self, event: &ExitEvent) {
-        self.lineage.exited(Asker { pid: event.pid, start: event.start }, event.time);
+        self.ancestry.exited(Asker { pid: event.pid, start: event.start }, event.time);
     }
 
     /// Whether a look at the open flows to servers may tell the name of this flow's peer.
@@ -253,10 +253,10 @@ impl Directory {
 
     /// The names of both ends of a flow that is reported.
     pub fn domains(&mut self, flow: &Flow, last: bool) -> Domains {
-        let pinned = self.pins.get(flow).cloned().unwrap_or_default();
+        let pinned = self.flow_names.get(flow).cloned().unwrap_or_default();
         let domains = if self.names.is_empty() { pinned } else { pinned.best(self.find(flow)) };
         if last {
-            self.pins.unpin(flow);
+            self.flow_names.unpin(flow);
         }
         domains
     }
@@ -264,7 +264,7 @@ impl Directory {
     fn find(&mut self, flow: &Flow) -> Domains {
         let tuple = &flow.tuple;
         let line: Vec<_> = match claims::asker(flow) {
-            Some(process) => self.lineage.line(process).collect(),
+            Some(process) => self.ancestry.line(process).collect(),
             None => Vec::new(),
         };
         let Self { names, networks, .. } = self;
@@ -288,7 +288,7 @@ impl Directory {
         let before = self.names.len() + self.questions.len();
         self.questions.expire(now);
         self.claims.expire(now);
-        self.lineage.expire(now);
+        self.ancestry.expire(now);
         self.names.expire(now);
         before - self.names.len() - self.questions.len()
     }
@@ -301,7 +301,7 @@ impl Directory {
             names_evicted: self.names.evicted,
             unclaimed: self.claims.unclaimed,
             unseen: self.unseen.count,
-            ancestors_evicted: self.lineage.evicted,
+            ancestors_evicted: self.ancestry.evicted,
             networks_unknown: self.networks.unknown(),
             ..self.counters
         }
@@ -309,7 +309,7 @@ impl Directory {
 
     /// Names, questions, connections and ancestors that are held.
     pub fn held(&self) -> [usize; 4] {
-        [self.names.len(), self.questions.len(), self.streams.len(), self.lineage.len()]
+        [self.names.len(), self.questions.len(), self.streams.len(), self.ancestry.len()]
     }
 }
 

@@ -12,16 +12,16 @@ const SECOND: u64 = 1_000_000_000;
 const NETNS: u32 = 4_026_531_840;
 const WEB: [u8; 4] = [192, 0, 2, 1];
 
-fn directory() -> Directory {
-    Directory::new(Limits { names: 1000, minimum_ttl: 300 * SECOND }, Box::new(NoNetworks))
+fn directory() -> DnsCache {
+    DnsCache::new(Limits { names: 1000, minimum_ttl: 300 * SECOND }, Box::new(NoNetworks))
 }
 
-fn see(directory: &mut Directory, netns: u32, time: u64, (ethertype, bytes): (u16, Vec<u8>)) {
+fn see(directory: &mut DnsCache, netns: u32, time: u64, (ethertype, bytes): (u16, Vec<u8>)) {
     directory.packet(&Packet { netns, ethertype, time, ends: None, bytes: &bytes });
 }
 
 /// A name is asked for from a port, and answered with `WEB`.
-fn ask(directory: &mut Directory, name: &str, port: u16, time: u64) {
+fn ask(directory: &mut DnsCache, name: &str, port: u16, time: u64) {
     let query = message(port, QUERY, name, 1, &[]);
     let answer = message(port, ANSWER, name, 1, &[record(&ASKED, 1, 60, &WEB)]);
     let out = ip(["10.0.0.1", "10.0.0.53"], PROTO_UDP, (0, &[]), &udp(port, 53, &query));
@@ -67,7 +67,7 @@ fn flow(pid: u32, local_port: u16, remote: [u8; 4], remote_port: u16, first: u64
     Flow { id, tuple, owner, first, last: first + 10, ended: first + 10, ..Flow::default() }
 }
 
-fn remote(directory: &mut Directory, flow: &Flow) -> Option<(String, Source)> {
+fn remote(directory: &mut DnsCache, flow: &Flow) -> Option<(String, Source)> {
     let domains = directory.domains(flow, true);
     domains.remote.map(|domain| (domain.name.to_string(), domain.source))
 }

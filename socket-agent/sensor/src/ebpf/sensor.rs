@@ -18,7 +18,7 @@ use super::{
     records::Records,
     sample::{self, Sampler},
     sets::{early, hooks},
-    settings::Told,
+    settings::ProgramSettings,
     tables::{OpenFlows, Tables},
 };
 use crate::{
@@ -50,7 +50,7 @@ pub struct Sensor {
     programs: Option<Vec<Attached>>,
     tables: Tables,
     records: Records,
-    told: Told,
+    told: ProgramSettings,
     /// Until it is taken; `None` if no DNS packets are handed over.
     dns: Option<DnsRing>,
     /// `None` where the kernel does not run programs on demand.
@@ -109,7 +109,7 @@ impl Sensor {
         let kernel_btf = kernel_btf.ok();
         let mut ebpf = load(&mut loader, &object, config, options.buffer)?;
         drop((loader, object));
-        let told = Told::new(&ebpf, config, options, &prototypes)?;
+        let told = ProgramSettings::new(&ebpf, config, options, &prototypes)?;
         let tables = open_tables(&mut ebpf)?;
         let records = open_records(&ebpf, config, options.buffer)?;
         let perf = options.buffer == RecordBuffer::Perf;

@@ -20,7 +20,7 @@ use linux::clock::Clock;
 const MAP: &str = "SETTINGS";
 
 /// The one element of the map, and what keeps it right.
-pub(super) struct Told {
+pub(super) struct ProgramSettings {
     map: OwnedFd,
     settings: Settings,
     /// How often the clocks are compared; `None` if the programs can read the right one.
@@ -29,7 +29,7 @@ pub(super) struct Told {
     compared: Instant,
 }
 
-impl Told {
+impl ProgramSettings {
     /// Tells the programs.
     ///
     /// # Errors

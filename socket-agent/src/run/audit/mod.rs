@@ -1,6 +1,6 @@
 //! The audit dataset: one thread reads records from the kernel, this one makes documents of them.
 
-mod around;
+mod host_context;
 mod report;
 
 use std::{
@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, anyhow};
 
-use self::around::Around;
+use self::host_context::HostContext;
 use super::{dataset::Context, shared::Shared};
 use audit::{
     AuditConfig, document,
@@ -83,7 +83,7 @@ fn tell_start(session: &Session) {
 /// Makes documents of records.
 struct Worker {
     stream: Stream,
-    around: Around,
+    host: HostContext,
     publisher: Publisher,
     /// Fixed moment that times of arrival count from.
     start: Instant,
@@ -112,7 +112,7 @@ impl Worker {
         let now = Instant::now();
         Self {
             stream: Stream::new(limits, form, names),
-            around: Around::new(shared),
+            host: HostContext::new(shared),
             publisher,
             start: now,
             unpushed: None,
@@ -126,26 +126,26 @@ impl Worker {
         let mut batch = Batch::default();
         while queue.take(&mut batch, self.deadline()) {
             if !batch.is_empty() {
-                self.around.wait_for_processes();
+                self.host.wait_for_processes();
             }
             let now = self.start.elapsed();
             for (kind, text) in batch.iter() {
-                let Self { stream, around, publisher, .. } = self;
-                if let Err(error) = stream.push(kind, text, now, around, publisher) {
+                let Self { stream, host, publisher, .. } = self;
+                if let Err(error) = stream.push(kind, text, now, host, publisher) {
                     log::debug!(target: "audit", "a record that is none: {error}");
                 }
             }
-            let Self { stream, around, publisher, .. } = self;
-            stream.tick(now, around, publisher);
+            let Self { stream, host, publisher, .. } = self;
+            stream.tick(now, host, publisher);
             publisher.check()?;
             self.push_if_due();
             if self.measured.elapsed() >= CLOCK {
                 self.measured = Instant::now();
-                self.around.set_clock(Clock::now());
+                self.host.set_clock(Clock::now());
             }
         }
-        let Self { stream, around, publisher, .. } = self;
-        stream.finish(around, publisher);
+        let Self { stream, host, publisher, .. } = self;
+        stream.finish(host, publisher);
         publisher.push();
         publisher.check()?;
         Ok(())

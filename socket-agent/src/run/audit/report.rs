@@ -46,7 +46,7 @@ pub(super) fn log(live: &LiveCounters, worker: &Worker) {
         ("audit_records_cut", events.cut),
         ("audit_evicted", events.evicted),
         ("audit_names_dropped", stream.names.dropped),
-        ("audit_own", worker.around.own()),
+        ("audit_own", worker.host.own()),
     ];
     log::info!(target: "audit", "counters {}", line(counters));
 }

@@ -14,7 +14,7 @@ use pipeline::Publisher;
 use super::{
     super::memory::Memory,
     names::NameService,
-    sockets::{Press, Sockets},
+    sockets::{DocumentContext, Sockets},
     tables::KernelTables,
     wall_clock::WallClock,
 };
@@ -164,7 +164,9 @@ impl Agent {
                 if let Some(dns) = &mut self.dns {
                     dns.closed(&flow);
                 }
-                self.with_sockets(|sockets, tables, press| sockets.closed(&flow, tables, press))?;
+                self.with_sockets(|sockets, tables, context| {
+                    sockets.closed(&flow, tables, context)
+                })?;
                 self.engine.closed(flow, now, &self.tables, &mut self.records);
             }
             self.settle()?;
@@ -185,16 +187,16 @@ impl Agent {
             }
             match event {
                 Event::Closed(flow) => {
-                    self.with_sockets(|sockets, tables, press| {
-                        sockets.closed(&flow, tables, press)
+                    self.with_sockets(|sockets, tables, context| {
+                        sockets.closed(&flow, tables, context)
                     })?;
                     self.engine.closed(flow, now, &self.tables, &mut self.records);
                 }
-                Event::Socket(event) => self.with_sockets(|sockets, tables, press| {
-                    sockets.happened(&event, tables, press)
+                Event::Socket(event) => self.with_sockets(|sockets, tables, context| {
+                    sockets.happened(&event, tables, context)
                 })?,
                 Event::Connected(flow) => {
-                    self.with_sockets(|sockets, _, press| sockets.connected(&flow, press))?;
+                    self.with_sockets(|sockets, _, context| sockets.connected(&flow, context))?;
                 }
                 Event::Late(late) => self.engine.late(&late),
                 Event::Exec(exec) => self.shared.processes().on_exec(&exec),
@@ -233,7 +235,7 @@ impl Agent {
             dns.drain();
             dns.tick();
         }
-        self.with_sockets(|sockets, _, press| sockets.tick(press))?;
+        self.with_sockets(|sockets, _, context| sockets.tick(context))?;
         let now = Clock::boottime();
         self.settle()?;
         self.tables.tidy();
@@ -265,10 +267,10 @@ impl Agent {
     /// Lets open sockets be reported.
     fn with_sockets(
         &mut self,
-        work: impl FnOnce(&mut Sockets, &KernelTables, &mut Press<'_>) -> anyhow::Result<()>,
+        work: impl FnOnce(&mut Sockets, &KernelTables, &mut DocumentContext<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let Self { sockets, tables, shared, names, clock, output, .. } = self;
-        work(sockets, tables, &mut Press { shared, names, clock: &clock.get(), output })
+        work(sockets, tables, &mut DocumentContext { shared, names, clock: &clock.get(), output })
     }
 
     fn scan(&mut self, now: u64) -> anyhow::Result<()> {
@@ -336,7 +338,7 @@ impl Agent {
         self.tables.sensor.detach();
         self.drain()?;
         self.take_spilled()?;
-        self.with_sockets(|sockets, _, press| sockets.finish(press))?;
+        self.with_sockets(|sockets, _, context| sockets.finish(context))?;
         while self.engine.tick(u64::MAX, &mut self.tables, &mut self.records) {
             self.report()?;
         }

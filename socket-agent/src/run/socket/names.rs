@@ -11,7 +11,7 @@ use socket_common::Flow;
 use crate::run::memory::Memory;
 use flow::{
     Cause, FlowRecord,
-    dns::{Directory, Domains, Limits},
+    dns::{DnsCache, Domains, Limits},
 };
 use linux::clock::Clock;
 use sensor::{DnsConfig, Event, HostNetworks, SensorError, Source, dns::Channel};
@@ -28,7 +28,7 @@ const MANY: u64 = 4096;
 /// What is captured, and what it says.
 pub(super) struct NameService {
     channel: Channel,
-    directory: Directory,
+    cache: DnsCache,
     expired: Instant,
     look_next: Instant,
     /// The flows that are open are being gone through.
@@ -55,10 +55,10 @@ impl NameService {
             minimum_ttl: config.minimum_ttl.as_nanos().try_into().unwrap_or(u64::MAX),
         };
         let now = Instant::now();
-        let directory = Directory::new(limits, Box::new(HostNetworks::default()));
+        let cache = DnsCache::new(limits, Box::new(HostNetworks::default()));
         Some(Self {
             channel,
-            directory,
+            cache,
             expired: now,
             look_next: now,
             between_lots: false,
@@ -73,19 +73,19 @@ impl NameService {
 
     /// Takes the packets that have arrived.
     pub(super) fn drain(&mut self) {
-        let Self { channel, directory, .. } = self;
-        channel.read(|packet| directory.packet(packet));
+        let Self { channel, cache, .. } = self;
+        channel.read(|packet| cache.packet(packet));
     }
 
     /// Something that the kernel told.
     pub(super) fn event(&mut self, event: &Event) {
         match event {
-            Event::Closed(flow) => self.directory.closed(flow),
+            Event::Closed(flow) => self.cache.closed(flow),
             Event::Late(_) | Event::Socket(_) | Event::Connected(_) => {}
             Event::Exec(exec) => self.channel.executed(exec.pid),
-            Event::Fork(fork) => self.directory.forked(fork),
+            Event::Fork(fork) => self.cache.forked(fork),
             Event::Exit(exit) => {
-                self.directory.exited(exit);
+                self.cache.exited(exit);
                 self.channel.exited(exit.pid);
             }
         }
@@ -93,16 +93,16 @@ impl NameService {
 
     /// A closed flow that took another way.
     pub(super) fn closed(&mut self, flow: &Flow) {
-        self.directory.closed(flow);
+        self.cache.closed(flow);
     }
 
     /// A lot of the flows that were open at `now`; whether more follow.
     pub(super) fn open_flows(&mut self, flows: &[Flow], more: bool, now: u64) {
         self.drain();
-        self.directory.open_flows(flows, now);
+        self.cache.open_flows(flows, now);
         self.between_lots = more;
         if !more {
-            self.directory.end_open_flows(now);
+            self.cache.end_open_flows(now);
         }
     }
 
@@ -113,7 +113,7 @@ impl NameService {
         source: &mut dyn Source,
     ) -> Result<(), SensorError> {
         self.drain();
-        let wanted = || records.iter().any(|record| self.directory.wants_look(&record.flow));
+        let wanted = || records.iter().any(|record| self.cache.wants_look(&record.flow));
         if self.between_lots || Instant::now() < self.look_next || !wanted() {
             return Ok(());
         }
@@ -127,9 +127,9 @@ impl NameService {
         let now = Clock::boottime();
         let mut more = true;
         while more {
-            more = source.open_flows(&mut |flow| self.directory.server_flow(&flow, now))?;
+            more = source.open_flows(&mut |flow| self.cache.server_flow(&flow, now))?;
         }
-        self.directory.looked();
+        self.cache.looked();
         self.look_next = Instant::now() + LOOK.max(start.elapsed() * SHARE);
         Ok(())
     }
@@ -137,48 +137,48 @@ impl NameService {
     /// Nothing more will be captured.
     pub(super) fn finish(&mut self) {
         self.drain();
-        self.directory.compare(u64::MAX);
+        self.cache.compare(u64::MAX);
     }
 
     /// The names of both ends of a flow.
     pub(super) fn domains(&mut self, record: &FlowRecord) -> Domains {
         let last = record.is_final && record.cause != Cause::Idle;
-        self.directory.domains(&record.flow, last)
+        self.cache.domains(&record.flow, last)
     }
 
     /// What is to be done regularly.
     pub(super) fn tick(&mut self) {
         self.channel.tick();
-        self.directory.compare(Clock::boottime());
+        self.cache.compare(Clock::boottime());
         if self.expired.elapsed() >= EXPIRE {
             self.expired = Instant::now();
-            let expired = self.directory.expire(Clock::boottime());
+            let expired = self.cache.expire(Clock::boottime());
             self.memory.settle(expired.try_into().unwrap_or(u64::MAX));
         }
     }
 
     /// What was done.
     pub(super) fn totals(&self) -> [(&'static str, u64); 1] {
-        [("dns_answers", self.directory.counters().answers)]
+        [("dns_answers", self.cache.counters().answers)]
     }
 
     /// What may be missing.
     pub(super) fn counters(&mut self) -> [(&'static str, u64); 12] {
         let capture = self.channel.counters();
-        let directory = self.directory.counters();
+        let cache = self.cache.counters();
         [
             ("dns_dropped", capture.dropped),
             ("dns_namespaces_missed", capture.namespaces_missed),
-            ("dns_malformed", directory.malformed),
-            ("dns_unasked", directory.unasked),
-            ("dns_cut", directory.cut),
-            ("dns_segments_lost", directory.segments_lost),
-            ("dns_questions_evicted", directory.questions_evicted),
-            ("dns_names_evicted", directory.names_evicted),
-            ("dns_unclaimed", directory.unclaimed),
-            ("dns_unseen", directory.unseen),
-            ("dns_ancestors_evicted", directory.ancestors_evicted),
-            ("dns_networks_unknown", directory.networks_unknown),
+            ("dns_malformed", cache.malformed),
+            ("dns_unasked", cache.unasked),
+            ("dns_cut", cache.cut),
+            ("dns_segments_lost", cache.segments_lost),
+            ("dns_questions_evicted", cache.questions_evicted),
+            ("dns_names_evicted", cache.names_evicted),
+            ("dns_unclaimed", cache.unclaimed),
+            ("dns_unseen", cache.unseen),
+            ("dns_ancestors_evicted", cache.ancestors_evicted),
+            ("dns_networks_unknown", cache.networks_unknown),
         ]
     }
 }

@@ -34,7 +34,7 @@ const PORTLESS: usize = 1024;
 const EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
 
 /// What documents are made with.
-pub(super) struct Press<'a> {
+pub(super) struct DocumentContext<'a> {
     pub(super) shared: &'a Shared,
     pub(super) names: &'a mut Names,
     pub(super) clock: &'a Clock,
@@ -96,7 +96,7 @@ impl Sockets {
         &mut self,
         event: &SocketEvent,
         tables: &KernelTables,
-        press: &mut Press<'_>,
+        context: &mut DocumentContext<'_>,
     ) -> anyhow::Result<()> {
         let socket = &event.socket;
         let mut tuple = socket.tuple;
@@ -111,7 +111,7 @@ impl Sockets {
             && let Some(opened) = self.portless.remove(&event.sock)
         {
             // Gone before it could be asked: its end tells the port.
-            self.tell(&SocketRecord::of_listener(&opened, tuple, SocketRole::Listening), press)?;
+            self.tell(&SocketRecord::of_listener(&opened, tuple, SocketRole::Listening), context)?;
         }
         let role = match socket.connection {
             0 => SocketRole::Listening,
@@ -121,14 +121,18 @@ impl Sockets {
         if role == SocketRole::Listening && !self.is_listener(&tuple) {
             return Ok(());
         }
-        self.tell(&SocketRecord::of_listener(event, tuple, role), press)
+        self.tell(&SocketRecord::of_listener(event, tuple, role), context)
     }
 
     /// A connection has been established.
-    pub(super) fn connected(&mut self, flow: &Flow, press: &mut Press<'_>) -> anyhow::Result<()> {
+    pub(super) fn connected(
+        &mut self,
+        flow: &Flow,
+        context: &mut DocumentContext<'_>,
+    ) -> anyhow::Result<()> {
         let inbound = role::began(flow.began) == Began::Accept;
         let role = if inbound { SocketRole::Inbound } else { SocketRole::Outbound };
-        self.tell(&SocketRecord::of_flow(flow, role, SocketChange::Opened), press)
+        self.tell(&SocketRecord::of_flow(flow, role, SocketChange::Opened), context)
     }
 
     /// A flow is over, and its connection with it, if it ever was one.
@@ -136,7 +140,7 @@ impl Sockets {
         &mut self,
         flow: &Flow,
         tables: &KernelTables,
-        press: &mut Press<'_>,
+        context: &mut DocumentContext<'_>,
     ) -> anyhow::Result<()> {
         if self.events != SocketEvents::All || state::connected(flow) != Some(true) {
             return Ok(());
@@ -150,11 +154,11 @@ impl Sockets {
             }
             _ => SocketRole::Outbound,
         };
-        self.tell(&SocketRecord::of_flow(flow, role, SocketChange::Closed), press)
+        self.tell(&SocketRecord::of_flow(flow, role, SocketChange::Closed), context)
     }
 
     /// Begins a report that is due, and goes on with the one under way.
-    pub(super) fn tick(&mut self, press: &mut Press<'_>) -> anyhow::Result<()> {
+    pub(super) fn tick(&mut self, context: &mut DocumentContext<'_>) -> anyhow::Result<()> {
         if self.due.is_some_and(|due| due <= Instant::now())
             && self.listing.is_none()
             && self.pending.is_empty()
@@ -168,20 +172,20 @@ impl Sockets {
         if self.listing.as_ref().is_some_and(JoinHandle::is_finished) {
             self.take_listing();
         }
-        self.go_on(LOT, press)
+        self.go_on(LOT, context)
     }
 
     /// Completes the report under way.
-    pub(super) fn finish(&mut self, press: &mut Press<'_>) -> anyhow::Result<()> {
+    pub(super) fn finish(&mut self, context: &mut DocumentContext<'_>) -> anyhow::Result<()> {
         self.take_listing();
         let portless = std::mem::take(&mut self.portless);
         for event in portless.into_values() {
             self.tell(
                 &SocketRecord::of_listener(&event, event.socket.tuple, SocketRole::Listening),
-                press,
+                context,
             )?;
         }
-        self.go_on(usize::MAX, press)
+        self.go_on(usize::MAX, context)
     }
 
     fn take_listing(&mut self) {
@@ -218,16 +222,20 @@ impl Sockets {
         );
     }
 
-    fn go_on(&mut self, most: usize, press: &mut Press<'_>) -> anyhow::Result<()> {
+    fn go_on(&mut self, most: usize, context: &mut DocumentContext<'_>) -> anyhow::Result<()> {
         for _ in 0..most {
             let Some(socket) = self.pending.pop_front() else { break };
-            self.tell_existing(&socket, press)?;
+            self.tell_existing(&socket, context)?;
         }
         Ok(())
     }
 
-    fn tell_existing(&mut self, socket: &OpenSocket, press: &mut Press<'_>) -> anyhow::Result<()> {
-        let mut processes = press.shared.processes();
+    fn tell_existing(
+        &mut self,
+        socket: &OpenSocket,
+        context: &mut DocumentContext<'_>,
+    ) -> anyhow::Result<()> {
+        let mut processes = context.shared.processes();
         let process = socket.holder.and_then(|h| processes.running(h.pid, h.start_ticks));
         drop(processes);
         let record = SocketRecord {
@@ -243,7 +251,7 @@ impl Sockets {
             since: 0,
             closed: 0,
         };
-        self.write(&record, process.as_deref(), press)
+        self.write(&record, process.as_deref(), context)
     }
 
     /// Ports that the kernel gives to whoever asks for any are those of UDP clients.
@@ -253,25 +261,29 @@ impl Sockets {
             || !self.ephemeral.contains(&tuple.local_port)
     }
 
-    fn tell(&mut self, record: &SocketRecord, press: &mut Press<'_>) -> anyhow::Result<()> {
+    fn tell(
+        &mut self,
+        record: &SocketRecord,
+        context: &mut DocumentContext<'_>,
+    ) -> anyhow::Result<()> {
         let at = if record.closed == 0 { record.since } else { record.closed };
-        let process = press.shared.processes().lookup_at(&record.owner, at);
-        self.write(record, process.as_deref(), press)
+        let process = context.shared.processes().lookup_at(&record.owner, at);
+        self.write(record, process.as_deref(), context)
     }
 
     fn write(
         &mut self,
         record: &SocketRecord,
         process: Option<&Process>,
-        press: &mut Press<'_>,
+        context: &mut DocumentContext<'_>,
     ) -> anyhow::Result<()> {
         if record.tuple.family == FAMILY_IPV6 && !self.ipv6 {
             return Ok(());
         }
         let owner = &record.owner;
         let named = owner.pid != 0;
-        let user = named.then(|| press.names.user(owner.uid)).flatten();
-        let group = named.then(|| press.names.group(owner.gid)).flatten();
+        let user = named.then(|| context.names.user(owner.uid)).flatten();
+        let group = named.then(|| context.names.group(owner.gid)).flatten();
         let document = SocketDocument {
             change: record.change,
             tuple: &record.tuple,
@@ -289,11 +301,11 @@ impl Sockets {
             flow: record.flow,
             since: record.since,
             closed: record.closed,
-            reported: press.clock.wall(Clock::boottime()),
-            clock: press.clock,
-            metadata: &press.shared.metadata,
+            reported: context.clock.wall(Clock::boottime()),
+            clock: context.clock,
+            metadata: &context.shared.metadata,
         };
-        press.output.publish(&document)?;
+        context.output.publish(&document)?;
         self.counters.told += 1;
         Ok(())
     }

@@ -23,14 +23,14 @@ struct Node {
 }
 
 #[derive(Debug)]
-pub(super) struct Lineage {
+pub(super) struct Ancestry {
     nodes: LruCache<Asker, Node>,
     exits: VecDeque<(u64, Asker)>,
     /// Running processes that gave way to others.
     pub(super) evicted: u64,
 }
 
-impl Lineage {
+impl Ancestry {
     pub(super) fn new() -> Self {
         Self { nodes: LruCache::unbounded(), exits: VecDeque::new(), evicted: 0 }
     }
@@ -115,36 +115,36 @@ mod tests {
 
     #[test]
     fn a_line_goes_back_to_the_first_that_was_seen() {
-        let mut lineage = Lineage::new();
-        lineage.forked(process(2), process(1));
-        lineage.forked(process(3), process(2));
+        let mut ancestry = Ancestry::new();
+        ancestry.forked(process(2), process(1));
+        ancestry.forked(process(3), process(2));
         let line: Vec<_> =
-            lineage.line(process(3)).map(|(process, at)| (process.pid, at)).collect();
+            ancestry.line(process(3)).map(|(process, at)| (process.pid, at)).collect();
         assert_eq!(line, [(3, u64::MAX), (2, 30), (1, 20)]);
     }
 
     #[test]
     fn parents_stay_as_long_as_a_descendant() {
-        let mut lineage = Lineage::new();
-        lineage.forked(process(2), process(1));
-        lineage.forked(process(3), process(2));
-        lineage.exited(process(2), 100);
-        lineage.expire(100 + GRACE);
-        assert_eq!(lineage.len(), 2, "a child is left");
-        lineage.exited(process(3), 200);
-        lineage.expire(200 + GRACE - 1);
-        assert_eq!(lineage.len(), 2);
-        lineage.expire(200 + GRACE);
-        assert_eq!((lineage.len(), lineage.exits.len()), (0, 0));
+        let mut ancestry = Ancestry::new();
+        ancestry.forked(process(2), process(1));
+        ancestry.forked(process(3), process(2));
+        ancestry.exited(process(2), 100);
+        ancestry.expire(100 + GRACE);
+        assert_eq!(ancestry.len(), 2, "a child is left");
+        ancestry.exited(process(3), 200);
+        ancestry.expire(200 + GRACE - 1);
+        assert_eq!(ancestry.len(), 2);
+        ancestry.expire(200 + GRACE);
+        assert_eq!((ancestry.len(), ancestry.exits.len()), (0, 0));
     }
 
     #[test]
     fn a_flood_of_processes_is_bounded_and_counted() {
-        let mut lineage = Lineage::new();
+        let mut ancestry = Ancestry::new();
         for pid in 0..PROCESSES as u32 + 5 {
-            lineage.forked(process(pid + 1), process(pid));
+            ancestry.forked(process(pid + 1), process(pid));
         }
-        assert_eq!((lineage.len(), lineage.evicted), (PROCESSES, 5));
-        assert_eq!(lineage.line(process(PROCESSES as u32)).count(), GENERATIONS + 1);
+        assert_eq!((ancestry.len(), ancestry.evicted), (PROCESSES, 5));
+        assert_eq!(ancestry.line(process(PROCESSES as u32)).count(), GENERATIONS + 1);
     }
 }

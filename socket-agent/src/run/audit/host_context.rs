@@ -3,12 +3,12 @@
 use std::{process, sync::Arc};
 
 use crate::run::shared::Shared;
-use audit::{document::Context, normalise::Normal, records::Kind, stream::Surroundings};
+use audit::{document::Context, normalise::Normal, records::Kind, stream::EventContext};
 use linux::clock::Clock;
 use processes::Process;
 
 /// Host, processes and containers.
-pub(super) struct Around {
+pub(super) struct HostContext {
     shared: Arc<Shared>,
     clock: Clock,
     pid: u32,
@@ -17,9 +17,9 @@ pub(super) struct Around {
     own: u64,
 }
 
-// === impl Around ===
+// === impl HostContext ===
 
-impl Around {
+impl HostContext {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared, clock: Clock::now(), pid: process::id(), process: None, own: 0 }
     }
@@ -40,7 +40,7 @@ impl Around {
     }
 }
 
-impl Surroundings for Around {
+impl EventContext for HostContext {
     /// What the agent does itself is left out: each document written would make another.
     fn wants(&mut self, normal: &Normal<'_>) -> bool {
         let own = normal.kind == Kind::SYSCALL && normal.process.pid == Some(self.pid);

@@ -13,12 +13,12 @@ const BYTES_MAX: usize = 1 << 16;
 const LENGTH_MAX: usize = 1 << 10;
 
 #[derive(Debug, Default)]
-pub(super) struct Spare {
+pub(super) struct Pool {
     records: Vec<Record>,
     lists: Vec<Vec<Record>>,
 }
 
-impl Spare {
+impl Pool {
     pub(super) fn record(&mut self) -> Record {
         self.records.pop().unwrap_or_default()
     }

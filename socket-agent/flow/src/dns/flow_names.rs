@@ -27,8 +27,8 @@ struct Pin {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Pins {
-    pins: HashMap<u64, Pin>,
+pub(super) struct FlowNames {
+    flow_names: HashMap<u64, Pin>,
     /// When the open flows were last looked at.
     swept: u64,
 }
@@ -47,13 +47,13 @@ impl Domains {
     }
 }
 
-// === impl Pins ===
+// === impl FlowNames ===
 
-impl Pins {
+impl FlowNames {
     /// An open flow was seen at `now`.
     pub(super) fn seen(&mut self, flow: &Flow, now: u64) {
-        if !self.pins.is_empty()
-            && let Some(pin) = self.pins.get_mut(&flow.id)
+        if !self.flow_names.is_empty()
+            && let Some(pin) = self.flow_names.get_mut(&flow.id)
         {
             pin.seen = now;
         }
@@ -65,30 +65,30 @@ impl Pins {
             pin.domains.remote.as_ref().is_some_and(|domain| domain.source == Source::Asked)
         };
         flow.first.saturating_add(LATE) >= self.swept
-            && !self.pins.get(&flow.id).is_some_and(is_sure)
+            && !self.flow_names.get(&flow.id).is_some_and(is_sure)
     }
 
     pub(super) fn pin(&mut self, flow: &Flow, domains: Domains, now: u64) {
         if domains != Domains::default() {
-            let known = self.pins.remove(&flow.id).map(|pin| pin.domains).unwrap_or_default();
-            self.pins.insert(flow.id, Pin { domains: known.best(domains), seen: now });
+            let known = self.flow_names.remove(&flow.id).map(|pin| pin.domains).unwrap_or_default();
+            self.flow_names.insert(flow.id, Pin { domains: known.best(domains), seen: now });
         }
     }
 
     pub(super) fn get(&self, flow: &Flow) -> Option<&Domains> {
-        self.pins.get(&flow.id).map(|pin| &pin.domains)
+        self.flow_names.get(&flow.id).map(|pin| &pin.domains)
     }
 
     pub(super) fn unpin(&mut self, flow: &Flow) {
-        self.pins.remove(&flow.id);
+        self.flow_names.remove(&flow.id);
     }
 
     /// All open flows have been seen by `now`: forgets those that are gone.
     pub(super) fn sweep(&mut self, now: u64) {
         self.swept = now;
-        self.pins.retain(|_, pin| now.saturating_sub(pin.seen) < GRACE);
-        if self.pins.capacity() > 4 * self.pins.len().max(64) {
-            self.pins.shrink_to_fit();
+        self.flow_names.retain(|_, pin| now.saturating_sub(pin.seen) < GRACE);
+        if self.flow_names.capacity() > 4 * self.flow_names.len().max(64) {
+            self.flow_names.shrink_to_fit();
         }
     }
 }
