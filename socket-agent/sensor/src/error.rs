@@ -80,6 +80,15 @@ pub struct Degraded {
     pub effect: &'static str,
 }
 
+// === impl Degraded ===
+
+impl Degraded {
+    /// Whether packets are missing without the hook. Each effect that is one of counts says so by this word.
+    pub fn loses_packets(&self) -> bool {
+        self.effect.contains("not counted")
+    }
+}
+
 /// Longest reason that is shown, in characters.
 #[cfg(feature = "ebpf")]
 const LONGEST: usize = 400;

@@ -286,3 +286,19 @@ pub fn hooks(set: HookSet) -> Vec<Program> {
     };
     [&FIRST, own, &SHARED, &HIDDEN].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Degraded;
+
+    #[test]
+    fn effects_say_whether_packets_are_missing() {
+        let loses = |effect| {
+            let (hook, reason) = (String::new(), String::new());
+            Degraded { hook, reason, effect }.loses_packets()
+        };
+        assert!([LATE, REPLIES].into_iter().all(loses));
+        assert!(![ACCEPT, BIND, BOUND, PROCESSES, RECEIVER, RELEASE, TWICE].into_iter().any(loses));
+    }
+}

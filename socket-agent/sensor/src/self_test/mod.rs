@@ -74,7 +74,8 @@ pub struct SelfTest {
 // === impl SelfTest ===
 
 impl SelfTest {
-    /// Tries a sensor that has just started. `whole` says that it has all hooks of its set.
+    /// Tries a sensor that has just started. `whole` says that it lacks no hook that counts
+    /// packets.
     ///
     /// # Errors
     ///

@@ -34,8 +34,8 @@ impl Identity {
     }
 }
 
-/// What is wrong with the two flows of an exchange, the client's and the server's. `whole` says that the set has all
-/// of its hooks: one that lacks some may miss packets, which it has told.
+/// What is wrong with the two flows of an exchange, the client's and the server's. `whole` says that the set
+/// lacks no hook that counts packets: one that does has said so.
 pub(super) fn judge(
     exchange: &Exchange,
     flows: [Option<&Flow>; 2],
