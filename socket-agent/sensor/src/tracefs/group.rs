@@ -29,7 +29,21 @@ pub(super) struct Group {
     directory: PathBuf,
     profile: PathBuf,
     name: String,
+    /// What the name of each probe ends with: `kprobe_profile` tells names of probes without their group.
+    suffix: String,
     probes: Vec<String>,
+}
+
+/// What the kernel counts of one probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Misses {
+    /// Name of the probe within its group.
+    pub(super) probe: String,
+    /// Hits that the kernel did not pass on: another probe was running on that CPU, or too many calls of a function
+    /// had not returned. Before 5.14 also reads for which there was no memory, of all agents' probes on the function.
+    pub(super) count: u64,
+    /// How many agents have this probe, this one among them.
+    pub(super) agents: u64,
 }
 
 impl Group {
@@ -38,18 +52,20 @@ impl Group {
         let pid = std::process::id();
         let start = start_ticks(pid).unwrap_or(0);
         let name = format!("{PREFIX}{pid}_{start}");
+        let suffix = format!("_{pid}_{start}");
         Self {
             events: tracing.file("kprobe_events"),
             directory: tracing.file("events").join(&name),
             profile: tracing.file("kprobe_profile"),
             name,
+            suffix,
             probes: Vec::new(),
         }
     }
 
-    /// Its name.
-    pub(super) fn name(&self) -> &str {
-        &self.name
+    /// The name under which the kernel knows one of its probes: group and event.
+    pub(super) fn full_name(&self, event: &str) -> String {
+        format!("{}/{event}{}", self.name, self.suffix)
     }
 
     /// Writes the line of a probe, which has to be of this group.
@@ -69,29 +85,28 @@ impl Group {
     ///
     /// The kernel refuses it.
     pub(super) fn remove(&mut self, event: &str) -> io::Result<()> {
-        append(&self.events, &format!("-:{}/{event}", self.name))?;
+        append(&self.events, &format!("-:{}", self.full_name(event)))?;
         self.probes.retain(|probe| probe != event);
         Ok(())
     }
 
     /// Where the kernel describes a probe: `id` and `format`.
     pub(super) fn description(&self, event: &str) -> PathBuf {
-        self.directory.join(event)
+        self.directory.join(format!("{event}{}", self.suffix))
     }
 
-    /// Hits that the kernel did not pass on, of each probe that has any: another probe was running on
-    /// that CPU, or too many calls of a function had not returned. Kernels before 5.14 also count each
-    /// read of a probe's for which there was no memory.
-    pub(super) fn missed(&self) -> Vec<(String, u64)> {
+    /// What the kernel has not passed on, of each probe of which it has counted any.
+    pub(super) fn missed(&self) -> Vec<Misses> {
         let text = fs::read_to_string(&self.profile).unwrap_or_default();
-        missed(&text, &self.probes)
+        misses(&text, &self.probes, &self.suffix)
     }
 
     /// Removes all probes.
     pub(super) fn clear(&mut self) {
         for probe in std::mem::take(&mut self.probes) {
-            if let Err(error) = append(&self.events, &format!("-:{}/{probe}", self.name)) {
-                log::warn!(target: "sensor", "cannot remove probe {}/{probe}: {error}", self.name);
+            let probe = self.full_name(&probe);
+            if let Err(error) = append(&self.events, &format!("-:{probe}")) {
+                log::warn!(target: "sensor", "cannot remove probe {probe}: {error}");
             }
         }
     }
@@ -181,14 +196,30 @@ fn is_alive(pid: u32, start: Option<u64>) -> bool {
     start_ticks(pid).is_some_and(|ticks| start.is_none_or(|start| start == ticks))
 }
 
-/// Misses of some probes in `kprobe_profile`: name, hits, misses.
-fn missed(text: &str, probes: &[String]) -> Vec<(String, u64)> {
-    let misses = text.lines().filter_map(|line| {
-        let mut fields = line.split_whitespace();
-        let (name, missed) = (fields.next()?, fields.nth(1)?.parse().ok()?);
-        (missed > 0 && probes.iter().any(|probe| probe == name)).then(|| (name.to_owned(), missed))
-    });
-    misses.collect()
+/// Misses of some probes in `kprobe_profile`, whose lines have a name, hits and misses.
+fn misses(text: &str, probes: &[String], suffix: &str) -> Vec<Misses> {
+    let lines: Vec<(&str, u64)> = text
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split_whitespace();
+            Some((fields.next()?, fields.nth(1)?.parse().ok()?))
+        })
+        .collect();
+    let of = |probe: &String| {
+        let own = format!("{probe}{suffix}");
+        let count = lines.iter().find(|(name, _)| *name == own)?.1;
+        let agents = lines.iter().filter(|(name, _)| event(name) == Some(probe.as_str())).count();
+        (count > 0).then(|| Misses { probe: probe.clone(), count, agents: agents as u64 })
+    };
+    probes.iter().filter_map(of).collect()
+}
+
+/// The probe that an agent, this one or another, has given a name `PROBE_PID_START`.
+fn event(name: &str) -> Option<&str> {
+    let mut parts = name.rsplitn(3, '_');
+    let number = |part: Option<&str>| part.is_some_and(|part| part.parse::<u64>().is_ok());
+    (number(parts.next()) && number(parts.next())).then_some(())?;
+    parts.next()
 }
 
 fn append(path: &Path, line: &str) -> io::Result<()> {
@@ -235,9 +266,12 @@ mod tests {
 
     #[test]
     fn misses_are_those_of_own_probes() {
-        let text = "  output4      100      3\n  other     5     7\n  input  1   2\n  state 4 0\n";
+        let text = "  output4_10_500      100      3\n  other     5     7\n  input_10_500  1   2\n  \
+                    state_10_500 4 0\n  output4_11_600 100 9\n  output4_multi_11_600 1 1\n  output4 7 8\n";
         let own = ["output4".into(), "input".into(), "state".into()];
-        assert_eq!(missed(text, &own), [("output4".to_owned(), 3), ("input".to_owned(), 2)]);
+        let misses = misses(text, &own, "_10_500");
+        let found: Vec<_> = misses.iter().map(|one| (&*one.probe, one.count, one.agents)).collect();
+        assert_eq!(found, [("output4", 3, 2), ("input", 2, 1)]);
     }
 
     #[test]

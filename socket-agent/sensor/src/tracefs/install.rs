@@ -145,7 +145,7 @@ impl Installer<'_> {
                 false => &["p"],
             };
             let written = kinds.iter().find_map(|kind| {
-                let text = line.text(kind, self.group.name(), probe.event, function);
+                let text = line.text(kind, &self.group.full_name(probe.event), function);
                 match self.group.add(probe.event, &text) {
                     Ok(()) => Some(()),
                     Err(error) => {

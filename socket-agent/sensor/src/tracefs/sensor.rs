@@ -14,7 +14,7 @@ use super::{
     clock::SampleClock,
     decode::{self, Values},
     existing, format,
-    group::{self, Group},
+    group::{self, Group, Misses},
     guess,
     install::{Installer, Kind, Options, STACK},
     mount::Tracing,
@@ -61,7 +61,7 @@ pub struct Sensor {
     skipped: Option<Skipped>,
     /// Whether a tracepoint tells of each packet that is dropped, beside the probe.
     drops_told: bool,
-    missed_before: Vec<(String, u64)>,
+    missed_before: Vec<Misses>,
 }
 
 /// Samples that the kernel had no room for.
@@ -286,8 +286,8 @@ impl Sensor {
     fn missed(&self) -> Vec<(String, u64)> {
         let mut missed = match &self.skipped {
             Some(skipped) => skipped.known(),
-            None if self.detached => self.missed_before.clone(),
-            None => self.group.missed(),
+            None if self.detached => counts(&self.missed_before),
+            None => counts(&self.group.missed()),
         };
         if let Some(skipped) = self.skipped.as_ref().filter(|_| self.drops_told) {
             missed.retain(|(probe, _)| probe != DROPPED);
@@ -376,6 +376,10 @@ impl Source for Sensor {
         ]);
         counters
     }
+}
+
+fn counts(misses: &[Misses]) -> Vec<(String, u64)> {
+    misses.iter().map(|misses| (misses.probe.clone(), misses.count)).collect()
 }
 
 /// What to do about lost samples.

@@ -2,11 +2,12 @@
 //!
 //! Before 5.14 the kernel counts among the misses of a probe each read of its that meets no memory, such as that of a
 //! file behind a socket that has none. How many a sample has made its own pointers tell, so that what is left was
-//! skipped. Source: `kprobe_fault_handler` of those kernels.
+//! skipped. Probes of several agents on one function share what the kernel counts, so that a read that fails counts for
+//! each of them; all agents read the same. Source: `kprobe_fault_handler` of those kernels.
 
 use std::collections::{HashMap, HashSet};
 
-use super::{decode::Values, probe::Field};
+use super::{decode::Values, group::Misses, probe::Field};
 
 /// What is fetched of a socket. Where there is none, each of these reads fails.
 const OF_SOCKET: [Field; 17] = [
@@ -40,8 +41,10 @@ const DROPS: usize = 1024;
 pub(super) struct Skipped {
     /// Reads of each probe that have failed, as far as records have been taken.
     failed: HashMap<&'static str, u64>,
+    /// What these come to in what the kernel counts, as far as it was compared.
+    explained: HashMap<String, Explained>,
     /// What the kernel had counted at a time that records have not come to yet.
-    counted: Option<(u64, Vec<(String, u64)>)>,
+    counted: Option<(u64, Vec<Misses>)>,
     /// When that was looked at last.
     looked: u64,
     /// What was skipped, as far as it is certain.
@@ -51,6 +54,17 @@ pub(super) struct Skipped {
     drops_missed: u64,
 }
 
+/// Failed reads of one probe.
+#[derive(Debug, Default)]
+struct Explained {
+    /// Of this agent's.
+    own: u64,
+    /// With those of other agents'.
+    all: u64,
+    /// How many agents had the probe when that was looked at last.
+    agents: u64,
+}
+
 impl Skipped {
     /// Whether it is time to look at what the kernel has counted.
     pub(super) fn is_due(&self, now: u64) -> bool {
@@ -58,7 +72,7 @@ impl Skipped {
     }
 
     /// What the kernel has counted up to a time.
-    pub(super) fn counted(&mut self, now: u64, misses: Vec<(String, u64)>) {
+    pub(super) fn counted(&mut self, now: u64, misses: Vec<Misses>) {
         self.looked = now;
         self.counted = Some((now, misses));
     }
@@ -69,10 +83,15 @@ impl Skipped {
             return;
         }
         let misses = self.counted.take().map(|(_, misses)| misses).unwrap_or_default();
-        for (probe, count) in misses {
+        for Misses { probe, count, agents } in misses {
             let failed = self.failed.get(probe.as_str()).copied().unwrap_or(0);
+            let explained = self.explained.entry(probe.clone()).or_default();
+            // An agent that came or went in the meantime may have shared any of these reads.
+            let sharing = agents.max(explained.agents);
+            explained.all += failed.saturating_sub(explained.own) * sharing;
+            (explained.own, explained.agents) = (failed, agents);
             let known = self.known.entry(probe).or_default();
-            *known = count.saturating_sub(failed).max(*known);
+            *known = count.saturating_sub(explained.all).max(*known);
         }
     }
 
@@ -163,7 +182,7 @@ mod tests {
     fn what_reads_do_not_explain_was_skipped_and_never_becomes_less() {
         let mut skipped = Skipped::default();
         skipped.failed.insert(OUTPUT, 2);
-        skipped.counted(100, vec![(OUTPUT.into(), 5)]);
+        skipped.counted(100, misses(5, 1));
         skipped.reached(100);
         assert_eq!(skipped.known(), [], "records of that time may follow");
         // Failed before the kernel was asked, told after it.
@@ -171,9 +190,28 @@ mod tests {
         skipped.reached(101);
         assert_eq!(skipped.known(), [(OUTPUT.to_owned(), 1)]);
         skipped.failed.insert(OUTPUT, 9);
-        skipped.counted(200, vec![(OUTPUT.into(), 9)]);
+        skipped.counted(200, misses(9, 1));
         skipped.reached(201);
         assert_eq!(skipped.known(), [(OUTPUT.to_owned(), 1)]);
+    }
+
+    #[test]
+    fn reads_of_other_agents_count_as_long_as_these_are_there() {
+        let mut skipped = Skipped::default();
+        let mut look = |time, failed, count, agents| {
+            skipped.failed.insert(OUTPUT, failed);
+            skipped.counted(time, misses(count, agents));
+            skipped.reached(time + 1);
+            skipped.known()[0].1
+        };
+        assert_eq!(look(100, 10, 10, 1), 0);
+        assert_eq!(look(200, 20, 30, 2), 0, "both have failed ten times");
+        assert_eq!(look(300, 30, 45, 1), 0, "the other one went in between");
+        assert_eq!(look(400, 40, 63, 1), 3, "five may have been the other one's");
+    }
+
+    fn misses(count: u64, agents: u64) -> Vec<Misses> {
+        vec![Misses { probe: OUTPUT.into(), count, agents }]
     }
 
     #[test]

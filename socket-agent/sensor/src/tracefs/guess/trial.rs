@@ -115,7 +115,7 @@ impl Guesses<'_> {
                 index += 1;
             }
         }
-        let text = line.text("p", self.group.name(), event, spec.function);
+        let text = line.text("p", &self.group.full_name(event), spec.function);
         self.group.add(event, &text).map_err(|error| error.to_string())?;
         let directory = self.group.description(event);
         let id = format::id(&directory).map_err(|error| error.to_string())?;

@@ -129,7 +129,7 @@ mod tests {
             for probe in &PROBES {
                 let mut line = Line::new(Abi::of(arch).unwrap(), &offsets);
                 assert!(fetch(&mut line, probe, &Shapes::default()), "{arch} {}", probe.event);
-                let text = line.text("p", "g", probe.event, "f");
+                let text = line.text("p", &format!("g/{}", probe.event), "f");
                 for word in text.split('%').skip(1) {
                     let end = word.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
                     let register = &word[..end.unwrap_or(word.len())];

@@ -120,15 +120,9 @@ impl<'o> Line<'o> {
         true
     }
 
-    /// The whole line.
-    pub(in crate::tracefs) fn text(
-        &self,
-        kind: &str,
-        group: &str,
-        event: &str,
-        function: &str,
-    ) -> String {
-        let mut line = format!("{kind}:{group}/{event} {function}");
+    /// The whole line: the kind of probe, its group and name, what it is on, and what it fetches.
+    pub(in crate::tracefs) fn text(&self, kind: &str, probe: &str, function: &str) -> String {
+        let mut line = format!("{kind}:{probe} {function}");
         for argument in &self.arguments {
             line.push(' ');
             line.push_str(argument);
@@ -161,7 +155,7 @@ mod tests {
         assert!(line.member(Field::Netns, &sock, &[Member::SkcNet, Member::NetInum]));
         assert!(!line.member(Field::Err, &sock, &[Member::SkErr]));
         assert_eq!(
-            line.text("p", "group", "event", "tcp_set_state"),
+            line.text("p", "group/event", "tcp_set_state"),
             "p:group/event tcp_set_state sock=%di:u64 state=+18(%di):u8 netns=+136(+48(%di)):u32"
         );
     }
@@ -171,7 +165,7 @@ mod tests {
         let offsets = offsets();
         let mut line = Line::new(Abi::of_this_machine().unwrap(), &offsets);
         assert!(line.words(Field::Window, &Base("+8(%si)".into()), -8, 2));
-        let text = line.text("p", "g", "e", "f");
+        let text = line.text("p", "g/e", "f");
         assert_eq!(text, "p:g/e f window=-8(+8(%si)):u64 window_1=+0(+8(%si)):u64");
     }
 
@@ -181,6 +175,6 @@ mod tests {
         let mut line = Line::new(Abi::of_this_machine().unwrap(), &offsets);
         assert!(!line.at("name", &Base("+1(".repeat(30)), 0, 8));
         assert!(!line.words(Field::Window, &Base("%si".into()), 0, MOST + 1));
-        assert_eq!(line.text("p", "g", "e", "f").split(' ').count(), 2 + MOST);
+        assert_eq!(line.text("p", "g/e", "f").split(' ').count(), 2 + MOST);
     }
 }
