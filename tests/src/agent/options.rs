@@ -108,6 +108,11 @@ impl Options {
         self.hooks == "kprobe" && (self.perf_rings || kernel_version() < (5, 8))
     }
 
+    /// Whether the agent can ask open sockets for what the kernel keeps of them: round-trip times, retransmissions.
+    pub fn samples(&self) -> bool {
+        self.hooks != "tracefs" && !self.is_early()
+    }
+
     /// Whether the agent knows the kernel's types, and need not find offsets by trying.
     pub fn is_described(&self) -> bool {
         self.btf.is_some() || btf::is_published()

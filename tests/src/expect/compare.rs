@@ -24,6 +24,8 @@ pub(super) struct Given {
     /// It has the kernel's type information. Without, it does not find where the kernel keeps what it
     /// measured of a connection, and has to tell nothing of that.
     pub(super) types: bool,
+    /// Whether the agent can ask open sockets for what the kernel keeps of them.
+    pub(super) samples: bool,
 }
 
 /// Collects what differs.
@@ -52,7 +54,7 @@ pub(super) fn differences(doc: &Doc, side: &Side, seen: &Seen, given: Given) -> 
     process(&mut findings, doc, side);
     traffic(&mut findings, doc, side, seen);
     state(&mut findings, doc, side);
-    measured(&mut findings, doc, side, seen, given.types);
+    measured(&mut findings, doc, side, seen, given);
     times(&mut findings, doc, given.since);
     findings.0
 }
@@ -145,20 +147,22 @@ fn state(findings: &mut Findings, doc: &Doc, side: &Side) {
 }
 
 /// What the kernel keeps of a TCP connection.
-fn measured(findings: &mut Findings, doc: &Doc, side: &Side, seen: &Seen, types: bool) {
+fn measured(findings: &mut Findings, doc: &Doc, side: &Side, seen: &Seen, given: Given) {
     if side.transport != Transport::Tcp {
         return;
     }
-    // Not every set can ask an open socket.
-    let asked = doc.field("system.audit.socket.tcp.state").is_some();
-    if asked && matches!(side.ended, Some("open" | "idle" | "ongoing")) {
+    // A socket that is closed says it all; not every set can ask an open one.
+    let known = doc.field("system.audit.socket.tcp.state").is_some();
+    let open = matches!(side.ended, Some("open" | "idle" | "ongoing"));
+    let asked = known && given.types && (given.samples || !open);
+    if known && open {
         findings.text(doc, "system.audit.socket.tcp.state", "established");
         let measured = doc.number("system.audit.socket.tcp.srtt_us").is_some();
-        findings.same("tcp.srtt_us is there", &measured, &types);
+        findings.same("tcp.srtt_us is there", &measured, &asked);
     }
     let told = doc.number("system.audit.socket.tcp.retransmits");
     let counted = if side.counts_retransmits { Some(seen.sent.retransmits) } else { told };
-    findings.same("tcp.retransmits", &told, &counted.filter(|_| asked && types));
+    findings.same("tcp.retransmits", &told, &counted.filter(|_| asked));
 }
 
 fn times(findings: &mut Findings, doc: &Doc, since: SystemTime) {

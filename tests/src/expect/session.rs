@@ -67,7 +67,8 @@ impl Session {
     /// Starts an agent in the network namespace of this process.
     pub fn start(options: &Options) -> Result<Self> {
         let since = SystemTime::now();
-        let given = Given { since, types: options.is_described() };
+        let types = options.is_described();
+        let given = Given { since, types, samples: options.samples() };
         let agent = Agent::start(options, &Netns::current()?)?;
         let (ledger, at_end, questions) = Default::default();
         Ok(Self { agent, ledger, at_end, questions, given, hooks: options.hooks.clone() })

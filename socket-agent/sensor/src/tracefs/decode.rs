@@ -3,7 +3,7 @@
 use socket_common::{Counter, FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, PROTO_UDP, Rank, Tuple};
 
 use super::{
-    aggregate::{Fact, Packet, Sock, Way},
+    aggregate::{Fact, Packet, RAW, Sock, Way},
     format::Layout,
     probe::{ENDS, Field, HEADER_WORDS, Shapes, Tell},
 };
@@ -44,9 +44,9 @@ pub(super) fn fact(tell: Tell, values: &Values<'_>) -> Result<Option<Fact>, Coun
             Some(Fact::Packet { packet, sock: values.sock(), way: Way::Out })
         }
         Tell::Received | Tell::Child => {
-            // The filter is asked for sockets of any family.
+            // The filter is asked for sockets of any family, and for raw ones, which get copies of what others receive.
             let sock = values.sock();
-            if !sock.is_inet() {
+            if !sock.is_inet() || sock.kind == RAW {
                 return Ok(None);
             }
             values.packet(Way::In)?.map(|packet| Fact::Packet { packet, sock, way: Way::In })

@@ -207,6 +207,8 @@ fn headers_that_are_no_ip_or_out_of_reach_are_counted() {
     assert_eq!(Record::new().buffer(&icmp, 84, 0, 0).fact(Tell::Sent), Ok(None));
     let unix = Record::new().number("family", 1).buffer(&[0; 40], 40, 20, 0);
     assert_eq!(unix.fact(Tell::Received), Ok(None));
+    let copy = Record::new().number("family", 2).number("kind", u64::from(RAW));
+    assert_eq!(copy.buffer(&tcp4(5, 0x10), 40, 0, 0).fact(Tell::Received), Ok(None));
 }
 
 /// A read that fails leaves what an earlier record had there.

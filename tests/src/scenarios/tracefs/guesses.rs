@@ -7,8 +7,8 @@ use anyhow::{Context, Result, ensure};
 use crate::{lab::Lab, skip::skip};
 
 /// What guesses do not look for: members behind a route, a device or a cgroup, figures of a connection, how a
-/// task ended, and where addresses are that newer kernels have in the socket itself.
-const UNTRIED: [&str; 20] = [
+/// task ended, MPTCP connections, and where addresses are that newer kernels have in the socket itself.
+const UNTRIED: [&str; 24] = [
     "inet_sock.pinet6",
     "ipv6_pinfo.rcv_saddr",
     "ipv6_pinfo.daddr",
@@ -29,6 +29,10 @@ const UNTRIED: [&str; 20] = [
     "css_set.dfl_cgrp",
     "cgroup.kn",
     "kernfs_node.id",
+    "tcp_sock.is_mptcp",
+    "inet_connection_sock.icsk_ulp_data",
+    "mptcp_subflow_context.conn",
+    "mptcp_sock.first",
 ];
 
 /// Offset and size in bytes of each member, `None` if it was not found.

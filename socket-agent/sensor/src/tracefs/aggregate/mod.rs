@@ -29,7 +29,7 @@ use socket_common::{
     Pending, SocketOwner, Traffic, Tuple,
 };
 
-pub(super) use facts::{Context, Fact, Packet, Sock, Way};
+pub(super) use facts::{Context, Fact, Packet, RAW, Sock, Way};
 
 use crate::{Event, Tables};
 use linux::shrink;

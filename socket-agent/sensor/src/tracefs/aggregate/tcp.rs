@@ -30,6 +30,10 @@ impl<T: Tasks> Aggregator<T> {
         let idle = self.idle_ns;
         let Some(flow) = self.flows.get_mut(&sock.address) else { return };
         account(flow, way, packet.packets, packet.bytes, context.now, idle);
+        if is_full(sock.state) {
+            // Nothing else tells in which state a flow is that is reported while it is open.
+            flow.tcp.state = sock.state;
+        }
         if way == Way::Out && flow.rank < Rank::FirstIo as u8 && sock.owned {
             if packet.payload {
                 self.claim_connection(sock, Rank::FirstIo, context);
@@ -121,6 +125,11 @@ impl<T: Tasks> Aggregator<T> {
             state::CLOSE => self.closed(sock, context),
             _ => {}
         }
+        if is_full(new)
+            && let Some(flow) = self.flows.get_mut(&sock.address)
+        {
+            flow.tcp.state = new;
+        }
     }
 
     /// A TCP socket begins to listen.
@@ -170,6 +179,8 @@ impl<T: Tasks> Aggregator<T> {
     fn discard_stale(&mut self, sock: &Sock, now: u64) {
         if let Some(flow) = self.flows.get_mut(&sock.address) {
             flow.ended = now;
+            // The state it was seen in last is not the one it left.
+            flow.tcp.state = 0;
             self.submit(sock.address);
         }
     }
@@ -207,6 +218,12 @@ impl<T: Tasks> Aggregator<T> {
         }
         self.submit(sock.address);
     }
+}
+
+/// Whether a socket in this state is the connection's own: not one that stands for it before or after it, nor one that
+/// is not connected.
+fn is_full(state: u8) -> bool {
+    !matches!(state, state::NEW_SYN_RECV | state::TIME_WAIT | state::LISTEN | state::CLOSE)
 }
 
 /// Whether a packet is another's: a raw socket is shown copies of what others receive, and what it sends says that

@@ -45,7 +45,7 @@ pub(super) struct Guesses<'g> {
 /// A guess: its name, what is missing if it fails, and the guess itself.
 type Guess = (&'static str, &'static str, fn(&mut Guesses<'_>) -> Result<(), String>);
 
-const GUESSES: [Guess; 12] = [
+const GUESSES: [Guess; 13] = [
     ("sockets", "everything", |guesses| guesses.sockets()),
     ("ipv6 sockets", "flows over IPv6", |guesses| guesses.sockets6()),
     ("socket files", "who sends on a UDP socket", |guesses| guesses.files()),
@@ -60,7 +60,15 @@ const GUESSES: [Guess; 12] = [
     ("tasks", "short-lived processes, but for their names", |guesses| guesses.tasks()),
     ("owners of tasks", "user and group of short-lived processes", |guesses| guesses.owners()),
     ("arguments", "the arguments of short-lived processes", |guesses| guesses.arguments()),
+    ("multipath connections", "who uses a subflow that is added to an MPTCP connection", |_| {
+        match Path::new(MPTCP).exists() {
+            true => Err("no guess looks for it".into()),
+            false => Ok(()),
+        }
+    }),
 ];
+/// There where the kernel has MPTCP: from 5.6 on, with `CONFIG_MPTCP`.
+const MPTCP: &str = "/proc/sys/net/mptcp";
 
 /// What was found.
 pub(super) struct Found {
