@@ -12,9 +12,7 @@ use super::{
     group::Group,
     mount::Tracing,
     offsets::Offsets,
-    probe::{
-        Abi, DROPS, Field, Line, Missing, PROBES, Probe, Shapes, TRACEPOINTS, Task, Tell, fetch,
-    },
+    probe::{Abi, Field, Line, Missing, PROBES, Probe, Shapes, TRACEPOINTS, Task, Tell, fetch},
 };
 use crate::{
     Degraded, SensorError,
@@ -108,8 +106,7 @@ impl Installer<'_> {
                 }
             }
         }
-        let drops = options.misses_count_reads.then_some(DROPS);
-        for tracepoint in TRACEPOINTS.into_iter().chain(drops) {
+        for tracepoint in TRACEPOINTS {
             let directory = self.tracing.file("events").join(tracepoint.path);
             let filter = self.filter(tracepoint.tell);
             match self.open(tracepoint.path, &directory, tracepoint.tell, filter.as_deref()) {

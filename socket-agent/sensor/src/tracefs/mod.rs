@@ -11,6 +11,7 @@
 mod aggregate;
 mod clock;
 mod decode;
+mod drops;
 mod existing;
 mod format;
 mod group;

@@ -13,6 +13,7 @@ use super::{
     aggregate::{Aggregator, Context},
     clock::SampleClock,
     decode::{self, Values},
+    drops::Drops,
     existing, format,
     group::{self, Group, Misses},
     guess,
@@ -59,8 +60,8 @@ pub struct Sensor {
     execs_told: bool,
     /// Where the kernel counts failed reads with what it skips.
     skipped: Option<Skipped>,
-    /// Whether a tracepoint tells of each packet that is dropped, beside the probe.
-    drops_told: bool,
+    /// Where a tracepoint tells of each packet that is dropped, beside the probe.
+    drops: Option<Drops>,
     missed_before: Vec<Misses>,
 }
 
@@ -120,7 +121,8 @@ impl Sensor {
         let told = |task| kinds.values().any(|kind| kind.tell == Tell::Task(task));
         let probed = [Task::Fork, Task::Exec, Task::Exit].into_iter().all(told);
         let execs_told = probed && told(Task::ExecPath);
-        let drops_told = kinds.values().any(|kind| kind.tell == Tell::DropTold);
+        let tells = |tell| kinds.values().any(|kind| kind.tell == tell);
+        let drops = tells(Tell::Dropped) && tells(Tell::DropTold);
         let enabled = rings.enable();
         enabled.map_err(|error| SensorError::Hook {
             set: "tracefs",
@@ -167,7 +169,7 @@ impl Sensor {
             detached: false,
             execs_told,
             skipped: options.misses_count_reads.then(Skipped::default),
-            drops_told,
+            drops: drops.then(Drops::default),
             missed_before: Vec::new(),
         };
         Ok((sensor, degraded))
@@ -258,9 +260,11 @@ impl Sensor {
         let buffer = values.get(Field::Skb);
         if let Some(skipped) = &mut self.skipped {
             skipped.sample(kind.event, &values);
+        }
+        if let Some(drops) = &mut self.drops {
             match kind.tell {
-                Tell::Dropped if self.drops_told => skipped.dropped(cpu, buffer),
-                Tell::DropTold => skipped.drop_told(cpu, buffer),
+                Tell::Dropped => drops.probed(cpu, buffer),
+                Tell::DropTold => drops.traced(cpu, buffer),
                 _ => {}
             }
         }
@@ -289,9 +293,9 @@ impl Sensor {
             None if self.detached => counts(&self.missed_before),
             None => counts(&self.group.missed()),
         };
-        if let Some(skipped) = self.skipped.as_ref().filter(|_| self.drops_told) {
+        if let Some(drops) = &self.drops {
             missed.retain(|(probe, _)| probe != DROPPED);
-            missed.push((DROPPED.to_owned(), skipped.drops_missed()));
+            missed.push((DROPPED.to_owned(), drops.missed()));
         }
         if self.execs_told {
             // What the kernel counts here are reads without memory.

@@ -5,7 +5,7 @@
 //! skipped. Probes of several agents on one function share what the kernel counts, so that a read that fails counts for
 //! each of them; all agents read the same. Source: `kprobe_fault_handler` of those kernels.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::{decode::Values, group::Misses, probe::Field};
 
@@ -33,8 +33,6 @@ const OF_SOCKET: [Field; 17] = [
 const KERNEL: u64 = 1 << (usize::BITS - 1);
 /// Pause between two looks at what the kernel has counted, nanoseconds.
 const PERIOD: u64 = 1_000_000_000;
-/// Drops of which the tracepoint has not told yet; of what it never tells no more are kept.
-const DROPS: usize = 1024;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -49,9 +47,6 @@ pub(super) struct Skipped {
     looked: u64,
     /// What was skipped, as far as it is certain.
     known: HashMap<String, u64>,
-    /// Buffers that the probe has seen dropped, by CPU.
-    drops: HashSet<(u32, u64)>,
-    drops_missed: u64,
 }
 
 /// Failed reads of one probe.
@@ -101,24 +96,6 @@ impl Skipped {
         if failed > 0 {
             *self.failed.entry(probe).or_default() += failed;
         }
-    }
-
-    /// A buffer that the probe has seen dropped.
-    pub(super) fn dropped(&mut self, cpu: u32, buffer: u64) {
-        if self.drops.len() >= DROPS {
-            self.drops.clear();
-        }
-        self.drops.insert((cpu, buffer));
-    }
-
-    /// A buffer of which the tracepoint tells that it was dropped. It is never skipped, and comes behind the probe.
-    pub(super) fn drop_told(&mut self, cpu: u32, buffer: u64) {
-        self.drops_missed += u64::from(!self.drops.remove(&(cpu, buffer)));
-    }
-
-    /// Drops that the probe was skipped for.
-    pub(super) fn drops_missed(&self) -> u64 {
-        self.drops_missed
     }
 
     /// What was skipped, by probe.
@@ -212,16 +189,5 @@ mod tests {
 
     fn misses(count: u64, agents: u64) -> Vec<Misses> {
         vec![Misses { probe: OUTPUT.into(), count, agents }]
-    }
-
-    #[test]
-    fn drops_that_only_the_tracepoint_tells_of_were_skipped() {
-        let mut skipped = Skipped::default();
-        skipped.dropped(0, 7);
-        skipped.drop_told(0, 7);
-        assert_eq!(skipped.drops_missed(), 0);
-        skipped.dropped(1, 7);
-        skipped.drop_told(0, 7);
-        assert_eq!(skipped.drops_missed(), 1);
     }
 }

@@ -148,7 +148,7 @@ pub(in crate::tracefs) const PROBES: [Probe; 20] = [
 ];
 
 /// All tracepoints.
-pub(in crate::tracefs) const TRACEPOINTS: [Tracepoint; 2] = [
+pub(in crate::tracefs) const TRACEPOINTS: [Tracepoint; 3] = [
     Tracepoint {
         path: "sched/sched_process_exec",
         tell: Tell::Task(Task::ExecPath),
@@ -159,14 +159,14 @@ pub(in crate::tracefs) const TRACEPOINTS: [Tracepoint; 2] = [
         tell: Tell::Task(Task::Moved),
         effect: CGROUPS,
     },
+    // Tells of the same as the probe on drops, and is never skipped.
+    Tracepoint {
+        path: "skb/kfree_skb",
+        tell: Tell::DropTold,
+        effect: "programs_missed also counts drops of no connection that the probe on drops was skipped for, and before \
+                 5.14 its reads that failed",
+    },
 ];
-
-/// Tells of the same as the probe on drops, and is never skipped: what only it tells of the probe has missed.
-pub(in crate::tracefs) const DROPS: Tracepoint = Tracepoint {
-    path: "skb/kfree_skb",
-    tell: Tell::DropTold,
-    effect: "programs_missed counts reads that failed with what the probe on drops was skipped for",
-};
 
 #[cfg(test)]
 mod tests {
