@@ -9,4 +9,5 @@ mod verdict;
 pub use self::{
     session::Session,
     side::{Direction, Side},
+    verdict::skips_probes,
 };

@@ -106,7 +106,7 @@ pub(super) fn ended_well(stopped: &Stopped, hooks: &str) -> Vec<String> {
 
 /// Whether packets are seen by kprobes that may interrupt each other. The kernel skips one that does, and counts it;
 /// before 4.15 probes run with interrupts disabled.
-pub(super) fn skips_probes(hooks: &str) -> bool {
+pub fn skips_probes(hooks: &str) -> bool {
     hooks == "tracefs" && kernel_version() >= (4, 15)
 }
 
