@@ -15,7 +15,8 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
         Some(path) => OutputTarget::File(path.clone()),
         None => loaded.config.output.clone(),
     };
-    crate::run::run(&loaded.config, &RunOptions { duration: arguments.duration, output })?;
+    let options = RunOptions { duration: arguments.duration, output };
+    crate::run::run(&loaded.config, &options, &|| Ok(load(&sources(arguments))?.config))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,30 +1,24 @@
 //! What a valid configuration holds.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
-use audit::AuditConfig;
-use sensor::SocketConfig;
+use crate::{
+    datasets::{self, Configured},
+    services::Metrics,
+};
+
+/// The dataset that runs without any file.
+const BUILT_IN: &str = "socket";
 
 /// Everything that can be set. The default is what runs without any file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Settings of the socket dataset; `None` if it does not run.
-    pub socket: Option<SocketConfig>,
-    /// Settings of the audit dataset; `None` if it does not run.
-    pub audit: Option<AuditConfig>,
+    /// The datasets that run, each with its options, in the order of their registrations.
+    pub datasets: Vec<Configured>,
     /// Where documents go, `output.console` or `output.file`.
     pub output: OutputTarget,
     /// `logging.metrics`.
     pub metrics: Metrics,
-}
-
-/// `logging.metrics`: a line of the counters that changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Metrics {
-    /// `logging.metrics.enabled`.
-    pub enabled: bool,
-    /// `logging.metrics.period`.
-    pub period: Duration,
 }
 
 /// Where documents go, one JSON object per line.
@@ -39,21 +33,20 @@ pub enum OutputTarget {
 
 // === impl Config ===
 
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            socket: Some(SocketConfig::default()),
-            audit: None,
-            output: OutputTarget::default(),
-            metrics: Metrics::default(),
-        }
+impl Config {
+    /// Options of the dataset that has options of this type, if it runs.
+    pub fn options<T: 'static>(&self) -> Option<&T> {
+        self.datasets.iter().find_map(Configured::options)
     }
 }
 
-// === impl Metrics ===
-
-impl Default for Metrics {
+impl Default for Config {
     fn default() -> Self {
-        Self { enabled: true, period: Duration::from_secs(30) }
+        let built_in = datasets::named(BUILT_IN).map(|dataset| dataset.with_defaults());
+        Self {
+            datasets: built_in.into_iter().collect(),
+            output: OutputTarget::default(),
+            metrics: Metrics::default(),
+        }
     }
 }

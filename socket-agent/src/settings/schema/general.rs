@@ -1,6 +1,6 @@
 //! Options at the top level that are not about modules or outputs.
 
-use crate::settings::types::Metrics;
+use crate::services::Metrics;
 use config::rows::{Bounds::AboveZero, Kind::*, Setting, not_yet, used, without_meaning};
 
 /// What is set at the top level.

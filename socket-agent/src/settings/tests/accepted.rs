@@ -6,7 +6,7 @@ use super::{super::load::load_from, Override, allow_inactive, module_with, right
 use crate::settings::{Config, Loaded, OutputTarget, Sources};
 use audit::AuditConfig;
 use config::{ConfigError, Effect};
-use sensor::HookSet;
+use sensor::{HookSet, SocketConfig};
 
 #[test]
 fn defaults() {
@@ -64,7 +64,7 @@ output: {file: {path: /var/log, filename: flows.ndjson}}
     let (config, warnings) = right(dotted, &[]);
     assert_eq!(warnings, "");
     assert_eq!(right(nested, &[]), (config.clone(), String::new()));
-    let socket = config.socket.as_ref().unwrap();
+    let socket = config.options::<SocketConfig>().unwrap();
     assert_eq!(socket.hooks, HookSet::Kprobe);
     assert_eq!(socket.btf.as_deref(), Some(Path::new("/boot/btf")));
     assert_eq!(socket.enable_ipv6, Some(false));
@@ -90,7 +90,7 @@ modules:
   datasets: socket
 ";
     let (config, warnings) = right(text, &[]);
-    assert_eq!(config.socket.as_ref().unwrap().hooks, HookSet::Cgroup);
+    assert_eq!(config.options::<SocketConfig>().unwrap().hooks, HookSet::Cgroup);
     assert_eq!(warnings, "agent.yml:1:1: fields is not used by this version");
     // What a mapping has itself wins, in whichever form.
     let text = "\
@@ -103,7 +103,7 @@ modules:
   <<: [*times, {socket.hooks: fentry}]
 ";
     let (config, warnings) = right(text, &[]);
-    let socket = config.socket.unwrap();
+    let socket = config.options::<SocketConfig>().unwrap();
     assert_eq!((socket.hooks, socket.tables.flows, socket.tables.peers), (HookSet::Kprobe, 6, 7));
     assert_eq!((socket.flow_inactive_timeout, warnings.as_str()), (Duration::from_secs(45), ""));
 }
@@ -152,7 +152,10 @@ processors:
 logging.level: debug
 ";
     let (config, warnings) = right(text, &[allow_inactive()]);
-    assert_eq!(config.socket.as_ref().unwrap().flow_inactive_timeout, Duration::from_secs(45));
+    assert_eq!(
+        config.options::<SocketConfig>().unwrap().flow_inactive_timeout,
+        Duration::from_secs(45)
+    );
     assert_eq!(
         warnings,
         "\
@@ -230,7 +233,10 @@ fn the_sample_file_is_the_defaults_in_writing() {
     }
     // The module that is off is as it would be without a line.
     let (config, warnings) = right(&text, &[Override::from_argument("modules.1.enabled=true")]);
-    assert_eq!((config.audit, warnings.as_str()), (Some(AuditConfig::default()), ""));
+    assert_eq!(
+        (config.options::<AuditConfig>(), warnings.as_str()),
+        (Some(&AuditConfig::default()), "")
+    );
 }
 
 #[test]
@@ -241,7 +247,7 @@ fn metrics_are_read_from_logging() {
     );
     let (config, warnings) = right(&text, &[]);
     assert_eq!((config.metrics.enabled, config.metrics.period), (false, Duration::from_secs(5)));
-    assert_eq!(config.socket.unwrap().flow_report_period, Duration::ZERO);
+    assert_eq!(config.options::<SocketConfig>().unwrap().flow_report_period, Duration::ZERO);
     assert_eq!(warnings, "agent.yml:1:11: logging.level is not used by this version");
 }
 
@@ -262,7 +268,7 @@ fn files() {
     fs::write(&default, module_with("socket.hooks: cgroup")).unwrap();
     let loaded = load(None, &default).unwrap();
     assert_eq!(
-        (loaded.files.as_slice(), loaded.config.socket.as_ref().unwrap().hooks),
+        (loaded.files.as_slice(), loaded.config.options::<SocketConfig>().unwrap().hooks),
         (std::slice::from_ref(&default), HookSet::Cgroup)
     );
 
@@ -285,7 +291,7 @@ fn files() {
 
     fs::write(&named, format!("\u{feff}{}", module_with("socket.hooks: fentry"))).unwrap();
     assert_eq!(
-        load(Some(&named), &default).unwrap().config.socket.as_ref().unwrap().hooks,
+        load(Some(&named), &default).unwrap().config.options::<SocketConfig>().unwrap().hooks,
         HookSet::Fentry
     );
 }

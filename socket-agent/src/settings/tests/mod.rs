@@ -7,6 +7,7 @@ mod files;
 mod messages;
 mod overrides;
 mod reference;
+mod sample;
 
 use std::path::Path;
 
