@@ -2,6 +2,7 @@
 
 mod host_context;
 mod options;
+mod reload;
 mod report;
 mod rules;
 
@@ -17,7 +18,7 @@ use config::{
     tree::{Entry, Node},
 };
 
-use self::host_context::HostContext;
+use self::{host_context::HostContext, reload::Changes};
 use super::{Module, ModuleReader, Needs, dataset::Dataset};
 use crate::services::{Context, Shared};
 use audit::{
@@ -60,6 +61,10 @@ impl Dataset for Auditd {
         Needs { flows: None, processes: true }
     }
 
+    fn needs_restart(before: &AuditConfig, after: &AuditConfig) -> Vec<&'static str> {
+        reload::needs_restart(before, after)
+    }
+
     fn run(options: &AuditConfig, context: Context<AuditConfig>) -> anyhow::Result<()> {
         run(options, context)
     }
@@ -73,14 +78,15 @@ impl Dataset for Auditd {
 /// audit socket is of no more use.
 fn run(
     config: &AuditConfig,
-    Context { shared, publisher, stop, ready, .. }: Context<AuditConfig>,
+    Context { shared, publisher, metrics: _, stop, ready, updates }: Context<AuditConfig>,
 ) -> anyhow::Result<()> {
     let session = Session::start(config)?;
     tell_start(&session);
     let queue = Arc::new(Queue::new(config.queue_size as usize, session.drops()));
     let reader = {
         let (queue, stop) = (Arc::clone(&queue), stop.descriptor()?);
-        let work = move || read(session, &queue, stop.as_fd());
+        let updates = Changes(updates);
+        let work = move || read(session, &queue, stop.as_fd(), &updates);
         threads::spawn("audit-reader", work)
             .context("cannot start a thread that reads audit records")?
     };

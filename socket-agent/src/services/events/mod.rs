@@ -63,10 +63,13 @@ pub(crate) struct KernelEvents {
     flows: Handover<Delivered>,
     processes: Handover<ProcessEvent>,
     /// The sensor on its way to the dataset that reports flows.
-    starting: Mutex<Option<Receiver<anyhow::Result<Observed>>>>,
+    starting: Mutex<Option<Receiver<Start>>>,
     /// Wakes that dataset.
     arrived: Mutex<Option<Arc<EventFd>>>,
 }
+
+/// What came of starting a sensor.
+type Start = anyhow::Result<Observed>;
 
 /// How much was moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,18 +187,23 @@ impl KernelEvents {
         Ok((observed, FlowSource { shared: Arc::clone(shared), arrived }))
     }
 
-    /// Prepares for a sensor, of flows or of processes alone; returns where it has to go.
-    fn prepare(&self, flows: bool) -> anyhow::Result<Sender<anyhow::Result<Observed>>> {
+    /// Prepares for a sensor, of flows or of processes alone; returns where it has to go, and in the second
+    /// case the other end of that.
+    fn prepare(
+        &self,
+        only_processes: bool,
+    ) -> anyhow::Result<(Sender<Start>, Option<Receiver<Start>>)> {
         let (sender, receiver) = channel();
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let arrived = EventFd::from_value_and_flags(0, flags).context("cannot make an event")?;
         *lock(&self.arrived) = Some(Arc::new(arrived));
-        *lock(&self.starting) = flows.then_some(receiver);
-        if flows {
-            self.flows.open();
-        }
         self.processes.open();
-        Ok(sender)
+        if only_processes {
+            return Ok((sender, Some(receiver)));
+        }
+        *lock(&self.starting) = Some(receiver);
+        self.flows.open();
+        Ok((sender, None))
     }
 
     fn begin(&self, reader: Reader) {

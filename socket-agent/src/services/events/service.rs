@@ -34,15 +34,15 @@ pub(crate) struct Service {
 // === impl Service ===
 
 impl Service {
-    /// Starts the threads. Whether the sensor starts is told to the dataset that reports flows; without
-    /// one, the log tells it, and processes are read from `/proc`.
+    /// Starts the threads. Whether the sensor starts is told to the dataset that reports flows. Without one
+    /// this waits for it; if it cannot start, the log tells why, and processes are read from `/proc`.
     ///
     /// # Errors
     /// The kernel gives no threads or descriptors.
     pub(crate) fn start(shared: &Arc<Shared>, interest: Interest) -> anyhow::Result<Self> {
         let stopper = Stopper::new()?;
         let stop = stopper.listener()?;
-        let sender = shared.events.prepare(matches!(interest, Interest::Flows(_)))?;
+        let (sender, settled) = shared.events.prepare(interest == Interest::Processes)?;
         let (observed, of_table, wanted) =
             (Arc::clone(shared), Arc::clone(shared), interest.clone());
         let thread =
@@ -54,6 +54,10 @@ impl Service {
             }
         })
         .context("cannot start a thread for the process table")?;
+        if let Some(settled) = settled {
+            // What starts the hooks does is no event of a dataset. Nothing is sent: it is dropped in time.
+            let _ = settled.recv();
+        }
         Ok(Self { shared: Arc::clone(shared), interest, stopper, thread, table })
     }
 
@@ -85,7 +89,7 @@ fn run(
 ) {
     let result = match interest {
         Interest::Flows(config) => observe(shared, config, stop, sender),
-        Interest::Processes => follow_processes(shared, stop),
+        Interest::Processes => follow_processes(shared, stop, sender),
     };
     shared.events.end();
     if let Err(error) = result {
@@ -121,7 +125,11 @@ fn observe(
 }
 
 /// As [`observe`], with the hooks on processes alone.
-fn follow_processes(shared: &Arc<Shared>, stop: &Stop) -> anyhow::Result<()> {
+fn follow_processes(
+    shared: &Arc<Shared>,
+    stop: &Stop,
+    settled: Sender<anyhow::Result<Observed>>,
+) -> anyhow::Result<()> {
     let halves = match start::processes(&mut || scan(shared)) {
         Ok(halves) => halves,
         Err(error) => {
@@ -135,6 +143,7 @@ fn follow_processes(shared: &Arc<Shared>, stop: &Stop) -> anyhow::Result<()> {
     raise_observer();
     shared.events.begin(Reader::new(records, None));
     log::info!(target: "sensor", "the kernel tells of processes");
+    drop(settled);
     let result = empty(shared, ring, stop);
     tables.detach();
     let mut counters = tables.counters();

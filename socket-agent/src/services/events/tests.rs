@@ -29,7 +29,7 @@ fn fork(pid: u32) -> Event {
 /// A service with these records in its ring.
 fn with(flows: bool, events: impl IntoIterator<Item = Event>) -> KernelEvents {
     let service = KernelEvents::default();
-    drop(service.prepare(flows).unwrap());
+    drop(service.prepare(!flows).unwrap());
     service.begin(Reader::new(Box::new(Fake(events.into_iter().collect())), None));
     service
 }
