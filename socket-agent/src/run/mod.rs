@@ -12,6 +12,7 @@ mod supervisor;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use config::ConfigError;
 use pipeline::{
     Closed, Output, OutputCounters, Stopped,
     output::{Console, File},
@@ -20,7 +21,7 @@ use pipeline::{
 use self::supervisor::Supervisor;
 use crate::{
     services::{line, share_heap},
-    settings::{Config, OutputTarget},
+    settings::{Config, Loaded, OutputTarget},
 };
 
 /// What the command line says beside the configuration.
@@ -33,9 +34,10 @@ pub struct RunOptions {
 }
 
 /// Reads the configuration anew.
-pub type Reread<'a> = &'a dyn Fn() -> anyhow::Result<Config>;
+pub type Reread<'a> = &'a dyn Fn() -> Result<Loaded, ConfigError>;
 
-/// Runs the datasets until the time is up or a signal comes. On SIGHUP the configuration is read again.
+/// Runs the datasets until the time is up or a signal comes. On SIGHUP the configuration is read again, and
+/// regularly if it says so.
 ///
 /// # Errors
 ///

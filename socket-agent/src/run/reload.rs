@@ -20,16 +20,41 @@ impl Supervisor<'_> {
     /// # Errors
     /// The kernel gives no threads or descriptors.
     pub(super) async fn reload(&mut self) -> anyhow::Result<()> {
-        let config = match (self.reread)() {
-            Ok(config) => config,
+        match (self.reread)() {
+            Ok(loaded) => self.take_over(loaded).await,
             Err(error) => {
-                for line in format!("{error:#}").lines() {
-                    log::error!(target: "config", "{line}");
-                }
-                log::error!(target: "config", "the configuration stays as it was");
-                return Ok(());
+                self.refuse(error);
+                Ok(())
             }
-        };
+        }
+    }
+
+    /// As [`reload`](Self::reload), but says nothing where nothing has changed.
+    ///
+    /// # Errors
+    /// See there.
+    pub(super) async fn look(&mut self) -> anyhow::Result<()> {
+        match (self.reread)() {
+            Ok(loaded) if loaded.config == self.config => self.wrong = None,
+            Ok(loaded) => return self.take_over(loaded).await,
+            Err(error) if self.wrong.as_ref() == Some(&error) => {}
+            Err(error) => self.refuse(error),
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, error: ConfigError) {
+        for problem in &error.problems {
+            log::error!(target: "config", "{problem}");
+        }
+        log::error!(target: "config", "the configuration stays as it was");
+        self.wrong = Some(error);
+    }
+
+    async fn take_over(&mut self, loaded: Loaded) -> anyhow::Result<()> {
+        loaded.log();
+        let config = loaded.config;
+        self.wrong = None;
         self.log_fixed(&config);
         let running: Vec<Configured> = self.group.datasets().cloned().collect();
         let changes = Changes::between(&running, &config.datasets);
@@ -44,7 +69,7 @@ impl Supervisor<'_> {
         for name in stop {
             self.stop_one(name).await;
         }
-        self.config.datasets = config.datasets;
+        self.config = config;
         self.change_service(&start)?;
         for dataset in start {
             self.start_one(dataset).await?;
@@ -55,8 +80,8 @@ impl Supervisor<'_> {
     /// Logs what only a start of the agent takes into account.
     fn log_fixed(&self, config: &Config) {
         let fixed = [
-            ("output", self.config.output != config.output),
-            ("logging.metrics", self.config.metrics != config.metrics),
+            ("output", self.started.output != config.output),
+            ("logging.metrics", self.started.metrics != config.metrics),
         ];
         for (name, _) in fixed.into_iter().filter(|(_, differs)| *differs) {
             log::warn!(
@@ -103,7 +128,7 @@ impl Supervisor<'_> {
         let kind = |interest: Option<&Interest>| {
             interest.map(|interest| matches!(interest, Interest::Flows(_)))
         };
-        let current = self.service.as_ref().map(crate::services::Service::interest);
+        let current = self.service.as_ref().map(Service::interest);
         if !of_flows && kind(current) == kind(wanted.as_ref()) {
             return Ok(());
         }
@@ -146,5 +171,25 @@ impl Changes {
         let fresh = wanted.iter().filter(|dataset| named(running, dataset.name()).is_none());
         changes.start.extend(fresh.cloned());
         changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datasets;
+
+    fn named(names: &[&str]) -> Vec<Configured> {
+        names.iter().map(|name| datasets::named(name).unwrap().with_defaults()).collect()
+    }
+
+    #[test]
+    fn only_what_differs_starts_or_stops() {
+        let both = named(&["socket", "auditd"]);
+        assert_eq!(Changes::between(&both, &both), Changes::default());
+        let less = Changes::between(&both, &named(&["auditd"]));
+        assert_eq!((less.stop, less.start, less.update), (vec!["socket"], vec![], vec![]));
+        let more = Changes::between(&named(&["auditd"]), &both);
+        assert_eq!((more.stop, more.start), (vec![], named(&["socket"])));
     }
 }

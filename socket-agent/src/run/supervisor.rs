@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use config::ConfigError;
 use pipeline::{Output, Pipeline, Processors};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -22,8 +23,12 @@ use crate::{
 
 /// See the module.
 pub(super) struct Supervisor<'a> {
-    /// What runs, or was to.
+    /// What the agent was started with.
+    pub(super) started: Config,
+    /// What was read last and was right.
     pub(super) config: Config,
+    /// What was last said of a configuration that is wrong.
+    pub(super) wrong: Option<ConfigError>,
     pub(super) reread: Reread<'a>,
     shared: Arc<Shared>,
     pipeline: Pipeline,
@@ -66,7 +71,9 @@ impl<'a> Supervisor<'a> {
             .context("cannot start the output")?;
         let (events, news) = mpsc::unbounded_channel();
         Ok(Self {
+            started: config.clone(),
             config: config.clone(),
+            wrong: None,
             reread,
             shared,
             pipeline,
@@ -129,13 +136,15 @@ impl<'a> Supervisor<'a> {
             if self.group.has_end() {
                 return Ok("a dataset has ended");
             }
-            let Self { signals, news, .. } = self;
+            let Self { signals, news, config, .. } = self;
+            let look = config.reload.enabled.then_some(config.reload.period);
             tokio::select! {
                 biased;
                 asked = signals.next() => match asked {
                     Asked::Stop(reason) => return Ok(reason),
                     Asked::Reload => self.reload().await?,
                 },
+                () = sleep(look) => self.look().await?,
                 () = &mut up => return Ok("the time is up"),
                 Some(event) = news.recv() => self.group.take(event),
             }
@@ -147,7 +156,7 @@ impl<'a> Supervisor<'a> {
         let inputs = Inputs {
             shared: Arc::clone(&self.shared),
             publisher: self.pipeline.publisher(Processors::default()),
-            metrics: self.config.metrics.clone(),
+            metrics: self.started.metrics.clone(),
         };
         self.group.start(dataset, inputs, &self.events)
     }

@@ -62,6 +62,24 @@ pub(super) struct Host<'a> {
     pub(super) folders: Defaults<'a>,
 }
 
+// === impl Loaded ===
+
+impl Loaded {
+    /// Logs which files were read and what became of the settings.
+    pub(crate) fn log(&self) {
+        for file in &self.files {
+            log::info!(target: "config", "read {}", file.display());
+        }
+        for warning in &self.warnings {
+            log::warn!(target: "config", "{warning}");
+        }
+        for remark in &self.summary.without_meaning {
+            log::info!(target: "config", "{remark}");
+        }
+        log::info!(target: "config", "{}", self.summary);
+    }
+}
+
 // === impl Sources ===
 
 impl Sources {

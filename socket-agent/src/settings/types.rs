@@ -1,6 +1,6 @@
 //! What a valid configuration holds.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use crate::{
     datasets::{self, Configured},
@@ -19,6 +19,17 @@ pub struct Config {
     pub output: OutputTarget,
     /// `logging.metrics`.
     pub metrics: Metrics,
+    /// `auditbeat.config.modules.reload`.
+    pub reload: Reload,
+}
+
+/// `auditbeat.config.modules.reload`: regular looks at the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// `auditbeat.config.modules.reload.enabled`.
+    pub enabled: bool,
+    /// `auditbeat.config.modules.reload.period`.
+    pub period: Duration,
 }
 
 /// Where documents go, one JSON object per line.
@@ -47,6 +58,15 @@ impl Default for Config {
             datasets: built_in.into_iter().collect(),
             output: OutputTarget::default(),
             metrics: Metrics::default(),
+            reload: Reload::default(),
         }
+    }
+}
+
+// === impl Reload ===
+
+impl Default for Reload {
+    fn default() -> Self {
+        Self { enabled: false, period: Duration::from_secs(10) }
     }
 }

@@ -105,19 +105,29 @@ fn datasets(lab: &Lab<'_>) -> Result<()> {
     }
     options.modules = Some(own.clone());
     let session = Session::start(&options)?;
-    let pair = Pair::meet(lab, &place, Family::V4)?;
-    pair.echo(300)?;
+    // Datagrams: no acknowledgement is still to come when the dataset stops.
+    let (server, client) = lab.couple(&place)?;
+    let at_server = server.udp(place.any_port(Family::V4)?)?;
+    let at_client = client.udp(place.any_port(Family::V4)?)?;
+    let exchange = |bytes| {
+        client.send_to(at_client, bytes, at_server.local)?;
+        server.receive(at_server, bytes)
+    };
+    exchange(300)?;
     // Without rules, and beside whoever audits: it changes nothing of this machine.
     let beside = "- module: auditd\n  socket_type: multicast\n";
     session.reconfigure(&format!("{own}{beside}"))?;
     session.wait_logged("the dataset auditd starts", PATIENCE)?;
     session.wait_logged("audit: ready: multicast", PATIENCE)?;
-    pair.echo(200)?;
+    exchange(200)?;
 
     session.reconfigure(&format!("modules:\n{beside}"))?;
-    let (client, server) = pair.sides("open", "open")?;
-    session.expect(lab.name, &client, &place.capture)?;
-    session.expect(lab.name, &server, &place.capture)?;
+    for side in [
+        Side::sender(&client, at_client.local, at_server.local).ended("open"),
+        Side::receiver(&server, at_server.local, at_client.local).ended("open"),
+    ] {
+        session.expect(lab.name, &side, &place.capture)?;
+    }
     session.wait_logged("the dataset socket stops", PATIENCE)?;
 
     session.reconfigure(&own)?;
@@ -130,7 +140,6 @@ fn datasets(lab: &Lab<'_>) -> Result<()> {
     let (client, server) = later.sides("fin_local", "fin_remote")?;
     session.expect(lab.name, &client, &place.capture)?;
     session.expect(lab.name, &server, &place.capture)?;
-    drop(pair);
     session.stop()?;
     Ok(())
 }

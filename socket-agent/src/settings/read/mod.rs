@@ -40,6 +40,7 @@ impl AgentReader<'_> {
         self.general(entries, &mut general);
         self.strict = general.strict;
         config.metrics = general.metrics.clone();
+        config.reload = general.reload.clone();
         for entry in entries {
             match entry.key.as_str() {
                 MODULES => config.datasets = self.modules(&entry.node),
