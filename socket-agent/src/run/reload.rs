@@ -1,7 +1,13 @@
 //! The configuration, read again: only what changed is started anew.
 
+use config::ConfigError;
+
 use super::supervisor::{Supervisor, interest};
-use crate::{datasets::Configured, services::Interest, settings::Config};
+use crate::{
+    datasets::Configured,
+    services::{Interest, Service},
+    settings::{Config, Loaded},
+};
 
 /// What is to become of the datasets.
 #[derive(Debug, Default, PartialEq, Eq)]
