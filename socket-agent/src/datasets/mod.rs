@@ -8,8 +8,11 @@ pub use dataset::Configured;
 pub(crate) use dataset::{Module, ModuleReader, Needs, Registration, Source};
 
 /// All of them, in the order of the documentation. A new one is a folder and a line here.
-pub(crate) static DATASETS: &[Registration] =
-    &[Registration::of::<socket::Socket>(), Registration::of::<auditd::Auditd>()];
+#[rustfmt::skip]
+pub(crate) static DATASETS: &[Registration] = &[
+    Registration::of::<socket::Socket>(),
+    Registration::of::<auditd::Auditd>(),
+];
 
 /// The dataset of this name.
 pub(crate) fn named(name: &str) -> Option<&'static Registration> {
