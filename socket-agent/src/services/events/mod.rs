@@ -252,11 +252,14 @@ impl FlowSource {
     /// Takes all that waits, also in the ring, in exchange for an empty list.
     pub(crate) fn take(&self, empty: Vec<Delivered>) -> Vec<Delivered> {
         let events = &self.shared.events;
-        while !events.drain() && events.flows.is_empty() {
-            // What was full are the processes.
+        loop {
+            let all = events.drain();
+            // At once: what a record lacks /proc may not have for long. And they may have been what was full.
             drop(self.shared.processes());
+            if all || !events.flows.is_empty() {
+                return events.flows.take(empty);
+            }
         }
-        events.flows.take(empty)
     }
 
     /// Another descriptor that becomes readable when much was waiting in the ring.

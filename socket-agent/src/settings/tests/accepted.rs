@@ -2,7 +2,9 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use super::{super::load::load_from, Override, allow_inactive, module_with, right, wrong};
+use super::{
+    super::load::load_from, Override, allow_inactive, module_with, of_system, right, wrong,
+};
 use crate::settings::{Config, Loaded, OutputTarget, Sources};
 use audit::AuditConfig;
 use config::{ConfigError, Effect};
@@ -206,7 +208,10 @@ fn all_datasets_are_meant_where_none_is_named() {
     let (_, warnings) = right("modules:\n- module: system\n", &[]);
     assert_eq!(
         warnings,
-        "agent.yml:2:3: datasets is not set, which means all of them; this version runs socket"
+        format!(
+            "agent.yml:2:3: datasets is not set, which means all of them; this version runs {}",
+            of_system()
+        )
     );
 }
 

@@ -61,6 +61,12 @@ fn allow_inactive() -> Override {
     Override::from_option("--allow-inactive", "strict", "false")
 }
 
+/// Names of the datasets that share the module system, as messages list them.
+fn of_system() -> String {
+    let names = crate::datasets::in_module("system").map(|dataset| dataset.name);
+    names.collect::<Vec<_>>().join(", ")
+}
+
 fn lines(problems: &[Problem]) -> String {
     problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n")
 }
