@@ -5,7 +5,9 @@
 //! events), enriched by [`processes`] -> documents ([`ecs`]) -> [`pipeline`] (queue, outputs).
 
 pub mod cli;
+mod datasets;
 pub mod run;
+mod services;
 pub mod settings;
 
 pub use audit;

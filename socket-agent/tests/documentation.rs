@@ -25,10 +25,10 @@ const OTHERS: &str = concat!(
 
 /// Where the agent adds names of its own to those of the kernel side.
 const LOGGED: [&str; 6] = [
-    include_str!("../src/run/audit/report.rs"),
+    include_str!("../src/datasets/auditd/report.rs"),
     include_str!("../src/run/mod.rs"),
-    include_str!("../src/run/socket/agent.rs"),
-    include_str!("../src/run/socket/names.rs"),
+    include_str!("../src/datasets/socket/agent.rs"),
+    include_str!("../src/datasets/socket/names.rs"),
     include_str!("../sensor/src/ebpf/sensor.rs"),
     include_str!("../sensor/src/tracefs/sensor.rs"),
 ];

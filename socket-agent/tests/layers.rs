@@ -34,7 +34,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
 ];
 
 /// Folders of the agent itself, the lowest first: each may use those before it.
-const FOLDERS: [&str; 3] = ["settings", "run", "cli"];
+const FOLDERS: [&str; 5] = ["services", "datasets", "settings", "run", "cli"];
 
 fn agent() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()

@@ -64,6 +64,11 @@ impl Override {
         !paths.is_empty()
     }
 
+    /// The first part of the key.
+    pub fn first(&self) -> &str {
+        self.key.split('.').next().unwrap_or_default()
+    }
+
     /// Where the change is written, for messages.
     pub fn place(&self) -> &Place {
         &self.place

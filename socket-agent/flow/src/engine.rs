@@ -94,6 +94,16 @@ impl Engine {
         }
     }
 
+    /// Goes by other rules from now on. Closed connections that wait keep the time that they were given.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
+    /// What reports go by.
+    pub fn rules(&self) -> Rules {
+        self.rules
+    }
+
     /// What has happened so far.
     pub fn counters(&self) -> EngineCounters {
         self.counters

@@ -146,6 +146,11 @@ impl ProcessTable {
         Ok(found)
     }
 
+    /// No more records of the kernel come: from now on a pid is whose `/proc` says it is.
+    pub fn feeds_no_more(&mut self) {
+        self.fed = false;
+    }
+
     /// A process replaced its image. `/proc` is asked only for what the record lacks.
     pub fn on_exec(&mut self, event: &ExecEvent) {
         let key = self.key(event.pid, event.start);

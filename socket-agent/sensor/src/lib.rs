@@ -23,4 +23,4 @@ pub use options::{
 };
 pub use reach::HostNetworks;
 pub use self_test::{Outcome, SelfTest};
-pub use source::{Event, Source};
+pub use source::{Event, Halves, Records, Source};

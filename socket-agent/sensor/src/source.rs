@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use socket_common::{ExecEvent, ExitEvent, Flow, ForkEvent, Late, SocketEvent, SocketOwner, Tuple};
 
-use super::{SensorError, ebpf::DnsRing};
+use super::{SensorError, SocketConfig, ebpf::DnsRing};
 
 /// One record.
 #[derive(Clone)]
@@ -25,20 +25,42 @@ pub enum Event {
     Exit(ExitEvent),
 }
 
-/// A running sensor. Dropping it leaves nothing behind in the kernel.
-pub trait Source {
+/// The records of a running sensor, in their order. They can be read on one thread while another looks at
+/// the sensor's tables.
+pub trait Records: Send {
     /// A descriptor that becomes readable when much is waiting.
     fn descriptor(&self) -> BorrowedFd<'_>;
 
     /// The next record; `None` when there is none at the moment.
     fn next_event(&mut self) -> Option<Event>;
 
+    /// The sensor is detached: what is there is all there will be.
+    fn finish(&mut self) {}
+}
+
+/// A sensor that has been started: its tables and its records.
+pub struct Halves {
+    /// What is looked up.
+    pub tables: Box<dyn Source>,
+    /// What is handed over.
+    pub records: Box<dyn Records>,
+}
+
+/// A running sensor. Dropping it leaves nothing behind in the kernel.
+pub trait Source: Send {
+    /// Takes over those settings that can change while it runs: `flow_inactive_timeout`.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the write.
+    fn reconfigure(&mut self, config: &SocketConfig) -> Result<(), SensorError>;
+
     /// The ring of DNS packets, once; `None` if the sensor hands over none.
     fn take_dns(&mut self) -> Option<DnsRing> {
         None
     }
 
-    /// Stops observing. What was seen until now can still be read.
+    /// Stops observing. What was seen until now can still be read, after [`Records::finish`].
     fn detach(&mut self);
 
     /// Takes a lot of the closed flows that found no room among the records; whether there may be

@@ -3,7 +3,7 @@
 use std::{fmt::Write, process::ExitCode};
 
 use super::report::print;
-use crate::run::start_sensor;
+use crate::services::start_sensor;
 use sensor::{
     HookSet, Outcome, SocketConfig,
     host::{Choice, HostFacts, NoHookSet, Probe, choose},
@@ -19,7 +19,7 @@ pub(super) fn doctor() -> anyhow::Result<ExitCode> {
     let config = SocketConfig::default();
     let tried = match choose(&facts, HookSet::Auto) {
         Ok(_) => Some(start_sensor(&config, &mut facts, &mut || ()).map(|mut started| {
-            started.source.detach();
+            started.halves.tables.detach();
             started.outcome
         })),
         Err(_) => None,

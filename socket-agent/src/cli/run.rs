@@ -15,7 +15,8 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
         Some(path) => OutputTarget::File(path.clone()),
         None => loaded.config.output.clone(),
     };
-    crate::run::run(&loaded.config, &RunOptions { duration: arguments.duration, output })?;
+    let options = RunOptions { duration: arguments.duration, output };
+    crate::run::run(&loaded.config, &options, &|| settings::load(&sources(arguments)))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -34,9 +35,6 @@ fn sources(arguments: &RunArguments) -> Sources {
 /// Reads the configuration, and logs where it came from and what became of it.
 pub(super) fn load(sources: &Sources) -> anyhow::Result<Loaded> {
     let loaded = settings::load(sources)?;
-    for file in &loaded.files {
-        log::info!(target: "config", "read {}", file.display());
-    }
     if loaded.files.is_empty() {
         let file = sources.default_file();
         log::info!(
@@ -45,12 +43,6 @@ pub(super) fn load(sources: &Sources) -> anyhow::Result<Loaded> {
             file.display()
         );
     }
-    for warning in &loaded.warnings {
-        log::warn!(target: "config", "{warning}");
-    }
-    for remark in &loaded.summary.without_meaning {
-        log::info!(target: "config", "{remark}");
-    }
-    log::info!(target: "config", "{}", loaded.summary);
+    loaded.log();
     Ok(loaded)
 }

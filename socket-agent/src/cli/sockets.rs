@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use socket_common::{PROTO_TCP, Rank, Tuple};
 
 use super::report::print;
-use crate::run::Shared;
+use crate::services::Shared;
 use flow::{
     SocketRole, address,
     document::{OwnerFacts, SocketChange, SocketDocument, direction, state_name},

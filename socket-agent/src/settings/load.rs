@@ -11,6 +11,7 @@ use super::{
     summary::Summary,
     types::Config,
 };
+use crate::datasets;
 use config::{
     files,
     overrides::Override,
@@ -59,6 +60,24 @@ pub(super) struct Host<'a> {
     pub(super) environment: Environment<'a>,
     /// Where folders are that nobody names.
     pub(super) folders: Defaults<'a>,
+}
+
+// === impl Loaded ===
+
+impl Loaded {
+    /// Logs which files were read and what became of the settings.
+    pub(crate) fn log(&self) {
+        for file in &self.files {
+            log::info!(target: "config", "read {}", file.display());
+        }
+        for warning in &self.warnings {
+            log::warn!(target: "config", "{warning}");
+        }
+        for remark in &self.summary.without_meaning {
+            log::info!(target: "config", "{remark}");
+        }
+        log::info!(target: "config", "{}", self.summary);
+    }
 }
 
 // === impl Sources ===
@@ -168,13 +187,16 @@ pub(super) fn check(
     let files = module_list::add(&mut root, &folders, host, &mut sources, &mut findings);
     for (change, leads) in overrides.iter().zip(&mut leads) {
         let added = |root: &Node, key: &[&str]| match key {
-            ["socket", ..] => routes(root, key, first),
+            [of, ..] if datasets::named(of).is_some() => routes(root, key, first),
             _ => Vec::new(),
         };
         // What is wrong with it has been told.
         *leads |= change.apply(&mut root, &added, &mut Vec::new());
         if !*leads {
-            let reason = "no module has the dataset socket to set this for; add one to the file";
+            let reason = format!(
+                "no module has the dataset {} to set this for; add one to the file",
+                change.first()
+            );
             findings.problems.push(Problem::new(change.place(), reason));
         }
     }
@@ -192,7 +214,7 @@ pub(super) fn check(
     if !problems.is_empty() {
         return Err(ConfigError::new(problems));
     }
-    let summary = Summary::new(in_effect, notes, &mut warnings);
+    let summary = Summary::new(in_effect.len(), notes, &mut warnings);
     sort(&mut warnings);
     Ok(Loaded { config, warnings, summary, files })
 }

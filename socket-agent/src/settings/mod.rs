@@ -13,7 +13,10 @@ mod types;
 #[cfg(test)]
 mod tests;
 
+pub use config::rows::Described;
 pub use load::{DEFAULT_FILE, Loaded, Sources, load};
-pub use schema::{Described, STRICT, Section, options, sections};
+pub use schema::{STRICT, Section, options, sample, sections};
 pub use summary::Summary;
-pub use types::{Config, Metrics, OutputTarget};
+pub use types::{Config, OutputTarget, Reload};
+
+pub use crate::{datasets::Configured, services::Metrics};

@@ -2,28 +2,33 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use audit::AuditConfig;
-use sensor::SocketConfig;
+use crate::{
+    datasets::{self, Configured},
+    services::Metrics,
+};
+
+/// The dataset that runs without any file.
+const BUILT_IN: &str = "socket";
 
 /// Everything that can be set. The default is what runs without any file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Settings of the socket dataset; `None` if it does not run.
-    pub socket: Option<SocketConfig>,
-    /// Settings of the audit dataset; `None` if it does not run.
-    pub audit: Option<AuditConfig>,
+    /// The datasets that run, each with its options, in the order of their registrations.
+    pub datasets: Vec<Configured>,
     /// Where documents go, `output.console` or `output.file`.
     pub output: OutputTarget,
     /// `logging.metrics`.
     pub metrics: Metrics,
+    /// `auditbeat.config.modules.reload`.
+    pub reload: Reload,
 }
 
-/// `logging.metrics`: a line of the counters that changed.
+/// `auditbeat.config.modules.reload`: regular looks at the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Metrics {
-    /// `logging.metrics.enabled`.
+pub struct Reload {
+    /// `auditbeat.config.modules.reload.enabled`.
     pub enabled: bool,
-    /// `logging.metrics.period`.
+    /// `auditbeat.config.modules.reload.period`.
     pub period: Duration,
 }
 
@@ -39,21 +44,29 @@ pub enum OutputTarget {
 
 // === impl Config ===
 
+impl Config {
+    /// Options of the dataset that has options of this type, if it runs.
+    pub fn options<T: 'static>(&self) -> Option<&T> {
+        self.datasets.iter().find_map(Configured::options)
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
+        let built_in = datasets::named(BUILT_IN).map(|dataset| dataset.with_defaults());
         Self {
-            socket: Some(SocketConfig::default()),
-            audit: None,
+            datasets: built_in.into_iter().collect(),
             output: OutputTarget::default(),
             metrics: Metrics::default(),
+            reload: Reload::default(),
         }
     }
 }
 
-// === impl Metrics ===
+// === impl Reload ===
 
-impl Default for Metrics {
+impl Default for Reload {
     fn default() -> Self {
-        Self { enabled: true, period: Duration::from_secs(30) }
+        Self { enabled: false, period: Duration::from_secs(10) }
     }
 }

@@ -82,8 +82,14 @@ impl Log {
 
     /// Waits until a line holds a text; whether one does.
     pub(super) fn wait_line(&self, text: &str, deadline: Instant) -> bool {
-        let holds = |state: &State| state.lines.iter().any(|line| line.contains(text));
-        holds(&self.wait(deadline, holds))
+        self.wait_lines(text, 1, deadline)
+    }
+
+    /// Waits until so many lines hold a text; whether they do.
+    pub(super) fn wait_lines(&self, text: &str, times: usize, deadline: Instant) -> bool {
+        let hold =
+            |state: &State| state.lines.iter().filter(|line| line.contains(text)).count() >= times;
+        hold(&self.wait(deadline, hold))
     }
 
     fn wait(&self, deadline: Instant, done: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {

@@ -42,7 +42,7 @@ pub struct Agent {
     readers: Vec<JoinHandle<()>>,
     /// Keeps the agent's standard input open.
     _input: Option<ChildStdin>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 /// What an agent left behind.
@@ -80,7 +80,7 @@ impl Agent {
             read("log", stderr, Arc::clone(&log), Log::line, Log::end)?,
         ];
         let input = child.stdin.take();
-        let agent = Self { child, documents, log, readers, _input: input, _directory: directory };
+        let agent = Self { child, documents, log, readers, _input: input, directory };
         agent.log.wait_ready(READY)?;
         Ok(agent)
     }
@@ -128,6 +128,32 @@ impl Agent {
         let found = self.log.wait_line(text, Instant::now() + limit);
         ensure!(found, "the agent does not log {text:?}; its log ends: {}", self.log.tail());
         Ok(())
+    }
+
+    /// As [`Agent::wait_logged`], until so many lines hold it.
+    ///
+    /// # Errors
+    /// They do not in time.
+    pub fn wait_logged_times(&self, text: &str, times: usize, limit: Duration) -> Result<()> {
+        let found = self.log.wait_lines(text, times, Instant::now() + limit);
+        ensure!(
+            found,
+            "the agent does not log {text:?} {times} times; its log ends: {}",
+            self.log.tail()
+        );
+        Ok(())
+    }
+
+    /// Gives the agent another configuration file, and has it read by SIGHUP.
+    ///
+    /// # Errors
+    /// The file cannot be written, or the agent has ended.
+    pub fn reconfigure(&self, configuration: &str) -> Result<()> {
+        let file = self.directory.path().join(options::FILE);
+        std::fs::write(&file, configuration)
+            .with_context(|| format!("writing {}", file.display()))?;
+        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGHUP)
+            .context("sending SIGHUP to the agent")
     }
 
     /// Ends the agent with SIGTERM and waits until it has said everything.

@@ -12,6 +12,9 @@ use anyhow::{Context, Result};
 
 use crate::btf;
 
+/// Name of the configuration file.
+pub(super) const FILE: &str = "agent.yml";
+
 /// The timeouts of the socket dataset, as YAML writes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
@@ -58,7 +61,7 @@ pub struct Options {
 impl Options {
     /// `socket-agent run` with a configuration file in `directory`.
     pub fn command(&self, directory: &Path) -> Result<Command> {
-        let file = directory.join("agent.yml");
+        let file = directory.join(FILE);
         fs::write(&file, self.configuration())
             .with_context(|| format!("writing {}", file.display()))?;
         let mut command = Command::new(&self.program);
@@ -118,7 +121,8 @@ impl Options {
         self.btf.is_some() || btf::is_published()
     }
 
-    fn configuration(&self) -> String {
+    /// Its configuration file.
+    pub fn configuration(&self) -> String {
         if let Some(modules) = &self.modules {
             return modules.clone();
         }

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use crate::{
     agent::{Agent, Options, Stopped, Timeouts},
     net::Netns,
+    skip::skip,
 };
 
 /// The group of the acting process, by which rules know what it does.
@@ -38,15 +39,36 @@ pub fn agent(program: &Path, rules: &str, options: &str) -> Result<Agent> {
     Agent::start(&module(program, rules, options), &Netns::current()?)
 }
 
-fn module(program: &Path, rules: &str, options: &str) -> Options {
+/// A configuration of the audit dataset alone.
+pub fn configuration(rules: &str, options: &str) -> String {
     let indented = |text: &str, by: &str| -> String {
         text.lines().map(|line| format!("{by}{line}\n")).collect()
     };
-    let modules = format!(
-        "modules:\n- module: auditd\n  audit_rules: |\n{}{}",
-        indented(rules, "    "),
-        indented(options, "  ")
-    );
+    let (rules, options) = (indented(rules, "    "), indented(options, "  "));
+    format!("modules:\n- module: auditd\n  audit_rules: |\n{rules}{options}")
+}
+
+/// Whether nobody audits this machine.
+///
+/// # Errors
+/// Somebody does, which is a reason to skip what would change rules or settings, or it cannot be asked.
+pub fn free(program: &Path) -> Result<()> {
+    let show = |what: &[&str]| -> Result<String> {
+        let output = Command::new(program).arg("show").args(what).output().context("show")?;
+        ensure!(output.status.success(), "show {what:?}: {output:?}");
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let status = show(&["auditd-status"])?;
+    let is_free = status.lines().any(|line| line == "pid 0");
+    let can_change = status.lines().any(|line| line == "enabled 0" || line == "enabled 1");
+    if !is_free || !can_change || !show(&["auditd-rules", "-n", "-z"])?.is_empty() {
+        return Err(skip("somebody else audits this machine"));
+    }
+    Ok(())
+}
+
+fn module(program: &Path, rules: &str, options: &str) -> Options {
+    let modules = configuration(rules, options);
     Options {
         program: program.to_owned(),
         hooks: String::new(),

@@ -288,6 +288,30 @@ impl Session {
         self.agent.log()
     }
 
+    /// See [`Agent::wait_logged`].
+    ///
+    /// # Errors
+    /// See there.
+    pub fn wait_logged(&self, text: &str, limit: Duration) -> Result<()> {
+        self.agent.wait_logged(text, limit)
+    }
+
+    /// See [`Agent::wait_logged_times`].
+    ///
+    /// # Errors
+    /// See there.
+    pub fn wait_logged_times(&self, text: &str, times: usize, limit: Duration) -> Result<()> {
+        self.agent.wait_logged_times(text, times, limit)
+    }
+
+    /// See [`Agent::reconfigure`].
+    ///
+    /// # Errors
+    /// See there.
+    pub fn reconfigure(&self, configuration: &str) -> Result<()> {
+        self.agent.reconfigure(configuration)
+    }
+
     /// The agent's process id.
     pub fn pid(&self) -> u32 {
         self.agent.pid()

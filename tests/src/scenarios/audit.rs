@@ -49,7 +49,7 @@ fn setting(program: &Path, name: &str) -> Result<String> {
     Ok(line.with_context(|| format!("no {name} in {status}"))?.to_owned())
 }
 
-fn ended_well(stopped: &Stopped) -> Result<()> {
+pub(super) fn ended_well(stopped: &Stopped) -> Result<()> {
     const NO_LOSS: [&str; 5] = [
         "audit_evicted",
         "audit_kernel_waited",

@@ -19,6 +19,7 @@ mod pair;
 mod process;
 mod programs;
 mod raw;
+mod reload;
 mod self_test;
 mod sockets;
 mod surroundings;
@@ -204,6 +205,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         surroundings::SCENARIOS,
         self_test::SCENARIOS,
         losses::SCENARIOS,
+        reload::SCENARIOS,
         audit::SCENARIOS,
     ]
     .into_iter()

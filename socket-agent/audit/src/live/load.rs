@@ -49,13 +49,11 @@ pub(super) fn load<T: Transport>(
     };
     let ignore_errors = ignore_errors || set.commands.iter().any(ignores);
     let mut loaded = Loaded::default();
-    for Located { place, value } in &set.commands {
-        let Err(source) = apply(control, value, &mut loaded) else { continue };
+    for command in &set.commands {
+        let Err(source) = apply(control, &command.value, &mut loaded) else { continue };
         // Without the right to do so, or an answer, none is taken.
         let ends = matches!(source.fault.errno(), None | Some(libc::EPERM));
-        let remedy = remedy(value, &source);
-        let what = describe(value);
-        loaded.ignored.push(RefusedRule { place: place.clone(), what, source, remedy });
+        loaded.ignored.push(RefusedRule::of(command, source));
         if ends && !ignore_errors {
             break;
         }
@@ -98,6 +96,14 @@ fn missing(rule: &Rule) -> Option<&Path> {
         let directory = Path::new(OsStr::from_bytes(condition.field.needs_directory(path)?));
         directory.ancestors().filter(|path| !path.is_dir()).last()
     })
+}
+
+/// Does what a command asks for that is not about rules.
+pub(super) fn set<T: Transport>(
+    control: &mut Control<T>,
+    command: &Command,
+) -> Result<(), RequestError> {
+    apply(control, command, &mut Loaded::default())
 }
 
 fn apply<T: Transport>(
@@ -194,6 +200,16 @@ pub(super) fn clear<T: Transport>(control: &mut Control<T>) -> Result<(), Reques
         }
     }
     first
+}
+
+// === impl RefusedRule ===
+
+impl RefusedRule {
+    pub(super) fn of(command: &Located<Command>, source: RequestError) -> Self {
+        let Located { place, value } = command;
+        let (what, remedy) = (describe(value), remedy(value, &source));
+        Self { place: place.clone(), what, source, remedy }
+    }
 }
 
 // === impl RefusedRules ===

@@ -5,6 +5,7 @@
 //! Records then go through a bounded [`Queue`] to whoever makes documents of them, so that the
 //! kernel never waits for an output.
 
+mod change;
 mod counters;
 mod load;
 mod plan;
@@ -17,5 +18,5 @@ pub use counters::LiveCounters;
 pub use load::{RefusedRule, RefusedRules};
 pub use plan::{Daemon, Mode, Plan, PlanError, Situation, decide};
 pub use queue::{Batch, Queue};
-pub use reader::read;
+pub use reader::{Updates, read};
 pub use session::{Session, StartError};

@@ -12,12 +12,18 @@ use nix::{
 };
 
 use super::{LiveCounters, Queue, Session};
-use crate::netlink::Received;
+use crate::{AuditConfig, netlink::Received};
 
 /// How often the kernel is asked how it is doing.
 const CHECK: Duration = Duration::from_secs(2);
 /// Records taken before the order to stop is looked at.
 const TURN: usize = 4096;
+
+/// Settings that change while records are read; the descriptor becomes readable when they do.
+pub trait Updates: AsFd {
+    /// The settings, if they have changed since this was last called.
+    fn take(&self) -> Option<AuditConfig>;
+}
 
 /// Moves records from the session into the queue until `stop` becomes readable; then releases the
 /// session, moves what had been made until then, and closes the queue.
@@ -28,8 +34,9 @@ pub fn read(
     session: Session,
     queue: &Queue,
     stop: BorrowedFd<'_>,
+    updates: &impl Updates,
 ) -> (LiveCounters, io::Result<()>) {
-    let (counters, result) = until_stopped(session, queue, stop);
+    let (counters, result) = until_stopped(session, queue, stop, updates);
     queue.close();
     let (queue_dropped, queue_waits) = queue.counters();
     (LiveCounters { queue_dropped, queue_waits, ..counters }, result)
@@ -39,15 +46,21 @@ fn until_stopped(
     mut session: Session,
     queue: &Queue,
     stop: BorrowedFd<'_>,
+    updates: &impl Updates,
 ) -> (LiveCounters, io::Result<()>) {
     for (kind, record) in session.take_early() {
         queue.push(kind, &record);
     }
     let mut check = Instant::now() + CHECK;
     let result = loop {
-        match wait(&session, stop, check) {
-            Ok(true) => break Ok(()),
-            Ok(false) => {}
+        match wait(&session, stop, updates.as_fd(), check) {
+            Ok([true, _]) => break Ok(()),
+            Ok([_, true]) => {
+                if let Some(config) = updates.take() {
+                    session.reconfigure(&config);
+                }
+            }
+            Ok(_) => {}
             Err(error) => break Err(error),
         }
         if let Err(error) = drain(&mut session, queue, TURN) {
@@ -76,15 +89,21 @@ fn drain(session: &mut Session, queue: &Queue, most: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits for a record, the order to stop, or a time; tells whether it was the order.
-fn wait(session: &Session, stop: BorrowedFd<'_>, until: Instant) -> io::Result<bool> {
+/// Waits for a record, the order to stop, other settings, or a time; tells whether it was the order, and whether
+/// there are other settings.
+fn wait(
+    session: &Session,
+    stop: BorrowedFd<'_>,
+    updates: BorrowedFd<'_>,
+    until: Instant,
+) -> io::Result<[bool; 2]> {
     let left = until.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
     let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-    let mut descriptors =
-        [PollFd::new(session.as_fd(), PollFlags::POLLIN), PollFd::new(stop, PollFlags::POLLIN)];
+    let mut descriptors = [session.as_fd(), stop, updates]
+        .map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN));
     match poll(&mut descriptors, left) {
-        Ok(_) => Ok(descriptors[1].any().unwrap_or(true)),
-        Err(Errno::EINTR) => Ok(false),
+        Ok(_) => Ok([1, 2].map(|index| descriptors[index].any().unwrap_or(true))),
+        Err(Errno::EINTR) => Ok([false; 2]),
         Err(error) => Err(error.into()),
     }
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{
+    change::{self, NotChanged},
     counters::LiveCounters,
     load::{self, Loaded, RefusedRules},
     plan::{Mode, Plan, PlanError, Situation, decide},
@@ -172,6 +173,54 @@ impl Session {
                 }
             }
             Err(error) => log::warn!(target: "audit", "{error}"),
+        }
+    }
+
+    /// Takes over settings that have changed: rules, limits of the kernel, and what it does when it loses a
+    /// record. An error is logged, and what it is about stays as it was.
+    pub fn reconfigure(&mut self, config: &AuditConfig) {
+        if self.plan.configure {
+            tell(self.configure(config));
+        }
+        let Some(set) = &config.rules else { return };
+        if !self.plan.load_rules {
+            return log::warn!(
+                target: "audit",
+                "audit_rules have changed, and are not loaded: {}",
+                self.plan.reason
+            );
+        }
+        let own = self.self_exclusion.clone();
+        let changed =
+            change::change(&mut self.control, set, config.ignore_errors, |bytes, rule| {
+                (own.is_some() && rule == own.as_ref()) || self_exclusion::is_left_behind(bytes)
+            });
+        match changed {
+            Ok(changed) => {
+                let settings = change::apply_settings(&mut self.control, set);
+                for error in changed.ignored.iter().chain(&settings) {
+                    log::warn!(target: "audit", "{error} (left out)");
+                }
+                self.counters.rules_refused += (changed.ignored.len() + settings.len()) as u64;
+                self.loaded = changed.rules;
+                log::info!(
+                    target: "audit",
+                    "rules changed: {} added, {} moved, {} removed; {} loaded",
+                    changed.added,
+                    changed.moved,
+                    changed.removed,
+                    changed.rules
+                );
+            }
+            Err(NotChanged::Refused(RefusedRules(refused))) => {
+                for rule in &refused {
+                    log::error!(target: "audit", "{rule}");
+                }
+                log::error!(target: "audit", "the rules stay as they were");
+            }
+            Err(NotChanged::Request(error)) => {
+                log::error!(target: "audit", "the rules may have changed in part: {error}");
+            }
         }
     }
 

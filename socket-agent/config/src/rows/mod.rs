@@ -1,9 +1,11 @@
 //! Options as rows of tables, and how a mapping is read by them. Knows no option itself.
 
+mod described;
 mod kind;
 mod reader;
 mod table;
 
+pub use described::{Described, describe, describe_known};
 pub use kind::{Bounds, Kind, Refused};
 pub use reader::{Findings, Note, Reader, Why, whole_key};
 pub use table::Allowed;

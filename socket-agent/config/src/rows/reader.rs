@@ -15,8 +15,8 @@ pub struct Findings {
     pub problems: Vec<Problem>,
     /// What the user should know.
     pub warnings: Vec<Problem>,
-    /// Number of settings that do what they are documented to do.
-    pub in_effect: usize,
+    /// Settings that do what they are documented to do, by key and place.
+    pub in_effect: Vec<(String, Place)>,
     /// Settings from which nothing follows.
     pub notes: Vec<Note>,
 }
@@ -64,20 +64,22 @@ impl<'a> Reader<'a> {
             let message: String = message.into();
             self.warn(at, format!("{message}; this part is not enabled"));
         } else {
-            self.findings.problems.push(Problem::new(at, message));
+            add(&mut self.findings.problems, Problem::new(at, message));
         }
     }
 
     /// What is to be said and ends no start.
     pub fn warn(&mut self, at: &Place, message: impl Into<String>) {
-        self.findings.warnings.push(Problem::new(at, message));
+        add(&mut self.findings.warnings, Problem::new(at, message));
     }
 
     /// Counts a setting that is given, by what this version does with it.
     pub fn note(&mut self, effect: Effect, key: &str, at: &Place) {
         let why = match effect {
             Effect::Works => {
-                self.findings.in_effect += usize::from(!self.idle);
+                if !self.idle {
+                    add(&mut self.findings.in_effect, (key.to_owned(), at.clone()));
+                }
                 return;
             }
             Effect::WithoutMeaning(reason) => Why::WithoutMeaning(reason),
@@ -90,7 +92,7 @@ impl<'a> Reader<'a> {
     /// Notes something that is given and from which nothing follows.
     pub fn nothing_follows(&mut self, key: &str, at: &Place, why: Why) {
         if !self.idle {
-            self.findings.notes.push(Note { key: key.to_owned(), at: at.clone(), why });
+            add(&mut self.findings.notes, Note { key: key.to_owned(), at: at.clone(), why });
         }
     }
 
@@ -166,6 +168,13 @@ impl<'a> Reader<'a> {
         let known: Vec<&str> = known.collect();
         let hint = suggest::key_hint([&whole, key], &known).unwrap_or_default();
         self.warn(&entry.at, format!("unknown key {whole} has no effect{hint}"));
+    }
+}
+
+/// Adds what has not been found before: an option that several tables have is read by each of them.
+fn add<T: PartialEq>(found: &mut Vec<T>, one: T) {
+    if !found.contains(&one) {
+        found.push(one);
     }
 }
 

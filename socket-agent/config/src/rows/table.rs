@@ -9,6 +9,8 @@ pub struct Allowed<'t, T: 'static> {
     pub settings: &'t [Setting<T>],
     /// Options that are known by name; those that work are read by the caller.
     pub known: &'t [Group],
+    /// Keys of options that are read from other entries: a key that nobody knows may be meant to be one.
+    pub elsewhere: &'t [String],
 }
 
 impl Reader<'_> {
@@ -140,6 +142,7 @@ impl<'t, T> Allowed<'t, T> {
     /// All keys, and the parts in front of their dots, for suggestions.
     fn keys(&self) -> Vec<String> {
         let mut keys = self.whole_keys();
+        keys.extend_from_slice(self.elsewhere);
         let branches: Vec<String> = keys
             .iter()
             .flat_map(|key| key.match_indices('.').map(|(dot, _)| key[..dot].to_owned()))

@@ -36,7 +36,7 @@ pub(super) struct Places<'a> {
 }
 
 /// What keeps a program at its place.
-type Link = Box<dyn Any>;
+type Link = Box<dyn Any + Send>;
 
 /// A program at its place, until this is dropped.
 pub(super) struct Attached {

@@ -1,8 +1,8 @@
 //! The sensor from the start to the last read.
 
-use std::{fs::File, os::fd::BorrowedFd, panic::resume_unwind, path::PathBuf, thread};
+use std::{fs::File, panic::resume_unwind, path::PathBuf, sync::Arc, thread};
 
-use aya::{Btf, BtfError, EbpfLoader};
+use aya::{Btf, BtfError, Ebpf, EbpfLoader};
 use socket_common::{Counter, FLAG_HANDSHAKE, Flow, Late, PeerKey, SocketOwner, Traffic, Tuple};
 
 use super::{
@@ -15,14 +15,14 @@ use super::{
         fitted, given_btf, load, no_btf, open_records, open_ring, open_tables, tasks_come_between,
     },
     missed::{self, Missed},
-    records::Records,
+    records::RecordCounters,
     sample::{self, Sampler},
-    sets::{early, hooks},
+    sets::{Program, early, hooks},
     settings::ProgramSettings,
     tables::{OpenFlows, Tables},
 };
 use crate::{
-    Degraded, Event, HookSet, RecordBuffer, SensorError, SocketConfig, Source,
+    Degraded, Halves, HookSet, RecordBuffer, SensorError, SocketConfig, Source,
     tracefs::clear_own_programs,
 };
 use linux::clock::Clock;
@@ -42,6 +42,8 @@ pub struct Options {
     pub buffer: RecordBuffer,
     /// Type information to use where the kernel publishes none and no file is given.
     pub types: Option<Vec<u8>>,
+    /// Whether only processes are watched, and no sockets.
+    pub only_processes: bool,
 }
 
 /// Loaded and attached programs with their tables. Dropping it detaches everything.
@@ -49,7 +51,7 @@ pub struct Sensor {
     /// `None` once detached. What the loader held beside is dropped: it takes megabytes.
     programs: Option<Vec<Attached>>,
     tables: Tables,
-    records: Records,
+    records: Arc<RecordCounters>,
     told: ProgramSettings,
     /// Until it is taken; `None` if no DNS packets are handed over.
     dns: Option<DnsRing>,
@@ -77,7 +79,7 @@ impl Sensor {
     pub fn start(
         config: &SocketConfig,
         options: &Options,
-    ) -> Result<(Self, Vec<Degraded>), SensorError> {
+    ) -> Result<(Halves, Vec<Degraded>), SensorError> {
         Self::load_and_attach(config, options).inspect_err(|_| {
             if let Err(error) = clear_own_programs() {
                 log::warn!(target: "sensor", "probes are left, without effect: {error}");
@@ -88,7 +90,7 @@ impl Sensor {
     fn load_and_attach(
         config: &SocketConfig,
         options: &Options,
-    ) -> Result<(Self, Vec<Degraded>), SensorError> {
+    ) -> Result<(Halves, Vec<Degraded>), SensorError> {
         let target = given_btf(config.btf.as_deref(), options.types.as_deref())?;
         // What the kernel publishes is large, and the loader begins with reading it, whether it is used or not.
         let (kernel_btf, prototypes, mut loader) = thread::scope(|scope| {
@@ -127,44 +129,33 @@ impl Sensor {
             ipv6: options.ipv6,
             twice: tasks_come_between(),
         };
-        let programs = if perf { early() } else { hooks(options.set) };
+        let mut programs = if perf { early() } else { hooks(options.set) };
+        if options.only_processes {
+            programs.retain(Program::is_of_processes);
+        }
         let (programs, mut degraded) = attach::all(&mut ebpf, &programs, &places)?;
         let counts_packets = |name| programs.iter().any(|program| program.name == name);
         let hands_over = config.dns.from_sockets()
             && ["cgroup_egress", "cgroup_ingress"].into_iter().all(counts_packets);
         let dns = hands_over.then(|| open_ring(&ebpf, "DNS", dns::LONGEST)).transpose()?;
-        let sampled = if perf { Err(NOT_EARLY.to_owned()) } else { Sampler::load(&mut ebpf) };
-        let sampler = sampled.inspect_err(|reason| {
-            degraded.push(Degraded {
-                hook: "sample".into(),
-                reason: reason.clone(),
-                effect: "the state of connections that are still open is not reported",
-            });
-        });
-        let existing =
-            if perf { Err(NOT_EARLY.to_owned()) } else { existing_sockets(&mut ebpf, kernel_btf) };
-        if let Err(reason) = existing {
-            degraded.push(Degraded {
-                hook: "iter_files at task_file".into(),
-                reason,
-                effect: "sockets that were open before the start have no owner",
-            });
-        }
-        Ok((
-            Self {
-                programs: Some(programs),
-                tables,
-                records,
-                told,
-                dns: dns.map(DnsRing::new),
-                sampler: sampler.ok(),
-                missed_before: Missed::default(),
-                spilled: 0,
-                walk: OpenFlows::default(),
-                handshakes: Handshakes::new(config.tables.pending),
-            },
-            degraded,
-        ))
+        let sampler = if options.only_processes {
+            None
+        } else {
+            run_by_the_agent(&mut ebpf, perf, kernel_btf, &mut degraded)
+        };
+        let sensor = Self {
+            programs: Some(programs),
+            tables,
+            records: records.counters(),
+            told,
+            dns: dns.map(DnsRing::new),
+            sampler,
+            missed_before: Missed::default(),
+            spilled: 0,
+            walk: OpenFlows::default(),
+            handshakes: Handshakes::new(config.tables.pending),
+        };
+        Ok((Halves { tables: Box::new(sensor), records: Box::new(records) }, degraded))
     }
 
     /// What the kernel has skipped, as long as the programs are there and when they went.
@@ -182,18 +173,10 @@ impl Source for Sensor {
         if let Err(error) = clear_own_programs() {
             log::warn!(target: "sensor", "probes are left, without effect: {error}");
         }
-        self.records.finish();
     }
 
-    fn next_event(&mut self) -> Option<Event> {
-        if let Err(error) = self.told.refresh() {
-            log::warn!(target: "sensor", "times may be wrong after a suspend: {error}");
-        }
-        self.records.next()
-    }
-
-    fn descriptor(&self) -> BorrowedFd<'_> {
-        self.records.descriptor()
+    fn reconfigure(&mut self, config: &SocketConfig) -> Result<(), SensorError> {
+        self.told.set_idle(config.flow_inactive_timeout)
     }
 
     fn take_dns(&mut self) -> Option<DnsRing> {
@@ -249,6 +232,9 @@ impl Source for Sensor {
     }
 
     fn tidy(&mut self) -> Result<(), SensorError> {
+        if let Err(error) = self.told.refresh() {
+            log::warn!(target: "sensor", "times may be wrong after a suspend: {error}");
+        }
         self.handshakes.tidy(&mut self.tables.pending, Clock::boottime())
     }
 
@@ -285,6 +271,33 @@ impl Source for Sensor {
         }
         counters
     }
+}
+
+/// Programs that the agent runs itself: looks up the sockets that are open, and returns what samples them.
+fn run_by_the_agent(
+    ebpf: &mut Ebpf,
+    perf: bool,
+    kernel_btf: Option<&Btf>,
+    degraded: &mut Vec<Degraded>,
+) -> Option<Sampler> {
+    let sampled = if perf { Err(NOT_EARLY.to_owned()) } else { Sampler::load(ebpf) };
+    let sampler = sampled.inspect_err(|reason| {
+        degraded.push(Degraded {
+            hook: "sample".into(),
+            reason: reason.clone(),
+            effect: "the state of connections that are still open is not reported",
+        });
+    });
+    let existing =
+        if perf { Err(NOT_EARLY.to_owned()) } else { existing_sockets(ebpf, kernel_btf) };
+    if let Err(reason) = existing {
+        degraded.push(Degraded {
+            hook: "iter_files at task_file".into(),
+            reason,
+            effect: "sockets that were open before the start have no owner",
+        });
+    }
+    sampler.ok()
 }
 
 fn add(traffic: &mut Traffic, more: &Traffic) {

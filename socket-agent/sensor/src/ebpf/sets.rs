@@ -81,6 +81,12 @@ impl Program {
         Self { ipv6: true, ..self }
     }
 
+    /// Whether it tells of processes, and of nothing else.
+    pub(super) fn is_of_processes(&self) -> bool {
+        let base = COPIES.iter().find_map(|end| self.name.strip_suffix(end)).unwrap_or(self.name);
+        ["_exec", "_fork", "_exit"].iter().any(|end| base.ends_with(end))
+    }
+
     const fn also(self, function: &'static str) -> Self {
         Self { also: Some(function), ..self }
     }

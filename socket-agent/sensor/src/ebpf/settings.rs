@@ -55,6 +55,16 @@ impl ProgramSettings {
         Ok(told)
     }
 
+    /// Tells the programs anew after which pause a flow begins anew.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the write.
+    pub(super) fn set_idle(&mut self, idle: Duration) -> Result<(), SensorError> {
+        self.settings.idle_ns = nanos(idle);
+        self.write()
+    }
+
     fn write(&self) -> Result<(), SensorError> {
         sys::update(self.map.as_fd(), &0u32, &self.settings).map_err(failed)
     }
@@ -80,6 +90,10 @@ fn ahead() -> u64 {
     Clock::now().boottime_of_monotonic(0)
 }
 
+fn nanos(time: Duration) -> u64 {
+    time.as_nanos().try_into().unwrap_or(u64::MAX)
+}
+
 fn failed(source: std::io::Error) -> SensorError {
     SensorError::Map { map: MAP, source }
 }
@@ -94,7 +108,7 @@ fn settings(config: &SocketConfig, options: &Options, prototypes: &Prototypes) -
     };
     let twice = if tasks_come_between() { TWICE } else { 0 };
     Settings {
-        idle_ns: config.flow_inactive_timeout.as_nanos().try_into().unwrap_or(u64::MAX),
+        idle_ns: nanos(config.flow_inactive_timeout),
         boottime_ahead: ahead(),
         tcp_v4_rcv,
         tcp_v6_rcv,

@@ -20,7 +20,7 @@ use self::{
 };
 use linux::netns;
 
-use super::{Event, SensorError, Source};
+use super::{Event, Halves, Records, SensorError, Source};
 
 /// How often it is tried: a kernel may skip a probe that interrupts another.
 const ATTEMPTS: u32 = 3;
@@ -81,14 +81,14 @@ impl SelfTest {
     ///
     /// The kernel refuses to read the sensor's tables.
     pub fn run(
-        source: &mut dyn Source,
+        Halves { tables, records }: &mut Halves,
         ipv6: bool,
         whole: bool,
     ) -> Result<(Self, Outcome), SensorError> {
         let mut test = Self { own_netns: netns::own().unwrap_or(0), ..Self::default() };
         let mut outcome = Outcome::Untried("not tried".into());
         for _ in 0..ATTEMPTS {
-            outcome = test.attempt(source, ipv6, whole)?;
+            outcome = test.attempt(&mut **tables, &mut **records, ipv6, whole)?;
             if !matches!(outcome, Outcome::Failed(_)) {
                 break;
             }
@@ -99,6 +99,7 @@ impl SelfTest {
     fn attempt(
         &mut self,
         source: &mut dyn Source,
+        records: &mut dyn Records,
         ipv6: bool,
         whole: bool,
     ) -> Result<Outcome, SensorError> {
@@ -109,7 +110,7 @@ impl SelfTest {
                 return Ok(Outcome::Untried(format!("the agent cannot talk to itself: {error}")));
             }
         };
-        let wrong = self.look(source, &traffic, whole)?;
+        let wrong = self.look(source, records, &traffic, whole)?;
         let after = full(source);
         Ok(if wrong.is_empty() {
             Outcome::Seen(seen(&traffic, began.elapsed()))
@@ -124,6 +125,7 @@ impl SelfTest {
     fn look(
         &mut self,
         source: &mut dyn Source,
+        records: &mut dyn Records,
         traffic: &Traffic,
         whole: bool,
     ) -> Result<Vec<String>, SensorError> {
@@ -147,7 +149,7 @@ impl SelfTest {
             let mut spilled = Vec::new();
             while source.take_spilled(&mut |flow| spilled.push(flow))? {}
             let mut spilled = spilled.into_iter().map(Event::Closed);
-            while let Some(event) = source.next_event().or_else(|| spilled.next()) {
+            while let Some(event) = records.next_event().or_else(|| spilled.next()) {
                 if !self.is_own(&event) {
                     self.held.push_back(event);
                 } else if let Event::Closed(flow) = &event {

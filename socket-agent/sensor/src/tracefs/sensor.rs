@@ -3,7 +3,11 @@
 use std::{
     collections::BTreeMap,
     collections::HashMap,
-    os::{fd::BorrowedFd, unix::fs::MetadataExt},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::fs::MetadataExt,
+    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -26,7 +30,7 @@ use super::{
     tasks::TaskTable,
 };
 use crate::{
-    Degraded, Event, SensorError, SocketConfig, Source,
+    Degraded, Event, Halves, Records, SensorError, SocketConfig, Source,
     perf::{Merge, Record, Rings, What},
 };
 use linux::clock::Clock;
@@ -38,7 +42,19 @@ const SETTLED: u64 = 20_000_000;
 const WARN: Duration = Duration::from_secs(10);
 
 /// Probes, their rings and the flows made of their records. Dropping it removes the probes.
-pub struct Sensor {
+///
+/// Records are made of what the tables hold, so that both are behind one lock.
+#[derive(Clone)]
+pub struct Sensor(Arc<Mutex<Probes>>);
+
+/// The records that it makes.
+struct Reader {
+    sensor: Sensor,
+    ring: OwnedFd,
+}
+
+/// See [`Sensor`].
+struct Probes {
     // Dropped in this order: events before the probes they are of, these before the file system.
     rings: Rings,
     group: Group,
@@ -75,6 +91,8 @@ struct Losses {
     warned: Option<Instant>,
 }
 
+// === impl Sensor ===
+
 impl Sensor {
     /// Writes the probes and starts to read them.
     ///
@@ -83,6 +101,49 @@ impl Sensor {
     /// There is no tracefs, perf events are refused, or a probe that the set cannot do without.
     /// Probes that only make it less exact are returned instead.
     pub fn start(
+        config: &SocketConfig,
+        options: &Options,
+    ) -> Result<(Halves, Vec<Degraded>), SensorError> {
+        let (probes, degraded) = Probes::start(config, options)?;
+        let ring = probes.rings.descriptor().try_clone_to_owned();
+        let ring = ring.map_err(|error| SensorError::Hook {
+            set: "tracefs",
+            hook: "perf rings".into(),
+            reason: error.to_string(),
+            remedy: "raise the number of files that a process may open",
+        })?;
+        let sensor = Self(Arc::new(Mutex::new(probes)));
+        let records = Box::new(Reader { sensor: sensor.clone(), ring });
+        Ok((Halves { tables: Box::new(sensor), records }, degraded))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Probes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Reader ===
+
+impl Records for Reader {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.ring.as_fd()
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        self.sensor.lock().next_event()
+    }
+}
+
+// === impl Probes ===
+
+impl Probes {
+    /// Writes the probes and starts to read them.
+    ///
+    /// # Errors
+    ///
+    /// There is no tracefs, perf events are refused, or a probe that the set cannot do without.
+    /// Probes that only make it less exact are returned instead.
+    fn start(
         config: &SocketConfig,
         options: &Options,
     ) -> Result<(Self, Vec<Degraded>), SensorError> {
@@ -305,20 +366,6 @@ impl Sensor {
         missed
     }
 
-    fn tell_missed(&self) {
-        let missed = self.missed().into_iter().filter(|(_, count)| *count > 0);
-        let missed: Vec<_> = missed.map(|(probe, count)| format!("{probe} {count}")).collect();
-        if !missed.is_empty() {
-            log::info!(target: "sensor", "runs that the kernel skipped: {}", missed.join(", "));
-        }
-    }
-}
-
-impl Source for Sensor {
-    fn descriptor(&self) -> BorrowedFd<'_> {
-        self.rings.descriptor()
-    }
-
     fn next_event(&mut self) -> Option<Event> {
         self.aggregator.next_event().or_else(|| {
             self.pump();
@@ -342,12 +389,32 @@ impl Source for Sensor {
         self.tell_missed();
     }
 
+    fn tell_missed(&self) {
+        let missed = self.missed().into_iter().filter(|(_, count)| *count > 0);
+        let missed: Vec<_> = missed.map(|(probe, count)| format!("{probe} {count}")).collect();
+        if !missed.is_empty() {
+            log::info!(target: "sensor", "runs that the kernel skipped: {}", missed.join(", "));
+        }
+    }
+}
+
+impl Source for Sensor {
+    fn reconfigure(&mut self, config: &SocketConfig) -> Result<(), SensorError> {
+        let idle = config.flow_inactive_timeout.as_nanos().try_into().unwrap_or(u64::MAX);
+        self.lock().aggregator.set_idle(idle);
+        Ok(())
+    }
+
+    fn detach(&mut self) {
+        self.lock().detach();
+    }
+
     fn take_spilled(&mut self, _each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError> {
         Ok(false)
     }
 
     fn open_flows(&mut self, each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError> {
-        self.aggregator.open_flows().for_each(|flow| each(*flow));
+        self.lock().aggregator.open_flows().for_each(|flow| each(*flow));
         Ok(false)
     }
 
@@ -357,26 +424,28 @@ impl Source for Sensor {
     }
 
     fn evict(&mut self, flow: &Flow) -> Result<Option<Flow>, SensorError> {
-        Ok(self.aggregator.evict(flow))
+        Ok(self.lock().aggregator.evict(flow))
     }
 
     fn take_late(&mut self, flow: u64, tuple: &Tuple) -> Result<Option<Late>, SensorError> {
-        Ok(self.aggregator.take_late(flow, tuple))
+        Ok(self.lock().aggregator.take_late(flow, tuple))
     }
 
     fn owners(&mut self, each: &mut dyn FnMut(SocketOwner)) -> Result<(), SensorError> {
-        self.aggregator.owners().for_each(|owner| each(*owner));
-        self.aggregator.tasks.bound_before().for_each(each);
+        let probes = self.lock();
+        probes.aggregator.owners().for_each(|owner| each(*owner));
+        probes.aggregator.tasks.bound_before().for_each(each);
         Ok(())
     }
 
     fn counters(&self) -> Vec<(&'static str, u64)> {
-        let mut counters: Vec<_> = self.aggregator.counters().collect();
+        let probes = self.lock();
+        let mut counters: Vec<_> = probes.aggregator.counters().collect();
         counters.extend([
-            ("unknown_records", self.losses.unreadable),
-            ("programs_missed", self.missed().iter().map(|(_, count)| count).sum()),
-            ("samples_lost", self.losses.by_cpu.values().sum()),
-            ("samples_disordered", self.merge.disordered()),
+            ("unknown_records", probes.losses.unreadable),
+            ("programs_missed", probes.missed().iter().map(|(_, count)| count).sum()),
+            ("samples_lost", probes.losses.by_cpu.values().sum()),
+            ("samples_disordered", probes.merge.disordered()),
         ]);
         counters
     }

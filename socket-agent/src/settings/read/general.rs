@@ -1,7 +1,10 @@
 //! What stands at the top level beside modules and outputs, and keys there that nobody knows.
 
 use super::{AgentReader, MODULES, top_level};
-use crate::settings::schema::{GENERAL, GENERAL_GROUPS, General, ModuleFiles};
+use crate::{
+    datasets::{self, Module},
+    settings::schema::{GENERAL, GENERAL_GROUPS, General, ModuleFiles},
+};
 use config::{
     expand,
     rows::{Allowed, Reader, whole_key},
@@ -12,7 +15,8 @@ use config::{
 /// Read elsewhere.
 const ELSEWHERE: [&str; 4] = [MODULES, "output", "processors", "cloud"];
 
-const ALLOWED: Allowed<'static, General> = Allowed { settings: GENERAL, known: GENERAL_GROUPS };
+const ALLOWED: Allowed<'static, General> =
+    Allowed { settings: GENERAL, known: GENERAL_GROUPS, elsewhere: &[] };
 
 /// Where files with more modules are, before the rest of the tree is read.
 pub(in crate::settings) fn module_files(reader: &mut Reader<'_>, root: &Node) -> ModuleFiles {
@@ -40,8 +44,13 @@ impl AgentReader<'_> {
     /// A key of nobody's may hold what other places repeat or refer to. Else it is a mistake, and
     /// one that nearly is a known key ends the start: what it was to do would not be done.
     fn unknown_top_level(&mut self, entry: &Entry, entries: &[Entry]) {
-        if entry.key == "socket" {
-            let reason = "socket.* has no meaning here; write it into a module, below datasets";
+        if let Some(dataset) = datasets::named(&entry.key) {
+            let below = match dataset.module {
+                Module::Shared(_) => ", below datasets",
+                Module::Own { .. } => "",
+            };
+            let name = dataset.name;
+            let reason = format!("{name}.* has no meaning here; write it into a module{below}");
             return self.reader.problem(&entry.at, reason);
         }
         let refers = |node: &Node| match &node.value {

@@ -1,6 +1,5 @@
 //! From the tree to the settings of this agent, by the tables of the schema.
 
-mod auditd;
 mod general;
 mod inactive;
 mod modules;
@@ -16,10 +15,8 @@ use super::{
     schema::{GENERAL_GROUPS, General},
     types::Config,
 };
-use config::{place::Place, rows::Reader, tree::Node};
-
-/// Text of a file with the place that stands for it.
-pub(super) type Source = (Place, String);
+pub(super) use crate::datasets::Source;
+use config::{rows::Reader, tree::Node};
 
 /// Reads a whole tree.
 pub(super) struct AgentReader<'a> {
@@ -37,25 +34,23 @@ pub(super) struct AgentReader<'a> {
 impl AgentReader<'_> {
     /// Reads the tree; what it returns is worth something only without problems.
     pub(super) fn root(&mut self, root: &Node) -> Config {
-        let mut config = Config { socket: None, audit: None, ..Config::default() };
+        let mut config = Config { datasets: Vec::new(), ..Config::default() };
         let Some(entries) = self.reader.mapping("the file", &root.at, root) else { return config };
         let mut general = General::default();
         self.general(entries, &mut general);
         self.strict = general.strict;
         config.metrics = general.metrics.clone();
+        config.reload = general.reload.clone();
         for entry in entries {
             match entry.key.as_str() {
-                MODULES => (config.socket, config.audit) = self.modules(&entry.node),
+                MODULES => config.datasets = self.modules(&entry.node),
                 "output" => config.output = self.output(entry),
                 "processors" => self.processors(&entry.node),
                 "cloud" => self.cloud(entry),
                 _ => {}
             }
         }
-        if config.socket.is_none()
-            && config.audit.is_none()
-            && self.reader.findings.problems.is_empty()
-        {
+        if config.datasets.is_empty() && self.reader.findings.problems.is_empty() {
             let reason = self.nothing_to_run(&general);
             self.reader.problem(&root.at, reason);
         }

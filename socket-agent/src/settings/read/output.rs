@@ -62,7 +62,12 @@ impl AgentReader<'_> {
         let key = format!("output.{}", entry.key);
         let mut target = T::default();
         let entries = self.reader.mapping(&key, &entry.at, &entry.node)?;
-        self.reader.table(&Allowed { settings, known }, &format!("{key}."), entries, &mut target);
+        self.reader.table(
+            &Allowed { settings, known, elsewhere: &[] },
+            &format!("{key}."),
+            entries,
+            &mut target,
+        );
         Some(target)
     }
 
@@ -88,7 +93,7 @@ impl AgentReader<'_> {
         if enabled {
             self.inactive(&key, &entry.at, INSTEAD);
         }
-        let allowed = Allowed::<()> { settings: &[], known: groups };
+        let allowed = Allowed::<()> { settings: &[], known: groups, elsewhere: &[] };
         self.reader.idly(|reader| {
             let entries = reader.mapping(&key, &entry.at, &entry.node).unwrap_or_default();
             reader.table(&allowed, &format!("{key}."), entries, &mut ());

@@ -1,7 +1,7 @@
 //! Options at the top level that are not about modules or outputs.
 
-use crate::settings::types::Metrics;
-use config::rows::{Bounds::AboveZero, Kind::*, Setting, not_yet, used, without_meaning};
+use crate::{services::Metrics, settings::types::Reload};
+use config::rows::{Bounds::AboveZero, Kind::*, Setting, used};
 
 /// What is set at the top level.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +10,7 @@ pub(in crate::settings) struct General {
     pub(in crate::settings) strict: bool,
     pub(in crate::settings) metrics: Metrics,
     pub(in crate::settings) module_files: ModuleFiles,
+    pub(in crate::settings) reload: Reload,
 }
 
 /// `auditbeat.config.modules`: files with more modules.
@@ -34,10 +35,10 @@ pub(in crate::settings) static GENERAL: &[Setting<General>] = &[
         "Whether files with more modules are read."),
     used("auditbeat.config.modules.path", "", Text(|c, v| c.module_files.path = Some(v.to_owned())),
         "Files with more modules, each a list of them; * and ? in a name stand for several, taken in order."),
-    not_yet("auditbeat.config.modules.reload.enabled", "false", Switch(|_, _| ()),
-        "Whether changed files are read again; they are read at the start only."),
-    without_meaning("auditbeat.config.modules.reload.period", "10s", Duration(AboveZero, |_, _| ()),
-        "the files are read at the start only"),
+    used("auditbeat.config.modules.reload.enabled", "false", Switch(|c, v| c.reload.enabled = v),
+        "Whether all configuration files are looked at regularly, as on SIGHUP, and what changed in them takes effect."),
+    used("auditbeat.config.modules.reload.period", "10s", Duration(AboveZero, |c, v| c.reload.period = v),
+        "Pause between two such looks."),
     used("logging.metrics.enabled", "true", Switch(|c, v| c.metrics.enabled = v),
         "Whether counters that have changed are logged from time to time."),
     used("logging.metrics.period", "30s", Duration(AboveZero, |c, v| c.metrics.period = v),
@@ -50,6 +51,7 @@ impl Default for General {
             strict: true,
             metrics: Metrics::default(),
             module_files: ModuleFiles { enabled: true, path: None },
+            reload: Reload::default(),
         }
     }
 }
@@ -64,6 +66,7 @@ mod tests {
             strict: false,
             metrics: Metrics { enabled: false, period: std::time::Duration::ZERO },
             module_files: ModuleFiles { enabled: false, path: None },
+            reload: Reload { enabled: true, period: std::time::Duration::ZERO },
         };
         for setting in GENERAL.iter().filter(|setting| !setting.default.is_empty()) {
             assert!(setting.kind.apply(&mut general, setting.default).is_ok(), "{}", setting.key);

@@ -2,11 +2,13 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use super::{super::load::load_from, Override, allow_inactive, module_with, right, wrong};
+use super::{
+    super::load::load_from, Override, allow_inactive, module_with, of_system, right, wrong,
+};
 use crate::settings::{Config, Loaded, OutputTarget, Sources};
 use audit::AuditConfig;
 use config::{ConfigError, Effect};
-use sensor::HookSet;
+use sensor::{HookSet, SocketConfig};
 
 #[test]
 fn defaults() {
@@ -64,7 +66,7 @@ output: {file: {path: /var/log, filename: flows.ndjson}}
     let (config, warnings) = right(dotted, &[]);
     assert_eq!(warnings, "");
     assert_eq!(right(nested, &[]), (config.clone(), String::new()));
-    let socket = config.socket.as_ref().unwrap();
+    let socket = config.options::<SocketConfig>().unwrap();
     assert_eq!(socket.hooks, HookSet::Kprobe);
     assert_eq!(socket.btf.as_deref(), Some(Path::new("/boot/btf")));
     assert_eq!(socket.enable_ipv6, Some(false));
@@ -90,7 +92,7 @@ modules:
   datasets: socket
 ";
     let (config, warnings) = right(text, &[]);
-    assert_eq!(config.socket.as_ref().unwrap().hooks, HookSet::Cgroup);
+    assert_eq!(config.options::<SocketConfig>().unwrap().hooks, HookSet::Cgroup);
     assert_eq!(warnings, "agent.yml:1:1: fields is not used by this version");
     // What a mapping has itself wins, in whichever form.
     let text = "\
@@ -103,7 +105,7 @@ modules:
   <<: [*times, {socket.hooks: fentry}]
 ";
     let (config, warnings) = right(text, &[]);
-    let socket = config.socket.unwrap();
+    let socket = config.options::<SocketConfig>().unwrap();
     assert_eq!((socket.hooks, socket.tables.flows, socket.tables.peers), (HookSet::Kprobe, 6, 7));
     assert_eq!((socket.flow_inactive_timeout, warnings.as_str()), (Duration::from_secs(45), ""));
 }
@@ -152,7 +154,10 @@ processors:
 logging.level: debug
 ";
     let (config, warnings) = right(text, &[allow_inactive()]);
-    assert_eq!(config.socket.as_ref().unwrap().flow_inactive_timeout, Duration::from_secs(45));
+    assert_eq!(
+        config.options::<SocketConfig>().unwrap().flow_inactive_timeout,
+        Duration::from_secs(45)
+    );
     assert_eq!(
         warnings,
         "\
@@ -203,7 +208,10 @@ fn all_datasets_are_meant_where_none_is_named() {
     let (_, warnings) = right("modules:\n- module: system\n", &[]);
     assert_eq!(
         warnings,
-        "agent.yml:2:3: datasets is not set, which means all of them; this version runs socket"
+        format!(
+            "agent.yml:2:3: datasets is not set, which means all of them; this version runs {}",
+            of_system()
+        )
     );
 }
 
@@ -230,7 +238,10 @@ fn the_sample_file_is_the_defaults_in_writing() {
     }
     // The module that is off is as it would be without a line.
     let (config, warnings) = right(&text, &[Override::from_argument("modules.1.enabled=true")]);
-    assert_eq!((config.audit, warnings.as_str()), (Some(AuditConfig::default()), ""));
+    assert_eq!(
+        (config.options::<AuditConfig>(), warnings.as_str()),
+        (Some(&AuditConfig::default()), "")
+    );
 }
 
 #[test]
@@ -241,7 +252,7 @@ fn metrics_are_read_from_logging() {
     );
     let (config, warnings) = right(&text, &[]);
     assert_eq!((config.metrics.enabled, config.metrics.period), (false, Duration::from_secs(5)));
-    assert_eq!(config.socket.unwrap().flow_report_period, Duration::ZERO);
+    assert_eq!(config.options::<SocketConfig>().unwrap().flow_report_period, Duration::ZERO);
     assert_eq!(warnings, "agent.yml:1:11: logging.level is not used by this version");
 }
 
@@ -262,7 +273,7 @@ fn files() {
     fs::write(&default, module_with("socket.hooks: cgroup")).unwrap();
     let loaded = load(None, &default).unwrap();
     assert_eq!(
-        (loaded.files.as_slice(), loaded.config.socket.as_ref().unwrap().hooks),
+        (loaded.files.as_slice(), loaded.config.options::<SocketConfig>().unwrap().hooks),
         (std::slice::from_ref(&default), HookSet::Cgroup)
     );
 
@@ -285,7 +296,7 @@ fn files() {
 
     fs::write(&named, format!("\u{feff}{}", module_with("socket.hooks: fentry"))).unwrap();
     assert_eq!(
-        load(Some(&named), &default).unwrap().config.socket.as_ref().unwrap().hooks,
+        load(Some(&named), &default).unwrap().config.options::<SocketConfig>().unwrap().hooks,
         HookSet::Fentry
     );
 }

@@ -10,7 +10,7 @@ use audit::{
 };
 
 fn audit(text: &str) -> AuditConfig {
-    right(text, &[]).0.audit.unwrap()
+    right(text, &[]).0.options::<AuditConfig>().unwrap().clone()
 }
 
 fn rule_texts(config: &AuditConfig) -> Vec<String> {
@@ -132,7 +132,7 @@ fn all_rule_errors_at_once_where_they_stand() {
         text.replace("failure_mode: loud", "ignore_errors: true").replace(", rules.d/none", "");
     let Loaded { config, warnings, .. } = read_in(folder.path(), &text).unwrap();
     assert_eq!(
-        rule_texts(&config.audit.unwrap()),
+        rule_texts(&config.options::<AuditConfig>().unwrap()),
         ["-w /etc/group -p rwxa", "-w /etc/hosts -p wa"]
     );
     assert_eq!(warnings.len(), 4, "{}", lines(&warnings));
@@ -162,10 +162,10 @@ fn patterns_without_files() {
     let warning = "agent.yml:3:21: /nonexistent/*.rules: no such file; there are no rules from it";
     let (config, warnings) = right(text, &[allow_inactive()]);
     assert_eq!(warnings, warning);
-    assert_eq!(config.audit.unwrap().rules.unwrap().commands, []);
+    assert_eq!(config.options::<AuditConfig>().unwrap().rules.as_ref().unwrap().commands, []);
     let (config, warnings) = right(&format!("{text}  audit_rules: -w /etc/hosts -p wa\n"), &[]);
     assert_eq!(warnings, warning);
-    assert_eq!(rule_texts(&config.audit.unwrap()), ["-w /etc/hosts -p wa"]);
+    assert_eq!(rule_texts(&config.options::<AuditConfig>().unwrap()), ["-w /etc/hosts -p wa"]);
 
     // A file that is there configures rules, even if it has none.
     let folder = tempfile::tempdir().unwrap();
@@ -194,5 +194,5 @@ fn what_does_not_go_together() {
         ),
         &[],
     );
-    assert_eq!((config.audit, warnings.as_str()), (None, ""));
+    assert_eq!((config.options::<AuditConfig>(), warnings.as_str()), (None, ""));
 }

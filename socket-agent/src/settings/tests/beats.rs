@@ -2,7 +2,7 @@
 
 use super::{allow_inactive, lines, module_with, read, right, wrong};
 use config::Override;
-use sensor::HookSet;
+use sensor::{HookSet, SocketConfig};
 
 /// Warnings, and remarks on settings without meaning, of one line in a module.
 fn said_of(line: &str) -> (String, String) {
@@ -106,14 +106,14 @@ fn keys_of_the_users_own() {
         "a: ${b}\nb: kprobe\nmodules:\n- {module: system, datasets: [socket], socket.hooks: '${a}'}\n",
     ] {
         let (config, warnings) = right(text, &[]);
-        assert_eq!(config.socket.unwrap().hooks, HookSet::Kprobe, "{text}");
+        assert_eq!(config.options::<SocketConfig>().unwrap().hooks, HookSet::Kprobe, "{text}");
         assert_eq!(warnings, "", "{text}");
     }
     // The setting wins over the variable of that name.
     let text = "HOOKS: cgroup\nmodules:\n- {module: system, datasets: [socket], socket.hooks: '${HOOKS}'}\n";
-    assert_eq!(right(text, &[]).0.socket.unwrap().hooks, HookSet::Cgroup);
+    assert_eq!(right(text, &[]).0.options::<SocketConfig>().unwrap().hooks, HookSet::Cgroup);
     let text = text.replace("cgroup", "${HOOKS}");
-    assert_eq!(right(&text, &[]).0.socket.unwrap().hooks, HookSet::Kprobe);
+    assert_eq!(right(&text, &[]).0.options::<SocketConfig>().unwrap().hooks, HookSet::Kprobe);
     let text = module_with("socket.hooks: ${my.hoks}");
     assert_eq!(
         wrong(&text, &[]),

@@ -1,11 +1,12 @@
 //! Several files, folders, and files that a file names.
 
+use audit::AuditConfig;
 use std::{fs, path::Path};
 
 use super::{super::load::load_from, lines, module_with};
 use crate::settings::{Loaded, Sources};
 use config::{ConfigError, Override};
-use sensor::HookSet;
+use sensor::{HookSet, SocketConfig};
 
 /// Loads files of `folder`, with `-E` arguments and `${DIR}` for the folder.
 fn load(folder: &Path, names: &[&str], arguments: &[&str]) -> Result<Loaded, ConfigError> {
@@ -31,7 +32,7 @@ fn said(folder: &Path, loaded: Result<Loaded, ConfigError>) -> String {
 }
 
 fn rules(loaded: &Loaded) -> usize {
-    loaded.config.audit.as_ref().unwrap().rules.as_ref().unwrap().commands.len()
+    loaded.config.options::<AuditConfig>().unwrap().rules.as_ref().unwrap().commands.len()
 }
 
 #[test]
@@ -80,13 +81,13 @@ fn later_files_change_what_earlier_ones_say() {
     write(folder, "20.yml", "modules:\n- {socket: {hooks: '${hooks}'}}\n");
     write(folder, "30.yml", "hooks: fentry\noutput.file.path: /x\n");
     let loaded = load(folder, &["base.yml", "*0.yml"], &[]).unwrap();
-    let socket = loaded.config.socket.unwrap();
+    let socket = loaded.config.options::<SocketConfig>().unwrap();
     assert_eq!((socket.hooks, socket.tables.flows), (HookSet::Fentry, 5));
     let names: Vec<_> = loaded.files.iter().map(|path| path.file_name().unwrap()).collect();
     assert_eq!(names, ["base.yml", "20.yml", "30.yml"]);
     // -E comes last.
     let loaded = load(folder, &["base.yml", "*0.yml"], &["socket.hooks=kprobe"]).unwrap();
-    assert_eq!(loaded.config.socket.unwrap().hooks, HookSet::Kprobe);
+    assert_eq!(loaded.config.options::<SocketConfig>().unwrap().hooks, HookSet::Kprobe);
 
     // A mistake is told where it is, with rules at their lines.
     write(folder, "40.yml", "modules:\n-\n- module: auditd\n  audit_rules: |\n    -w etc\n");
@@ -133,13 +134,10 @@ fn modules_of_further_files() {
     write(folder, "agent.yml", file);
     let loaded = load(folder, &["agent.yml"], &[]).unwrap();
     assert_eq!(rules(&loaded), 1);
-    assert_eq!(loaded.config.socket.as_ref().unwrap().tables.flows, 7);
+    assert_eq!(loaded.config.options::<SocketConfig>().unwrap().tables.flows, 7);
     assert_eq!(lines(&loaded.warnings), "");
     assert_eq!(loaded.files.len(), 4);
-    assert_eq!(
-        loaded.summary.to_string(),
-        "7 settings in effect, 1 without meaning here: auditbeat.config.modules.reload.period"
-    );
+    assert_eq!(loaded.summary.to_string(), "8 settings in effect");
 
     // They come after the modules of the file itself, and -E is for them as well.
     write(
@@ -151,7 +149,7 @@ fn modules_of_further_files() {
     );
     let arguments = &["socket.hooks=kprobe", "modules.0.id=x"];
     let loaded = load(folder, &["both.yml"], arguments).unwrap();
-    let socket = loaded.config.socket.unwrap();
+    let socket = loaded.config.options::<SocketConfig>().unwrap();
     assert_eq!((socket.hooks, socket.tables.flows), (HookSet::Kprobe, 7));
     assert!(load(folder, &["agent.yml"], &["socket.hooks=kprobe"]).is_ok());
     let arguments = &["auditbeat.config.modules.path=m.d/10.yml", "socket.hooks=kprobe"];
@@ -161,11 +159,7 @@ fn modules_of_further_files() {
          file"
     );
     let loaded = load(folder, &["agent.yml"], &["auditbeat.config.modules.reload.enabled=true"]);
-    assert_eq!(
-        lines(&loaded.unwrap().warnings),
-        "-E auditbeat.config.modules.reload.enabled=true: auditbeat.config.modules.reload.enabled \
-         is not used by this version"
-    );
+    assert!(loaded.unwrap().config.reload.enabled);
 }
 
 #[test]

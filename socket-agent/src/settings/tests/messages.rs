@@ -1,6 +1,6 @@
 //! What is said of each mistake, to the letter.
 
-use super::{allow_inactive, module_with, right, wrong};
+use super::{allow_inactive, module_with, of_system, right, wrong};
 
 /// One wrong line in a module, and the one message it must give.
 #[track_caller]
@@ -202,8 +202,11 @@ fn wrong_modules() {
     );
     assert_eq!(
         wrong("modules:\n- module: system\n  datasets: [sockets]\n", &[]),
-        "agent.yml:3:14: dataset \"sockets\"; allowed: host, login, package, process, user, socket; \
-         did you mean socket?"
+        format!(
+            "agent.yml:3:14: dataset \"sockets\"; allowed: host, login, package, process, user, {}; \
+             did you mean socket?",
+            of_system()
+        )
     );
     assert_eq!(
         wrong(&format!("{}- module: system\n  datasets: [socket]\n", module_with("")), &[]),
@@ -368,7 +371,7 @@ modules:
 - module: auditt
 ";
     assert_eq!(
-        wrong(text, &[]),
+        wrong(text, &[]).replace(&of_system(), "socket"),
         "\
 agent.yml:1:1: there is no output output.nowhere; allowed: console, file, elasticsearch, logstash, kafka, redis, discard
 agent.yml:4:22: dataset \"sokets\"; allowed: host, login, package, process, user, socket; did you mean socket?

@@ -7,6 +7,7 @@ mod files;
 mod messages;
 mod overrides;
 mod reference;
+mod sample;
 
 use std::path::Path;
 
@@ -58,6 +59,12 @@ fn wrong(text: &str, overrides: &[Override]) -> String {
 /// Lets parts be configured that cannot run, as `--allow-inactive` does.
 fn allow_inactive() -> Override {
     Override::from_option("--allow-inactive", "strict", "false")
+}
+
+/// Names of the datasets that share the module system, as messages list them.
+fn of_system() -> String {
+    let names = crate::datasets::in_module("system").map(|dataset| dataset.name);
+    names.collect::<Vec<_>>().join(", ")
 }
 
 fn lines(problems: &[Problem]) -> String {

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{allow_inactive, module_with, right, wrong};
 use crate::settings::OutputTarget;
 use config::Override;
-use sensor::HookSet;
+use sensor::{HookSet, SocketConfig};
 
 fn given(arguments: &[&str]) -> Vec<Override> {
     arguments.iter().map(|argument| Override::from_argument(argument)).collect()
@@ -25,17 +25,21 @@ fn values_are_set_and_replaced() {
         &["socket.hooks=${HOOKS}"],
     ] {
         let (config, _) = right(&text, &given(arguments));
-        assert_eq!(config.socket.as_ref().unwrap().hooks, HookSet::Kprobe, "{arguments:?}");
+        assert_eq!(
+            config.options::<SocketConfig>().unwrap().hooks,
+            HookSet::Kprobe,
+            "{arguments:?}"
+        );
     }
     let (config, _) = right(&text, &given(&["socket.tables={flows: 5, peers: 6}"]));
     assert_eq!(
         (
-            config.socket.as_ref().unwrap().tables.flows,
-            config.socket.as_ref().unwrap().tables.peers
+            config.options::<SocketConfig>().unwrap().tables.flows,
+            config.options::<SocketConfig>().unwrap().tables.peers
         ),
         (5, 6)
     );
-    assert_eq!(config.socket.as_ref().unwrap().hooks, HookSet::Cgroup);
+    assert_eq!(config.options::<SocketConfig>().unwrap().hooks, HookSet::Cgroup);
 }
 
 #[test]
@@ -50,7 +54,7 @@ fn lists_are_replaced_and_extended() {
         right(text, &[given(&[argument]), vec![allow_inactive()]].concat());
     }
     let (config, _) = right("", &given(&["modules.0.module=system", "socket.tables.late=7"]));
-    assert_eq!(config.socket.as_ref().unwrap().tables.late, 7);
+    assert_eq!(config.options::<SocketConfig>().unwrap().tables.late, 7);
 }
 
 #[test]
@@ -62,7 +66,7 @@ modules:
 - {module: system, datasets: socket}
 ";
     let (config, _) = right(text, &given(&["socket.hooks=fentry"]));
-    assert_eq!(config.socket.as_ref().unwrap().hooks, HookSet::Fentry);
+    assert_eq!(config.options::<SocketConfig>().unwrap().hooks, HookSet::Fentry);
     assert_eq!(
         wrong("modules: [{module: auditd}]", &given(&["socket.hooks=fentry"])),
         "-E socket.hooks=fentry: no module has the dataset socket to set this for; add one to the \
@@ -85,8 +89,8 @@ fn options_stand_for_keys() {
         Override::from_option("--btf", "socket.btf", "/a: [b"),
     ];
     let (config, _) = right(&module_with(""), &options);
-    assert_eq!(config.socket.as_ref().unwrap().hooks, HookSet::Kprobe);
-    assert_eq!(config.socket.as_ref().unwrap().btf.as_deref(), Some(Path::new("/a: [b")));
+    assert_eq!(config.options::<SocketConfig>().unwrap().hooks, HookSet::Kprobe);
+    assert_eq!(config.options::<SocketConfig>().unwrap().btf.as_deref(), Some(Path::new("/a: [b")));
     assert_eq!(
         wrong(&module_with(""), &[Override::from_option("--hooks", "socket.hooks", "krpobe")]),
         "--hooks krpobe: socket.hooks is \"krpobe\"; allowed: auto, fentry, kprobe, cgroup, tracefs; did you \

@@ -122,7 +122,7 @@ fn is_known(sections: &[Section], module: Option<&str>, key: &str) -> bool {
     let fits = |title: &str| {
         title == own || title == if module.is_some() { "Every module" } else { "Outputs" }
     };
-    sections.iter().filter(|section| fits(section.title)).any(|section| {
+    sections.iter().filter(|section| fits(&section.title)).any(|section| {
         section.options.iter().any(|option| {
             let below = |long: &str, short: &str| {
                 long.strip_prefix(short)

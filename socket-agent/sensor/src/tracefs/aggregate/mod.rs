@@ -68,6 +68,11 @@ pub(super) struct Aggregator<T> {
 }
 
 impl<T: Tasks> Aggregator<T> {
+    /// A flow that pauses for longer than this, in nanoseconds, begins anew.
+    pub(super) fn set_idle(&mut self, idle_ns: u64) {
+        self.idle_ns = idle_ns;
+    }
+
     /// Empty tables.
     pub(super) fn new(tasks: T, limits: Tables, idle_ns: u64, ipv6: bool) -> Self {
         let pending = NonZeroUsize::new(limits.pending as usize).unwrap_or(NonZeroUsize::MIN);

@@ -8,7 +8,7 @@ mod setup;
 
 pub(in crate::settings) use general::{GENERAL_KNOWN, INSTRUMENTATION, LOG_FILES, QUEUE};
 pub(in crate::settings) use modules::{
-    AUDITD_KNOWN, FILE_INTEGRITY, MODULE_KEYS, OTHER_MODULES, SYSTEM_DATASETS, SYSTEM_KNOWN,
+    FILE_INTEGRITY, MODULE_KEYS, OTHER_MODULES, SYSTEM_DATASETS, SYSTEM_KNOWN,
 };
 pub(in crate::settings) use outputs::{CONSOLE_KNOWN, MONITORING, OTHER_OUTPUTS};
 pub(in crate::settings) use setup::{KIBANA, SETUP};

@@ -1,13 +1,12 @@
 //! Keys of modules.
 
-use super::super::auditd::{RULE_FILES, RULES};
 use config::rows::{Group, handled, inactive, later, pointless};
 
-/// Datasets of the system module, beside `socket`, that do not run yet.
+/// Datasets of the system module that do not run yet.
 pub(in crate::settings) static SYSTEM_DATASETS: &[&str] =
     &["host", "login", "package", "process", "user"];
 
-/// Modules beside `system` and `auditd`, which do not run yet.
+/// Modules that do not run yet.
 pub(in crate::settings) static OTHER_MODULES: &[&str] = &["file_integrity"];
 
 const ASKS_A_SERVER: &str = "it is for modules of Metricbeat that ask a server";
@@ -43,7 +42,6 @@ pub(in crate::settings) const MODULE_KEYS: Group = Group { prefix: "", rows: &[
 /// In the system module.
 #[rustfmt::skip]
 pub(in crate::settings) const SYSTEM_KNOWN: Group = Group { prefix: "", rows: &[
-    pointless("socket.development_mode", "it adds checks to kernel probes of Auditbeat's own"),
     later("host.state.period"),
     later("login.wtmp_file_pattern"),
     later("login.btmp_file_pattern"),
@@ -55,15 +53,6 @@ pub(in crate::settings) const SYSTEM_KNOWN: Group = Group { prefix: "", rows: &[
     later("process.hash"),
     later("user.state.period"),
     later("user.detect_password_changes"),
-] };
-
-/// In the audit module.
-#[rustfmt::skip]
-pub(in crate::settings) const AUDITD_KNOWN: Group = Group { prefix: "", rows: &[
-    handled(RULES, "Audit rules in auditctl's language, one a line."),
-    handled(RULE_FILES, "List of files with audit rules; * and ? in a name stand for several, taken in order."),
-    handled("kernel", "Former prefix of all these keys."),
-    pointless("stream_buffer_consumers", "records of the kernel are taken by one thread, in order"),
 ] };
 
 /// In the file integrity module.

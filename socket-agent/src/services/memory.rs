@@ -8,7 +8,7 @@ const REST: u64 = 16;
 
 /// Knows how much was freed since memory was given back last.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     worth: u64,
     freed: u64,
 }
@@ -16,12 +16,12 @@ pub(super) struct Memory {
 impl Memory {
     /// Gives memory back for each `worth` things that are freed, at whatever pace, and once more when it has become
     /// quiet after them.
-    pub(super) const fn new(worth: u64) -> Self {
+    pub(crate) const fn new(worth: u64) -> Self {
         Self { worth, freed: 0 }
     }
 
     /// To be called every few seconds, with the number of things that were freed since; whether memory was given back.
-    pub(super) fn settle(&mut self, freed: u64) -> bool {
+    pub(crate) fn settle(&mut self, freed: u64) -> bool {
         self.freed += freed;
         let least = if freed == 0 { self.worth / REST } else { self.worth };
         let settles = self.freed >= least.max(1);
@@ -35,7 +35,7 @@ impl Memory {
 
 /// Lets all threads share one heap. To be called before any other thread is started: the heap of another
 /// thread cannot be cut at its end, and what the start needs would stay for ever.
-pub(super) fn share_heap() {
+pub(crate) fn share_heap() {
     #[cfg(target_env = "gnu")]
     // SAFETY: has no preconditions; a value that is refused changes nothing.
     unsafe {
@@ -44,7 +44,7 @@ pub(super) fn share_heap() {
 }
 
 /// Returns free pages to the system. Takes some milliseconds for a large heap.
-pub(super) fn trim() {
+pub(crate) fn trim() {
     #[cfg(target_env = "gnu")]
     // SAFETY: has no preconditions.
     unsafe {

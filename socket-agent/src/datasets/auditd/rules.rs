@@ -1,9 +1,12 @@
-//! `module: auditd`, and `module: audit` with keys below `kernel`, as the module was first called.
+//! Reading `module: auditd`, and `module: audit` with keys below `kernel`, as the module was first called.
 
 use std::{fs, io, path::Path};
 
-use super::AgentReader;
-use crate::settings::schema;
+use super::{
+    Auditd,
+    options::{RULE_FILES, RULES},
+};
+use crate::datasets::ModuleReader;
 use audit::{
     AuditConfig, SocketType,
     rules::{self, RuleErrors, RuleSet, Severity, Source, System},
@@ -11,7 +14,6 @@ use audit::{
 use config::{
     files,
     place::{Place, Problem},
-    rows::Allowed,
     tree::{Entry, Node, Value},
 };
 
@@ -25,22 +27,18 @@ struct RuleText {
     text: Vec<u8>,
 }
 
-impl AgentReader<'_> {
+impl ModuleReader<'_, '_> {
     /// Settings of the audit dataset; rules are read only where it runs.
     pub(super) fn auditd(&mut self, module: &Node, entries: &[Entry]) -> Option<AuditConfig> {
         let mut config = AuditConfig::default();
-        let allowed = Allowed {
-            settings: schema::AUDITD,
-            known: &[schema::MODULE_KEYS, schema::AUDITD_KNOWN],
-        };
-        self.reader.table(&allowed, "", entries, &mut config);
+        self.table::<Auditd>(entries, &mut config);
         if let Some(entry) = module.get(KERNEL) {
             let below = self.reader.mapping(KERNEL, &entry.at, &entry.node).unwrap_or_default();
             for twice in below.iter().filter(|entry| module.get(&entry.key).is_some()) {
                 let reason = format!("kernel.{} means the same; keep one of them", twice.key);
                 self.reader.problem(&twice.at, reason);
             }
-            self.reader.table(&allowed, "", below, &mut config);
+            self.table::<Auditd>(below, &mut config);
         }
         if self.reader.idle {
             return None;
@@ -63,14 +61,14 @@ impl AgentReader<'_> {
         };
         let mut texts = Vec::new();
         let mut given = false;
-        if let Some(entry) = find(schema::RULES) {
+        if let Some(entry) = find(RULES) {
             given |= !matches!(entry.node.value, Value::Null);
             texts.extend(self.rule_text(&entry.node));
         }
         let before_files = texts.len();
         let mut without_files = Vec::new();
-        if let Some(entry) = find(schema::RULE_FILES) {
-            let patterns = self.reader.list(schema::RULE_FILES, "paths", &entry.node);
+        if let Some(entry) = find(RULE_FILES) {
+            let patterns = self.reader.list(RULE_FILES, "paths", &entry.node);
             given |= !patterns.is_empty();
             for (at, pattern) in patterns {
                 match self.rule_files(&at, &pattern) {
@@ -141,10 +139,10 @@ impl AgentReader<'_> {
     fn rule_text(&mut self, node: &Node) -> Option<RuleText> {
         let text = match &node.value {
             Value::Null => return None,
-            Value::Scalar(text) => self.reader.text(schema::RULES, &node.at, text)?,
+            Value::Scalar(text) => self.reader.text(RULES, &node.at, text)?,
             Value::List(_) | Value::Map(_) => {
                 let found = node.describe();
-                let reason = format!("{} is {found}; allowed: rules, one a line", schema::RULES);
+                let reason = format!("{} is {found}; allowed: rules, one a line", RULES);
                 self.reader.problem(&node.at, reason);
                 return None;
             }
@@ -164,7 +162,7 @@ impl AgentReader<'_> {
                 text: lines.collect::<String>().into(),
             });
         }
-        let name = format!("{}: {}", node.at, schema::RULES);
+        let name = format!("{}: {}", node.at, RULES);
         Some(RuleText { name, first_line: 1, text: text.into_bytes() })
     }
 

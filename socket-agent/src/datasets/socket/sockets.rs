@@ -13,7 +13,7 @@ use socket_common::{Began, FAMILY_IPV6, Flow, Owner, PROTO_UDP, Rank, SocketEven
 use uuid::Uuid;
 
 use super::tables::KernelTables;
-use crate::run::shared::Shared;
+use crate::services::Shared;
 use flow::{
     Kernel as _, SocketRole,
     document::{OwnerFacts, SocketChange, SocketDocument},
@@ -85,6 +85,23 @@ impl Sockets {
             portless: HashMap::new(),
             counters: SocketCounters::default(),
         }
+    }
+
+    /// Takes over the pause between two reports.
+    pub(super) fn reconfigure(&mut self, config: &SocketConfig) {
+        let period = config.state_period();
+        if period == self.period {
+            return;
+        }
+        // The next report comes as soon as if the new pause had begun with the last one.
+        let passed = match (self.period, self.due) {
+            (Some(old), Some(due)) => {
+                old.saturating_sub(due.saturating_duration_since(Instant::now()))
+            }
+            _ => Duration::ZERO,
+        };
+        self.due = period.map(|period| Instant::now() + period.saturating_sub(passed));
+        self.period = period;
     }
 
     pub(super) fn counters(&self) -> SocketCounters {

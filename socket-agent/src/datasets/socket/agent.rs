@@ -6,28 +6,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
 use socket_common::Flow;
 
 use pipeline::Publisher;
 
 use super::{
-    super::memory::Memory,
     names::NameService,
     sockets::{DocumentContext, Sockets},
     tables::KernelTables,
     wall_clock::WallClock,
 };
-use crate::run::{
-    changes::{Changes, line},
-    shared::Shared,
-};
+use crate::services::{Changes, Delivered, FlowSource, Memory, Shared, line};
 use flow::{
     Engine, FlowRecord, Rules,
     document::{FlowDocument, OwnerFacts},
 };
 use linux::{Names, clock::Clock};
-use sensor::{Event, HookSet, SelfTest, SocketConfig};
+use sensor::{Event, HookSet, SocketConfig};
 
 /// Longest time between two looks at the open flows.
 const SCAN: Duration = Duration::from_secs(5);
@@ -43,9 +38,10 @@ const EXPIRE: Duration = Duration::from_secs(10);
 /// The sensor and everything that turns its facts into documents.
 pub(super) struct Agent {
     hooks: HookSet,
+    events: FlowSource,
+    /// What was taken of them.
+    taken: Vec<Delivered>,
     tables: KernelTables,
-    /// Until nothing can come of it any more.
-    test: Option<SelfTest>,
     sockets: Sockets,
     engine: Engine,
     shared: Arc<Shared>,
@@ -71,35 +67,22 @@ impl Agent {
         hooks: HookSet,
         socket: &SocketConfig,
         changes: Changes,
+        events: FlowSource,
         mut tables: KernelTables,
-        test: SelfTest,
         sockets: Sockets,
         shared: Arc<Shared>,
         names: Names,
         clock: Clock,
         output: Publisher,
     ) -> Self {
-        let nanos = |time: Duration| time.as_nanos().try_into().unwrap_or(u64::MAX);
-        let period = socket.flow_report_period;
-        let shortest = [socket.flow_inactive_timeout, socket.socket_inactive_timeout, period]
-            .into_iter()
-            .filter(|time| !time.is_zero())
-            .min()
-            .unwrap_or(SCAN);
         let dns = NameService::start(&socket.dns, &mut *tables.sensor);
         Self {
             hooks,
+            events,
+            taken: Vec::new(),
             tables,
-            test: Some(test),
             sockets,
-            engine: Engine::new(Rules {
-                inactive: nanos(socket.flow_inactive_timeout),
-                termination: nanos(socket.flow_termination_timeout),
-                socket_inactive: nanos(socket.socket_inactive_timeout),
-                report_period: nanos(period),
-                held: held_at_most(socket.tables.late),
-                ephemeral: first_ephemeral(),
-            }),
+            engine: Engine::new(rules(socket, socket.tables.late)),
             shared,
             names,
             dns,
@@ -109,7 +92,7 @@ impl Agent {
             open: Vec::new(),
             memory: Memory::new(MANY),
             settled: 0,
-            scan_every: (shortest / 4).clamp(SCAN_MINIMUM, SCAN),
+            scan_every: scan_every(socket),
             scanned: Instant::now(),
             expired: Instant::now(),
             changes,
@@ -121,10 +104,9 @@ impl Agent {
         self.hooks
     }
 
-    /// A descriptor that becomes readable when the ring has much in it.
-    pub(super) fn ring_descriptor(&self) -> anyhow::Result<OwnedFd> {
-        let descriptor = self.tables.sensor.descriptor();
-        descriptor.try_clone_to_owned().context("cannot duplicate the ring's descriptor")
+    /// A descriptor that becomes readable when the ring had much in it.
+    pub(super) fn records_descriptor(&self) -> anyhow::Result<OwnedFd> {
+        self.events.descriptor()
     }
 
     /// A descriptor that becomes readable when DNS packets have arrived, if they are looked at.
@@ -143,12 +125,19 @@ impl Agent {
     pub(super) fn drain(&mut self) -> anyhow::Result<()> {
         let mut any = false;
         loop {
-            let taken = self.take_lot()?;
-            any |= taken > 0;
-            if taken < LOT {
+            let mut taken = self.events.take(std::mem::take(&mut self.taken));
+            let (now, last) = (Clock::boottime(), taken.is_empty());
+            any |= !last;
+            for (number, record) in taken.drain(..).enumerate() {
+                if number > 0 && number.is_multiple_of(LOT) {
+                    self.settle()?;
+                }
+                self.take(record, now)?;
+            }
+            self.taken = taken;
+            if last {
                 break;
             }
-            self.settle()?;
         }
         // The ring was full, if anything found it so.
         if any { self.take_spilled() } else { self.report() }
@@ -174,49 +163,30 @@ impl Agent {
         self.report()
     }
 
-    /// Takes up to [`LOT`] records of the ring; how many.
-    fn take_lot(&mut self) -> anyhow::Result<usize> {
-        let now = Clock::boottime();
-        for taken in 0..LOT {
-            let Some(event) = self.next_event() else {
-                self.shared.knows_processes_until(now);
-                return Ok(taken);
-            };
-            if let Some(dns) = &mut self.dns {
-                dns.event(&event);
-            }
-            match event {
-                Event::Closed(flow) => {
-                    self.with_sockets(|sockets, tables, context| {
-                        sockets.closed(&flow, tables, context)
-                    })?;
-                    self.engine.closed(flow, now, &self.tables, &mut self.records);
-                }
-                Event::Socket(event) => self.with_sockets(|sockets, tables, context| {
-                    sockets.happened(&event, tables, context)
-                })?,
-                Event::Connected(flow) => {
-                    self.with_sockets(|sockets, _, context| sockets.connected(&flow, context))?;
-                }
-                Event::Late(late) => self.engine.late(&late),
-                Event::Exec(exec) => self.shared.processes().on_exec(&exec),
-                Event::Fork(fork) => self.shared.processes().on_fork(&fork),
-                Event::Exit(exit) => self.shared.processes().on_exit(&exit),
-            }
+    /// Takes a record that was handed over at `now` at the latest.
+    fn take(&mut self, record: Delivered, now: u64) -> anyhow::Result<()> {
+        if let Some(dns) = &mut self.dns {
+            dns.record(&record);
         }
-        Ok(LOT)
-    }
-
-    /// The next record that is not of the agent's own test; those that came during the test are first.
-    fn next_event(&mut self) -> Option<Event> {
-        let Self { test, tables, .. } = self;
-        let Some(test) = test else { return tables.sensor.next_event() };
-        loop {
-            let event = test.held.pop_front().or_else(|| tables.sensor.next_event())?;
-            if !test.is_own(&event) {
-                return Some(event);
+        let Delivered::Event(event) = record else { return Ok(()) };
+        match event {
+            Event::Closed(flow) => {
+                self.with_sockets(|sockets, tables, context| {
+                    sockets.closed(&flow, tables, context)
+                })?;
+                self.engine.closed(flow, now, &self.tables, &mut self.records);
             }
+            Event::Socket(event) => self.with_sockets(|sockets, tables, context| {
+                sockets.happened(&event, tables, context)
+            })?,
+            Event::Connected(flow) => {
+                self.with_sockets(|sockets, _, context| sockets.connected(&flow, context))?;
+            }
+            Event::Late(late) => self.engine.late(&late),
+            // The process table is given them by itself.
+            Event::Exec(_) | Event::Fork(_) | Event::Exit(_) => {}
         }
+        Ok(())
     }
 
     /// Reports what is due. A ring that is filled as fast as it is emptied must not keep closed
@@ -249,7 +219,7 @@ impl Agent {
         }
         if self.expired.elapsed() >= EXPIRE {
             self.expired = Instant::now();
-            self.test = None;
+            self.taken.shrink_to(LOT / 4);
             self.shared.processes().expire(now);
             let reported = self.engine.counters().reported;
             self.memory.settle(reported.saturating_sub(self.settled));
@@ -261,6 +231,19 @@ impl Agent {
             self.changes.log(values);
         }
         self.output.push();
+        Ok(())
+    }
+
+    /// Takes over settings that have changed: flows that are known and hooks that are attached stay.
+    pub(super) fn reconfigure(&mut self, socket: &SocketConfig) -> anyhow::Result<()> {
+        // What has waited by the old rules until now is reported by them.
+        self.drain()?;
+        self.settle()?;
+        let Rules { held, ephemeral, .. } = self.engine.rules();
+        self.engine.set_rules(Rules { held, ephemeral, ..rules(socket, 0) });
+        self.tables.reconfigure(socket);
+        self.sockets.reconfigure(socket);
+        self.scan_every = scan_every(socket);
         Ok(())
     }
 
@@ -336,6 +319,7 @@ impl Agent {
     pub(super) fn finish(mut self) -> anyhow::Result<()> {
         self.tables.refresh_listeners();
         self.tables.sensor.detach();
+        self.events.finish();
         self.drain()?;
         self.take_spilled()?;
         self.with_sockets(|sockets, _, context| sockets.finish(context))?;
@@ -399,6 +383,27 @@ impl Agent {
         }
         counters
     }
+}
+
+/// What reports go by; `late` is how many closed connections the kernel's table has room for.
+fn rules(socket: &SocketConfig, late: u32) -> Rules {
+    let nanos = |time: Duration| time.as_nanos().try_into().unwrap_or(u64::MAX);
+    Rules {
+        inactive: nanos(socket.flow_inactive_timeout),
+        termination: nanos(socket.flow_termination_timeout),
+        socket_inactive: nanos(socket.socket_inactive_timeout),
+        report_period: nanos(socket.flow_report_period),
+        held: held_at_most(late),
+        ephemeral: first_ephemeral(),
+    }
+}
+
+/// Time between two looks at the open flows.
+fn scan_every(socket: &SocketConfig) -> Duration {
+    let times =
+        [socket.flow_inactive_timeout, socket.socket_inactive_timeout, socket.flow_report_period];
+    let shortest = times.into_iter().filter(|time| !time.is_zero()).min().unwrap_or(SCAN);
+    (shortest / 4).clamp(SCAN_MINIMUM, SCAN)
 }
 
 /// Closed connections that may wait for late packets, of which the kernel's table has room for so many:

@@ -10,7 +10,7 @@ const NICE: libc::c_int = -20;
 ///
 /// It needs little time, but needs it soon: closed flows wait in tables of limited size, and where
 /// many threads make connections an ordinary one comes too late.
-pub(super) fn raise_observer() {
+pub(crate) fn raise_observer() {
     match raise() {
         Ok(NICE) => {}
         Ok(nice) => log::info!(
@@ -26,7 +26,7 @@ pub(super) fn raise_observer() {
 }
 
 /// Puts the thread that writes documents where that of the ring is, which waits for it in the end.
-pub(super) fn raise_writer() {
+pub(crate) fn raise_writer() {
     if let Err(error) = raise() {
         log::debug!(target: "output", "documents are written with ordinary priority: {error}");
     }

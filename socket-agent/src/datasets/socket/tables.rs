@@ -6,7 +6,7 @@ use socket_common::{Began, Flow, Late, Tuple};
 
 use flow::Kernel;
 use linux::clock::Clock;
-use sensor::Source;
+use sensor::{SocketConfig, Source};
 
 /// A local port that is listened on: network namespace, protocol, port.
 type Listener = (u32, u8, u16);
@@ -39,6 +39,14 @@ impl KernelTables {
         });
         if let Err(error) = read {
             *failures += 1;
+            log::warn!(target: "sensor", "{error}");
+        }
+    }
+
+    /// Lets the sensor take over settings that have changed.
+    pub(super) fn reconfigure(&mut self, socket: &SocketConfig) {
+        if let Err(error) = self.sensor.reconfigure(socket) {
+            self.failures += 1;
             log::warn!(target: "sensor", "{error}");
         }
     }

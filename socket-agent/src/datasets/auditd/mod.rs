@@ -1,7 +1,10 @@
 //! The audit dataset: one thread reads records from the kernel, this one makes documents of them.
 
 mod host_context;
+mod options;
+mod reload;
 mod report;
+mod rules;
 
 use std::{
     os::fd::AsFd,
@@ -10,9 +13,14 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
+use config::{
+    rows::{Known, Setting},
+    tree::{Entry, Node},
+};
 
-use self::host_context::HostContext;
-use super::{dataset::Context, shared::Shared};
+use self::{host_context::HostContext, reload::Changes};
+use super::{Module, ModuleReader, Needs, dataset::Dataset};
+use crate::services::{Context, Shared};
 use audit::{
     AuditConfig, document,
     ids::HostNames,
@@ -29,22 +37,56 @@ const FLUSH: Duration = Duration::from_millis(100);
 /// How often the relation of the clocks is measured anew.
 const CLOCK: Duration = Duration::from_secs(10);
 
+/// Events of the Linux audit framework.
+pub(super) struct Auditd;
+
+impl Dataset for Auditd {
+    type Options = AuditConfig;
+
+    const NAME: &'static str = "auditd";
+    const MODULE: Module = Module::Own { also: "audit" };
+    const ROWS: &'static [Setting<AuditConfig>] = options::ROWS;
+    const KNOWN: &'static [Known] = options::KNOWN;
+    const SAMPLE: Option<&'static str> = Some(include_str!("sample.yml"));
+
+    fn read(
+        reader: &mut ModuleReader<'_, '_>,
+        module: &Node,
+        entries: &[Entry],
+    ) -> Option<AuditConfig> {
+        reader.auditd(module, entries)
+    }
+
+    fn needs(_: &AuditConfig) -> Needs {
+        Needs { flows: None, processes: true }
+    }
+
+    fn needs_restart(before: &AuditConfig, after: &AuditConfig) -> Vec<&'static str> {
+        reload::needs_restart(before, after)
+    }
+
+    fn run(options: &AuditConfig, context: Context<AuditConfig>) -> anyhow::Result<()> {
+        run(options, context)
+    }
+}
+
 /// Takes events until it is told to stop, then reports what is left.
 ///
 /// # Errors
 ///
 /// There is no audit framework, the kernel refuses a rule, the output cannot be written, or the
 /// audit socket is of no more use.
-pub(super) fn run(
+fn run(
     config: &AuditConfig,
-    Context { shared, publisher, stop, ready }: Context,
+    Context { shared, publisher, metrics: _, stop, ready, updates }: Context<AuditConfig>,
 ) -> anyhow::Result<()> {
     let session = Session::start(config)?;
     tell_start(&session);
     let queue = Arc::new(Queue::new(config.queue_size as usize, session.drops()));
     let reader = {
         let (queue, stop) = (Arc::clone(&queue), stop.descriptor()?);
-        let work = move || read(session, &queue, stop.as_fd());
+        let updates = Changes(updates);
+        let work = move || read(session, &queue, stop.as_fd(), &updates);
         threads::spawn("audit-reader", work)
             .context("cannot start a thread that reads audit records")?
     };
@@ -126,7 +168,7 @@ impl Worker {
         let mut batch = Batch::default();
         while queue.take(&mut batch, self.deadline()) {
             if !batch.is_empty() {
-                self.host.wait_for_processes();
+                self.host.look_at_processes();
             }
             let now = self.start.elapsed();
             for (kind, text) in batch.iter() {

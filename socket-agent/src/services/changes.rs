@@ -7,13 +7,20 @@ use std::{
 
 use serde_json::Value;
 
-use crate::settings::Metrics;
-
 /// Named values, sums since the start.
 type Values = Vec<(&'static str, u64)>;
 
+/// `logging.metrics`: a line of the counters that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    /// `logging.metrics.enabled`.
+    pub enabled: bool,
+    /// `logging.metrics.period`.
+    pub period: Duration,
+}
+
 /// Tells from time to time which counters have changed.
-pub(super) struct Changes {
+pub(crate) struct Changes {
     /// `None` if nothing is told.
     period: Option<Duration>,
     looked: Instant,
@@ -21,17 +28,17 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    pub(super) fn new(options: &Metrics) -> Self {
+    pub(crate) fn new(options: &Metrics) -> Self {
         let period = options.enabled.then_some(options.period);
         Self { period, looked: Instant::now(), told: HashMap::new() }
     }
 
-    pub(super) fn is_due(&self) -> bool {
+    pub(crate) fn is_due(&self) -> bool {
         self.period.is_some_and(|period| self.looked.elapsed() >= period)
     }
 
     /// Logs the values that have changed since the last call, if any has.
-    pub(super) fn log(&mut self, values: Values) {
+    pub(crate) fn log(&mut self, values: Values) {
         self.looked = Instant::now();
         let changed = self.changed(values);
         if !changed.is_empty() {
@@ -50,8 +57,16 @@ impl Changes {
 }
 
 /// One JSON object.
-pub(super) fn line(values: Values) -> Value {
+pub(crate) fn line(values: Values) -> Value {
     values.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
+}
+
+// === impl Metrics ===
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { enabled: true, period: Duration::from_secs(30) }
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context as _;
 use socket_common::Flow;
 
-use crate::run::memory::Memory;
+use crate::services::{Delivered, Memory};
 use flow::{
     Cause, FlowRecord,
     dns::{DnsCache, Domains, Limits},
@@ -77,8 +77,12 @@ impl NameService {
         channel.read(|packet| cache.packet(packet));
     }
 
-    /// Something that the kernel told.
-    pub(super) fn event(&mut self, event: &Event) {
+    /// A record of the kernel.
+    pub(super) fn record(&mut self, record: &Delivered) {
+        let event = match record {
+            Delivered::Executed(pid) => return self.channel.executed(*pid),
+            Delivered::Event(event) => event,
+        };
         match event {
             Event::Closed(flow) => self.cache.closed(flow),
             Event::Late(_) | Event::Socket(_) | Event::Connected(_) => {}

@@ -5,35 +5,19 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{shared::Shared, stop::Stop};
+use crate::{
+    datasets::Configured,
+    services::{Context, Metrics, Ready, Shared, Stopper, Updater, updates},
+};
 use linux::threads;
 use pipeline::{Closed, Publisher};
 
-/// Something that observes and writes documents.
-pub(super) struct Dataset {
-    name: &'static str,
-    body: Box<Body>,
-}
-
-/// Starts to observe, notifies [`Context::ready`], works until [`Context::stop`], and reports what is
-/// left.
-type Body = dyn FnOnce(Context) -> anyhow::Result<()> + Send;
-
-/// What a dataset is given.
-pub(super) struct Context {
-    /// What all know of this host.
+/// What a dataset is given beside its options.
+pub(super) struct Inputs {
     pub(super) shared: Arc<Shared>,
-    /// Where documents go.
     pub(super) publisher: Publisher,
-    /// When to end.
-    pub(super) stop: Stop,
-    /// To be told once it observes.
-    pub(super) ready: Ready,
+    pub(super) metrics: Metrics,
 }
-
-/// Tells that a dataset observes. An error that it returns before means that it cannot start.
-#[derive(Default)]
-pub(super) struct Ready(Option<Box<dyn FnOnce() + Send>>);
 
 /// What happens to a dataset.
 #[derive(Debug)]
@@ -49,47 +33,19 @@ enum Kind {
 }
 
 /// The datasets of this run.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Group {
     members: Vec<Member>,
 }
 
-#[derive(Debug)]
 struct Member {
-    name: &'static str,
+    dataset: Configured,
+    updater: Updater<Configured>,
+    /// `None` once it has been told to stop.
+    stopper: Option<Stopper>,
     ready: bool,
     /// How it ended.
     end: Option<anyhow::Result<()>>,
-}
-
-// === impl Dataset ===
-
-impl Dataset {
-    pub(super) fn new(
-        name: &'static str,
-        body: impl FnOnce(Context) -> anyhow::Result<()> + Send + 'static,
-    ) -> Self {
-        Self { name, body: Box::new(body) }
-    }
-}
-
-// === impl Context ===
-
-impl Context {
-    pub(super) fn new(shared: &Arc<Shared>, publisher: Publisher, stop: Stop) -> Self {
-        Self { shared: Arc::clone(shared), publisher, stop, ready: Ready::default() }
-    }
-}
-
-// === impl Ready ===
-
-impl Ready {
-    /// Tells that it observes.
-    pub(super) fn notify(self) {
-        if let Some(notify) = self.0 {
-            notify();
-        }
-    }
 }
 
 // === impl Group ===
@@ -101,28 +57,82 @@ impl Group {
     /// The kernel gives no thread.
     pub(super) fn start(
         &mut self,
-        dataset: Dataset,
-        mut context: Context,
+        dataset: Configured,
+        inputs: Inputs,
         events: &UnboundedSender<Event>,
     ) -> anyhow::Result<()> {
-        let Dataset { name, body } = dataset;
+        let name = dataset.name();
         let (ready, ended) = (events.clone(), events.clone());
-        // Nobody listens any more only if the agent is ending for another reason.
-        context.ready =
-            Ready(Some(Box::new(move || drop(ready.send(Event { name, kind: Kind::Ready })))));
+        let (updater, updates) = updates()?;
+        let stopper = Stopper::new()?;
+        let Inputs { shared, publisher, metrics } = inputs;
+        let context = Context {
+            shared,
+            publisher,
+            metrics,
+            stop: stopper.listener()?,
+            // Nobody listens any more only if the agent is ending for another reason.
+            ready: Ready::new(move || drop(ready.send(Event { name, kind: Kind::Ready }))),
+            updates,
+        };
+        let observer = dataset.clone();
         let work = move || {
-            let result = body(context);
+            let result = observer.run(context);
             drop(ended.send(Event { name, kind: Kind::Ended(result) }));
         };
         threads::spawn(name, work)
             .with_context(|| format!("cannot start a thread for the dataset {name}"))?;
-        self.members.push(Member { name, ready: false, end: None });
+        let stopper = Some(stopper);
+        self.members.push(Member { dataset, updater, stopper, ready: false, end: None });
         Ok(())
+    }
+
+    /// The datasets with the options that they run with.
+    pub(super) fn datasets(&self) -> impl Iterator<Item = &Configured> {
+        self.members.iter().map(|member| &member.dataset)
+    }
+
+    /// Tells one to stop, or all of them.
+    pub(super) fn stop(&mut self, name: Option<&str>) {
+        let meant = |member: &&mut Member| name.is_none_or(|name| member.dataset.name() == name);
+        for member in self.members.iter_mut().filter(meant) {
+            if let Some(stopper) = member.stopper.take() {
+                stopper.stop();
+            }
+        }
+    }
+
+    /// Gives a dataset other options, which it takes over while it runs.
+    ///
+    /// # Errors
+    /// It cannot be woken.
+    pub(super) fn update(&mut self, dataset: &Configured) -> anyhow::Result<()> {
+        let same = |member: &&mut Member| member.dataset.name() == dataset.name();
+        if let Some(member) = self.members.iter_mut().find(same) {
+            member.updater.send(dataset.clone())?;
+            member.dataset = dataset.clone();
+        }
+        Ok(())
+    }
+
+    /// Whether one that is called so observes, or has ended.
+    pub(super) fn has_settled_one(&self, name: &str) -> bool {
+        let mut meant = self.members.iter().filter(|member| member.dataset.name() == name);
+        meant.all(|member| member.ready || member.end.is_some())
+    }
+
+    /// Forgets a dataset that has ended; how it ended. `None` while it has not.
+    pub(super) fn take_ended(&mut self, name: &str) -> Option<anyhow::Result<()>> {
+        let meant = |member: &Member| member.dataset.name() == name && member.end.is_some();
+        let index = self.members.iter().position(meant)?;
+        self.members.remove(index).end
     }
 
     /// Notes what has happened.
     pub(super) fn take(&mut self, event: Event) {
-        let Some(member) = self.members.iter_mut().find(|member| member.name == event.name) else {
+        let Some(member) =
+            self.members.iter_mut().find(|member| member.dataset.name() == event.name)
+        else {
             return;
         };
         match event.kind {
@@ -134,6 +144,11 @@ impl Group {
     /// Whether each has started, or cannot.
     pub(super) fn has_settled(&self) -> bool {
         self.members.iter().all(|member| member.ready || member.end.is_some())
+    }
+
+    /// Whether all have ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.members.iter().all(|member| member.end.is_some())
     }
 
     /// Whether one that had started has ended.
@@ -151,7 +166,9 @@ impl Group {
         let mut left = Vec::new();
         for member in self.members.drain(..) {
             match member {
-                Member { name, end: Some(Err(error)), ready: false } => errors.push((name, error)),
+                Member { dataset, end: Some(Err(error)), ready: false, .. } => {
+                    errors.push((dataset.name(), error));
+                }
                 other => left.push(other),
             }
         }
@@ -182,7 +199,8 @@ impl Group {
     /// The first that failed, a gone reader last: that is no failure.
     pub(super) fn judge_end(self) -> anyhow::Result<()> {
         let mut result = Ok(());
-        for Member { name, end, .. } in self.members {
+        for Member { dataset, end, .. } in self.members {
+            let name = dataset.name();
             let end = end.unwrap_or_else(|| Err(anyhow!("its thread ended with a panic")));
             let Err(error) = end else { continue };
             if !error.is::<Closed>() {

@@ -2,10 +2,11 @@
 
 use std::{panic::resume_unwind, path::Path, thread};
 
-use crate::run::shared::STATE;
+use crate::services::STATE;
 use linux::Kernel;
 use sensor::{
-    Degraded, HookSet, Outcome, RecordBuffer, SelfTest, SocketConfig, Source, Tables,
+    Degraded, DnsConfig, Halves, HookSet, Outcome, RecordBuffer, SelfTest, SocketConfig,
+    SocketEvents, Tables,
     host::{self, Choice, Facility, HostFacts, ksyms},
     tracefs,
 };
@@ -15,7 +16,7 @@ use sensor::{ebpf::capacity, host::Memory};
 /// A sensor that runs.
 pub(crate) struct Started {
     pub(crate) choice: Choice,
-    pub(crate) source: Box<dyn Source>,
+    pub(crate) halves: Halves,
     /// The hooks that it has to do without.
     pub(crate) degraded: Vec<Degraded>,
     /// How large its tables are, which may be less than the configuration says.
@@ -50,10 +51,17 @@ pub(crate) fn start(
             asked_for => asked_for,
         };
         let set = chosen.set;
-        let plan = Plan { set, described, buffer, ipv6, receive_functions: functions };
+        let plan = Plan {
+            set,
+            described,
+            buffer,
+            ipv6,
+            receive_functions: functions,
+            only_processes: false,
+        };
         let reason = match attempt(socket, plan, attached) {
-            Ok((Began { source, degraded, tables }, test, outcome)) => {
-                return Ok(Started { choice: chosen, source, degraded, tables, test, outcome });
+            Ok((Began { halves, degraded, tables }, test, outcome)) => {
+                return Ok(Started { choice: chosen, halves, degraded, tables, test, outcome });
             }
             Err(error) if wanted == HookSet::Auto => error,
             Err(error) => return Err(error),
@@ -64,6 +72,42 @@ pub(crate) fn start(
     }
 }
 
+/// Starts the hooks on processes alone, as eBPF programs; `attached` is called when they are in place.
+///
+/// # Errors
+///
+/// This kernel cannot have them.
+pub(super) fn processes(attached: &mut dyn FnMut()) -> anyhow::Result<Halves> {
+    // Bytes of the ring: some thousand short records.
+    const RING: u32 = 1 << 20;
+    let tables =
+        Tables { flows: 1, peers: 1, owners: 1, pending: 1, late: 1, spill: 1, ring: RING };
+    let dns = DnsConfig { enabled: false, ..DnsConfig::default() };
+    let events = SocketEvents::Off;
+    let config = SocketConfig { tables, dns, events, ..SocketConfig::default() };
+    let mut facts = HostFacts::probe_for_hooks();
+    let choice = host::choose(&mut facts, HookSet::Auto)?;
+    if choice.set == HookSet::Tracefs || !facts.has(Facility::Btf) {
+        anyhow::bail!("this kernel has no hooks on processes that need no trying");
+    }
+    let buffer =
+        if facts.has(Facility::RingBuffer) { RecordBuffer::Ring } else { RecordBuffer::Perf };
+    let plan = Plan {
+        set: choice.set,
+        described: true,
+        buffer,
+        ipv6: false,
+        receive_functions: [[0; 2]; 2],
+        only_processes: true,
+    };
+    let Began { halves, degraded, tables: _ } = start_programs(&config, plan)?;
+    attached();
+    for hook in &degraded {
+        log::warn!(target: "sensor", "{} not attached: {}: {}", hook.hook, hook.effect, hook.reason);
+    }
+    Ok(halves)
+}
+
 /// Starts the sensor of a set and tries it.
 fn attempt(
     socket: &SocketConfig,
@@ -71,19 +115,19 @@ fn attempt(
     attached: &mut dyn FnMut(),
 ) -> anyhow::Result<(Began, SelfTest, Outcome)> {
     let (set, ipv6) = (plan.set, plan.ipv6);
-    let Began { mut source, degraded, tables } = begin(socket, plan)?;
+    let Began { mut halves, degraded, tables } = begin(socket, plan)?;
     attached();
     // Kernels that take `tracefs` miss packets for other reasons, too, where they lack a hook.
     let whole = match set {
         HookSet::Tracefs => degraded.is_empty(),
         _ => !degraded.iter().any(Degraded::loses_packets),
     };
-    let (test, outcome) = SelfTest::run(&mut *source, ipv6, whole)?;
+    let (test, outcome) = SelfTest::run(&mut halves, ipv6, whole)?;
     if let Outcome::Failed(_) = outcome {
-        source.detach();
+        halves.tables.detach();
         anyhow::bail!("hook set {set}: {outcome}; use another set, or auto");
     }
-    Ok((Began { source, degraded, tables }, test, outcome))
+    Ok((Began { halves, degraded, tables }, test, outcome))
 }
 
 /// The hook set that is asked for: by perf rings only one hands over records.
@@ -107,11 +151,13 @@ struct Plan {
     buffer: RecordBuffer,
     ipv6: bool,
     receive_functions: [[u64; 2]; 2],
+    /// No sockets.
+    only_processes: bool,
 }
 
 /// A sensor that has not been tried yet.
 struct Began {
-    source: Box<dyn Source>,
+    halves: Halves,
     degraded: Vec<Degraded>,
     tables: Tables,
 }
@@ -129,8 +175,8 @@ fn begin(socket: &SocketConfig, plan: Plan) -> anyhow::Result<Began> {
             misses_count_reads: kernel < (5, 14),
             state: STATE.into(),
         };
-        let (sensor, degraded) = tracefs::Sensor::start(socket, &options)?;
-        return Ok(Began { source: Box::new(sensor), degraded, tables: socket.tables });
+        let (halves, degraded) = tracefs::Sensor::start(socket, &options)?;
+        return Ok(Began { halves, degraded, tables: socket.tables });
     }
     start_programs(socket, plan)
 }
@@ -139,7 +185,7 @@ fn begin(socket: &SocketConfig, plan: Plan) -> anyhow::Result<Began> {
 #[cfg(feature = "ebpf")]
 fn start_programs(
     socket: &SocketConfig,
-    Plan { set, described, buffer, ipv6, receive_functions }: Plan,
+    Plan { set, described, buffer, ipv6, receive_functions, only_processes }: Plan,
 ) -> anyhow::Result<Began> {
     use sensor::{
         SensorError,
@@ -155,9 +201,9 @@ fn start_programs(
     if buffer == RecordBuffer::Perf {
         log::info!(target: "sensor", "records leave by perf rings");
     }
-    let options = Options { set, cgroup, ipv6, receive_functions, buffer, types };
-    let mut config = within_memory(socket);
-    let (sensor, missing) = loop {
+    let options = Options { set, cgroup, ipv6, receive_functions, buffer, types, only_processes };
+    let mut config = if only_processes { socket.clone() } else { within_memory(socket) };
+    let (halves, missing) = loop {
         match Sensor::start(&config, &options) {
             // What is free may be in pieces, or others may have taken it meanwhile.
             Err(error @ SensorError::Memory { .. }) => match capacity::halved(&config) {
@@ -175,7 +221,7 @@ fn start_programs(
         }
     };
     degraded.extend(missing);
-    Ok(Began { source: Box::new(sensor), degraded, tables: config.tables })
+    Ok(Began { halves, degraded, tables: config.tables })
 }
 
 /// The configuration with tables that leave the host most of the memory it has.
@@ -202,7 +248,7 @@ fn start_programs(_: &SocketConfig, Plan { set, .. }: Plan) -> anyhow::Result<Be
 }
 
 /// Whether IPv6 is watched.
-pub(super) fn ipv6(socket: &SocketConfig) -> anyhow::Result<bool> {
+pub(crate) fn ipv6(socket: &SocketConfig) -> anyhow::Result<bool> {
     let present = Path::new("/proc/net/if_inet6").exists();
     match socket.enable_ipv6 {
         Some(true) if !present => anyhow::bail!(

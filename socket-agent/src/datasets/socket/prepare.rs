@@ -1,36 +1,22 @@
-//! From the configuration to a running sensor.
+//! From the configuration and a running sensor to what makes documents of its records.
 
 use std::{path::Path, sync::Arc};
 
-use super::{
-    agent::Agent,
-    sockets::Sockets,
-    start::{self, Started},
-    tables::KernelTables,
-};
-use crate::{
-    run::{changes::Changes, shared::Shared},
-    settings::Metrics,
-};
+use super::{agent::Agent, sockets::Sockets, tables::KernelTables};
+use crate::services::{Changes, KernelEvents, Metrics, Observed, Shared, ipv6};
 use linux::{Names, clock::Clock};
 use pipeline::Publisher;
-use sensor::{Outcome, SocketConfig, host::HostFacts};
+use sensor::{Outcome, SocketConfig};
 
-/// Starts everything.
+/// Waits for the sensor, and prepares everything.
 pub(super) fn agent(
     socket: &SocketConfig,
     metrics: &Metrics,
     shared: Arc<Shared>,
     publisher: Publisher,
 ) -> anyhow::Result<Agent> {
-    let mut facts = HostFacts::probe_for_hooks().with_btf_file(socket.btf.clone());
-    let started = start::start(socket, &mut facts, &mut || {
-        // At once: of those that end before, nothing is known but what the hooks have told.
-        if let Err(error) = shared.processes().scan_proc() {
-            log::warn!(target: "process", "{error}");
-        }
-    })?;
-    let Started { choice, source, degraded, tables, test, outcome } = started;
+    let (observed, events) = KernelEvents::flows(&shared)?;
+    let Observed { choice, source, degraded, tables, outcome } = observed;
     let socket = &SocketConfig { tables, ..socket.clone() };
     for reason in &choice.reasons {
         log::info!(target: "sensor", "hook set {}: {reason}", choice.set);
@@ -46,9 +32,9 @@ pub(super) fn agent(
     let tables = KernelTables::new(source);
     let changes = Changes::new(metrics);
     let names = Names::new(Path::new("/"));
-    let sockets = Sockets::new(socket, start::ipv6(socket)?);
+    let sockets = Sockets::new(socket, ipv6(socket)?);
     let clock = Clock::now();
     Ok(Agent::new(
-        choice.set, socket, changes, tables, test, sockets, shared, names, clock, publisher,
+        choice.set, socket, changes, events, tables, sockets, shared, names, clock, publisher,
     ))
 }

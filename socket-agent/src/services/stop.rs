@@ -9,7 +9,7 @@ use anyhow::Context;
 
 /// Gives the order.
 #[derive(Debug)]
-pub(super) struct Stopper {
+pub(crate) struct Stopper {
     /// What is open as long as all go on.
     writer: PipeWriter,
     reader: PipeReader,
@@ -17,26 +17,26 @@ pub(super) struct Stopper {
 
 /// Hears it.
 #[derive(Debug)]
-pub(super) struct Stop {
+pub(crate) struct Stop {
     reader: PipeReader,
 }
 
 // === impl Stopper ===
 
 impl Stopper {
-    pub(super) fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         let (reader, writer) = io::pipe().context("cannot make a pipe")?;
         Ok(Self { writer, reader })
     }
 
     /// One that hears the order.
-    pub(super) fn listener(&self) -> anyhow::Result<Stop> {
+    pub(crate) fn listener(&self) -> anyhow::Result<Stop> {
         let reader = self.reader.try_clone().context("cannot duplicate a pipe")?;
         Ok(Stop { reader })
     }
 
     /// Tells all to stop.
-    pub(super) fn stop(self) {
+    pub(crate) fn stop(self) {
         drop(self.writer);
     }
 }
@@ -45,7 +45,7 @@ impl Stopper {
 
 impl Stop {
     /// Another descriptor that becomes readable when the order comes.
-    pub(super) fn descriptor(&self) -> anyhow::Result<OwnedFd> {
+    pub(crate) fn descriptor(&self) -> anyhow::Result<OwnedFd> {
         self.reader.as_fd().try_clone_to_owned().context("cannot duplicate a pipe")
     }
 }

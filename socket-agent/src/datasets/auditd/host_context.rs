@@ -2,7 +2,7 @@
 
 use std::{process, sync::Arc};
 
-use crate::run::shared::Shared;
+use crate::services::Shared;
 use audit::{document::Context, normalise::Normal, records::Kind, stream::EventContext};
 use linux::clock::Clock;
 use processes::Process;
@@ -33,10 +33,10 @@ impl HostContext {
         self.own
     }
 
-    /// Waits, for a moment at most, until the process table knows what the kernel has told up to
-    /// now: a process is often gone when its record is read, and only the table still knows it.
-    pub(super) fn wait_for_processes(&self) {
-        self.shared.wait_for_processes(Clock::boottime());
+    /// Brings the process table up to what the kernel has told until now: a process is often gone when its
+    /// record is read, and only the table still knows it.
+    pub(super) fn look_at_processes(&self) {
+        drop(self.shared.processes_now());
     }
 }
 

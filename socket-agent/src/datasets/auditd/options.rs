@@ -1,16 +1,16 @@
-//! Options of the audit dataset.
+//! Options of the audit dataset, as rows.
 
 use audit::{
     AuditConfig, Backpressure, LoadRules, SocketType,
     document::Schema,
     rules::{FailureMode, PermCalls},
 };
-use config::rows::{Bounds::AboveZero, Kind::*, Setting, used};
+use config::rows::{Bounds::AboveZero, Kind::*, Known, Setting, handled, pointless, used};
 
 /// The text with rules; read apart, as its lines are places of problems.
-pub(in crate::settings) const RULES: &str = "audit_rules";
+pub(super) const RULES: &str = "audit_rules";
 /// The list of files with rules; read apart, as it is a list.
-pub(in crate::settings) const RULE_FILES: &str = "audit_rule_files";
+pub(super) const RULE_FILES: &str = "audit_rule_files";
 
 /// Words for [`FailureMode`].
 const FAILURE_MODES: &[&str] = &["silent", "log", "panic"];
@@ -19,7 +19,7 @@ const SCHEMAS: &[&str] = &["ecs", "kernel"];
 
 /// Keys of `module: auditd`.
 #[rustfmt::skip]
-pub(in crate::settings) static AUDITD: &[Setting<AuditConfig>] = &[
+pub(super) static ROWS: &[Setting<AuditConfig>] = &[
     used("socket_type", "auto", Choice(SocketType::NAMES, |c, v| c.socket_type = SocketType::from_name(v).unwrap_or_default()),
         "How events come: unicast as the one audit daemon, multicast beside another; auto takes what fits."),
     used("immutable", "false", Switch(|c, v| c.immutable = v),
@@ -56,6 +56,15 @@ pub(in crate::settings) static AUDITD: &[Setting<AuditConfig>] = &[
         "Which calls a rule with -F perm and -F arch is about: all, or those that audit user space 4 lists."),
     used("audit.receive_buffer", "16MiB", PowerOfTwo(1 << 16, 1 << 30, |c, v| c.receive_buffer = v),
         "Size of the socket's buffer for records."),
+];
+
+/// Keys that are known by name.
+#[rustfmt::skip]
+pub(super) const KNOWN: &[Known] = &[
+    handled(RULES, "Audit rules in auditctl's language, one a line."),
+    handled(RULE_FILES, "List of files with audit rules; * and ? in a name stand for several, taken in order."),
+    handled("kernel", "Former prefix of all these keys."),
+    pointless("stream_buffer_consumers", "records of the kernel are taken by one thread, in order"),
 ];
 
 fn failure_mode(name: &str) -> FailureMode {
@@ -96,7 +105,7 @@ mod tests {
             perm_calls: PermCalls::Listed,
             receive_buffer: 1,
         };
-        for setting in AUDITD.iter().filter(|setting| !setting.default.is_empty()) {
+        for setting in ROWS.iter().filter(|setting| !setting.default.is_empty()) {
             let applied = setting.kind.apply(&mut config, setting.default);
             assert!(applied.is_ok(), "{} = {}", setting.key, setting.default);
         }

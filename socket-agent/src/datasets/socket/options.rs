@@ -1,9 +1,9 @@
-//! Options of the socket dataset.
+//! Options of the socket dataset, as rows.
 
 use config::rows::{
     Bounds::{AboveZero, ZeroToo},
     Kind::*,
-    Setting, used, without_meaning,
+    Known, Setting, pointless, used, without_meaning,
 };
 use sensor::{DnsType, HookSet, RecordBuffer, SocketConfig, SocketEvents};
 
@@ -12,7 +12,7 @@ const MOST: u32 = 1 << 24;
 
 /// Keys of `socket.*`, as written in a module.
 #[rustfmt::skip]
-pub(in crate::settings) static SOCKET: &[Setting<SocketConfig>] = &[
+pub(super) static ROWS: &[Setting<SocketConfig>] = &[
     used("socket.hooks", "auto", Choice(HookSet::NAMES, |c, v| c.hooks = HookSet::from_name(v).unwrap_or_default()),
         "Programs that observe sockets; auto takes the best that this kernel can attach."),
     used("socket.btf", "", Path(|c, v| c.btf = Some(v)),
@@ -81,3 +81,52 @@ pub(in crate::settings) static SOCKET: &[Setting<SocketConfig>] = &[
     used("socket.ring_size_exponent", "7", Count(1, 18, |c, v| c.tracefs.ring_size_exponent = v), "Pages of each CPU's ring, as a power of two."),
     used("socket.guess_timeout", "15s", Duration(AboveZero, |c, v| c.tracefs.guess_timeout = v), "Time one guess of an offset may take."),
 ];
+
+/// Keys that are known by name.
+pub(super) const KNOWN: &[Known] =
+    &[pointless("socket.development_mode", "it adds checks to kernel probes of Auditbeat's own")];
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use sensor::DnsConfig;
+
+    #[test]
+    fn written_defaults_are_the_real_ones() {
+        let mut config = SocketConfig::default();
+        // Values that no row has as its default, so that a row without effect is noticed.
+        config.tables.flows = 1;
+        config.tables.peers = 1;
+        config.tables.owners = 1;
+        config.tables.pending = 1;
+        config.tables.late = 1;
+        config.tables.spill = 1;
+        config.tables.ring = 1;
+        config.flow_inactive_timeout = Duration::ZERO;
+        config.flow_termination_timeout = Duration::ZERO;
+        config.socket_inactive_timeout = Duration::ZERO;
+        config.flow_report_period = Duration::ZERO;
+        config.clock_sync_period = Duration::ZERO;
+        config.clock_max_drift = Duration::ZERO;
+        config.hooks = HookSet::Kprobe;
+        config.dns = DnsConfig {
+            enabled: false,
+            kind: DnsType::Cgroup,
+            names: 1,
+            minimum_ttl: Duration::ZERO,
+            interface: String::new(),
+            snaplen: None,
+            ring: 1,
+            namespaces: 1,
+        };
+        config.events = SocketEvents::Off;
+        config.module_state_period = Duration::ZERO;
+        for setting in ROWS.iter().filter(|setting| !setting.default.is_empty()) {
+            let applied = setting.kind.apply(&mut config, setting.default);
+            assert!(applied.is_ok(), "{} = {}", setting.key, setting.default);
+        }
+        assert_eq!(config, SocketConfig::default());
+    }
+}
