@@ -77,6 +77,9 @@ enum Command {
         /// The agent's executable.
         #[arg(long, default_value = "/bin/socket-agent")]
         agent: PathBuf,
+        /// Another build of the agent, measured in the same run.
+        #[arg(long)]
+        other: Option<PathBuf>,
         /// A hook set it uses; may be repeated.
         #[arg(long)]
         hooks: Vec<String>,
@@ -98,6 +101,9 @@ enum Command {
         /// The agent's executable.
         #[arg(long, default_value = "/bin/socket-agent")]
         agent: PathBuf,
+        /// Another build of the agent, measured in the same run.
+        #[arg(long)]
+        other: Option<PathBuf>,
         /// A hook set it uses; may be repeated.
         #[arg(long)]
         hooks: Vec<String>,
@@ -166,12 +172,12 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Role { name: _ } => puppet::main(),
         Command::Dart { target, way, extra } => dart::main(target, way, &extra),
-        Command::BenchTraffic { agent, hooks, peers, loads, pairs, time } => {
-            bench::traffic(&Traffic { agent, hooks, peers, loads, pairs, time })
+        Command::BenchTraffic { agent, other, hooks, peers, loads, pairs, time } => {
+            bench::traffic(&Traffic { agent, other, hooks, peers, loads, pairs, time })
                 .map_or_else(refuse, done)
         }
-        Command::BenchFigures { agent, hooks, parts, starts, idle, sustained, flows } => {
-            bench::figures(&Figures { agent, hooks, parts, starts, idle, sustained, flows })
+        Command::BenchFigures { agent, other, hooks, parts, starts, idle, sustained, flows } => {
+            bench::figures(&Figures { agent, other, hooks, parts, starts, idle, sustained, flows })
                 .map_or_else(refuse, done)
         }
         Command::BenchWorker { end } => bench::worker(end),

@@ -162,6 +162,9 @@ pub(crate) struct BenchOptions {
     /// Measure other programs that watch traffic in the same run.
     #[arg(long)]
     pub(crate) peers: bool,
+    /// Measure another build of the agent in the same run, as that of the commit before.
+    #[arg(long, value_name = "FILE", conflicts_with = "kernel")]
+    pub(crate) beside: Option<PathBuf>,
     /// Run in a virtual machine with this kernel of ci/kernels.toml; only ratios mean something there.
     #[arg(long, value_name = "NAME")]
     pub(crate) kernel: Option<String>,

@@ -1,7 +1,7 @@
 //! What an agent takes itself: time, memory, start.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
@@ -39,6 +39,8 @@ pub enum Part {
 pub struct Figures {
     /// The agent's executable.
     pub agent: PathBuf,
+    /// Another build of it, measured as well.
+    pub other: Option<PathBuf>,
     /// The hook sets it is run with.
     pub hooks: Vec<String>,
     /// What to measure.
@@ -73,8 +75,13 @@ const MIB: f64 = (1 << 20) as f64;
 /// There are no two processors, this is not root, or the traffic fails.
 pub fn run(plan: &Figures) -> Result<()> {
     pin::here(OTHERS)?;
-    for hooks in &plan.hooks {
-        let subject = Subject { plan, hooks };
+    let builds = std::iter::once((&plan.agent, false));
+    let builds: Vec<_> = builds.chain(plan.other.iter().map(|other| (other, true))).collect();
+    for (hooks, (program, other)) in
+        plan.hooks.iter().flat_map(|hooks| builds.iter().map(move |build| (hooks, *build)))
+    {
+        let name = if other { of_other_build(hooks) } else { hooks.clone() };
+        let subject = Subject { plan, program, hooks, name };
         for part in &plan.parts {
             let measured = match part {
                 Part::Startup => subject.startup(),
@@ -83,7 +90,7 @@ pub fn run(plan: &Figures) -> Result<()> {
             };
             if let Err(error) = measured {
                 let reason = format!("{part:?} failed: {error:#}");
-                Line::LeftOut { subject: hooks, reason }.say()?;
+                Line::LeftOut { subject: &subject.name, reason }.say()?;
                 break;
             }
         }
@@ -93,18 +100,26 @@ pub fn run(plan: &Figures) -> Result<()> {
 
 struct Subject<'a> {
     plan: &'a Figures,
+    program: &'a Path,
     hooks: &'a str,
+    /// What its figures are called.
+    name: String,
+}
+
+/// What a hook set of the other build is called.
+pub(super) fn of_other_build(hooks: &str) -> String {
+    format!("{hooks}, other build")
 }
 
 // === impl Subject ===
 
 impl Subject<'_> {
     fn say(&self, figure: &str, value: f64) -> Result<()> {
-        Line::Figure { subject: self.hooks, figure, value }.say()
+        Line::Figure { subject: &self.name, figure, value }.say()
     }
 
     fn start(&self) -> Result<Started> {
-        Started::new(&self.plan.agent, self.hooks, &[])
+        Started::new(self.program, self.hooks, &[])
     }
 
     /// Several starts, each a value of its own.
@@ -166,14 +181,14 @@ impl Subject<'_> {
         let losses = ended.losses();
         self.say("kinds of losses", losses.len() as f64)?;
         for (counter, count) in losses {
-            Line::Lost { subject: self.hooks, counter, count }.say()?;
+            Line::Lost { subject: &self.name, counter, count }.say()?;
         }
         Ok(())
     }
 
     /// Many flows at a time: each connection has two, as both ends are here.
     fn memory(&self, netns: &Netns) -> Result<()> {
-        let agent = Started::new(&self.plan.agent, self.hooks, &["socket.tables.late: 131072"])?;
+        let agent = Started::new(self.program, self.hooks, &["socket.tables.late: 131072"])?;
         thread::sleep(SETTLED);
         let before = measure::cost(agent.pid())?;
         let connections = self.plan.flows / 2;
@@ -199,9 +214,9 @@ impl Subject<'_> {
                 continue;
             }
             let table = kernel::table(id).unwrap_or_else(|| format!("table {id}"));
-            Line::Table { subject: self.hooks, table, bytes }.say()?;
+            Line::Table { subject: &self.name, table, bytes }.say()?;
         }
-        Line::Table { subject: self.hooks, table: "programs".into(), bytes: programs }.say()
+        Line::Table { subject: &self.name, table: "programs".into(), bytes: programs }.say()
     }
 
     /// The kernel's own measurement of each program, under each load.

@@ -14,7 +14,7 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{OTHERS, agent::Started, cost, pin};
+use super::{OTHERS, agent::Started, cost, figures::of_other_build, pin};
 use crate::net::Netns;
 
 /// Something that can be started.
@@ -49,14 +49,22 @@ const LOOK: Duration = Duration::from_millis(20);
 // === impl Subject ===
 
 impl Subject {
-    pub(super) fn all(agent: &Path, hooks: &[String], peers: &[String]) -> Result<Vec<Self>> {
-        let mut all: Vec<Self> = hooks
-            .iter()
-            .map(|hooks| Self {
-                name: hooks.clone(),
-                kind: Kind::Agent { program: agent.to_owned(), hooks: hooks.clone() },
-            })
-            .collect();
+    /// The agent with each hook set, `other` build of it with the same, and peers, `NAME=COMMAND` each.
+    pub(super) fn all(
+        agent: &Path,
+        other: Option<&Path>,
+        hooks: &[String],
+        peers: &[String],
+    ) -> Result<Vec<Self>> {
+        let mut all = Vec::new();
+        for hooks in hooks {
+            let of = |name, program: &Path| Self {
+                name,
+                kind: Kind::Agent { program: program.to_owned(), hooks: hooks.clone() },
+            };
+            all.push(of(hooks.clone(), agent));
+            all.extend(other.map(|other| of(of_other_build(hooks), other)));
+        }
         for peer in peers {
             let (name, words) = peer.split_once('=').context("--peer: expected NAME=COMMAND")?;
             let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();

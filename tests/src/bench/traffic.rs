@@ -26,6 +26,8 @@ use crate::{
 pub struct Traffic {
     /// The agent's executable.
     pub agent: PathBuf,
+    /// Another build of it, compared as well.
+    pub other: Option<PathBuf>,
     /// The hook sets it is run with.
     pub hooks: Vec<String>,
     /// `NAME=COMMAND` of each peer; words are separated by blanks.
@@ -105,7 +107,7 @@ pub(super) fn place() -> Result<Netns> {
 /// is left out and said.
 pub fn run(plan: &Traffic) -> Result<()> {
     pin::here(OTHERS)?;
-    let mut subjects = Subject::all(&plan.agent, &plan.hooks, &plan.peers)?;
+    let mut subjects = Subject::all(&plan.agent, plan.other.as_deref(), &plan.hooks, &plan.peers)?;
     let netns = place()?;
     let mut couple = Couple::start(&netns)?;
     // Pages, caches and TIME_WAIT sockets are then as they will be.

@@ -42,7 +42,7 @@ pub(super) fn run(paths: &Paths, pins: &Pins, options: &BenchOptions) -> Result<
     let six = log::write(&[&commands], |records| records == 6, options.events, &path)?;
     let mut commands =
         table("Commands: every event has six records", &path, six, options, |log| {
-            programs(&agent, log, &folder, peers)
+            programs(&agent, options.beside.as_deref(), log, &folder, peers)
         })?;
     commands.rows.extend(PUBLISHED.map(|(name, us)| Row {
         name: name.to_owned(),
@@ -57,7 +57,9 @@ pub(super) fn run(paths: &Paths, pins: &Pins, options: &BenchOptions) -> Result<
     }));
     let mixed = log::write(&all, |_| true, options.events, &path)?;
     let title = "All that was recorded: files, network, users, kernel, commands";
-    let mixed = table(title, &path, mixed, options, |log| programs(&agent, log, &folder, peers))?;
+    let mixed = table(title, &path, mixed, options, |log| {
+        programs(&agent, options.beside.as_deref(), log, &folder, peers)
+    })?;
     fs::remove_dir_all(&folder).with_context(|| format!("remove {}", folder.display()))?;
 
     Ok(Report {
@@ -120,7 +122,13 @@ fn figures(log: Log, cost: Cost) -> Vec<Value> {
     ]
 }
 
-fn programs(agent: &Path, log: &Path, folder: &Path, peers: Peers) -> Result<Vec<Program>> {
+fn programs(
+    agent: &Path,
+    other: Option<&Path>,
+    log: &Path,
+    folder: &Path,
+    peers: Peers,
+) -> Result<Vec<Program>> {
     let file = log.to_str().context("the project's path is not UTF-8")?;
     let agent = agent.to_str().context("the project's path is not UTF-8")?;
     let program = |name: &str, words: &[&str]| Program {
@@ -128,6 +136,10 @@ fn programs(agent: &Path, log: &Path, folder: &Path, peers: Peers) -> Result<Vec
         words: words.iter().map(|word| (*word).to_owned()).collect(),
     };
     let mut programs = vec![program("socket-agent", &[agent, "audit", "replay", file])];
+    if let Some(other) = other {
+        let other = other.to_str().context("the path of the other build is not UTF-8")?;
+        programs.push(program("socket-agent, other build", &[other, "audit", "replay", file]));
+    }
     if peers.laurel {
         let config = laurel_config(folder)?;
         let script = format!("exec laurel -c '{config}' < '{file}'");

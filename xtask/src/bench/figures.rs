@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use super::{
     LOADS,
     line::{self, Line, quartiles},
-    place::Place,
+    place::{self, Place},
     report::{Report, Row, Table, Value},
 };
 use crate::{cli::BenchOptions, ui};
@@ -20,7 +20,7 @@ pub(super) fn run(
     options: &BenchOptions,
 ) -> Result<Report> {
     let machine = place.facts();
-    let hooks = place.hooks(options);
+    let mut hooks = place.hooks(options);
     let mut arguments = vec!["bench-figures".to_owned()];
     for part in parts {
         arguments.extend(["--part".to_owned(), (*part).to_owned()]);
@@ -29,6 +29,11 @@ pub(super) fn run(
         arguments.extend(["--hooks".to_owned(), set.clone()]);
     }
     arguments.extend(["--sustained".to_owned(), format!("{}ms", options.sustained.as_millis())]);
+    arguments.extend(place::other(options));
+    if options.beside.is_some() {
+        // As the test runner calls them.
+        hooks.extend(hooks.clone().iter().map(|set| format!("{set}, other build")));
+    }
     ui::note("measuring the agent");
     let lines = place.run(&arguments)?;
 

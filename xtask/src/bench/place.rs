@@ -41,6 +41,12 @@ pub(super) struct Place<'a> {
     load: String,
 }
 
+/// The test runner's arguments about another build of the agent.
+pub(super) fn other(options: &BenchOptions) -> Vec<String> {
+    let other = options.beside.iter();
+    other.flat_map(|file| ["--other".to_owned(), file.display().to_string()]).collect()
+}
+
 // === impl Place ===
 
 impl<'a> Place<'a> {

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::{
     line::{self, Line, quartiles},
     peers,
-    place::Place,
+    place::{self, Place},
     report::{Report, Row, Table, Value},
 };
 use crate::{cli::BenchOptions, ui};
@@ -33,6 +33,7 @@ pub(super) fn run(
     for set in place.hooks(options) {
         arguments.extend(["--hooks".to_owned(), set]);
     }
+    arguments.extend(place::other(options));
     if options.peers {
         arguments.extend(peers::arguments(place.is_guest()));
     }
