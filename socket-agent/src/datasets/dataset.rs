@@ -72,7 +72,7 @@ pub(crate) trait Dataset: Sized + 'static {
     /// The settings that differ and that a running dataset cannot take over, by key; with none it is given
     /// the new options, else it is started anew.
     fn needs_restart(before: &Self::Options, after: &Self::Options) -> Vec<&'static str> {
-        if before == after { Vec::new() } else { vec!["options"] }
+        if before == after { Vec::new() } else { vec![Self::NAME] }
     }
 }
 
@@ -93,6 +93,9 @@ pub(crate) struct ModuleReader<'r, 'a> {
     pub(crate) common: Group,
 }
 
+/// See [`Dataset::read`].
+type Read = fn(&mut ModuleReader<'_, '_>, &Node, &[Entry]) -> Option<Arc<dyn Options>>;
+
 /// A line in the list of datasets: a [`Dataset`] whose type is forgotten.
 pub(crate) struct Registration {
     pub(crate) name: &'static str,
@@ -101,7 +104,7 @@ pub(crate) struct Registration {
     sample: Option<&'static str>,
     rows: fn() -> Vec<Described>,
     default: fn() -> Arc<dyn Options>,
-    read: fn(&mut ModuleReader<'_, '_>, &Node, &[Entry]) -> Option<Arc<dyn Options>>,
+    read: Read,
 }
 
 /// Options of some dataset.
@@ -219,11 +222,7 @@ impl<D: Dataset> fmt::Debug for OptionsOf<D> {
     }
 }
 
-// Options are what counts here, not the type of the dataset.
-impl<D: Dataset> Options for OptionsOf<D>
-where
-    Self: Send + Sync,
-{
+impl<D: Dataset> Options for OptionsOf<D> {
     fn as_any(&self) -> &dyn Any {
         &self.0
     }

@@ -37,6 +37,8 @@ pub(super) struct Supervisor<'a> {
     events: mpsc::UnboundedSender<Event>,
     news: mpsc::UnboundedReceiver<Event>,
     signals: Signals,
+    /// An order to reload came before all datasets had started.
+    asked_to_reload: bool,
 }
 
 /// The signals that the agent listens to.
@@ -82,6 +84,7 @@ impl<'a> Supervisor<'a> {
             events,
             news,
             signals,
+            asked_to_reload: false,
         })
     }
 
@@ -113,14 +116,16 @@ impl<'a> Supervisor<'a> {
         stopped.result().map_err(Into::into)
     }
 
-    /// Waits until each dataset has started, or cannot; a reason to stop, if one comes before.
+    /// Waits until each dataset has started, or cannot; a reason to stop, if one comes before. An order to
+    /// reload is followed afterwards.
     async fn settle(&mut self) -> Option<&'static str> {
         while !self.group.has_settled() {
             let Self { signals, news, .. } = self;
             tokio::select! {
                 biased;
-                asked = signals.next() => if let Asked::Stop(reason) = asked {
-                    return Some(reason);
+                asked = signals.next() => match asked {
+                    Asked::Stop(reason) => return Some(reason),
+                    Asked::Reload => self.asked_to_reload = true,
                 },
                 Some(event) = news.recv() => self.group.take(event),
             }
@@ -135,6 +140,9 @@ impl<'a> Supervisor<'a> {
         loop {
             if self.group.has_end() {
                 return Ok("a dataset has ended");
+            }
+            if std::mem::take(&mut self.asked_to_reload) {
+                self.reload().await?;
             }
             let Self { signals, news, config, .. } = self;
             let look = config.reload.enabled.then_some(config.reload.period);

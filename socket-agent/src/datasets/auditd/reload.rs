@@ -77,8 +77,9 @@ mod tests {
             let source = Source { name: "f", first_line: 1, text: text.as_bytes() };
             Some(RuleSet::read([source], &system.host(PermCalls::All), false).unwrap())
         };
-        let before = AuditConfig { rules: rules("-w /a -p w"), ..AuditConfig::default() };
-        let after = AuditConfig { rules: rules("-w /b -p w"), backlog_limit: 7, ..before.clone() };
+        let with = |text| AuditConfig { rules: rules(text), ..AuditConfig::default() };
+        let before = with("-w /a -p w");
+        let after = AuditConfig { backlog_limit: 7, ..with("-w /b -p w") };
         assert_eq!(needs_restart(&before, &after), [""; 0]);
         let without = AuditConfig { rules: None, queue_size: 9, ..after };
         assert_eq!(needs_restart(&before, &without), ["audit_rules", "reassembler.queue_size"]);

@@ -142,7 +142,7 @@ impl ModuleReader<'_, '_> {
             Value::Scalar(text) => self.reader.text(RULES, &node.at, text)?,
             Value::List(_) | Value::Map(_) => {
                 let found = node.describe();
-                let reason = format!("{} is {found}; allowed: rules, one a line", RULES);
+                let reason = format!("{RULES} is {found}; allowed: rules, one a line");
                 self.reader.problem(&node.at, reason);
                 return None;
             }

@@ -39,6 +39,7 @@ const FLOWS: usize = 4096;
 const PROCESSES: usize = 512;
 
 /// What a dataset is given of the sensor's records.
+#[expect(clippy::large_enum_variant, reason = "nearly all are of the large kind")]
 pub(crate) enum Delivered {
     /// Any record but that of a program.
     Event(Event),

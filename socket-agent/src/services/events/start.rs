@@ -85,8 +85,8 @@ pub(super) fn processes(attached: &mut dyn FnMut()) -> anyhow::Result<Halves> {
     let dns = DnsConfig { enabled: false, ..DnsConfig::default() };
     let events = SocketEvents::Off;
     let config = SocketConfig { tables, dns, events, ..SocketConfig::default() };
-    let mut facts = HostFacts::probe_for_hooks();
-    let choice = host::choose(&mut facts, HookSet::Auto)?;
+    let facts = HostFacts::probe_for_hooks();
+    let choice = host::choose(&facts, HookSet::Auto)?;
     if choice.set == HookSet::Tracefs || !facts.has(Facility::Btf) {
         anyhow::bail!("this kernel has no hooks on processes that need no trying");
     }

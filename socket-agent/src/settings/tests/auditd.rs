@@ -132,7 +132,7 @@ fn all_rule_errors_at_once_where_they_stand() {
         text.replace("failure_mode: loud", "ignore_errors: true").replace(", rules.d/none", "");
     let Loaded { config, warnings, .. } = read_in(folder.path(), &text).unwrap();
     assert_eq!(
-        rule_texts(&config.options::<AuditConfig>().unwrap()),
+        rule_texts(config.options::<AuditConfig>().unwrap()),
         ["-w /etc/group -p rwxa", "-w /etc/hosts -p wa"]
     );
     assert_eq!(warnings.len(), 4, "{}", lines(&warnings));
@@ -165,7 +165,7 @@ fn patterns_without_files() {
     assert_eq!(config.options::<AuditConfig>().unwrap().rules.as_ref().unwrap().commands, []);
     let (config, warnings) = right(&format!("{text}  audit_rules: -w /etc/hosts -p wa\n"), &[]);
     assert_eq!(warnings, warning);
-    assert_eq!(rule_texts(&config.options::<AuditConfig>().unwrap()), ["-w /etc/hosts -p wa"]);
+    assert_eq!(rule_texts(config.options::<AuditConfig>().unwrap()), ["-w /etc/hosts -p wa"]);
 
     // A file that is there configures rules, even if it has none.
     let folder = tempfile::tempdir().unwrap();
