@@ -96,6 +96,8 @@ fn broken_file(lab: &Lab<'_>) -> Result<()> {
 /// A dataset that is added starts beside the other; one that is taken out reports what it has seen, and can
 /// come back.
 fn datasets(lab: &Lab<'_>) -> Result<()> {
+    // Other rules would make events, and events that are left out gaps.
+    let _turn = AuditLock::take().context("waiting for the audit framework")?;
     let place = lab.loopback()?;
     // All in the file: options of the command line are for a dataset that has to be there.
     let mut options = Options { log: lab.log(), ..lab.options.clone() };
