@@ -9,7 +9,6 @@
 
 pub mod decode;
 pub mod document;
-pub mod ids;
 pub mod live;
 pub mod names;
 pub mod netlink;

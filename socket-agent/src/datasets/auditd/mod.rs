@@ -23,7 +23,6 @@ use super::{Module, ModuleReader, Needs, dataset::Dataset};
 use crate::services::{Context, Shared};
 use audit::{
     AuditConfig, document,
-    ids::HostNames,
     live::{Batch, Mode, Queue, Session, read},
     normalise::{IdNames, NoNames},
     reassembly,
@@ -150,7 +149,7 @@ impl Worker {
             include_warnings: config.include_warnings,
         };
         let names: Box<dyn IdNames + Send> =
-            if config.resolve_ids { Box::new(HostNames::new()) } else { Box::new(NoNames) };
+            if config.resolve_ids { Box::new(shared.accounts.names()) } else { Box::new(NoNames) };
         let now = Instant::now();
         Self {
             stream: Stream::new(limits, form, names),

@@ -17,8 +17,6 @@ pub(super) fn log(live: &LiveCounters, worker: &Worker) {
         ("audit_events", events.events),
         ("audit_documents", worker.publisher.documents()),
         ("audit_warnings", stream.warnings),
-        ("audit_names_asked", stream.names.asked),
-        ("audit_names_found", stream.names.found),
     ];
     log::info!(target: "audit", "totals {}", line(totals));
     let counters = vec![
@@ -45,7 +43,6 @@ pub(super) fn log(live: &LiveCounters, worker: &Worker) {
         ("audit_timed_out", events.timed_out),
         ("audit_records_cut", events.cut),
         ("audit_evicted", events.evicted),
-        ("audit_names_dropped", stream.names.dropped),
         ("audit_own", worker.host.own()),
     ];
     log::info!(target: "audit", "counters {}", line(counters));

@@ -200,6 +200,7 @@ impl Agent {
 
     /// What is to be done regularly.
     pub(super) fn tick(&mut self) -> anyhow::Result<()> {
+        self.names.tick();
         self.drain()?;
         if let Some(dns) = &mut self.dns {
             dns.drain();
@@ -288,6 +289,7 @@ impl Agent {
         if let Some(dns) = dns {
             dns.prepare(records, &mut *tables.sensor)?;
         }
+        names.tick();
         let clock = &clock.get();
         for record in records.drain(..) {
             let owner = &record.flow.owner;

@@ -1,10 +1,10 @@
 //! From the configuration and a running sensor to what makes documents of its records.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use super::{agent::Agent, sockets::Sockets, tables::KernelTables};
 use crate::services::{Changes, KernelEvents, Metrics, Observed, Shared, ipv6};
-use linux::{Names, clock::Clock};
+use linux::clock::Clock;
 use pipeline::Publisher;
 use sensor::{Outcome, SocketConfig};
 
@@ -31,7 +31,7 @@ pub(super) fn agent(
 
     let tables = KernelTables::new(source);
     let changes = Changes::new(metrics);
-    let names = Names::new(Path::new("/"));
+    let names = shared.accounts.names();
     let sockets = Sockets::new(socket, ipv6(socket)?);
     let clock = Clock::now();
     Ok(Agent::new(
