@@ -10,6 +10,7 @@
 pub mod decode;
 pub mod document;
 pub mod live;
+pub mod metrics;
 pub mod names;
 pub mod netlink;
 pub mod normalise;

@@ -10,6 +10,7 @@
 //! kept for a moment, and no clock is read in between.
 
 mod files;
+mod metrics;
 mod services;
 
 use std::{
@@ -21,6 +22,7 @@ use std::{
 use nix::time::{ClockId, clock_gettime};
 use rustc_hash::FxHashMap;
 
+pub use self::metrics::METRICS;
 use self::{files::AccountFiles, services::Services};
 
 /// How long a name is given out without looking whether it has changed.

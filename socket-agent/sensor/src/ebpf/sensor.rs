@@ -3,6 +3,7 @@
 use std::{fs::File, panic::resume_unwind, path::PathBuf, sync::Arc, thread};
 
 use aya::{Btf, BtfError, Ebpf, EbpfLoader};
+use metrics::Values;
 use socket_common::{Counter, FLAG_HANDSHAKE, Flow, Late, PeerKey, SocketOwner, Traffic, Tuple};
 
 use super::{
@@ -23,6 +24,7 @@ use super::{
 };
 use crate::{
     Degraded, Halves, HookSet, RecordBuffer, SensorError, SocketConfig, Source,
+    metrics::{OWNERS_MISSED, PROGRAMS_MISSED, RECORDS_DISORDERED, RECORDS_LOST, UNKNOWN_RECORDS},
     tracefs::clear_own_programs,
 };
 use linux::clock::Clock;
@@ -252,22 +254,21 @@ impl Source for Sensor {
         self.tables.owners.each(|_, owner| each(owner))
     }
 
-    fn counters(&self) -> Vec<(&'static str, u64)> {
-        let mut counters: Vec<_> = Counter::ALL
-            .iter()
-            .map(|&(counter, name)| (name, self.tables.count(counter)))
-            .collect();
-        counters.push(("unknown_records", self.records.unknown()));
+    fn counters(&self) -> Values {
+        let of_programs = Counter::ALL.into_iter();
+        let mut counters: Values =
+            of_programs.map(|counter| (counter.metric(), self.tables.count(counter))).collect();
+        counters.add(&UNKNOWN_RECORDS, self.records.unknown());
         let missed = self.missed();
-        counters.push(("programs_missed", missed.programs));
-        counters.push(("owners_missed", missed.owners));
+        counters.add(&PROGRAMS_MISSED, missed.programs);
+        counters.add(&OWNERS_MISSED, missed.owners);
         if let Some((lost, disordered)) = self.records.lost() {
             // Kernels from 5.1 on tell the programs, which count it as what it was.
             let of_programs =
                 [Counter::ClosedLost, Counter::LateLost, Counter::ProcessLost, Counter::SocketLost];
             let told: u64 = of_programs.map(|counter| self.tables.count(counter)).iter().sum();
-            counters.push(("records_lost", lost.saturating_sub(told)));
-            counters.push(("records_disordered", disordered));
+            counters.add(&RECORDS_LOST, lost.saturating_sub(told));
+            counters.add(&RECORDS_DISORDERED, disordered);
         }
         counters
     }
