@@ -6,6 +6,8 @@ use aya::{Btf, BtfError, Ebpf, EbpfLoader};
 use metrics::Values;
 use socket_common::{Counter, FLAG_HANDSHAKE, Flow, Late, PeerKey, SocketOwner, Traffic, Tuple};
 
+#[cfg(feature = "ebpf-log")]
+use super::program_log::ProgramLog;
 use super::{
     attach::{self, Attached, Places},
     dns::{self, DnsRing},
@@ -65,6 +67,8 @@ pub struct Sensor {
     /// Where the look at open flows stands.
     walk: OpenFlows,
     handshakes: Handshakes,
+    #[cfg(feature = "ebpf-log")]
+    program_log: ProgramLog,
 }
 
 /// Why there are no programs that the agent runs itself.
@@ -111,7 +115,11 @@ impl Sensor {
         };
         drop(target);
         let kernel_btf = kernel_btf.ok();
+        #[cfg(feature = "ebpf-log")]
+        ProgramLog::set_level(&mut loader);
         let mut ebpf = load(&mut loader, &object, config, options.buffer)?;
+        #[cfg(feature = "ebpf-log")]
+        let program_log = ProgramLog::open(&mut ebpf);
         drop((loader, object));
         let told = ProgramSettings::new(&ebpf, config, options, &prototypes)?;
         let tables = open_tables(&mut ebpf)?;
@@ -156,6 +164,8 @@ impl Sensor {
             spilled: 0,
             walk: OpenFlows::default(),
             handshakes: Handshakes::new(config.tables.pending),
+            #[cfg(feature = "ebpf-log")]
+            program_log,
         };
         Ok((Halves { tables: Box::new(sensor), records: Box::new(records) }, degraded))
     }
@@ -175,6 +185,8 @@ impl Source for Sensor {
         if let Err(error) = clear_own_programs() {
             log::warn!(target: "sensor", "probes are left, without effect: {error}");
         }
+        #[cfg(feature = "ebpf-log")]
+        self.program_log.flush();
     }
 
     fn reconfigure(&mut self, config: &SocketConfig) -> Result<(), SensorError> {
@@ -237,6 +249,8 @@ impl Source for Sensor {
         if let Err(error) = self.told.refresh() {
             log::warn!(target: "sensor", "times may be wrong after a suspend: {error}");
         }
+        #[cfg(feature = "ebpf-log")]
+        self.program_log.flush();
         self.handshakes.tidy(&mut self.tables.pending, Clock::boottime())
     }
 
