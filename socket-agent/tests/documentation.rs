@@ -8,9 +8,9 @@ use std::{
 };
 
 use config::Effect;
+use metrics::Class;
 use serde_json::Value;
-use socket_agent::settings;
-use socket_common::Counter;
+use socket_agent::{run::metrics::register, settings};
 
 const LOSSES: &str = include_str!("../../docs/losses.md");
 const DOCUMENTS: &str = include_str!("../../docs/documents.md");
@@ -23,16 +23,6 @@ const OTHERS: &str = concat!(
     include_str!("../../ci/socket-agent.yml"),
 );
 
-/// Where the agent adds names of its own to those of the kernel side.
-const LOGGED: [&str; 6] = [
-    include_str!("../src/datasets/auditd/report.rs"),
-    include_str!("../src/run/mod.rs"),
-    include_str!("../src/datasets/socket/agent.rs"),
-    include_str!("../src/datasets/socket/names.rs"),
-    include_str!("../sensor/src/ebpf/sensor.rs"),
-    include_str!("../sensor/src/tracefs/sensor.rs"),
-];
-
 /// Rows of tables whose first column is a single word as code: that word, and the other columns.
 fn rows(text: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
     text.lines().filter_map(|line| {
@@ -40,25 +30,6 @@ fn rows(text: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
         let columns = rest.trim_end_matches('|').split('|').map(str::trim).collect();
         Some((name, columns))
     })
-}
-
-/// Names at the start of a pair: `("name", value)`, which is not the call of a function.
-fn named(source: &str) -> impl Iterator<Item = &str> {
-    source.match_indices("(\"").filter_map(|(at, _)| {
-        let called = source[..at].ends_with(|before: char| before.is_alphanumeric());
-        let (name, _) = source[at + 2..].split_once("\",")?;
-        let plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-        (!called && plain && !name.is_empty()).then_some(name)
-    })
-}
-
-#[test]
-fn losses_describes_every_counter_and_no_other() {
-    let documented: BTreeSet<&str> = rows(LOSSES).map(|(name, _)| name).collect();
-    let kernel = Counter::ALL.iter().map(|(_, name)| *name);
-    let logged: BTreeSet<&str> = kernel.chain(LOGGED.into_iter().flat_map(named)).collect();
-    assert!(logged.contains("process_evicted") && logged.contains("programs_missed"), "{logged:?}");
-    assert_eq!(documented, logged);
 }
 
 /// All Rust sources below a directory, one after the other.
@@ -73,21 +44,20 @@ fn sources(directory: &Path, into: &mut String) {
     }
 }
 
-/// Counters of the socket dataset: every one has a test that makes it count, which is there, or a
+/// Counters but those of the audit dataset: every one has a test that makes it count, which is there, or a
 /// reason why none can.
 #[test]
 fn each_counter_is_made_to_count() {
-    let (before, provoked) = LOSSES.split_once("## Which test makes it count").unwrap();
-    let (counters, _) = before.split_once("## Totals").unwrap();
+    let (_, provoked) = LOSSES.split_once("## Which test makes it count").unwrap();
     let provoked: BTreeMap<&str, Vec<&str>> = rows(provoked).collect();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut code = String::new();
     for directory in ["socket-agent", "tests/src"] {
         sources(&root.join(directory), &mut code);
     }
+    let counters = register().filter(|metric| matches!(metric.class, Class::Loss | Class::Notice));
     // Those of the audit dataset are made to count by its own tests.
-    let told = |name: &&str| !name.starts_with("audit_");
-    for name in rows(counters).map(|(name, _)| name).filter(told) {
+    for name in counters.map(|metric| metric.name).filter(|name| !name.starts_with("audit_")) {
         let how = provoked.get(name).unwrap_or_else(|| panic!("no test makes {name} count"))[0];
         let known = match how.strip_prefix("none: ") {
             Some(reason) => !reason.is_empty(),
@@ -98,15 +68,6 @@ fn each_counter_is_made_to_count() {
             }
         };
         assert!(known, "{name}: there is no test {how}");
-    }
-}
-
-#[test]
-fn losses_says_of_each_counter_whether_it_is_one() {
-    for (counter, name) in Counter::ALL {
-        let (_, columns) = rows(LOSSES).find(|(known, _)| *known == name).unwrap();
-        let said = if counter.is_loss() { "yes" } else { "no" };
-        assert_eq!(columns[1], said, "{name}");
     }
 }
 

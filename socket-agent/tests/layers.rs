@@ -8,18 +8,20 @@ use std::{
 };
 
 /// Crates below `socket-agent`, the lowest first, each with those of the project that it may use.
-const LAYERS: [(&str, &[&str]); 9] = [
-    ("linux", &[]),
+const LAYERS: [(&str, &[&str]); 10] = [
+    ("metrics", &[]),
+    ("linux", &["metrics"]),
     ("config", &[]),
     ("ecs", &["linux"]),
-    ("pipeline", &["linux", "ecs"]),
-    ("processes", &["linux", "ecs", "socket-common"]),
-    ("flow", &["linux", "ecs", "processes", "socket-common"]),
-    ("audit", &["linux", "ecs", "processes"]),
-    ("sensor", &["linux", "flow", "socket-common"]),
+    ("pipeline", &["metrics", "linux", "ecs"]),
+    ("processes", &["metrics", "linux", "ecs", "socket-common"]),
+    ("flow", &["metrics", "linux", "ecs", "processes", "socket-common"]),
+    ("audit", &["metrics", "linux", "ecs", "processes"]),
+    ("sensor", &["metrics", "linux", "flow", "socket-common"]),
     (
         ".",
         &[
+            "metrics",
             "linux",
             "config",
             "ecs",

@@ -43,32 +43,3 @@ pub enum Counter {
 
 /// Length of the counter array.
 pub const COUNTERS: u32 = 17;
-
-#[cfg(feature = "user")]
-impl Counter {
-    /// All of them, with the name used in logs and documents.
-    pub const ALL: [(Self, &'static str); COUNTERS as usize] = [
-        (Self::FlowTableFull, "flow_table_full"),
-        (Self::PeerTableFull, "peer_table_full"),
-        (Self::ClosedLost, "closed_lost"),
-        (Self::Spilled, "spilled"),
-        (Self::ProcessLost, "process_lost"),
-        (Self::OwnerTableFull, "owner_table_full"),
-        (Self::PendingMissed, "pending_missed"),
-        (Self::LateUnmatched, "late_unmatched"),
-        (Self::LateTableFull, "late_table_full"),
-        (Self::Unparsed, "unparsed"),
-        (Self::Midway, "midway"),
-        (Self::LateLost, "late_lost"),
-        (Self::ClosedLostPackets, "closed_lost_packets"),
-        (Self::OpenTableFull, "open_table_full"),
-        (Self::SocketLost, "socket_lost"),
-        (Self::DnsDropped, "dns_dropped"),
-        (Self::PendingFull, "pending_full"),
-    ];
-
-    /// Whether a value above zero means that traffic or a flow went unreported.
-    pub const fn is_loss(self) -> bool {
-        !matches!(self, Self::Spilled | Self::Midway | Self::LateUnmatched)
-    }
-}

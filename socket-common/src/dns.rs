@@ -1,3 +1,6 @@
+#[cfg(feature = "user")]
+use zerocopy::{FromBytes, Immutable, KnownLayout};
+
 use crate::{Header, Tuple};
 
 /// Port of DNS servers.
@@ -12,6 +15,7 @@ pub const DNS_ROOM: [usize; 2] = [440, 4280];
 /// A packet between a socket of this host and a DNS server.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "user", derive(FromBytes, KnownLayout, Immutable))]
 pub struct DnsEvent<const ROOM: usize> {
     /// `kind::DNS`; `length` is the number of valid bytes in `data`.
     pub header: Header,

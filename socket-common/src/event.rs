@@ -1,5 +1,8 @@
 //! Records in the ring buffer. Each starts with a [`Header`].
 
+#[cfg(feature = "user")]
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 use crate::{Flow, Late, SocketOwner};
 
 /// Values of [`Header::kind`].
@@ -26,6 +29,7 @@ pub mod kind {
 /// Start of every record. 8 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "user", derive(FromBytes, IntoBytes, KnownLayout, Immutable))]
 pub struct Header {
     /// One of [`kind`].
     pub kind: u32,
@@ -36,6 +40,7 @@ pub struct Header {
 /// A closed flow.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "user", derive(FromBytes, IntoBytes, KnownLayout, Immutable))]
 pub struct FlowEvent {
     /// `kind::FLOW`.
     pub header: Header,
@@ -46,6 +51,7 @@ pub struct FlowEvent {
 /// A socket that can be talked to has come, or gone.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "user", derive(FromBytes, IntoBytes, KnownLayout, Immutable))]
 pub struct SocketEvent {
     /// `kind::SOCKET`.
     pub header: Header,
@@ -60,6 +66,7 @@ pub struct SocketEvent {
 /// Late packets of a closed flow whose place in the table is needed by a newer one.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "user", derive(FromBytes, IntoBytes, KnownLayout, Immutable))]
 pub struct LateEvent {
     /// `kind::LATE`.
     pub header: Header,
@@ -95,6 +102,7 @@ pub mod whole {
 /// first; and the arguments, each with its NUL.
 #[repr(C)]
 #[derive(Clone, Copy)]
+#[cfg_attr(feature = "user", derive(FromBytes, IntoBytes, KnownLayout, Immutable))]
 pub struct ExecEvent {
     /// `kind::EXEC`; `length` is the number of valid bytes in `data`.
     pub header: Header,
@@ -139,6 +147,7 @@ pub struct ExecEvent {
 /// A process (not a thread) was created.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "user", derive(FromBytes, IntoBytes, KnownLayout, Immutable))]
 pub struct ForkEvent {
     /// `kind::FORK`.
     pub header: Header,
@@ -155,6 +164,7 @@ pub struct ForkEvent {
 /// The last thread of a process left.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "user", derive(FromBytes, IntoBytes, KnownLayout, Immutable))]
 pub struct ExitEvent {
     /// `kind::EXIT`.
     pub header: Header,

@@ -1,5 +1,8 @@
 //! Flows, their owners and the keys they are found by.
 
+#[cfg(feature = "user")]
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 /// A conversation as one socket sees it. 48 bytes, no padding.
 ///
 /// Both ends of a loopback connection have a tuple each, with local and remote exchanged.
@@ -7,6 +10,7 @@
 /// Aligned so that the eBPF programs copy addresses by words.
 #[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "user", derive(FromBytes, IntoBytes, KnownLayout, Immutable))]
 pub struct Tuple {
     /// Local address: four words whose bytes in memory are in network order. IPv4 in the first word,
     /// the rest zero.
@@ -71,6 +75,7 @@ pub enum Rank {
 /// The task behind a socket. 56 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(FromBytes, IntoBytes, KnownLayout, Immutable))]
 pub struct Owner {
     /// Start of the process (thread group leader), boottime nanoseconds.
     pub start: u64,
@@ -118,6 +123,7 @@ impl Owner {
 /// its segments. 32 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(FromBytes, IntoBytes, KnownLayout, Immutable))]
 pub struct Traffic {
     /// IP packets sent.
     pub packets_out: u64,
@@ -151,6 +157,7 @@ pub enum Began {
 /// State of a TCP connection when its flow was handed over. 24 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(FromBytes, IntoBytes, KnownLayout, Immutable))]
 pub struct Tcp {
     /// Retransmitted segments.
     pub retransmits: u32,
@@ -179,6 +186,7 @@ pub const FLAG_EXISTING: u8 = 4;
 /// One flow as the kernel keeps it and hands it over. 224 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(FromBytes, IntoBytes, KnownLayout, Immutable))]
 pub struct Flow {
     /// Unique while the programs stay loaded; never 0.
     pub id: u64,
@@ -218,6 +226,7 @@ pub struct Flow {
 /// What the structure of an open socket says at a moment. 64 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(FromBytes, IntoBytes, KnownLayout, Immutable))]
 pub struct Sample {
     /// The socket's, to tell it from another that took its address; zero if it is no TCP or UDP
     /// socket.
@@ -246,6 +255,7 @@ pub const MOST_SUBFLOWS: u64 = 9;
 /// Which subflows of MPTCP connections are looked at in a run over all open files. 16 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(FromBytes, IntoBytes, KnownLayout, Immutable))]
 pub struct SubflowWalk {
     /// Their number in each connection's list.
     pub number: u64,
@@ -256,6 +266,7 @@ pub struct SubflowWalk {
 /// Key of the peer table: further flows of one UDP socket.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "user", derive(FromBytes, IntoBytes, KnownLayout, Immutable))]
 pub struct PeerKey {
     /// [`Flow::socket_id`].
     pub socket_id: u64,
@@ -291,6 +302,7 @@ impl PeerKey {
 /// Packets of a connection that has no socket of its own any more: TIME_WAIT, resets after close.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(FromBytes, IntoBytes, KnownLayout, Immutable))]
 pub struct Late {
     /// [`Flow::id`] of the closed flow.
     pub flow: u64,
@@ -303,6 +315,7 @@ pub struct Late {
 /// Packets of a TCP handshake before the child socket exists.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(FromBytes, IntoBytes, KnownLayout, Immutable))]
 pub struct Pending {
     /// Kernel address of the listening `struct sock`.
     pub listener: u64,
@@ -321,6 +334,7 @@ pub struct Pending {
 /// Owner of a socket that has no flow yet: a listener, or a bound UDP socket.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(FromBytes, IntoBytes, KnownLayout, Immutable))]
 pub struct SocketOwner {
     /// Remote part zero; local address may be the wildcard.
     pub tuple: Tuple,

@@ -5,12 +5,19 @@
 //! clock.
 #![no_std]
 
+#[cfg(test)]
+extern crate std;
+
 mod counter;
 mod dns;
 mod event;
 mod flow;
+#[cfg(feature = "user")]
+mod metrics;
 mod settings;
 
+#[cfg(feature = "user")]
+pub use self::metrics::METRICS;
 pub use counter::{COUNTERS, Counter};
 pub use dns::{DNS_PORT, DNS_ROOM, DnsEvent};
 pub use event::{

@@ -1,5 +1,8 @@
 //! What the agent tells the programs, in a one-element array.
 
+#[cfg(feature = "user")]
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 /// Bit of [`Settings::features`]: replies that the kernel sends without a socket (resets, TIME_WAIT
 /// acknowledgements) carry the socket they answer for and pass no cgroup program (6.13).
 pub const REPLIES_HIDDEN: u32 = 2;
@@ -46,6 +49,7 @@ pub const ESTABLISHED: u32 = BEGUN + 1;
 /// Settings of the kernel side.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "user", derive(FromBytes, IntoBytes, KnownLayout, Immutable))]
 pub struct Settings {
     /// Pause after which [`Flow::resumed`](crate::Flow::resumed) is set, nanoseconds.
     pub idle_ns: u64,

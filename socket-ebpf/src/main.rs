@@ -8,7 +8,7 @@
 //! is where records leave: a ring buffer or, built with the feature `perf`, the rings of perf events.
 //!
 //! Only the programs of the chosen set are loaded. All code of this crate is inlined; there is no
-//! global data, which kernels before 5.2 do not know. A few copies and clearings are calls of the
+//! global data, which kernels before 5.2 do not know, but with the feature `log` ([`log`]). A few copies and clearings are calls of the
 //! run-time library, with loops that kernels before 5.3 would refuse.
 #![no_std]
 #![no_main]
@@ -19,6 +19,7 @@ mod dns;
 mod flow;
 mod hooks;
 mod kernel;
+mod log;
 mod maps;
 mod outlet;
 mod process;

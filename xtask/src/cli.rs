@@ -54,6 +54,10 @@ pub(crate) struct BuildOptions {
     /// i686-unknown-linux-gnu; this machine's if none is given.
     #[arg(long, value_name = "TARGET")]
     pub(crate) target: Option<String>,
+    /// Build programs that log, for kernels from 5.8 on, and an agent that shows their lines with `-d ebpf`.
+    /// Other objects have no data sections, which this one needs.
+    #[arg(long)]
+    pub(crate) ebpf_log: bool,
 }
 
 #[derive(Args)]

@@ -48,7 +48,7 @@ fn dispatch(task: Task) -> anyhow::Result<ExitCode> {
                 Some(name) => build::Target::named(name, &pins)?,
                 None => build::Target::host(),
             };
-            build::for_target(&paths, &pins, &target, &options.profile)?;
+            build::with(&paths, &pins, &target, &options.profile, options.ebpf_log)?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Run { arguments } => run::run(&paths, &pins, &arguments),

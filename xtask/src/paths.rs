@@ -59,6 +59,11 @@ impl Paths {
         self.ebpf(arch).join("socket-ebpf-early.o")
     }
 
+    /// The eBPF object whose programs log, which only a build for it embeds.
+    pub(crate) fn log_object(&self, arch: Option<&str>) -> PathBuf {
+        self.ebpf(arch).join("socket-ebpf-log.o")
+    }
+
     /// The eBPF object, which the agent's build embeds.
     pub(crate) fn object(&self, arch: Option<&str>) -> PathBuf {
         self.ebpf(arch).join("socket-ebpf.o")

@@ -9,8 +9,8 @@
 
 pub mod decode;
 pub mod document;
-pub mod ids;
 pub mod live;
+pub mod metrics;
 pub mod names;
 pub mod netlink;
 pub mod normalise;

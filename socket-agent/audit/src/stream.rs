@@ -9,7 +9,7 @@ use ecs::EventSink;
 
 use super::{
     document::{self, Context, EventDocument},
-    normalise::{IdNames, NameCounters, Normal, normalise},
+    normalise::{IdNames, Normal, normalise},
     reassembly::{self, Counters, Event, Reassembler},
     records::{Kind, ParseError, Record},
 };
@@ -44,8 +44,6 @@ pub struct Totals {
     pub unparsed: u64,
     /// What was strange about events.
     pub warnings: u64,
-    /// Names of users and groups.
-    pub names: NameCounters,
 }
 
 /// Turns records into documents.
@@ -149,7 +147,6 @@ impl Stream {
             counters: self.reassembler.counters(),
             unparsed: self.unparsed,
             warnings: self.warnings,
-            names: self.names.counters(),
         }
     }
 

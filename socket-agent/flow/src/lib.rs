@@ -9,12 +9,14 @@ pub mod dns;
 pub mod document;
 mod engine;
 mod held;
+mod metrics;
 mod progress;
 mod record;
 pub mod role;
 mod socket_role;
 pub mod state;
 
+pub use self::metrics::METRICS;
 pub use address::address;
 pub use community_id::CommunityId;
 pub use engine::{Engine, EngineCounters, Kernel, Rules};

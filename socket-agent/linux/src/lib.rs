@@ -14,7 +14,7 @@ pub mod random;
 pub mod shrink;
 pub mod threads;
 
-pub use accounts::Names;
+pub use accounts::{Accounts, Names};
 pub use clock::{Clock, TimeDelta, Timestamp};
 pub use errno::ERRNO;
 pub use kernel::{Kernel, has_ipv6};

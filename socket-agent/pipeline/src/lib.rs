@@ -11,6 +11,7 @@
 mod backoff;
 mod batch;
 mod delivery;
+mod metrics;
 pub mod output;
 mod pipeline;
 mod processor;
@@ -19,6 +20,7 @@ mod queue;
 mod tap;
 mod worker;
 
+pub use self::metrics::{METRICS, OUTPUT_WAITED_MS};
 pub use backoff::Backoff;
 pub use batch::Batch;
 pub use delivery::Delivery;

@@ -103,6 +103,11 @@ impl Pipeline {
         self.outputs.iter().map(|output| (output.name.as_str(), output.counters())).collect()
     }
 
+    /// Bytes of documents that wait to be taken by each output.
+    pub fn queued(&self) -> usize {
+        self.queue.size()
+    }
+
     /// Delivers what still waits, within [`Options::shutdown_timeout`], and ends the outputs.
     pub fn stop(self) -> Stopped {
         self.queue.close(Instant::now() + self.options.shutdown_timeout);

@@ -93,6 +93,12 @@ impl Queue {
         self.seal_in(&mut self.lock());
     }
 
+    /// Bytes that wait.
+    pub(crate) fn size(&self) -> usize {
+        let state = self.lock();
+        state.size + state.building.size()
+    }
+
     /// Waits for a batch by its number; `None` if there will be none.
     pub(crate) fn batch(&self, number: u64) -> Option<Arc<Batch>> {
         let mut state = self.lock();

@@ -11,6 +11,7 @@ mod document;
 mod exec;
 mod identity;
 mod image;
+mod metrics;
 mod options;
 mod table;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod testing;
 
 use std::sync::Arc;
 
+pub use self::metrics::METRICS;
 pub use container::Container;
 pub use identity::{Identity, Key, Ticks};
 pub use image::Image;

@@ -9,6 +9,7 @@ pub mod ebpf;
 pub mod ebpf;
 mod error;
 pub mod host;
+mod metrics;
 mod options;
 mod perf;
 mod reach;
@@ -17,6 +18,7 @@ pub mod sockets;
 mod source;
 pub mod tracefs;
 
+pub use self::metrics::METRICS;
 pub use error::{Degraded, SensorError};
 pub use options::{
     DnsConfig, DnsType, HookSet, RecordBuffer, SocketConfig, SocketEvents, Tables, TracefsConfig,

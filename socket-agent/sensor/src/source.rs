@@ -2,6 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
+use metrics::Values;
 use socket_common::{ExecEvent, ExitEvent, Flow, ForkEvent, Late, SocketEvent, SocketOwner, Tuple};
 
 use super::{SensorError, SocketConfig, ebpf::DnsRing};
@@ -119,6 +120,6 @@ pub trait Source: Send {
     /// The kernel refuses the read.
     fn owners(&mut self, each: &mut dyn FnMut(SocketOwner)) -> Result<(), SensorError>;
 
-    /// Every counter of what was missed, with its name.
-    fn counters(&self) -> Vec<(&'static str, u64)>;
+    /// Every counter of what was missed.
+    fn counters(&self) -> Values;
 }

@@ -12,11 +12,11 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use audit::{
     document::{self, Schema},
-    ids::HostNames,
     normalise::{IdNames, NoNames},
     reassembly,
     replay::{BadLine, Input, Options, Replay, ReplayError, Summary},
 };
+use linux::Accounts;
 
 use super::report;
 
@@ -102,8 +102,11 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<(Summary, ExitCode)> {
             include_warnings: arguments.include_warnings,
         },
     };
-    let names: Box<dyn IdNames + Send> =
-        if arguments.no_resolve_ids { Box::new(NoNames) } else { Box::new(HostNames::new()) };
+    let names: Box<dyn IdNames + Send> = if arguments.no_resolve_ids {
+        Box::new(NoNames)
+    } else {
+        Box::new(Accounts::of_host().names())
+    };
     let mut replay = Replay::new(options, names, io::stdout().lock());
     let mut status = ExitCode::SUCCESS;
     for path in &arguments.files {

@@ -17,7 +17,10 @@ pub(super) fn start(options: &Logging) {
         if part == "*" {
             builder.filter_level(LevelFilter::Debug);
         } else {
-            builder.filter_module(&format!("{CRATE}::{part}"), LevelFilter::Debug);
+            // Most messages name their part themselves; others have the path of their module.
+            for target in [part.to_owned(), format!("{CRATE}::{part}")] {
+                builder.filter_module(&target, LevelFilter::Debug);
+            }
         }
     }
     builder.format(|line, record| {

@@ -11,11 +11,14 @@ mod show;
 mod sockets;
 mod test;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 
 use arguments::{Arguments, Command, Test};
+
+/// How long a command that prints names of users waits for the host's name service.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs the command line and returns the exit status: 0, 1 after a failure that was told on
 /// standard error, 2 if the arguments are wrong.

@@ -1,17 +1,17 @@
 //! `socket-agent show`: with the names and options that Auditbeat has.
 
-use std::{cell::RefCell, fmt::Write as _, path::Path, process::ExitCode};
+use std::{cell::RefCell, fmt::Write as _, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::{offsets, report::print, sockets};
+use super::{PATIENCE, offsets, report::print, sockets};
 use audit::{
     names::Arch,
     netlink::{Control, Status},
     rules::{Numbers, Rule},
 };
-use linux::Names;
+use linux::Accounts;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Show {
@@ -62,10 +62,20 @@ fn rules_text(rules: &[Vec<u8>], arguments: &RulesArguments) -> anyhow::Result<S
     if rules.is_empty() && !arguments.no_output {
         return Ok("No rules\n".to_owned());
     }
-    let names = RefCell::new(Names::new(Path::new("/")));
+    let names = RefCell::new(Accounts::of_host().names());
     let user = |id| names.borrow_mut().user(id).map(|name| name.to_string());
     let group = |id| names.borrow_mut().group(id).map(|name| name.to_string());
-    let numbers = if arguments.no_resolve { Numbers::Bare } else { Numbers::Named(&user, &group) };
+    if arguments.no_resolve {
+        return listing(rules, Numbers::Bare);
+    }
+    // The first is for the name service's sake, which answers later.
+    listing(rules, Numbers::Named(&user, &group))?;
+    names.borrow_mut().settle(PATIENCE);
+    listing(rules, Numbers::Named(&user, &group))
+}
+
+/// Rules in auditctl's language, a line each.
+fn listing(rules: &[Vec<u8>], numbers: Numbers<'_>) -> anyhow::Result<String> {
     let mut text = String::new();
     for (index, rule) in rules.iter().enumerate() {
         let rule =

@@ -1,12 +1,12 @@
 //! `socket-agent show sockets`.
 
-use std::{net::SocketAddr, path::Path, process::ExitCode};
+use std::{net::SocketAddr, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use socket_common::{PROTO_TCP, Rank, Tuple};
 
-use super::report::print;
+use super::{PATIENCE, report::print};
 use crate::services::Shared;
 use flow::{
     SocketRole, address,
@@ -68,7 +68,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn documents(sockets: &[OpenSocket], shared: &Shared) -> anyhow::Result<String> {
-    let mut names = Names::new(Path::new("/"));
+    let mut names = shared.accounts.names();
+    // The first question is for the name service's sake, which answers later.
+    for socket in sockets {
+        let owner = socket.owner();
+        let _ = (names.user(owner.uid), names.group(owner.gid));
+    }
+    names.settle(PATIENCE);
     let clock = Clock::now();
     let reported = clock.wall(Clock::boottime());
     let report = random::uuid();
@@ -105,16 +111,25 @@ fn documents(sockets: &[OpenSocket], shared: &Shared) -> anyhow::Result<String> 
 }
 
 fn table(sockets: &[OpenSocket], shared: &Shared) -> String {
-    let mut names = Names::new(Path::new("/"));
+    let mut names = shared.accounts.names();
+    for socket in sockets {
+        let _ = names.user(user(socket));
+    }
+    names.settle(PATIENCE);
     let rows = sockets.iter().map(|socket| row(socket, shared, &mut names)).collect();
     align(rows)
+}
+
+/// Whose a socket is.
+fn user(socket: &OpenSocket) -> u32 {
+    socket.holder.map_or(socket.uid, |holder| holder.ids.uid)
 }
 
 fn row(socket: &OpenSocket, shared: &Shared, names: &mut Names) -> [String; 10] {
     const NONE: &str = "-";
     let tuple = &socket.tuple;
     let process = socket.holder.and_then(|h| shared.processes().running(h.pid, h.start_ticks));
-    let user = socket.holder.map_or(socket.uid, |holder| holder.ids.uid);
+    let user = user(socket);
     let container = process.as_ref().and_then(|process| process.container.as_deref());
     let id = container.map_or(NONE, |container| container.id.get(..ID).unwrap_or(&container.id));
     [

@@ -4,6 +4,8 @@ mod auditd;
 mod dataset;
 mod socket;
 
+use metrics::Metric;
+
 pub use dataset::Configured;
 pub(crate) use dataset::{Module, ModuleReader, Needs, Registration, Source};
 
@@ -13,6 +15,9 @@ pub(crate) static DATASETS: &[Registration] = &[
     Registration::of::<socket::Socket>(),
     Registration::of::<auditd::Auditd>(),
 ];
+
+/// What datasets count beside the parts that they are made of.
+pub(crate) const METRICS: &[Metric] = socket::metrics::METRICS;
 
 /// The dataset of this name.
 pub(crate) fn named(name: &str) -> Option<&'static Registration> {

@@ -6,7 +6,9 @@
 //! [`datasets::DATASETS`](crate::datasets).
 
 mod group;
+pub mod metrics;
 mod reload;
+mod reports;
 mod supervisor;
 
 use std::time::Duration;
@@ -14,13 +16,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use config::ConfigError;
 use pipeline::{
-    Closed, Output, OutputCounters, Stopped,
+    Closed, Output,
     output::{Console, File},
 };
 
 use self::supervisor::Supervisor;
 use crate::{
-    services::{line, share_heap},
+    services::share_heap,
     settings::{Config, Loaded, OutputTarget},
 };
 
@@ -62,19 +64,4 @@ pub fn run(config: &Config, options: &RunOptions, reread: Reread<'_>) -> anyhow:
         Err(error) if error.is::<Closed>() => Ok(()),
         other => other,
     }
-}
-
-/// Logs what all outputs together have done.
-fn report_outputs(stopped: &Stopped) {
-    let sum = |count: fn(&OutputCounters) -> u64| {
-        stopped.counters().iter().map(|(_, counters)| count(counters)).sum()
-    };
-    let delivered = vec![("output_delivered", sum(|counters| counters.delivered))];
-    log::info!(target: "output", "totals {}", line(delivered));
-    let counters = vec![
-        ("output_refused", sum(|counters| counters.refused)),
-        ("output_retries", sum(|counters| counters.retries)),
-        ("output_undelivered", sum(|counters| counters.undelivered)),
-    ];
-    log::info!(target: "output", "counters {}", line(counters));
 }

@@ -1,6 +1,9 @@
 //! Starts, watches and ends the datasets and what they share.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use config::ConfigError;
@@ -13,7 +16,7 @@ use tokio::{
 use super::{
     Reread,
     group::{Event, Group, Inputs},
-    report_outputs,
+    reports::CommonReports,
 };
 use crate::{
     datasets::{Configured, Needs},
@@ -32,6 +35,7 @@ pub(super) struct Supervisor<'a> {
     pub(super) reread: Reread<'a>,
     shared: Arc<Shared>,
     pipeline: Pipeline,
+    reports: CommonReports,
     pub(super) service: Option<Service>,
     pub(super) group: Group,
     events: mpsc::UnboundedSender<Event>,
@@ -71,6 +75,7 @@ impl<'a> Supervisor<'a> {
         let options = pipeline::Options::default();
         let pipeline = Pipeline::start(vec![output], options, raise_writer)
             .context("cannot start the output")?;
+        let reports = CommonReports::new(&config.metrics, &shared);
         let (events, news) = mpsc::unbounded_channel();
         Ok(Self {
             started: config.clone(),
@@ -79,6 +84,7 @@ impl<'a> Supervisor<'a> {
             reread,
             shared,
             pipeline,
+            reports,
             service: None,
             group: Group::default(),
             events,
@@ -111,7 +117,7 @@ impl<'a> Supervisor<'a> {
         }
         let ended = self.group.judge_end();
         let stopped = self.pipeline.stop();
-        report_outputs(&stopped);
+        self.reports.finish(&stopped);
         ended?;
         stopped.result().map_err(Into::into)
     }
@@ -137,6 +143,7 @@ impl<'a> Supervisor<'a> {
     async fn watch(&mut self, duration: Option<Duration>) -> anyhow::Result<&'static str> {
         let up = sleep(duration);
         tokio::pin!(up);
+        let mut looked = Instant::now();
         loop {
             if self.group.has_end() {
                 return Ok("a dataset has ended");
@@ -144,15 +151,21 @@ impl<'a> Supervisor<'a> {
             if std::mem::take(&mut self.asked_to_reload) {
                 self.reload().await?;
             }
-            let Self { signals, news, config, .. } = self;
+            let Self { signals, news, config, reports, .. } = self;
+            // From the last look on: whatever happens meanwhile does not put the next one off.
             let look = config.reload.enabled.then_some(config.reload.period);
+            let look = look.map(|period| period.saturating_sub(looked.elapsed()));
             tokio::select! {
                 biased;
                 asked = signals.next() => match asked {
                     Asked::Stop(reason) => return Ok(reason),
                     Asked::Reload => self.reload().await?,
                 },
-                () = sleep(look) => self.look().await?,
+                () = sleep(look) => {
+                    looked = Instant::now();
+                    self.look().await?;
+                }
+                () = reports.due() => self.reports.log(&self.pipeline),
                 () = &mut up => return Ok("the time is up"),
                 Some(event) = news.recv() => self.group.take(event),
             }

@@ -2,7 +2,7 @@
 
 use std::{
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use anyhow::Context;
@@ -10,7 +10,7 @@ use anyhow::Context;
 use ecs::{Agent, Host, IdSource, Metadata};
 
 use super::events::{KernelEvents, ProcessEvent};
-use linux::clock::Clock;
+use linux::{Accounts, clock::Clock};
 use processes::{ProcessTable, TableOptions};
 
 /// Where the agent keeps what must survive a restart.
@@ -21,6 +21,8 @@ pub(crate) const STATE: &str = "/var/lib/socket-agent";
 pub(crate) struct Shared {
     /// Parts of every document.
     pub(crate) metadata: Metadata,
+    /// Names of users and groups.
+    pub(crate) accounts: Arc<Accounts>,
     /// What the sensor hands over.
     pub(crate) events: KernelEvents,
     processes: Mutex<ProcessTable>,
@@ -57,7 +59,8 @@ impl Shared {
         let metadata = Metadata::new(host, agent).context("cannot describe this host")?;
         let processes = ProcessTable::new(TableOptions::default(), Clock::now(), &host.id);
         let processes = Mutex::new(processes);
-        Ok(Self { metadata, events: KernelEvents::default(), processes })
+        let (accounts, events) = (Accounts::of_host(), KernelEvents::default());
+        Ok(Self { metadata, accounts, events, processes })
     }
 
     /// The processes that are known: all that was handed over of them is taken in. Held for a few lookups
@@ -67,7 +70,11 @@ impl Shared {
         // Nobody else takes any meanwhile, as the table is locked: their order is kept.
         for event in self.events.take_processes() {
             match event {
-                ProcessEvent::Exec(exec) => table.on_exec(&exec),
+                ProcessEvent::Exec(exec) => {
+                    // Its flows and events come later: the name service has time to answer until then.
+                    self.accounts.ask(exec.uid, exec.gid);
+                    table.on_exec(&exec);
+                }
                 ProcessEvent::Fork(fork) => table.on_fork(&fork),
                 ProcessEvent::Exit(exit) => table.on_exit(&exit),
             }

@@ -10,6 +10,7 @@ use socket_common::{
 use crate::maps::SPILL;
 use crate::{
     kernel::copy,
+    log::debug,
     maps::{count, count_many},
     outlet,
 };
@@ -17,6 +18,12 @@ use crate::{
 /// Hands over a closed flow.
 #[inline(always)]
 pub fn flow(flow: &Flow) {
+    debug!(
+        "flow {} of process {} is over: {} packets",
+        flow.id,
+        flow.owner.pid,
+        packets(&flow.traffic)
+    );
     if let Some(mut slot) = outlet::reserve::<FlowEvent>() {
         let event = slot.as_mut_ptr();
         // SAFETY: the slot has room for one event; both fields are written before it is submitted.

@@ -22,6 +22,9 @@ const CRATE: &str = "socket-ebpf";
 /// What the object for kernels before 5.8 is built with.
 const EARLY: [&str; 2] = ["--features", "perf"];
 
+/// What the object of programs that log is built with.
+const LOG: [&str; 2] = ["--features", "log"];
+
 /// Where objects go, and where they are built.
 struct Places {
     build: PathBuf,
@@ -38,7 +41,18 @@ pub(crate) fn objects(paths: &Paths, pins: &Pins, arch: Option<&str>) -> Result<
         object: paths.object(arch),
         early_object: paths.early_object(arch),
     };
-    build(paths, pins, &compiler, &places, arch)
+    build(paths, pins, &compiler, &places, &[], arch)
+}
+
+/// As [`objects`], but with programs that log, in an object of its own.
+pub(crate) fn log_objects(paths: &Paths, pins: &Pins, arch: Option<&str>) -> Result<()> {
+    let compiler = toolchain::ensure(paths, pins)?;
+    let places = Places {
+        build: paths.ebpf(arch),
+        object: paths.log_object(arch),
+        early_object: paths.early_object(arch),
+    };
+    build(paths, pins, &compiler, &places, &LOG, arch)
 }
 
 /// Builds the objects by another compiler than the one whose objects the agent embeds, for tests; into a folder
@@ -54,7 +68,7 @@ pub(crate) fn objects_of(
         object: to.join("socket-ebpf.o"),
         early_object: to.join("socket-ebpf-early.o"),
     };
-    build(paths, pins, compiler, &places, None)
+    build(paths, pins, compiler, &places, &[], None)
 }
 
 fn build(
@@ -62,11 +76,12 @@ fn build(
     pins: &Pins,
     compiler: &Toolchain,
     places: &Places,
+    features: &[&str],
     arch: Option<&str>,
 ) -> Result<()> {
     let linker = linker::ensure(paths, pins)?;
     let built = places.build.join(&pins.ebpf.target).join("release").join(CRATE);
-    for (features, to) in [(&EARLY[..], &places.early_object), (&[], &places.object)] {
+    for (features, to) in [(&EARLY[..], &places.early_object), (features, &places.object)] {
         let mut cargo = compiler.cargo();
         let build = configure(cargo.arg("build"), paths, pins, &linker, arch)?;
         build.env("CARGO_TARGET_DIR", &places.build).args(features);
@@ -108,7 +123,7 @@ pub(crate) fn clippy(paths: &Paths, pins: &Pins) -> Result<()> {
     let compiler = toolchain::ensure(paths, pins)?;
     toolchain::ensure_clippy(paths, pins, &compiler)?;
     let linker = linker::ensure(paths, pins)?;
-    for features in [&EARLY[..], &[]] {
+    for features in [&EARLY[..], &LOG, &[]] {
         let mut clippy = compiler.clippy();
         let clippy = configure(&mut clippy, paths, pins, &linker, None)?.args(features);
         command::run(clippy.args(["--", "-D", "warnings"]))?;

@@ -16,12 +16,13 @@ pub(crate) struct Programs {
     pub(crate) init: PathBuf,
 }
 
-/// Builds the programs with a profile of the workspace.
+/// Builds the programs with a profile of the workspace, if `log` with eBPF programs that log.
 pub(super) fn programs(
     paths: &Paths,
     pins: &Pins,
     target: &Target,
     profile: &str,
+    log: bool,
 ) -> Result<Programs> {
     target.ensure(paths, pins)?;
     let mut flags = "-Ctarget-feature=+crt-static".to_owned();
@@ -36,8 +37,14 @@ pub(super) fn programs(
         .current_dir(paths.root())
         .env("CARGO_TARGET_DIR", paths.target())
         .env("CARGO_ENCODED_RUSTFLAGS", flags);
-    if let arch @ Some(_) = target.foreign_arch() {
+    let arch = target.foreign_arch();
+    if log {
+        cargo.args(["--features", "socket-agent/ebpf-log"]);
+        cargo.env("SOCKET_EBPF_OBJECT", paths.log_object(arch));
+    } else if arch.is_some() {
         cargo.env("SOCKET_EBPF_OBJECT", paths.object(arch));
+    }
+    if arch.is_some() {
         cargo.env("SOCKET_EBPF_EARLY_OBJECT", paths.early_object(arch));
     }
     if !target.has_ebpf() {

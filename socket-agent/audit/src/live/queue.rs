@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::LiveCounters;
 use crate::records::Kind;
 
 /// Records in the order in which they came, in one piece of memory that is used again.
@@ -28,8 +29,8 @@ struct State {
     batch: Batch,
     closed: bool,
     abandoned: bool,
-    dropped: u64,
-    waits: u64,
+    /// What the reader has counted.
+    counters: LiveCounters,
 }
 
 // === impl Batch ===
@@ -80,15 +81,15 @@ impl Queue {
         let mut state = self.lock();
         if state.batch.len() >= self.limit || state.abandoned {
             if self.drops || state.abandoned {
-                state.dropped += 1;
+                state.counters.queue_dropped += 1;
                 return;
             }
-            state.waits += 1;
+            state.counters.queue_waits += 1;
             while state.batch.len() >= self.limit {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
             if state.abandoned {
-                state.dropped += 1;
+                state.counters.queue_dropped += 1;
                 return;
             }
         }
@@ -110,7 +111,7 @@ impl Queue {
     pub fn abandon(&self) {
         let mut state = self.lock();
         state.abandoned = true;
-        state.dropped += state.batch.len() as u64;
+        state.counters.queue_dropped += state.batch.len() as u64;
         state.batch.clear();
         drop(state);
         self.changed.notify_all();
@@ -139,10 +140,16 @@ impl Queue {
         more
     }
 
-    /// Records dropped, and how often somebody waited for room.
-    pub fn counters(&self) -> (u64, u64) {
-        let state = self.lock();
-        (state.dropped, state.waits)
+    /// Takes note of what the reader has counted.
+    pub(super) fn note(&self, counters: LiveCounters) {
+        let mut state = self.lock();
+        let LiveCounters { queue_dropped, queue_waits, .. } = state.counters;
+        state.counters = LiveCounters { queue_dropped, queue_waits, ..counters };
+    }
+
+    /// What was counted on the way into this queue; what the reader counts is a few seconds old.
+    pub fn counters(&self) -> LiveCounters {
+        self.lock().counters
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -166,7 +173,8 @@ mod tests {
         for (kind, record) in [(1300, "one"), (1302, ""), (1320, "three")] {
             queue.push(Kind(kind), record.as_bytes());
         }
-        assert_eq!(queue.counters(), (1, 0));
+        let LiveCounters { queue_dropped, queue_waits, .. } = queue.counters();
+        assert_eq!((queue_dropped, queue_waits), (1, 0));
         let mut batch = Batch::default();
         assert!(queue.take(&mut batch, None));
         assert_eq!(records(&batch), [(1300, b"one".to_vec()), (1302, Vec::new())]);
@@ -192,7 +200,7 @@ mod tests {
             }
         });
         // The first three fill it; what is taken before the fourth came would leave room for that.
-        while queue.counters().1 == 0 && !writer.is_finished() {
+        while queue.counters().queue_waits == 0 && !writer.is_finished() {
             thread::yield_now();
         }
         let (mut batch, mut next) = (Batch::default(), 0_u16);
@@ -205,8 +213,8 @@ mod tests {
         }
         writer.join().unwrap();
         assert_eq!(next, 1000);
-        let (dropped, waits) = queue.counters();
-        assert_eq!(dropped, 0);
-        assert!(waits > 0, "a queue of three was never full");
+        let LiveCounters { queue_dropped, queue_waits, .. } = queue.counters();
+        assert_eq!(queue_dropped, 0);
+        assert!(queue_waits > 0, "a queue of three was never full");
     }
 }

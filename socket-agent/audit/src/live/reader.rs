@@ -11,7 +11,7 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
 
-use super::{LiveCounters, Queue, Session};
+use super::{Queue, Session};
 use crate::{AuditConfig, netlink::Received};
 
 /// How often the kernel is asked how it is doing.
@@ -26,7 +26,7 @@ pub trait Updates: AsFd {
 }
 
 /// Moves records from the session into the queue until `stop` becomes readable; then releases the
-/// session, moves what had been made until then, and closes the queue.
+/// session, moves what had been made until then, and closes the queue, which then has all counters.
 ///
 /// # Errors
 /// The socket is of no more use. The queue is closed then too.
@@ -35,11 +35,10 @@ pub fn read(
     queue: &Queue,
     stop: BorrowedFd<'_>,
     updates: &impl Updates,
-) -> (LiveCounters, io::Result<()>) {
-    let (counters, result) = until_stopped(session, queue, stop, updates);
+) -> io::Result<()> {
+    let result = until_stopped(session, queue, stop, updates);
     queue.close();
-    let (queue_dropped, queue_waits) = queue.counters();
-    (LiveCounters { queue_dropped, queue_waits, ..counters }, result)
+    result
 }
 
 fn until_stopped(
@@ -47,7 +46,7 @@ fn until_stopped(
     queue: &Queue,
     stop: BorrowedFd<'_>,
     updates: &impl Updates,
-) -> (LiveCounters, io::Result<()>) {
+) -> io::Result<()> {
     for (kind, record) in session.take_early() {
         queue.push(kind, &record);
     }
@@ -69,10 +68,11 @@ fn until_stopped(
         if Instant::now() >= check {
             check = Instant::now() + CHECK;
             session.check(|kind, record| queue.push(kind, record));
+            queue.note(session.counters());
         }
     };
-    let counters = session.release(|session| drain(session, queue, usize::MAX));
-    (counters, result)
+    queue.note(session.release(|session| drain(session, queue, usize::MAX)));
+    result
 }
 
 /// Takes what waits, at most so many messages.

@@ -250,9 +250,13 @@ impl Session {
         }
         self.sign_off();
         tell(drain(&mut self));
-        self.counters.control = self.control.counters();
-        self.counters.receiver = self.receiver.counters();
-        self.counters
+        self.counters()
+    }
+
+    /// What has been counted so far, but for the queue.
+    pub fn counters(&self) -> LiveCounters {
+        let (control, receiver) = (self.control.counters(), self.receiver.counters());
+        LiveCounters { control, receiver, ..self.counters }
     }
 
     fn set_up(&mut self, config: &AuditConfig) -> Result<(), StartError> {

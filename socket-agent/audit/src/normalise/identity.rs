@@ -22,21 +22,28 @@ pub trait IdNames {
     }
     /// Called before each event: the only place to look at a clock.
     fn tick(&mut self) {}
-    /// What was asked of others.
-    fn counters(&self) -> NameCounters {
-        NameCounters::default()
-    }
 }
 
-/// Names and numbers that are not in the host's files, for which its name service is asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct NameCounters {
-    /// Numbers and names that were asked for.
-    pub asked: u64,
-    /// Of these, the ones that the service knows.
-    pub found: u64,
-    /// Questions that were not put, because too many waited. Documents have what the record has.
-    pub dropped: u64,
+impl IdNames for linux::Names {
+    fn user(&mut self, uid: u32) -> Option<Text<'static>> {
+        Self::user(self, uid).map(Text::from)
+    }
+
+    fn group(&mut self, gid: u32) -> Option<Text<'static>> {
+        Self::group(self, gid).map(Text::from)
+    }
+
+    fn user_id(&mut self, name: &str) -> Option<u32> {
+        Self::user_id(self, name)
+    }
+
+    fn group_id(&mut self, name: &str) -> Option<u32> {
+        Self::group_id(self, name)
+    }
+
+    fn tick(&mut self) {
+        Self::tick(self);
+    }
 }
 
 /// Gives none.

@@ -22,7 +22,7 @@ mod reference_tests;
 
 pub use data::{Data, Value};
 pub use file::{File, PathRecord};
-pub use identity::{Entity, IdNames, Ids, NameCounters, NoNames, Users};
+pub use identity::{Entity, IdNames, Ids, NoNames, Users};
 pub use normal::{Normal, Object, Outcome, Pair};
 pub use process::Process;
 pub use socket::Endpoint;

@@ -10,17 +10,19 @@ use std::{
 };
 
 use libc::sock_filter;
+use metrics::Metric;
 use nix::{
     errno::Errno,
     sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout},
 };
+use socket_common::Counter;
 use thiserror::Error;
 
 use super::{
     filter,
     ring::{Ring, Shape},
 };
-use crate::DnsConfig;
+use crate::{DnsConfig, metrics::DNS_NAMESPACES_MISSED};
 use flow::dns::Packet;
 use linux::{
     clock::Clock,
@@ -55,6 +57,18 @@ pub struct CaptureCounters {
     pub dropped: u64,
     /// Network namespaces without a ring: beyond the limit, or not to be entered.
     pub namespaces_missed: u64,
+}
+
+impl CaptureCounters {
+    /// Each with its metric.
+    pub fn values(&self) -> [(&'static Metric, u64); 2] {
+        let Self { dropped, namespaces_missed } = *self;
+        [
+            // Also counted by programs, where these hand packets over.
+            (Counter::DnsDropped.metric(), dropped),
+            (&DNS_NAMESPACES_MISSED, namespaces_missed),
+        ]
+    }
 }
 
 /// Rings in all network namespaces.

@@ -6,12 +6,14 @@
 
 use std::{
     io,
+    mem::offset_of,
     os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
     ptr::NonNull,
     sync::atomic::{AtomicU32, Ordering},
 };
 
 use libc::{c_int, c_void, sock_filter, sock_fprog, sockaddr_ll, tpacket_req, tpacket2_hdr};
+use zerocopy::{BigEndian, FromBytes, U16};
 
 /// Where the packet begins in a frame: `TPACKET_ALIGN(TPACKET2_HDRLEN) + 16`.
 const DATA: usize = 80;
@@ -31,6 +33,37 @@ pub(super) struct Shape {
     /// Bytes of kernel memory.
     pub(super) size: u32,
 }
+
+/// `struct tpacket2_hdr` (`include/uapi/linux/if_packet.h`).
+#[repr(C)]
+#[derive(FromBytes)]
+struct FrameHeader {
+    _status: u32,
+    _length: u32,
+    captured: u32,
+    _link: u16,
+    network: u16,
+    seconds: u32,
+    nanoseconds: u32,
+    _vlan: [u16; 2],
+    _padding: [u8; 4],
+}
+
+/// The beginning of `struct sockaddr_ll`, packet(7).
+#[repr(C)]
+#[derive(FromBytes)]
+struct LinkAddress {
+    _family: u16,
+    /// The ethertype.
+    protocol: U16<BigEndian>,
+}
+
+const _: () = {
+    assert!(size_of::<FrameHeader>() == size_of::<tpacket2_hdr>());
+    assert!(offset_of!(FrameHeader, network) == offset_of!(tpacket2_hdr, tp_net));
+    assert!(offset_of!(FrameHeader, nanoseconds) == offset_of!(tpacket2_hdr, tp_nsec));
+    assert!(offset_of!(LinkAddress, protocol) == offset_of!(sockaddr_ll, sll_protocol));
+};
 
 /// A packet as it lies in the ring.
 #[derive(Clone, Copy, Debug)]
@@ -242,19 +275,13 @@ impl Drop for Ring {
 
 /// Reads a frame; `None` if its header contradicts itself.
 fn parse(frame: &[u8]) -> Option<Frame<'_>> {
-    let header: [u8; size_of::<tpacket2_hdr>()] =
-        frame.get(..size_of::<tpacket2_hdr>())?.try_into().ok()?;
-    // SAFETY: tpacket2_hdr is plain data for which all bytes are valid.
-    let header: tpacket2_hdr = unsafe { std::mem::transmute(header) };
-    let address: [u8; size_of::<sockaddr_ll>()] =
-        frame.get(ADDRESS..ADDRESS + size_of::<sockaddr_ll>())?.try_into().ok()?;
-    // SAFETY: sockaddr_ll is plain data for which all bytes are valid.
-    let address: sockaddr_ll = unsafe { std::mem::transmute(address) };
-    let start = usize::from(header.tp_net);
+    let (header, _) = FrameHeader::read_from_prefix(frame).ok()?;
+    let (address, _) = LinkAddress::read_from_prefix(frame.get(ADDRESS..)?).ok()?;
+    let start = usize::from(header.network);
     Some(Frame {
-        ethertype: u16::from_be(address.sll_protocol),
-        time: i128::from(header.tp_sec) * 1_000_000_000 + i128::from(header.tp_nsec),
-        bytes: frame.get(start..start + header.tp_snaplen as usize)?,
+        ethertype: address.protocol.get(),
+        time: i128::from(header.seconds) * 1_000_000_000 + i128::from(header.nanoseconds),
+        bytes: frame.get(start..start + header.captured as usize)?,
     })
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use socket_common::{DNS_ROOM, DnsEvent, FAMILY_IPV4, kind};
 
-use super::records::{RingBuffer, read};
+use super::records::{RingBuffer, prefix};
 use flow::{
     address,
     dns::{
@@ -59,7 +59,7 @@ impl DnsRing {
 
 /// Reads a record; `None` if it is none of a packet, which only other programs could write.
 fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
-    let head: Head = read(bytes)?;
+    let head: Head = prefix(bytes)?;
     let data = bytes.get(size_of::<Head>()..)?.get(..head.header.length as usize)?;
     if head.header.kind != kind::DNS {
         return None;
@@ -79,6 +79,7 @@ fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
 #[cfg(test)]
 mod tests {
     use socket_common::{Header, PROTO_UDP, Tuple};
+    use zerocopy::IntoBytes;
 
     use super::*;
 
@@ -95,11 +96,16 @@ mod tests {
         tuple.remote[0] = u32::from_ne_bytes([10, 0, 0, 53]);
         let header = Header { kind: kind::DNS, length };
         let head = Head { header, time: 9, tuple, outgoing, reserved: 0, data: [] };
-        // SAFETY: a plain value read as bytes.
-        let bytes = unsafe {
-            std::slice::from_raw_parts(std::ptr::from_ref(&head).cast::<u8>(), size_of::<Head>())
-        };
-        [bytes, &[0x45; 440]].concat()
+        let Head { header, time, tuple, outgoing, reserved, data: [] } = head;
+        [
+            header.as_bytes(),
+            time.as_bytes(),
+            tuple.as_bytes(),
+            outgoing.as_bytes(),
+            reserved.as_bytes(),
+            &[0x45; 440],
+        ]
+        .concat()
     }
 
     #[test]

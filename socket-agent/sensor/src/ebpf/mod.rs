@@ -9,6 +9,8 @@ mod fit;
 mod handshakes;
 mod load;
 mod missed;
+#[cfg(feature = "ebpf-log")]
+mod program_log;
 mod records;
 mod refusal;
 mod relocations;

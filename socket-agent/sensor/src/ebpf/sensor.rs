@@ -3,8 +3,11 @@
 use std::{fs::File, panic::resume_unwind, path::PathBuf, sync::Arc, thread};
 
 use aya::{Btf, BtfError, Ebpf, EbpfLoader};
+use metrics::Values;
 use socket_common::{Counter, FLAG_HANDSHAKE, Flow, Late, PeerKey, SocketOwner, Traffic, Tuple};
 
+#[cfg(feature = "ebpf-log")]
+use super::program_log::ProgramLog;
 use super::{
     attach::{self, Attached, Places},
     dns::{self, DnsRing},
@@ -23,6 +26,7 @@ use super::{
 };
 use crate::{
     Degraded, Halves, HookSet, RecordBuffer, SensorError, SocketConfig, Source,
+    metrics::{OWNERS_MISSED, PROGRAMS_MISSED, RECORDS_DISORDERED, RECORDS_LOST, UNKNOWN_RECORDS},
     tracefs::clear_own_programs,
 };
 use linux::clock::Clock;
@@ -63,6 +67,8 @@ pub struct Sensor {
     /// Where the look at open flows stands.
     walk: OpenFlows,
     handshakes: Handshakes,
+    #[cfg(feature = "ebpf-log")]
+    program_log: ProgramLog,
 }
 
 /// Why there are no programs that the agent runs itself.
@@ -109,7 +115,11 @@ impl Sensor {
         };
         drop(target);
         let kernel_btf = kernel_btf.ok();
+        #[cfg(feature = "ebpf-log")]
+        ProgramLog::set_level(&mut loader);
         let mut ebpf = load(&mut loader, &object, config, options.buffer)?;
+        #[cfg(feature = "ebpf-log")]
+        let program_log = ProgramLog::open(&mut ebpf);
         drop((loader, object));
         let told = ProgramSettings::new(&ebpf, config, options, &prototypes)?;
         let tables = open_tables(&mut ebpf)?;
@@ -154,6 +164,8 @@ impl Sensor {
             spilled: 0,
             walk: OpenFlows::default(),
             handshakes: Handshakes::new(config.tables.pending),
+            #[cfg(feature = "ebpf-log")]
+            program_log,
         };
         Ok((Halves { tables: Box::new(sensor), records: Box::new(records) }, degraded))
     }
@@ -173,6 +185,8 @@ impl Source for Sensor {
         if let Err(error) = clear_own_programs() {
             log::warn!(target: "sensor", "probes are left, without effect: {error}");
         }
+        #[cfg(feature = "ebpf-log")]
+        self.program_log.flush();
     }
 
     fn reconfigure(&mut self, config: &SocketConfig) -> Result<(), SensorError> {
@@ -235,6 +249,8 @@ impl Source for Sensor {
         if let Err(error) = self.told.refresh() {
             log::warn!(target: "sensor", "times may be wrong after a suspend: {error}");
         }
+        #[cfg(feature = "ebpf-log")]
+        self.program_log.flush();
         self.handshakes.tidy(&mut self.tables.pending, Clock::boottime())
     }
 
@@ -252,22 +268,21 @@ impl Source for Sensor {
         self.tables.owners.each(|_, owner| each(owner))
     }
 
-    fn counters(&self) -> Vec<(&'static str, u64)> {
-        let mut counters: Vec<_> = Counter::ALL
-            .iter()
-            .map(|&(counter, name)| (name, self.tables.count(counter)))
-            .collect();
-        counters.push(("unknown_records", self.records.unknown()));
+    fn counters(&self) -> Values {
+        let of_programs = Counter::ALL.into_iter();
+        let mut counters: Values =
+            of_programs.map(|counter| (counter.metric(), self.tables.count(counter))).collect();
+        counters.add(&UNKNOWN_RECORDS, self.records.unknown());
         let missed = self.missed();
-        counters.push(("programs_missed", missed.programs));
-        counters.push(("owners_missed", missed.owners));
+        counters.add(&PROGRAMS_MISSED, missed.programs);
+        counters.add(&OWNERS_MISSED, missed.owners);
         if let Some((lost, disordered)) = self.records.lost() {
             // Kernels from 5.1 on tell the programs, which count it as what it was.
             let of_programs =
                 [Counter::ClosedLost, Counter::LateLost, Counter::ProcessLost, Counter::SocketLost];
             let told: u64 = of_programs.map(|counter| self.tables.count(counter)).iter().sum();
-            counters.push(("records_lost", lost.saturating_sub(told)));
-            counters.push(("records_disordered", disordered));
+            counters.add(&RECORDS_LOST, lost.saturating_sub(told));
+            counters.add(&RECORDS_DISORDERED, disordered);
         }
         counters
     }

@@ -5,6 +5,8 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd},
 };
 
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
 const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
 const BPF_PROG_TEST_RUN: libc::c_long = 10;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
@@ -29,7 +31,7 @@ struct Batch {
 /// `union bpf_attr`, element operations.
 #[repr(C)]
 #[derive(Default)]
-struct Element {
+struct ElementAttributes {
     map_fd: u32,
     reserved: u32,
     key: u64,
@@ -44,6 +46,12 @@ fn bpf<T>(command: libc::c_long, attributes: &mut T) -> io::Result<()> {
         unsafe { libc::syscall(libc::SYS_bpf, command, attributes as *mut T, size_of::<T>()) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
+
+/// A key or a value of a map: no padding that the kernel would read, and valid whatever the kernel
+/// writes there.
+pub(super) trait Element: FromBytes + IntoBytes + Immutable + Copy + 'static {}
+
+impl<T: FromBytes + IntoBytes + Immutable + Copy + 'static> Element for T {}
 
 /// Elements asked for in one call.
 const LOT: usize = 1024;
@@ -64,11 +72,11 @@ impl<K, V> Default for Walk<K, V> {
     }
 }
 
-impl<K: Copy + Default, V: Copy + Default> Walk<K, V> {
+impl<K: Element + Default, V: Element + Default> Walk<K, V> {
     /// Calls `each` for the elements of the next lot, and removes them if `take`; whether there may
     /// be more.
     ///
-    /// `K` and `V` must be the map's key and value types, which hold plain integers only.
+    /// `K` and `V` must be as long as the map's keys and values.
     pub(super) fn lot(
         &mut self,
         map: BorrowedFd<'_>,
@@ -122,25 +130,32 @@ pub(super) fn set_event(map: BorrowedFd<'_>, cpu: u32, event: BorrowedFd<'_>) ->
     update(map, &cpu, &event.as_raw_fd())
 }
 
-/// Sets one element. `K` and `V` must be the map's key and value types.
-pub(super) fn update<K, V>(map: BorrowedFd<'_>, key: &K, value: &V) -> io::Result<()> {
-    let mut attributes = Element {
+/// Sets one element. `K` and `V` must be as long as the map's keys and values.
+pub(super) fn update<K: Element, V: Element>(
+    map: BorrowedFd<'_>,
+    key: &K,
+    value: &V,
+) -> io::Result<()> {
+    let mut attributes = ElementAttributes {
         map_fd: map.as_raw_fd() as u32,
         key: std::ptr::from_ref(key) as u64,
         value: std::ptr::from_ref(value) as u64,
-        ..Element::default()
+        ..ElementAttributes::default()
     };
     bpf(BPF_MAP_UPDATE_ELEM, &mut attributes)
 }
 
 /// Removes one element and returns it (5.14 for hash maps); `None` if it is not there.
-pub(super) fn take<K, V: Copy + Default>(map: BorrowedFd<'_>, key: &K) -> io::Result<Option<V>> {
+pub(super) fn take<K: Element, V: Element + Default>(
+    map: BorrowedFd<'_>,
+    key: &K,
+) -> io::Result<Option<V>> {
     let mut value = V::default();
-    let mut attributes = Element {
+    let mut attributes = ElementAttributes {
         map_fd: map.as_raw_fd() as u32,
         key: key as *const K as u64,
         value: &raw mut value as u64,
-        ..Element::default()
+        ..ElementAttributes::default()
     };
     match bpf(BPF_MAP_LOOKUP_AND_DELETE_ELEM, &mut attributes) {
         Ok(()) => Ok(Some(value)),

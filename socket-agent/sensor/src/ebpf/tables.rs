@@ -10,7 +10,7 @@ use socket_common::{
     BEGUN, Counter, ESTABLISHED, Flow, Late, PeerKey, Pending, STAND_INS, SocketOwner, Tuple, Twin,
 };
 
-pub(super) use super::sys::Walk;
+pub(super) use super::sys::{Element, Walk};
 use super::{sets::TWINS, sys};
 use crate::SensorError;
 
@@ -19,12 +19,12 @@ use crate::SensorError;
 #[derive(Clone, Copy, Default)]
 pub(super) struct Plain<T>(pub(super) T);
 
-// SAFETY: only used with the types of socket_common, which are `repr(C)`, hold plain integers and
-// have no padding.
-unsafe impl<T: Copy + 'static> Pod for Plain<T> {}
+// SAFETY: an element has no padding and is valid whatever its bytes are, which the traits of
+// zerocopy stand for; so is a structure that has its layout.
+unsafe impl<T: Element> Pod for Plain<T> {}
 
 /// One hash table.
-pub(super) struct Table<K: 'static, V: 'static> {
+pub(super) struct Table<K, V> {
     map: HashMap<MapData, Plain<K>, Plain<V>>,
     fd: OwnedFd,
     name: &'static str,
@@ -33,7 +33,7 @@ pub(super) struct Table<K: 'static, V: 'static> {
     take: bool,
 }
 
-impl<K: Copy + Default + 'static, V: Copy + Default + 'static> Table<K, V> {
+impl<K: Element + Default, V: Element + Default> Table<K, V> {
     pub(super) fn open(map: aya::maps::Map, name: &'static str) -> Result<Self, SensorError> {
         let failed = |source| SensorError::Map { map: name, source };
         let fd = match &map {

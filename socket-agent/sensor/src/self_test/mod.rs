@@ -12,7 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use socket_common::{Flow, Traffic as Counts, Tuple};
+use metrics::{Metric, Values};
+use socket_common::{Counter, Flow, Traffic as Counts, Tuple};
 
 use self::{
     traffic::Traffic,
@@ -20,7 +21,10 @@ use self::{
 };
 use linux::netns;
 
-use super::{Event, Halves, Records, SensorError, Source};
+use super::{
+    Event, Halves, Records, SensorError, Source,
+    metrics::{RECORDS_LOST, SAMPLES_LOST},
+};
 
 /// How often it is tried: a kernel may skip a probe that interrupts another.
 const ATTEMPTS: u32 = 3;
@@ -34,18 +38,18 @@ const PATIENT: u32 = 20;
 const CLOCKS: u64 = 1_000_000_000;
 /// Counters of what may be missing through no fault of the set: tables and rings that are full, packets that a probe was
 /// skipped for.
-const FULL: [&str; 11] = [
-    "flow_table_full",
-    "open_table_full",
-    "peer_table_full",
-    "owner_table_full",
-    "late_table_full",
-    "pending_missed",
-    "closed_lost",
-    "spilled",
-    "late_lost",
-    "records_lost",
-    "samples_lost",
+const FULL: [&Metric; 11] = [
+    Counter::FlowTableFull.metric(),
+    Counter::OpenTableFull.metric(),
+    Counter::PeerTableFull.metric(),
+    Counter::OwnerTableFull.metric(),
+    Counter::LateTableFull.metric(),
+    Counter::PendingMissed.metric(),
+    Counter::ClosedLost.metric(),
+    Counter::Spilled.metric(),
+    Counter::LateLost.metric(),
+    &RECORDS_LOST,
+    &SAMPLES_LOST,
 ];
 
 /// What came of the test.
@@ -114,8 +118,10 @@ impl SelfTest {
         let after = full(source);
         Ok(if wrong.is_empty() {
             Outcome::Seen(seen(&traffic, began.elapsed()))
-        } else if let Some((name, _)) = after.iter().find(|entry| !before.contains(entry)) {
-            Outcome::Untried(format!("{name} counts: {}", wrong.join("; ")))
+        } else if let Some((metric, _)) =
+            after.iter().find(|entry| !before.iter().any(|b| b == *entry))
+        {
+            Outcome::Untried(format!("{} counts: {}", metric.name, wrong.join("; ")))
         } else {
             Outcome::Failed(wrong.join("; "))
         })
@@ -257,8 +263,8 @@ fn add(to: &mut Counts, late: &Counts) {
 }
 
 /// The counters of what was full.
-fn full(source: &dyn Source) -> Vec<(&'static str, u64)> {
-    source.counters().into_iter().filter(|(name, _)| FULL.contains(name)).collect()
+fn full(source: &dyn Source) -> Values {
+    source.counters().only(|metric| FULL.iter().any(|full| full.name == metric.name))
 }
 
 fn seen(traffic: &Traffic, after: Duration) -> String {

@@ -66,8 +66,8 @@ impl Source for Fake {
         Ok(())
     }
 
-    fn counters(&self) -> Vec<(&'static str, u64)> {
-        Vec::new()
+    fn counters(&self) -> Values {
+        Values::default()
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use metrics::Values as MetricValues;
 use socket_common::{Flow, Late, SocketOwner, Tuple};
 
 use super::{
@@ -31,6 +32,7 @@ use super::{
 };
 use crate::{
     Degraded, Event, Halves, Records, SensorError, SocketConfig, Source,
+    metrics::{PROGRAMS_MISSED, SAMPLES_DISORDERED, SAMPLES_LOST, UNKNOWN_RECORDS},
     perf::{Merge, Record, Rings, What},
 };
 use linux::clock::Clock;
@@ -438,15 +440,13 @@ impl Source for Sensor {
         Ok(())
     }
 
-    fn counters(&self) -> Vec<(&'static str, u64)> {
+    fn counters(&self) -> MetricValues {
         let probes = self.lock();
-        let mut counters: Vec<_> = probes.aggregator.counters().collect();
-        counters.extend([
-            ("unknown_records", probes.losses.unreadable),
-            ("programs_missed", probes.missed().iter().map(|(_, count)| count).sum()),
-            ("samples_lost", probes.losses.by_cpu.values().sum()),
-            ("samples_disordered", probes.merge.disordered()),
-        ]);
+        let mut counters = probes.aggregator.counters();
+        counters.add(&UNKNOWN_RECORDS, probes.losses.unreadable);
+        counters.add(&PROGRAMS_MISSED, probes.missed().iter().map(|(_, count)| count).sum());
+        counters.add(&SAMPLES_LOST, probes.losses.by_cpu.values().sum());
+        counters.add(&SAMPLES_DISORDERED, probes.merge.disordered());
         counters
     }
 }

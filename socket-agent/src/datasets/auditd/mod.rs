@@ -3,7 +3,6 @@
 mod host_context;
 mod options;
 mod reload;
-mod report;
 mod rules;
 
 use std::{
@@ -20,16 +19,17 @@ use config::{
 
 use self::{host_context::HostContext, reload::Changes};
 use super::{Module, ModuleReader, Needs, dataset::Dataset};
-use crate::services::{Context, Shared};
+use crate::services::{Context, Report, Shared};
 use audit::{
     AuditConfig, document,
-    ids::HostNames,
     live::{Batch, Mode, Queue, Session, read},
+    metrics::{AUDIT_DOCUMENTS, AUDIT_OWN},
     normalise::{IdNames, NoNames},
     reassembly,
     stream::Stream,
 };
 use linux::{clock::Clock, threads};
+use metrics::Values;
 use pipeline::Publisher;
 
 /// Documents are delivered this long after they were made at the latest.
@@ -78,7 +78,7 @@ impl Dataset for Auditd {
 /// audit socket is of no more use.
 fn run(
     config: &AuditConfig,
-    Context { shared, publisher, metrics: _, stop, ready, updates }: Context<AuditConfig>,
+    Context { shared, publisher, metrics, stop, ready, updates }: Context<AuditConfig>,
 ) -> anyhow::Result<()> {
     let session = Session::start(config)?;
     tell_start(&session);
@@ -92,15 +92,16 @@ fn run(
     };
     ready.notify();
 
-    let mut worker = Worker::new(config, shared, publisher);
+    let report = Report::new("audit", &metrics);
+    let mut worker = Worker::new(config, report, shared, publisher);
     let result = worker.work(&queue);
     if result.is_err() {
         // The reader must not wait for room while it puts the host back in order.
         queue.abandon();
     }
-    let (counters, read) =
+    let read =
         reader.join().map_err(|_| anyhow!("the thread that reads audit records has panicked"))?;
-    report::log(&counters, &worker);
+    worker.report.finish(&worker.values(&queue));
     result?;
     read.context("audit: reading records failed; restart the agent")
 }
@@ -134,12 +135,18 @@ struct Worker {
     /// Documents that have been pushed.
     pushed: u64,
     measured: Instant,
+    report: Report,
 }
 
 // === impl Worker ===
 
 impl Worker {
-    fn new(config: &AuditConfig, shared: Arc<Shared>, publisher: Publisher) -> Self {
+    fn new(
+        config: &AuditConfig,
+        report: Report,
+        shared: Arc<Shared>,
+        publisher: Publisher,
+    ) -> Self {
         let limits = reassembly::Options {
             max_in_flight: config.max_in_flight as usize,
             timeout: config.timeout,
@@ -150,7 +157,7 @@ impl Worker {
             include_warnings: config.include_warnings,
         };
         let names: Box<dyn IdNames + Send> =
-            if config.resolve_ids { Box::new(HostNames::new()) } else { Box::new(NoNames) };
+            if config.resolve_ids { Box::new(shared.accounts.names()) } else { Box::new(NoNames) };
         let now = Instant::now();
         Self {
             stream: Stream::new(limits, form, names),
@@ -160,6 +167,7 @@ impl Worker {
             unpushed: None,
             pushed: 0,
             measured: now,
+            report,
         }
     }
 
@@ -185,6 +193,9 @@ impl Worker {
                 self.measured = Instant::now();
                 self.host.set_clock(Clock::now());
             }
+            if self.report.is_due() {
+                self.report.log(&self.values(queue));
+            }
         }
         let Self { stream, host, publisher, .. } = self;
         stream.finish(host, publisher);
@@ -197,7 +208,17 @@ impl Worker {
     fn deadline(&self) -> Option<Instant> {
         let events = self.stream.deadline().and_then(|after| self.start.checked_add(after));
         let flush = self.unpushed.map(|since| since + FLUSH);
-        events.into_iter().chain(flush).min()
+        events.into_iter().chain(flush).chain([self.report.due()]).min()
+    }
+
+    /// Every metric of the dataset.
+    fn values(&self, queue: &Queue) -> Values {
+        let mut values = Values::default();
+        values.extend(queue.counters().values());
+        values.extend(self.stream.totals().values());
+        values.add(&AUDIT_DOCUMENTS, self.publisher.documents());
+        values.add(&AUDIT_OWN, self.host.own());
+        values
     }
 
     /// Has documents delivered once they have waited for others for [`FLUSH`].

@@ -8,15 +8,17 @@ use std::{
 
 use socket_common::Flow;
 
-use pipeline::Publisher;
+use metrics::Values;
+use pipeline::{OUTPUT_WAITED_MS, Publisher};
 
 use super::{
+    metrics::{CLOCK_STEPS, DOCUMENTS, TABLE_READ_FAILURES},
     names::NameService,
     sockets::{DocumentContext, Sockets},
     tables::KernelTables,
     wall_clock::WallClock,
 };
-use crate::services::{Changes, Delivered, FlowSource, Memory, Shared, line};
+use crate::services::{Delivered, FlowSource, Memory, Report, Shared};
 use flow::{
     Engine, FlowRecord, Rules,
     document::{FlowDocument, OwnerFacts},
@@ -58,7 +60,7 @@ pub(super) struct Agent {
     scan_every: Duration,
     scanned: Instant,
     expired: Instant,
-    changes: Changes,
+    report: Report,
 }
 
 impl Agent {
@@ -66,7 +68,7 @@ impl Agent {
     pub(super) fn new(
         hooks: HookSet,
         socket: &SocketConfig,
-        changes: Changes,
+        report: Report,
         events: FlowSource,
         mut tables: KernelTables,
         sockets: Sockets,
@@ -95,7 +97,7 @@ impl Agent {
             scan_every: scan_every(socket),
             scanned: Instant::now(),
             expired: Instant::now(),
-            changes,
+            report,
         }
     }
 
@@ -200,6 +202,7 @@ impl Agent {
 
     /// What is to be done regularly.
     pub(super) fn tick(&mut self) -> anyhow::Result<()> {
+        self.names.tick();
         self.drain()?;
         if let Some(dns) = &mut self.dns {
             dns.drain();
@@ -226,9 +229,9 @@ impl Agent {
             self.settled = reported;
         }
         self.report()?;
-        if self.changes.is_due() {
-            let values = [self.totals(), self.counters()].concat();
-            self.changes.log(values);
+        if self.report.is_due() {
+            let values = self.values();
+            self.report.log(&values);
         }
         self.output.push();
         Ok(())
@@ -288,6 +291,7 @@ impl Agent {
         if let Some(dns) = dns {
             dns.prepare(records, &mut *tables.sensor)?;
         }
+        names.tick();
         let clock = &clock.get();
         for record in records.drain(..) {
             let owner = &record.flow.owner;
@@ -342,46 +346,27 @@ impl Agent {
             dns.finish();
         }
         self.output.push();
-        log::info!(target: "sensor", "totals {}", line(self.totals()));
-        log::info!(target: "sensor", "counters {}", line(self.counters()));
+        let values = self.values();
+        self.report.finish(&values);
         Ok(())
     }
 
-    /// What was done.
-    fn totals(&self) -> Vec<(&'static str, u64)> {
-        let mut totals = vec![
-            ("reported", self.engine.counters().reported),
-            ("documents", self.output.documents()),
-            ("output_waited_ms", self.output.waited().as_millis().try_into().unwrap_or(u64::MAX)),
-            ("sockets", self.sockets.counters().told),
-            ("args_truncated", self.shared.processes().counters().args_truncated),
-            ("clock_steps", self.clock.steps()),
-        ];
-        totals.extend(self.dns.iter().flat_map(NameService::totals));
-        totals
-    }
-
-    /// Every counter of what may be missing.
-    fn counters(&mut self) -> Vec<(&'static str, u64)> {
-        let processes = self.shared.processes().counters();
-        let sockets = self.sockets.counters();
-        let mut counters = self.tables.sensor.counters();
-        counters.extend([
-            ("late_after_report", self.engine.counters().late_after_report),
-            ("table_read_failures", self.tables.failures()),
-            ("socket_namespaces_missed", sockets.namespaces_missed),
-            ("socket_reports_failed", sockets.reports_failed),
-            ("process_unresolved", processes.unresolved),
-            ("process_evicted", processes.evicted_running + processes.evicted_exited),
+    /// Every metric of the dataset.
+    fn values(&mut self) -> Values {
+        let mut values = self.tables.sensor.counters();
+        values.extend(self.engine.counters().values());
+        values.extend(self.sockets.counters().values());
+        values.extend(self.shared.processes().values());
+        values.extend([
+            (&DOCUMENTS, self.output.documents()),
+            (&OUTPUT_WAITED_MS, self.output.waited().as_millis().try_into().unwrap_or(u64::MAX)),
+            (&CLOCK_STEPS, self.clock.steps()),
+            (&TABLE_READ_FAILURES, self.tables.failures()),
         ]);
-        for (name, value) in self.dns.iter_mut().flat_map(NameService::counters) {
-            // Packets may find the programs' ring full, or that of a packet socket.
-            match counters.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, sum)) => *sum += value,
-                None => counters.push((name, value)),
-            }
+        if let Some(dns) = &mut self.dns {
+            dns.count(&mut values);
         }
-        counters
+        values
     }
 }
 

@@ -1,6 +1,7 @@
 //! The socket dataset: flows, open sockets, names from DNS.
 
 mod agent;
+pub(super) mod metrics;
 mod names;
 mod options;
 mod prepare;

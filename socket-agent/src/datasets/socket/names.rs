@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use metrics::Values;
 use socket_common::Flow;
 
 use crate::services::{Delivered, Memory};
@@ -161,28 +162,9 @@ impl NameService {
         }
     }
 
-    /// What was done.
-    pub(super) fn totals(&self) -> [(&'static str, u64); 1] {
-        [("dns_answers", self.cache.counters().answers)]
-    }
-
-    /// What may be missing.
-    pub(super) fn counters(&mut self) -> [(&'static str, u64); 12] {
-        let capture = self.channel.counters();
-        let cache = self.cache.counters();
-        [
-            ("dns_dropped", capture.dropped),
-            ("dns_namespaces_missed", capture.namespaces_missed),
-            ("dns_malformed", cache.malformed),
-            ("dns_unasked", cache.unasked),
-            ("dns_cut", cache.cut),
-            ("dns_segments_lost", cache.segments_lost),
-            ("dns_questions_evicted", cache.questions_evicted),
-            ("dns_names_evicted", cache.names_evicted),
-            ("dns_unclaimed", cache.unclaimed),
-            ("dns_unseen", cache.unseen),
-            ("dns_ancestors_evicted", cache.ancestors_evicted),
-            ("dns_networks_unknown", cache.networks_unknown),
-        ]
+    /// Adds what was captured and what was made of it.
+    pub(super) fn count(&mut self, values: &mut Values) {
+        values.extend(self.channel.counters().values());
+        values.extend(self.cache.counters().values());
     }
 }

@@ -1,10 +1,10 @@
 //! From the configuration and a running sensor to what makes documents of its records.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use super::{agent::Agent, sockets::Sockets, tables::KernelTables};
-use crate::services::{Changes, KernelEvents, Metrics, Observed, Shared, ipv6};
-use linux::{Names, clock::Clock};
+use crate::services::{KernelEvents, Metrics, Observed, Report, Shared, ipv6};
+use linux::clock::Clock;
 use pipeline::Publisher;
 use sensor::{Outcome, SocketConfig};
 
@@ -30,11 +30,11 @@ pub(super) fn agent(
     }
 
     let tables = KernelTables::new(source);
-    let changes = Changes::new(metrics);
-    let names = Names::new(Path::new("/"));
+    let report = Report::new("sensor", metrics);
+    let names = shared.accounts.names();
     let sockets = Sockets::new(socket, ipv6(socket)?);
     let clock = Clock::now();
     Ok(Agent::new(
-        choice.set, socket, changes, events, tables, sockets, shared, names, clock, publisher,
+        choice.set, socket, report, events, tables, sockets, shared, names, clock, publisher,
     ))
 }

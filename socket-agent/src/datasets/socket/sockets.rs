@@ -8,11 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use metrics::Metric;
 use pipeline::Publisher;
 use socket_common::{Began, FAMILY_IPV6, Flow, Owner, PROTO_UDP, Rank, SocketEvent, Tuple};
 use uuid::Uuid;
 
-use super::tables::KernelTables;
+use super::{
+    metrics::{SOCKET_NAMESPACES_MISSED, SOCKET_REPORTS_FAILED, SOCKETS},
+    tables::KernelTables,
+};
 use crate::services::Shared;
 use flow::{
     Kernel as _, SocketRole,
@@ -50,6 +54,18 @@ pub(super) struct SocketCounters {
     pub(super) namespaces_missed: u64,
     /// Reports that could not be made at all.
     pub(super) reports_failed: u64,
+}
+
+impl SocketCounters {
+    /// Each with its metric.
+    pub(super) fn values(&self) -> [(&'static Metric, u64); 3] {
+        let Self { told, namespaces_missed, reports_failed } = *self;
+        [
+            (&SOCKETS, told),
+            (&SOCKET_NAMESPACES_MISSED, namespaces_missed),
+            (&SOCKET_REPORTS_FAILED, reports_failed),
+        ]
+    }
 }
 
 /// See the module.

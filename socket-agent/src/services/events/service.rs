@@ -4,11 +4,12 @@ use std::{os::fd::OwnedFd, sync::Arc, sync::mpsc::Sender, thread::JoinHandle};
 
 use anyhow::Context as _;
 use linux::threads;
+use metrics::Values;
 use sensor::{Halves, SocketConfig, host::HostFacts};
 use tokio::io::unix::AsyncFd;
 
 use super::{Observed, Reader, Started, start};
-use crate::services::{Shared, Stop, Stopper, line, raise_observer, trim};
+use crate::services::{Metrics, Report, Shared, Stop, Stopper, raise_observer, trim};
 
 /// Records of processes that the table takes in without being asked.
 const MANY: usize = 64;
@@ -146,14 +147,11 @@ fn follow_processes(
     drop(settled);
     let result = empty(shared, ring, stop);
     tables.detach();
-    let mut counters = tables.counters();
-    let processes = shared.processes().counters();
-    counters.extend([
-        ("process_unresolved", processes.unresolved),
-        ("process_evicted", processes.evicted_running + processes.evicted_exited),
-    ]);
-    counters.retain(|(_, value)| *value > 0);
-    log::info!(target: "sensor", "counters {}", line(counters));
+    let mut values = tables.counters();
+    values.extend(shared.processes().values());
+    // Most are of flows, of which there are none.
+    let values: Values = values.iter().filter(|(_, value)| *value > 0).collect();
+    Report::new("sensor", &Metrics::default()).finish(&values);
     result
 }
 

@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-pub(super) use parse::{LONGEST, read};
+pub(super) use parse::{LONGEST, prefix};
 pub(super) use perf::PerfRings;
 pub(super) use ring::RingBuffer;
 

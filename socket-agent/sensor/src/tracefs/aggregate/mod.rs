@@ -24,6 +24,7 @@ use std::{
 };
 
 use lru::LruCache;
+use metrics::Values;
 use socket_common::{
     Began, COUNTERS, Counter, FAMILY_IPV6, FLAG_HANDSHAKE, Flow, Late, Owner, PROTO_TCP, PeerKey,
     Pending, SocketOwner, Traffic, Tuple,
@@ -136,9 +137,10 @@ impl<T: Tasks> Aggregator<T> {
         self.counts[counter as usize] += 1;
     }
 
-    /// Every counter with its name.
-    pub(super) fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        Counter::ALL.iter().map(|&(counter, name)| (name, self.counts[counter as usize]))
+    /// Every counter.
+    pub(super) fn counters(&self) -> Values {
+        let counters = Counter::ALL.into_iter();
+        counters.map(|counter| (counter.metric(), self.counts[counter as usize])).collect()
     }
 
     /// The next record.

@@ -19,8 +19,8 @@ use std::{
 
 use lru::LruCache;
 
-use super::{super::normalise::NameCounters, Database, Id};
-use linux::threads;
+use super::{Database, Id, NameCounters};
+use crate::threads;
 
 /// Answers that are kept.
 const ANSWERS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
@@ -45,10 +45,12 @@ const PLACES: [&str; 3] = ["usr/bin/getent", "bin/getent", "usr/sbin/getent"];
 
 /// Asks, and keeps what was answered.
 #[derive(Debug)]
-pub struct Services {
+pub(super) struct Services {
     answers: LruCache<Question, Answer>,
     about_names: LruCache<Question, Answer>,
-    /// Questions about names that wait.
+    /// Questions without an answer yet.
+    waiting: usize,
+    /// Of these, the ones about names.
     names_waiting: usize,
     worker: Option<Worker>,
     counters: NameCounters,
@@ -84,13 +86,14 @@ struct Worker {
 
 impl Services {
     /// Of the system with that root. Asks nobody where nothing but files is configured.
-    pub fn new(root: &Path) -> Self {
+    pub(super) fn new(root: &Path) -> Self {
         let program = PLACES.iter().map(|place| root.join(place)).find(|path| path.is_file());
         let config = fs::read_to_string(root.join("etc/nsswitch.conf")).unwrap_or_default();
         let worker = program.filter(|_| asks_more_than_files(&config)).and_then(Worker::start);
         Self {
             answers: LruCache::new(ANSWERS_MAX),
             about_names: LruCache::new(NAMES_MAX),
+            waiting: 0,
             names_waiting: 0,
             worker,
             counters: NameCounters::default(),
@@ -98,7 +101,7 @@ impl Services {
     }
 
     /// What was asked so far.
-    pub fn counters(&self) -> NameCounters {
+    pub(super) fn counters(&self) -> NameCounters {
         self.counters
     }
 
@@ -113,20 +116,45 @@ impl Services {
         self.entry(question, now).map(|entry| entry.number)
     }
 
-    fn entry(&mut self, question: Question, now: Instant) -> Option<DatabaseEntry> {
-        let worker = self.worker.as_ref()?;
-        for (question, entry) in worker.answers.try_iter() {
-            self.counters.found += u64::from(entry.is_some());
-            let until = Some(now + if entry.is_some() { KNOWN } else { UNKNOWN });
-            let answers = match question {
-                Question::Number(_) => &mut self.answers,
-                Question::Name(..) => {
-                    self.names_waiting = self.names_waiting.saturating_sub(1);
-                    &mut self.about_names
-                }
-            };
-            answers.put(question, Answer { entry, until });
+    /// Waits until every question has its answer, or until a time.
+    pub(super) fn settle(&mut self, deadline: Instant) {
+        while self.waiting > 0
+            && let Some(worker) = &self.worker
+        {
+            let now = Instant::now();
+            match worker.answers.recv_timeout(deadline.saturating_duration_since(now)) {
+                Ok((question, entry)) => self.note(question, entry, now),
+                Err(_) => return,
+            }
         }
+    }
+
+    /// Notes the answers that have come.
+    fn take_answers(&mut self, now: Instant) {
+        while let Some(Ok((question, entry))) =
+            self.worker.as_ref().map(|worker| worker.answers.try_recv())
+        {
+            self.note(question, entry, now);
+        }
+    }
+
+    fn note(&mut self, question: Question, entry: Option<DatabaseEntry>, now: Instant) {
+        self.waiting = self.waiting.saturating_sub(1);
+        self.counters.found += u64::from(entry.is_some());
+        let until = Some(now + if entry.is_some() { KNOWN } else { UNKNOWN });
+        let answers = match question {
+            Question::Number(_) => &mut self.answers,
+            Question::Name(..) => {
+                self.names_waiting = self.names_waiting.saturating_sub(1);
+                &mut self.about_names
+            }
+        };
+        answers.put(question, Answer { entry, until });
+    }
+
+    fn entry(&mut self, question: Question, now: Instant) -> Option<DatabaseEntry> {
+        self.take_answers(now);
+        let worker = self.worker.as_ref()?;
         let is_name = matches!(question, Question::Name(..));
         let answers = if is_name { &mut self.about_names } else { &mut self.answers };
         let old = match answers.get(&question) {
@@ -143,6 +171,7 @@ impl Services {
         match worker.questions.try_send(question.clone()) {
             Ok(()) => {
                 self.counters.asked += 1;
+                self.waiting += 1;
                 self.names_waiting += usize::from(is_name);
                 // What was known is believed until the new answer comes.
                 answers.put(question, Answer { entry: old.clone(), until: None });
@@ -244,7 +273,7 @@ fn wait(child: &mut Child) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -264,7 +293,7 @@ mod tests {
     }
 
     /// A root with a name service that knows uid 7000 and counts its questions.
-    fn root() -> tempfile::TempDir {
+    pub(in crate::accounts) fn root() -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         for folder in ["etc", "bin"] {
             fs::create_dir(root.path().join(folder)).unwrap();

@@ -1,8 +1,4 @@
-//! Names of users and groups.
-//!
-//! Read from `/etc/passwd` and `/etc/group` and not through the C library: its name service loads
-//! shared objects at run time, which a static binary cannot do safely. Users that only a directory
-//! service knows therefore appear with their number alone.
+//! Names of users and groups from `/etc/passwd` and `/etc/group`.
 
 use std::{
     collections::HashMap,
@@ -18,16 +14,16 @@ const RECHECK: Duration = Duration::from_secs(1);
 /// Entries that are kept of a file.
 const ENTRIES_MAX: usize = 65_536;
 
-/// Names by number. A changed file is read again within a second.
+/// Both files. One that has changed is read again within a second.
 #[derive(Debug)]
-pub struct Names {
+pub(super) struct AccountFiles {
     users: NameFile,
     groups: NameFile,
 }
 
-impl Names {
+impl AccountFiles {
     /// Of the system whose root directory is given: `/`, or where a host's is mounted.
-    pub fn new(root: &Path) -> Self {
+    pub(super) fn new(root: &Path) -> Self {
         Self {
             users: NameFile::new(root.join("etc/passwd")),
             groups: NameFile::new(root.join("etc/group")),
@@ -35,23 +31,23 @@ impl Names {
     }
 
     /// The name of a user.
-    pub fn user(&mut self, uid: u32) -> Option<Arc<str>> {
+    pub(super) fn user(&mut self, uid: u32) -> Option<Arc<str>> {
         self.users.name(uid, Instant::now())
     }
 
     /// The name of a group.
-    pub fn group(&mut self, gid: u32) -> Option<Arc<str>> {
+    pub(super) fn group(&mut self, gid: u32) -> Option<Arc<str>> {
         self.groups.name(gid, Instant::now())
     }
 
     /// The number of a user. A name that is not there is looked for in the file as it is now: it
     /// may have been added a moment ago.
-    pub fn user_id(&mut self, name: &str) -> Option<u32> {
+    pub(super) fn user_id(&mut self, name: &str) -> Option<u32> {
         self.users.number(name)
     }
 
     /// The number of a group, as [`user_id`](Self::user_id).
-    pub fn group_id(&mut self, name: &str) -> Option<u32> {
+    pub(super) fn group_id(&mut self, name: &str) -> Option<u32> {
         self.groups.number(name)
     }
 }
@@ -146,7 +142,7 @@ mod tests {
         fs::create_dir(root.path().join("etc")).unwrap();
         let passwd = root.path().join("etc/passwd");
         fs::write(&passwd, "root:x:0:0::/root:/bin/sh\n").unwrap();
-        let mut users = Names::new(root.path()).users;
+        let mut users = AccountFiles::new(root.path()).users;
         let start = Instant::now();
         assert_eq!(users.name(0, start).as_deref(), Some("root"));
         assert_eq!(users.name(1000, start), None);
@@ -166,7 +162,7 @@ mod tests {
         fs::create_dir(root.path().join("etc")).unwrap();
         let passwd = root.path().join("etc/passwd");
         fs::write(&passwd, "root:x:0:0::/root:/bin/sh\n").unwrap();
-        let mut names = Names::new(root.path());
+        let mut names = AccountFiles::new(root.path());
         assert_eq!((names.user_id("root"), names.user_id("ann")), (Some(0), None));
         let text = "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/:/bin/sh\n";
         fs::write(&passwd, text).unwrap();
@@ -190,7 +186,7 @@ mod tests {
 
     #[test]
     fn this_hosts_root() {
-        let mut names = Names::new(Path::new("/"));
+        let mut names = AccountFiles::new(Path::new("/"));
         assert_eq!(names.user(0).as_deref(), Some("root"));
         assert_eq!(names.group(0).as_deref(), Some("root"));
     }
