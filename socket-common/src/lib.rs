@@ -2,13 +2,15 @@
 //!
 //! Every type here is `#[repr(C)]`, has no padding that is not named, and holds plain integers in
 //! host byte order unless its docs say otherwise. Times are nanoseconds of the kernel's boottime
-//! clock.
+//! clock. [`rules`] is how both sides change them.
 #![no_std]
 
 mod counter;
 mod dns;
 mod event;
 mod flow;
+pub mod kernel;
+pub mod rules;
 mod settings;
 
 pub use counter::{COUNTERS, Counter};
