@@ -3,6 +3,8 @@
 #[cfg(feature = "user")]
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use crate::rules::Peer;
+
 /// A conversation as one socket sees it. 48 bytes, no padding.
 ///
 /// Both ends of a loopback connection have a tuple each, with local and remote exchanged.
@@ -287,15 +289,8 @@ pub struct PeerKey {
 impl PeerKey {
     /// Of a flow that is not its socket's first.
     pub fn of(flow: &Flow) -> Self {
-        Self {
-            socket_id: flow.socket_id,
-            remote: flow.tuple.remote,
-            port: flow.tuple.remote_port,
-            family: flow.tuple.family,
-            reserved: 0,
-            local_port: flow.tuple.local_port,
-            reserved2: 0,
-        }
+        let Tuple { remote: address, remote_port: port, family, .. } = flow.tuple;
+        Self::new(flow.socket_id, &Peer { address, port, family }, flow.tuple.local_port)
     }
 }
 

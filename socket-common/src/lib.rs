@@ -2,7 +2,7 @@
 //!
 //! Every type here is `#[repr(C)]`, has no padding that is not named, and holds plain integers in
 //! host byte order unless its docs say otherwise. Times are nanoseconds of the kernel's boottime
-//! clock.
+//! clock. [`rules`] is how both sides change them.
 #![no_std]
 
 #[cfg(test)]
@@ -12,8 +12,10 @@ mod counter;
 mod dns;
 mod event;
 mod flow;
+pub mod kernel;
 #[cfg(feature = "user")]
 mod metrics;
+pub mod rules;
 mod settings;
 
 #[cfg(feature = "user")]

@@ -1,13 +1,15 @@
 //! Packets between sockets of this host and DNS servers, handed over as they are.
 
 use aya_ebpf::{helpers::generated::bpf_skb_load_bytes, programs::SkBuffContext};
-use socket_common::{Counter, DNS_PORT, DNS_ROOM, DnsEvent, Flow, Header, PROTO_TCP, Tuple, kind};
+use socket_common::{
+    Counter, DNS_PORT, DNS_ROOM, DnsEvent, Flow, Header, PROTO_TCP, Tuple,
+    kernel::tcp_flag::{FIN, RST, SYN},
+    kind,
+    rules::Way,
+};
 
 use crate::{
-    kernel::{
-        copy, now,
-        packet::{FIN, Packet, RST, SYN, Way},
-    },
+    kernel::{copy, now, packet::Packet},
     maps::{count, settings},
     outlet::{DNS, wakeup},
 };

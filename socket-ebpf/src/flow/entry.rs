@@ -4,16 +4,16 @@
 use core::mem::MaybeUninit;
 
 use aya_ebpf::{bindings::BPF_NOEXIST, maps::HashMap};
-use socket_common::{Began, Counter, Flow, Traffic, Tuple};
+use socket_common::{Began, Counter, Flow, Tuple, rules::Way};
 
 #[cfg(feature = "perf")]
-use crate::kernel::{put, zero};
+use crate::kernel::zero;
 #[cfg(not(feature = "perf"))]
 use crate::maps::BLANK;
 #[cfg(feature = "perf")]
 use crate::maps::TUPLE;
 use crate::{
-    kernel::{copy, packet::Way},
+    kernel::copy,
     maps::{count, next_id, owned, settings},
 };
 
@@ -29,16 +29,30 @@ pub fn create<K>(
     now: u64,
     full: Counter,
 ) -> Option<&'static mut Flow> {
-    #[cfg(not(feature = "perf"))]
-    let blank = BLANK.get(0)?;
-    // Which leaves no room there for a copy of the tuple.
+    // The stack has no room for a copy of the tuple beside the flow.
     #[cfg(feature = "perf")]
     let tuple = {
         let place = TUPLE.get_ptr_mut(0)?;
-        put(place, tuple);
+        copy(place, tuple);
         // SAFETY: a valid element of this CPU.
         unsafe { &*place }
     };
+    create_with(table, key, sock, tuple, began, now, full)
+}
+
+/// As [`create`], of a tuple that is not on the stack, or may be there.
+#[inline(always)]
+pub fn create_with<K>(
+    table: &'static HashMap<K, Flow>,
+    key: &K,
+    sock: u64,
+    tuple: &Tuple,
+    began: Began,
+    now: u64,
+    full: Counter,
+) -> Option<&'static mut Flow> {
+    #[cfg(not(feature = "perf"))]
+    let blank = BLANK.get(0)?;
     // Kernels before 4.18 take values from the stack only.
     #[cfg(feature = "perf")]
     let mut blank = MaybeUninit::<Flow>::uninit();
@@ -64,48 +78,24 @@ pub fn create<K>(
         // SAFETY: a valid element.
         unsafe { place.write_volatile(0) }
     }
-    flow.sock = sock;
-    flow.id = next_id(now);
-    flow.socket_id = flow.id;
+    flow.begin(next_id(now), sock, began, now);
     copy(&raw mut flow.tuple, tuple);
-    flow.first = now;
-    flow.last = now;
-    flow.began = began as u8;
     Some(flow)
 }
 
-/// Adds packets that pass now. False if the flow has ended meanwhile: it has been handed over, or is just
-/// being, and what would be added might not be seen any more.
+/// Adds packets that pass now, as [`Flow::account`].
 #[inline(always)]
 #[must_use]
 pub fn account(flow: &mut Flow, way: Way, packets: u64, bytes: u64, now: u64) -> bool {
-    if let Some(settings) = settings() {
-        if now.wrapping_sub(flow.last) > settings.idle_ns && now > flow.last {
-            flow.resumed = now;
-        }
-    }
-    // As late as can be: the one who closes takes a while between this mark and the copy.
-    // SAFETY: a live map value, which other CPUs write to.
-    if unsafe { (&raw const flow.ended).read_volatile() } != 0 {
-        return false;
-    }
-    flow.last = now;
-    add(&mut flow.traffic, way, packets, bytes);
-    true
+    let idle_ns = settings().map_or(u64::MAX, |settings| settings.idle_ns);
+    flow.account(way, packets, bytes, now, idle_ns, add)
 }
 
-/// Adds to counters that several CPUs may be adding to.
+/// Adds to a counter of a map value that several CPUs may be adding to.
 #[inline(always)]
-pub fn add(traffic: &mut Traffic, way: Way, packets: u64, bytes: u64) {
-    let (packet_total, byte_total) = match way {
-        Way::Out => (&raw mut traffic.packets_out, &raw mut traffic.bytes_out),
-        Way::In => (&raw mut traffic.packets_in, &raw mut traffic.bytes_in),
-    };
-    // SAFETY: aligned fields of a live map value.
-    unsafe {
-        atomic_add(packet_total, packets);
-        atomic_add(byte_total, bytes);
-    }
+pub fn add(total: &mut u64, more: u64) {
+    // SAFETY: an aligned field of a live map value.
+    unsafe { atomic_add(total, more) }
 }
 
 unsafe extern "C" {

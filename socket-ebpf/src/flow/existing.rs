@@ -1,6 +1,12 @@
 //! Sockets that were open before the programs were attached.
 
-use socket_common::{Began, Counter, PROTO_TCP, PROTO_UDP, Rank};
+use socket_common::{
+    Began, Counter, PROTO_TCP, PROTO_UDP, Rank,
+    kernel::{
+        socket_type::{DATAGRAM, STREAM},
+        tcp_state::{CLOSE, LISTEN, NEW_SYN_RECV, SYN_SENT, TIME_WAIT},
+    },
+};
 
 use super::{
     entry::create,
@@ -11,7 +17,7 @@ use crate::{
         core_offsets as at, field,
         mptcp::{Connection, PROTO_MPTCP},
         now,
-        sock::{CLOSE, DATAGRAM, LISTEN, NEW_SYN_RECV, STREAM, SYN_SENT, Sock, TIME_WAIT},
+        sock::Sock,
         task::Task,
     },
     maps::{FLOWS, SUBFLOW_WALK},
@@ -69,10 +75,7 @@ fn tcp(sock: Sock, task: Task) {
             if let Some(flow) = FLOWS.get_ptr_mut(&sock.key()) {
                 // SAFETY: entries stay readable for the run of a program.
                 let flow = unsafe { &mut *flow };
-                if flow.rank == Rank::Unknown as u8 {
-                    flow.owner = task.owner();
-                    flow.rank = Rank::Holder as u8;
-                }
+                flow.give_owner(Rank::Holder as u8, |owner| *owner = task.owner());
                 return;
             }
             let tuple = sock.tcp_tuple(state);
@@ -86,8 +89,7 @@ fn tcp(sock: Sock, task: Task) {
                 Counter::OpenTableFull,
             );
             if let Some(flow) = flow {
-                flow.owner = task.owner();
-                flow.rank = Rank::Holder as u8;
+                flow.give_owner(Rank::Holder as u8, |owner| *owner = task.owner());
             }
         }
     }

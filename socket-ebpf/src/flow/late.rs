@@ -3,15 +3,11 @@
 use core::mem::MaybeUninit;
 
 use aya_ebpf::bindings::BPF_ANY;
-use socket_common::{Counter, FAMILY_IPV6, Late, PROTO_TCP, Tuple};
+use socket_common::{Counter, FAMILY_IPV6, Late, PROTO_TCP, Tuple, rules::Way};
 
 use super::{entry::add, pending, submit};
 use crate::{
-    kernel::{
-        core_offsets as at,
-        packet::{Packet, Way},
-        zero,
-    },
+    kernel::{core_offsets as at, packet::Packet, zero},
     maps::{LATE, count, settings},
 };
 
@@ -84,8 +80,7 @@ pub fn counted(tuple: &mut Tuple, way: Way, packets: u64, bytes: u64, now: u64) 
     };
     // SAFETY: as above.
     let late = unsafe { &mut *late };
-    late.last = now;
-    add(&mut late.traffic, way, packets, bytes);
+    late.account(way, packets, bytes, now, add);
 }
 
 /// Whether a buffer that is dropped there is one that no live socket wants.

@@ -22,13 +22,10 @@ pub mod udp;
 #[cfg(not(feature = "perf"))]
 pub use entry::atomic_add;
 
-use socket_common::{Counter, Flow, PROTO_TCP, Tuple};
+use socket_common::{Counter, Flow, PROTO_TCP, Tuple, rules::Way};
 
 use crate::{
-    kernel::{
-        packet::{Packet, Way},
-        sock::Sock,
-    },
+    kernel::{packet::Packet, sock::Sock},
     maps::{count, settings},
 };
 

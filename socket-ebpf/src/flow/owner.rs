@@ -7,7 +7,10 @@
 use core::mem::MaybeUninit;
 
 use aya_ebpf::bindings::{BPF_ANY, BPF_NOEXIST};
-use socket_common::{Counter, Flow, Owner, PROTO_UDP, Rank, SocketOwner, TELL_LISTENERS, Tuple};
+use socket_common::{
+    Counter, Flow, Owner, PROTO_UDP, Rank, SocketOwner, TELL_LISTENERS, Tuple,
+    rules::owner::{acts_for_connection, taken_over},
+};
 
 use super::submit;
 use crate::{
@@ -27,23 +30,20 @@ const BETWEEN_COPIES: u64 = 200_000_000;
 /// Makes the current task the owner of `flow`, if it ranks higher than who is known.
 #[inline(always)]
 pub fn claim(flow: &mut Flow, rank: Rank) {
-    if flow.rank < rank as u8 {
-        flow.owner = Task::current().owner();
-        flow.rank = rank as u8;
-    }
+    flow.give_owner(rank as u8, |owner| *owner = Task::current().owner());
 }
 
 /// As [`claim`], for a TCP connection. The kernel's own threads, and whoever manages paths, act for subflows of
 /// MPTCP whose connection is another process's.
 #[inline(always)]
 pub fn claim_connection(flow: &mut Flow, sock: Sock, rank: Rank) {
-    if flow.rank >= rank as u8 {
+    if !flow.is_outranked_by(rank as u8) {
         return;
     }
     let connection = Connection::of(sock);
     if connection.is_some() {
         let added = take_over(flow, sock, connection);
-        if (added && rank != Rank::FirstIo) || Task::current().is_of_kernel() {
+        if acts_for_connection(added, rank, || Task::current().is_of_kernel()) {
             return;
         }
     }
@@ -69,12 +69,8 @@ fn take_over(flow: &mut Flow, sock: Sock, connection: Connection) -> bool {
     }
     // SAFETY: entries stay readable for the run of a program.
     if let Some(known) = unsafe { FLOWS.get(&first.key()) } {
-        let opener = Rank::Opener as u8;
-        let rank = if known.rank < opener { known.rank } else { opener };
-        if flow.rank < rank {
-            copy(&raw mut flow.owner, &raw const known.owner);
-            flow.rank = rank;
-        }
+        let rank = taken_over(known.rank, Rank::Opener);
+        flow.give_owner(rank, |owner| copy(owner, &raw const known.owner));
     }
     true
 }
@@ -86,7 +82,7 @@ pub fn touched(sock: Sock, rank: Rank) {
         // SAFETY: entries stay readable for the run of a program.
         let flow = unsafe { &mut *flow };
         claim(flow, rank);
-        if flow.rank < Rank::FirstIo as u8 {
+        if !flow.has_final_owner() {
             return;
         }
         if let Some(place) = owned(sock.key()) {
@@ -109,8 +105,7 @@ pub fn inherit(flow: &mut Flow, from: u64, rank: Rank) {
     // SAFETY: as above.
     if let Some(known) = unsafe { OWNERS.get(&from) } {
         copy(&raw mut flow.owner, &raw const known.owner);
-        let rank = if (known.rank) < rank as u8 { known.rank } else { rank as u8 };
-        flow.rank = rank;
+        flow.rank = taken_over(known.rank, rank);
     }
 }
 

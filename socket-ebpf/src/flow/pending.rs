@@ -3,22 +3,19 @@
 use core::mem::MaybeUninit;
 
 use aya_ebpf::bindings::BPF_ANY;
-#[cfg(not(feature = "perf"))]
-use socket_common::Tcp;
-use socket_common::{Counter, FLAG_HANDSHAKE, Flow, Pending, Traffic, Tuple};
+use socket_common::{
+    Counter, Flow, Pending, Tuple,
+    rules::{
+        Way,
+        handshake::{REPETITION_NS, Step, step},
+    },
+};
 
 use super::entry::{account, add};
 use crate::{
-    kernel::{
-        packet::{Packet, RST, SYN, Way},
-        sock::Sock,
-        zero,
-    },
+    kernel::{packet::Packet, sock::Sock, zero},
     maps::{FLOWS, LAST_HANDSHAKE, PENDING, count},
 };
-
-/// Shorter than TCP waits before it sends again, nanoseconds.
-const SOON: u64 = 100_000_000;
 
 /// A packet that a listener or a request socket handles. False if it belongs to no handshake.
 #[inline(always)]
@@ -49,7 +46,7 @@ pub fn seen_at_listener(packet: &Packet, now: u64) -> bool {
     // SAFETY: a valid element of this CPU.
     let last = unsafe { &mut *last };
     // A repetition of a packet may come in the same memory, but not so soon.
-    let same = now.wrapping_sub(last[3]) < SOON && packet.is([last[0], last[1], last[2]]);
+    let same = now.wrapping_sub(last[3]) < REPETITION_NS && packet.is([last[0], last[1], last[2]]);
     if same {
         last[0] = 0;
     }
@@ -58,20 +55,18 @@ pub fn seen_at_listener(packet: &Packet, now: u64) -> bool {
 
 #[inline(always)]
 fn counted(packet: &Packet, tuple: &Tuple, listener: Sock, way: Way, now: u64) -> bool {
-    let opens = way == Way::In && packet.tcp_flags() & (SYN | RST) == SYN;
-    if let Some(pending) = PENDING.get_ptr_mut(tuple) {
-        // SAFETY: entries stay readable for the run of a program.
-        let pending = unsafe { &mut *pending };
-        if pending.child == 0 {
-            pending.last = now;
-            add(&mut pending.traffic, way, packet.packets, packet.bytes);
-            return true;
+    // SAFETY: entries stay readable for the run of a program.
+    let known = PENDING.get_ptr_mut(tuple).map(|pending| unsafe { &mut *pending });
+    let child = known.as_ref().map(|pending| pending.child);
+    match (step(child, way, packet.tcp_flags()), known) {
+        (Step::Count, Some(pending)) => {
+            pending.account(way, packet.packets, packet.bytes, now, add);
+            true
         }
-        if !opens {
-            return of_child(packet, tuple, pending.child, way, now);
-        }
+        (Step::Child(child), _) => of_child(packet, tuple, child, way, now),
+        (Step::Begin, _) => begun(packet, tuple, listener, now),
+        _ => false,
     }
-    opens && begun(packet, tuple, listener, now)
 }
 
 /// The first SYN, or that of a connection after one between the same ends. False if there is no room for it.
@@ -81,11 +76,7 @@ fn begun(packet: &Packet, tuple: &Tuple, listener: Sock, now: u64) -> bool {
     zero(fresh.as_mut_ptr());
     // SAFETY: zeroes are valid.
     let fresh = unsafe { fresh.assume_init_mut() };
-    fresh.listener = listener.key();
-    fresh.first = now;
-    fresh.last = now;
-    fresh.traffic.packets_in = packet.packets;
-    fresh.traffic.bytes_in = packet.bytes;
+    fresh.begin(listener.key(), packet.packets, packet.bytes, now);
     if PENDING.insert(tuple, &*fresh, BPF_ANY as u64).is_err() {
         count(Counter::PendingFull);
         return false;
@@ -105,37 +96,6 @@ fn of_child(packet: &Packet, tuple: &Tuple, child: u64, way: Way, now: u64) -> b
     account(flow, way, packet.packets, packet.bytes, now)
 }
 
-/// Adds to the child's flow what the handshake has counted so far.
-#[inline(always)]
-pub fn take(handshake: &mut Pending, flow: &mut Flow) {
-    let Traffic { packets_out, bytes_out, packets_in, bytes_in } = handshake.traffic;
-    handshake.taken = Traffic { packets_out, bytes_out, packets_in, bytes_in };
-    add(&mut flow.traffic, Way::Out, packets_out, bytes_out);
-    add(&mut flow.traffic, Way::In, packets_in, bytes_in);
-    flow.flags |= FLAG_HANDSHAKE;
-}
-
-/// What the handshake has counted since.
-#[inline(always)]
-fn left(handshake: &Pending) -> Traffic {
-    let (all, taken) = (&handshake.traffic, &handshake.taken);
-    Traffic {
-        packets_out: all.packets_out.wrapping_sub(taken.packets_out),
-        bytes_out: all.bytes_out.wrapping_sub(taken.bytes_out),
-        packets_in: all.packets_in.wrapping_sub(taken.packets_in),
-        bytes_in: all.bytes_in.wrapping_sub(taken.bytes_in),
-    }
-}
-
-/// Whether a connection has been established for so long that no CPU is still at a packet which it took for one
-/// of the handshake.
-#[cfg(not(feature = "perf"))]
-#[inline(always)]
-pub fn is_over(flow: &Flow, now: u64) -> bool {
-    let Tcp { connect_ns, .. } = flow.tcp;
-    connect_ns != 0 && now > flow.first.wrapping_add(connect_ns).wrapping_add(SOON)
-}
-
 /// The handshake of a flow is over, or the connection is: takes what another CPU still counted for it while the
 /// flow was made, and forgets it.
 #[inline(always)]
@@ -146,14 +106,13 @@ pub fn finish(flow: &mut Flow) {
         // SAFETY: entries stay readable for the run of a program.
         let handshake = unsafe { &mut *handshake };
         if handshake.child == flow.sock {
-            let Traffic { packets_out, bytes_out, packets_in, bytes_in } = left(handshake);
+            let left = handshake.untaken();
             // Of two CPUs that come here one takes it. An element that is out of the table may be another's.
             if PENDING.remove(&tuple).is_err() {
                 return;
             }
-            add(&mut flow.traffic, Way::Out, packets_out, bytes_out);
-            add(&mut flow.traffic, Way::In, packets_in, bytes_in);
+            flow.traffic.account_both(&left, add);
         }
     }
-    flow.flags &= !FLAG_HANDSHAKE;
+    flow.forget_handshake();
 }

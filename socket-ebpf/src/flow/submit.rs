@@ -3,7 +3,7 @@
 #[cfg(not(feature = "perf"))]
 use aya_ebpf::bindings::BPF_ANY;
 use socket_common::{
-    Counter, Flow, FlowEvent, Header, Late, LateEvent, SocketEvent, SocketOwner, Traffic, kind,
+    Counter, Flow, FlowEvent, Header, Late, LateEvent, SocketEvent, SocketOwner, kind,
 };
 
 #[cfg(not(feature = "perf"))]
@@ -46,20 +46,14 @@ pub fn flow(flow: &Flow) {
 #[inline(always)]
 pub fn lose(flow: &Flow) {
     count(Counter::ClosedLost);
-    count_many(Counter::ClosedLostPackets, packets(&flow.traffic));
-}
-
-/// Packets both ways.
-#[inline(always)]
-pub fn packets(traffic: &Traffic) -> u64 {
-    traffic.packets_in.wrapping_add(traffic.packets_out)
+    count_many(Counter::ClosedLostPackets, flow.traffic.packets());
 }
 
 /// Hands over late packets whose table entry is needed for a newer flow.
 #[inline(always)]
 pub fn late(late: &Late) {
     let Some(mut slot) = outlet::reserve::<LateEvent>() else {
-        count_many(Counter::LateLost, packets(&late.traffic));
+        count_many(Counter::LateLost, late.traffic.packets());
         return;
     };
     let event = slot.as_mut_ptr();

@@ -1,27 +1,31 @@
 //! TCP: one flow per connection.
 
+#[cfg(feature = "perf")]
+use core::mem::MaybeUninit;
+
 use socket_common::{
-    Began, Counter, FAMILY_IPV6, FLAG_HANDSHAKE, Flow, PROTO_TCP, Rank, TELL_CONNECTIONS, Tuple,
+    Began, Counter, FAMILY_IPV6, Flow, PROTO_TCP, Rank, TELL_CONNECTIONS, Tuple,
+    kernel::tcp_state::{ESTABLISHED, LISTEN, SYN_RECV, SYN_SENT},
+    rules::{
+        Way,
+        handshake::Taken,
+        owner::of_sender,
+        tcp::{Change, WithoutFlow, is_connected, is_foreign, leaves_late_packets, without_flow},
+    },
 };
 
 use super::{
-    entry::{account, create},
+    entry::{account, add, create},
     ipv6_enabled, late,
     owner::{self, Seen},
     pending, submit,
 };
+#[cfg(feature = "perf")]
+use crate::kernel::zeroed;
 #[cfg(not(feature = "perf"))]
 use crate::maps::BLANK;
 use crate::{
-    kernel::{
-        copy, core_offsets as at, field, now,
-        packet::{Packet, Way},
-        sock::{
-            CLOSE, ESTABLISHED, LISTEN, NEW_SYN_RECV, RAW, STREAM, SYN_RECV, SYN_SENT, Sock,
-            TIME_WAIT,
-        },
-        task::Task,
-    },
+    kernel::{copy, core_offsets as at, field, now, packet::Packet, sock::Sock, task::Task},
     maps::{FLOWS, PENDING, SYN_ACK_SEEN, count, count_many},
 };
 
@@ -34,17 +38,17 @@ pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
     let known = FLOWS.get_ptr_mut(key).map(|flow| unsafe { &mut *flow });
     // One way out, as all of this is one program, which has to stay small.
     let flow = match known {
-        Some(flow) if flow.ended == 0 && flow.tuple.local_port != 0 => flow,
+        Some(flow) if flow.ended == 0 && flow.has_ends() => flow,
         known => without_tuple(known, packet, sock, key, way, now)?,
     };
-    if flow.flags & FLAG_HANDSHAKE != 0 {
+    if flow.has_handshake() {
         if way == Way::In && pending::seen_at_listener(packet, now) {
             return None;
         }
         // On kernels before 5.8 the stack has no place for it: there the agent removes the handshake, or its end
         // does.
         #[cfg(not(feature = "perf"))]
-        if pending::is_over(flow, now) {
+        if flow.is_handshake_over(now) {
             pending::finish(flow);
         }
     }
@@ -52,14 +56,8 @@ pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
         count(Counter::LateUnmatched);
         return None;
     }
-    if way == Way::Out && flow.rank < Rank::FirstIo as u8 && sock.locked_by_process() {
-        let rank = if packet.is_payload() {
-            Rank::FirstIo
-        } else if sock.state() == SYN_SENT {
-            Rank::Opener
-        } else {
-            Rank::Unknown
-        };
+    if way == Way::Out && !flow.has_final_owner() && sock.locked_by_process() {
+        let rank = of_sender(packet.is_payload(), || sock.state());
         owner::claim_connection(flow, sock, rank);
     }
     Some(flow)
@@ -76,8 +74,8 @@ fn without_tuple(
     now: u64,
 ) -> Option<&'static mut Flow> {
     let state = sock.state();
-    let connected = state != LISTEN && state != CLOSE && sock.remote_port() != 0;
-    if !connected && state != LISTEN && is_foreign(sock, way) {
+    let connected = is_connected(state, || sock.remote_port());
+    if is_foreign(state, connected, way, || sock.kind(), || sock.has_file()) {
         return None;
     }
     if state == LISTEN && way == Way::Out && packet.family == FAMILY_IPV6 {
@@ -86,46 +84,51 @@ fn without_tuple(
             unsafe { *seen = 1 }
         }
     }
-    // A listener, a closed socket or one of the kernel's own control sockets does not say whose
-    // packet it is; the packet does.
-    let mut tuple = if connected { sock.tcp_tuple(state) } else { packet.tuple(way, sock.netns()) };
+    #[cfg(not(feature = "perf"))]
+    let tuple =
+        &mut if connected { sock.tcp_tuple(state) } else { packet.tuple(way, sock.netns()) };
+    #[cfg(feature = "perf")]
+    let mut place = MaybeUninit::uninit();
+    #[cfg(feature = "perf")]
+    let tuple = {
+        let tuple = zeroed(&mut place);
+        if connected {
+            sock.write_tcp_tuple(tuple, state);
+        } else {
+            packet.write_tuple(tuple, way, sock.netns());
+        }
+        tuple
+    };
     if let Some(flow) = known
         && flow.ended == 0
     {
         // The first packet of a connect: the port has been chosen by now.
-        copy(&raw mut flow.tuple, &raw const tuple);
+        copy(&raw mut flow.tuple, tuple);
         return Some(flow);
     }
-    if !connected || state == NEW_SYN_RECV || state == TIME_WAIT {
-        if !pending::packet(packet, &tuple, sock, way, now) {
-            late::at_listener(packet, &mut tuple, way, now);
+    match without_flow(state, connected, || sock.kind()) {
+        WithoutFlow::SocketLess => {
+            if !pending::packet(packet, tuple, sock, way, now) {
+                late::at_listener(packet, tuple, way, now);
+            }
+            None
         }
-        return None;
-    }
-    if sock.kind() != STREAM {
-        return None;
-    }
-    if state == SYN_RECV {
-        accepted(sock, &tuple, now, Counter::FlowTableFull)
-    } else if late::is_expected(&mut tuple) {
-        // Another CPU is closing it: the state changes after the flow has ended.
-        late::packet(packet, &mut tuple, way, now);
-        None
-    } else {
-        let full = Counter::FlowTableFull;
-        let flow = create(&FLOWS, key, *key, &tuple, Began::Midway, now, full);
-        if flow.is_some() {
-            count(Counter::Midway);
+        WithoutFlow::Other => None,
+        WithoutFlow::Accepted => accepted(sock, tuple, now, Counter::FlowTableFull),
+        WithoutFlow::Midway => {
+            if late::is_expected(tuple) {
+                // Another CPU is closing it: the state changes after the flow has ended.
+                late::packet(packet, tuple, way, now);
+                return None;
+            }
+            let full = Counter::FlowTableFull;
+            let flow = create(&FLOWS, key, *key, tuple, Began::Midway, now, full);
+            if flow.is_some() {
+                count(Counter::Midway);
+            }
+            flow
         }
-        flow
     }
-}
-
-/// Whether a packet is another's: a raw socket is shown copies of what others receive, and what it sends says that
-/// it is of others. Those of the kernel, which send its resets, have no file.
-#[inline(always)]
-fn is_foreign(sock: Sock, way: Way) -> bool {
-    sock.kind() == RAW && (way == Way::In || sock.has_file())
 }
 
 /// Makes the flow of a connection that came in through a listener. A full table is counted in `full`,
@@ -151,19 +154,15 @@ fn accepted(sock: Sock, tuple: &Tuple, now: u64, full: Counter) -> Option<&'stat
         if handshake.child == 0 {
             // These are counted here. Should there be room for a flow a moment later, it does not take them.
             handshake.child = key;
-            count_many(Counter::FlowTableFull, submit::packets(&handshake.traffic));
+            count_many(Counter::FlowTableFull, handshake.traffic.packets());
             copy(&raw mut handshake.taken, &raw const handshake.traffic);
         }
         return None;
     };
-    if handshake.child == 0 {
-        // From here on, packets that still reach the listener are counted in the flow.
-        handshake.child = key;
-        pending::take(handshake, flow);
-        flow.first = handshake.first;
-        owner::inherit(flow, handshake.listener, Rank::Listener);
-    } else if handshake.child != key {
-        count(Counter::PendingMissed);
+    match flow.take_handshake(key, handshake, add) {
+        Taken::Now => owner::inherit(flow, handshake.listener, Rank::Listener),
+        Taken::Before => {}
+        Taken::Never => count(Counter::PendingMissed),
     }
     Some(flow)
 }
@@ -172,20 +171,17 @@ fn accepted(sock: Sock, tuple: &Tuple, now: u64, full: Counter) -> Option<&'stat
 #[inline(always)]
 pub fn state_changed(sock: Sock, old: u8, new: u8) {
     // Half of all changes say nothing new.
-    if old == new || !matches!(new, SYN_SENT | ESTABLISHED | LISTEN | CLOSE) {
-        return;
-    }
+    let Some(change) = Change::between(old, new) else { return };
     if !sock.is_inet() || sock.protocol() != PROTO_TCP as u16 {
         return;
     }
-    match new {
-        SYN_SENT => opened(sock),
-        ESTABLISHED => established(sock, old),
-        LISTEN => {
+    match change {
+        Change::Opened => opened(sock),
+        Change::Established => established(sock, old),
+        Change::Listening => {
             owner::remember(sock, Task::current(), PROTO_TCP, Rank::Listener, Seen::Coming);
         }
-        CLOSE => closed(sock, old),
-        _ => {}
+        Change::Closed => closed(sock, old),
     }
 }
 
@@ -198,7 +194,7 @@ fn opened(sock: Sock) {
         // SAFETY: entries stay readable for the run of a program.
         let flow = unsafe { &*flow };
         // The same change, seen by the other copy of the hook a moment ago.
-        if flow.tuple.local_port == 0 && now.wrapping_sub(flow.first) < owner::A_MOMENT {
+        if !flow.has_ends() && now.wrapping_sub(flow.first) < owner::A_MOMENT {
             return;
         }
     }
@@ -224,7 +220,7 @@ pub fn has_missed(sock: Sock, state: u8) -> bool {
     }
     // SAFETY: entries stay readable for the run of a program.
     let flow = unsafe { FLOWS.get(&sock.key()) };
-    flow.is_none_or(|flow| flow.ended != 0 || flow.tuple.local_port != 0)
+    flow.is_none_or(|flow| flow.ended != 0 || flow.has_ends())
 }
 
 #[inline(always)]
@@ -255,8 +251,7 @@ fn established(sock: Sock, old: u8) {
             }
         }
     };
-    if flow.tcp.connect_ns == 0 {
-        flow.tcp.connect_ns = now.wrapping_sub(flow.first);
+    if flow.note_established(now) {
         if old == SYN_RECV {
             owner::adopt(flow, sock);
         }
@@ -308,7 +303,7 @@ fn closed(sock: Sock, old: u8) {
         return;
     }
     let now = now();
-    if flow.tuple.local_port == 0 {
+    if !flow.has_ends() {
         // A connect that failed before its first packet.
         flow.tuple = sock.tcp_tuple(SYN_SENT);
     }
@@ -317,18 +312,20 @@ fn closed(sock: Sock, old: u8) {
         return;
     }
     // Before it ends: packets that another CPU sees from then on are late ones.
-    if old != SYN_SENT {
+    if leaves_late_packets(old) {
         late::expect(&flow.tuple, flow.id);
     }
-    if flow.flags & FLAG_HANDSHAKE != 0 {
+    if flow.has_handshake() {
         pending::finish(flow);
     }
     flow.ended = now;
-    flow.tcp.state = old;
-    flow.tcp.error = field::<u32>(sock.0, at::sock_sk_err());
-    flow.tcp.retransmits = field::<u32>(sock.0, at::tcp_sock_total_retrans());
-    flow.tcp.counted = at::tcp_sock_total_retrans().is_some().into();
-    flow.tcp.srtt_us = field::<u32>(sock.0, at::tcp_sock_srtt_us()) >> 3;
+    let retransmits = at::tcp_sock_total_retrans();
+    flow.tcp.close(
+        old,
+        field(sock.0, at::sock_sk_err()),
+        retransmits.map(|offset| field(sock.0, Some(offset))),
+        field(sock.0, at::tcp_sock_srtt_us()),
+    );
     submit::flow(flow);
     owner::told(sock, now);
     let _ = FLOWS.remove(key);

@@ -2,23 +2,27 @@
 //! socket's id and the peer.
 
 use socket_common::{
-    Began, Counter, FLAG_EXISTING, FLAG_HAS_PEERS, Flow, PROTO_UDP, PeerKey, Rank, Tuple,
+    Began, Counter, Flow, PROTO_UDP, PeerKey, Rank,
+    kernel::socket_type::DATAGRAM,
+    rules::{
+        Peer, Way,
+        udp::{began, local_port},
+    },
 };
 
 use super::{
-    entry::{account, create},
+    entry::{account, create_with},
     owner::{self, Seen},
     submit,
 };
+#[cfg(feature = "perf")]
+use crate::maps::TUPLE;
 use crate::{
-    kernel::{
-        copy, now,
-        packet::{Packet, Way},
-        sock::{DATAGRAM, Peer, Sock},
-        task::Task,
-    },
+    kernel::{copy, now, packet::Packet, sock::Sock, task::Task},
     maps::{FLOWS, PEERS, count},
 };
+#[cfg(not(feature = "perf"))]
+use socket_common::Tuple;
 
 /// The peer of a packet: kept on the stack, or, for kernels before 5.8, whose programs have none to spare, read
 /// anew.
@@ -32,6 +36,23 @@ macro_rules! kept_or_read {
     }};
 }
 
+/// The tuple of a new flow, `$tuple` by reference: on the stack, or, for kernels before 5.8, in a table.
+macro_rules! new_tuple {
+    ($tuple:ident, $packet:expr, $sock:expr, $way:expr, $local_port:expr) => {
+        #[cfg(not(feature = "perf"))]
+        let $tuple = &Tuple { local_port: $local_port, ..$packet.tuple($way, $sock.netns()) };
+        #[cfg(feature = "perf")]
+        let $tuple = {
+            let place = TUPLE.get_ptr_mut(0)?;
+            // SAFETY: a valid element of this CPU.
+            let tuple = unsafe { &mut *place };
+            $packet.write_tuple(tuple, $way, $sock.netns());
+            tuple.local_port = $local_port;
+            &*tuple
+        };
+    };
+}
+
 /// A UDP packet that `sock` sends or receives; returns its flow.
 #[inline(always)]
 pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
@@ -43,8 +64,8 @@ pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
     let flow = match first {
         // Most sockets have one peer and an owner: then nothing of the socket needs to be read.
         Some(flow)
-            if is_with(flow, &kept_or_read!(peer, packet, way), packet.local_port(way))
-                && (way == Way::In || flow.rank >= Rank::FirstIo as u8) =>
+            if flow.is_with(&kept_or_read!(peer, packet, way), packet.local_port(way))
+                && (way == Way::In || flow.has_final_owner()) =>
         {
             flow
         }
@@ -60,7 +81,6 @@ pub fn packet(packet: &Packet, sock: Sock, way: Way) -> Option<&'static Flow> {
 
 /// The flow with the peer that a packet is from or to. A socket that is connected may send to others as well.
 #[inline(always)]
-#[cfg_attr(feature = "perf", expect(unused_variables, reason = "read anew, off the stack"))]
 fn of_peer(
     packet: &Packet,
     peer: &Peer,
@@ -69,12 +89,8 @@ fn of_peer(
     way: Way,
     now: u64,
 ) -> Option<&'static mut Flow> {
-    #[cfg(feature = "perf")]
-    let peer = &packet.peer(way);
-    // That of what is sent may have been translated by now.
-    let own = sock.port();
-    let port = if own != 0 { own } else { packet.local_port(way) };
-    let began = if way == Way::Out { Began::Send } else { Began::Receive };
+    let port = local_port(sock.port(), || packet.local_port(way));
+    let began = began(way);
     let first = match FLOWS.get_ptr_mut(key) {
         // SAFETY: entries stay readable for the run of a program.
         Some(flow) => unsafe { &mut *flow },
@@ -82,34 +98,23 @@ fn of_peer(
             if sock.kind() != DATAGRAM {
                 return None;
             }
-            let tuple = tuple(packet, sock, way, port);
-            let made = create(&FLOWS, key, *key, &tuple, began, now, Counter::FlowTableFull);
-            let flow = made?;
+            new_tuple!(tuple, packet, sock, way, port);
+            let full = Counter::FlowTableFull;
+            let flow = create_with(&FLOWS, key, *key, tuple, began, now, full)?;
             owner::inherit(flow, *key, Rank::Creator);
-            if flow.rank == Rank::Holder as u8 {
-                flow.flags |= FLAG_EXISTING;
-            }
+            flow.note_existing();
             flow.drops = sock.drops();
             flow
         }
     };
     // Sending runs in the system call of the sender.
-    if way == Way::Out && first.rank < Rank::FirstIo as u8 && sock.has_file() {
+    if way == Way::Out && !first.has_final_owner() && sock.has_file() {
         owner::claim(first, Rank::FirstIo);
     }
-    if is_with(first, peer, port) {
+    if first.is_with(&kept_or_read!(peer, packet, way), port) {
         return Some(first);
     }
     further(packet, peer, sock, way, port, first, began, now)
-}
-
-/// Whether a flow is the one with a peer. A socket that has been disconnected may have got another port.
-#[inline(always)]
-fn is_with(flow: &Flow, peer: &Peer, local_port: u16) -> bool {
-    flow.tuple.remote_port == peer.port
-        && flow.tuple.local_port == local_port
-        && flow.tuple.remote == peer.address
-        && flow.tuple.family == peer.family
 }
 
 #[inline(always)]
@@ -127,40 +132,20 @@ fn further(
 ) -> Option<&'static mut Flow> {
     #[cfg(feature = "perf")]
     let peer = &packet.peer(way);
-    let key = PeerKey {
-        socket_id: first.socket_id,
-        remote: peer.address,
-        port: peer.port,
-        family: peer.family,
-        reserved: 0,
-        local_port,
-        reserved2: 0,
-    };
+    let key = PeerKey::new(first.socket_id, peer, local_port);
     let flow = match PEERS.get_ptr_mut(&key) {
         // SAFETY: entries stay readable for the run of a program.
         Some(flow) => unsafe { &mut *flow },
         None => {
-            first.flags |= FLAG_HAS_PEERS;
-            let tuple = tuple(packet, sock, way, local_port);
-            let flow =
-                create(&PEERS, &key, sock.key(), &tuple, began, now, Counter::PeerTableFull)?;
-            flow.socket_id = first.socket_id;
-            flow.flags |= first.flags & FLAG_EXISTING;
+            new_tuple!(tuple, packet, sock, way, local_port);
+            let full = Counter::PeerTableFull;
+            let flow = create_with(&PEERS, &key, sock.key(), tuple, began, now, full)?;
+            flow.begin_peer(first);
             flow
         }
     };
-    if flow.rank < first.rank {
-        copy(&raw mut flow.owner, &raw const first.owner);
-        flow.rank = first.rank;
-    }
+    flow.give_owner(first.rank, |owner| copy(owner, &raw const first.owner));
     Some(flow)
-}
-
-#[inline(always)]
-fn tuple(packet: &Packet, sock: Sock, way: Way, local_port: u16) -> Tuple {
-    let mut tuple = packet.tuple(way, sock.netns());
-    tuple.local_port = local_port;
-    tuple
 }
 
 /// The current task has bound the socket to a port.

@@ -9,16 +9,19 @@ use aya_ebpf::{
     macros::{cgroup_skb, cgroup_sock, sock_ops},
     programs::{SkBuffContext, SockContext, SockOpsContext},
 };
-use socket_common::{ESTABLISHED, Twin};
+use socket_common::{
+    ESTABLISHED, Twin,
+    kernel::{
+        is_inet,
+        tcp_state::{CLOSE, LISTEN, SYN_SENT},
+    },
+    rules::Way,
+};
 
 use super::twice;
 use crate::{
     dns, flow,
-    kernel::{
-        address,
-        packet::{Packet, Way},
-        sock::{CLOSE, LISTEN, SYN_SENT, Sock, is_inet},
-    },
+    kernel::{address, packet::Packet, sock::Sock},
 };
 
 /// Let the packet, or the call, go on.
@@ -33,7 +36,7 @@ fn packet(ctx: &SkBuffContext, way: Way) -> i32 {
     // SAFETY: the context of this run; the kernel sets the full socket for it.
     let sock = unsafe { (*buffer).__bindgen_anon_2.sk };
     // SAFETY: the kernel checks the pointer that was not null.
-    if sock.is_null() || !is_inet(unsafe { (*sock).family }) {
+    if sock.is_null() || !is_inet(unsafe { (*sock).family } as u16) {
         return ALLOW;
     }
     let sock = Sock(address(sock));

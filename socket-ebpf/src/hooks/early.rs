@@ -2,12 +2,11 @@
 
 use aya_ebpf::{EbpfContext as _, bindings::pt_regs, macros::kprobe, programs::ProbeContext};
 
+use socket_common::kernel::tcp_state::{CLOSE, ESTABLISHED, SYN_SENT};
+
 use crate::{
     flow,
-    kernel::{
-        now, read,
-        sock::{CLOSE, ESTABLISHED, SYN_SENT, Sock},
-    },
+    kernel::{now, read, sock::Sock},
     outlet,
 };
 

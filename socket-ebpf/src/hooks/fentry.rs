@@ -4,11 +4,11 @@ use aya_ebpf::{
     macros::{fentry, fexit},
     programs::{FEntryContext, FExitContext},
 };
-use socket_common::Rank;
+use socket_common::{Rank, rules::Way};
 
 use crate::{
     flow,
-    kernel::{address, core_offsets as at, field, packet::Way, sock::Sock},
+    kernel::{address, core_offsets as at, field, sock::Sock},
 };
 
 macro_rules! argument {

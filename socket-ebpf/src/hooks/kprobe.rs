@@ -4,11 +4,11 @@ use aya_ebpf::{
     macros::{kprobe, kretprobe},
     programs::{ProbeContext, RetProbeContext},
 };
-use socket_common::{PROTO_TCP, Rank};
+use socket_common::{PROTO_TCP, Rank, rules::Way};
 
 use crate::{
     flow,
-    kernel::{core_offsets as at, field, packet::Way, sock::Sock, task::Task},
+    kernel::{core_offsets as at, field, sock::Sock, task::Task},
     outlet,
 };
 

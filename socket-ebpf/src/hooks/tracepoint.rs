@@ -1,16 +1,19 @@
 //! Raw tracepoints, which several sets share.
 
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
-use socket_common::{BEGUN, FAMILY_IPV4, PROTO_TCP, REPLIES_HIDDEN, Rank, Twin};
+use socket_common::{
+    BEGUN, FAMILY_IPV4, PROTO_TCP, REPLIES_HIDDEN, Rank, Twin,
+    kernel::{
+        tcp_flag::SYN,
+        tcp_state::{LISTEN, NEW_SYN_RECV, SYN_RECV, TIME_WAIT},
+    },
+    rules::{Way, tcp::is_full},
+};
 
 use super::twice::{self, Copy};
 use crate::{
     flow,
-    kernel::{
-        core_offsets as at, field, now,
-        packet::{Packet, SYN, Way},
-        sock::{LISTEN, NEW_SYN_RECV, SYN_RECV, Sock, TIME_WAIT},
-    },
+    kernel::{core_offsets as at, field, now, packet::Packet, sock::Sock},
     maps::{FLOWS, LAST_SENT, SYN_ACK_SEEN, settings},
 };
 
@@ -137,7 +140,7 @@ pub fn tp_transmit(ctx: RawTracePointContext) -> i32 {
         return 0;
     }
     let state = sock.state();
-    if state != TIME_WAIT && state != NEW_SYN_RECV {
+    if is_full(state) {
         return 0;
     }
     let Some(packet) = Packet::of(skb, Way::Out) else { return 0 };
@@ -185,7 +188,7 @@ fn is_shown_again(skb: usize, packet: &Packet) -> bool {
     // SAFETY: a valid element of this CPU.
     let last = unsafe { &mut *last };
     let device: u64 = field(skb, at::sk_buff_dev());
-    let ends = packet.ends() ^ ((packet.device_netns() as u64) << 32);
+    let ends = packet.port_pair() ^ ((packet.device_netns() as u64) << 32);
     let again = last[0] == skb as u64 && last[1] == ends && last[2] != device;
     *last = [skb as u64, ends, device];
     again

@@ -1,11 +1,11 @@
 //! `struct nf_conn`: the addresses that a packet had before this host translated them.
 
-use socket_common::{FAMILY_IPV4, FAMILY_IPV6};
+use socket_common::{
+    FAMILY_IPV4, FAMILY_IPV6,
+    kernel::{AF_INET, AF_INET6},
+};
 
 use super::{core_offsets as at, field, read};
-
-const AF_INET: u16 = 2;
-const AF_INET6: u16 = 10;
 
 /// Bits of `sk_buff._nfct` that are not part of the pointer: `enum ip_conntrack_info`.
 const INFO: usize = 7;

@@ -51,32 +51,30 @@ pub fn address<T>(pointer: *const T) -> usize {
     read(&raw const slot as usize)
 }
 
-/// Copies a shared type word by word. An assignment would become a call of memmove, which is a loop.
+/// Copies a shared type word by word. An assignment would become a call of memmove, which is a loop. What is copied
+/// need not be in memory: the compiler may put it together in registers.
 #[inline(always)]
 pub fn copy<T>(to: *mut T, from: *const T) {
     let mut at = 0;
     while at < size_of::<T>() / 8 {
         // SAFETY: both are valid, 8-byte aligned and a multiple of 8 bytes long: the shared types
-        // are. Volatile, so that the compiler does not make it a memmove again.
+        // are. Written volatile, so that the compiler does not make it a memmove again.
         unsafe {
-            let word = from.cast::<u64>().add(at).read_volatile();
+            let word = from.cast::<u64>().add(at).read();
             to.cast::<u64>().add(at).write_volatile(word);
         }
         at += 1;
     }
 }
 
-/// As [`copy`], of what the compiler need not have in memory.
+/// Zeroes that the compiler keeps where they are, not what is written there beside that in registers and on the rest
+/// of a small stack. Programs for newer kernels have stack to spare.
 #[cfg(feature = "perf")]
 #[inline(always)]
-pub fn put<T>(to: *mut T, from: &T) {
-    let from = (&raw const *from).cast::<u64>();
-    let mut at = 0;
-    while at < size_of::<T>() / 8 {
-        // SAFETY: as in `copy`.
-        unsafe { to.cast::<u64>().add(at).write_volatile(from.add(at).read()) }
-        at += 1;
-    }
+pub fn zeroed<T>(place: &mut MaybeUninit<T>) -> &mut T {
+    zero(place.as_mut_ptr());
+    // SAFETY: zeroes are valid for the shared types.
+    core::hint::black_box(unsafe { place.assume_init_mut() })
 }
 
 /// Zeroes a shared type, or a part of one, in place. An assignment may become a call of memset, which is a

@@ -12,27 +12,14 @@ use network_types::{
     tcp::TcpHdr,
     udp::UdpHdr,
 };
-use socket_common::{Counter, FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, PROTO_UDP, Tuple};
-
-use super::{
-    address, conntrack, core_offsets as at, field, read,
-    sock::{Peer, netns_inode},
+use socket_common::{
+    Counter, FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, PROTO_UDP, Tuple,
+    kernel::tcp_flag::FIN,
+    rules::{Peer, Way},
 };
+
+use super::{address, conntrack, core_offsets as at, field, read, sock::netns_inode};
 use crate::maps::count;
-
-/// Which way a packet goes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    Out,
-    In,
-}
-
-/// TCP FIN.
-pub const FIN: u8 = 1;
-/// TCP SYN.
-pub const SYN: u8 = 2;
-/// TCP RST.
-pub const RST: u8 = 4;
 
 const HOP_BY_HOP: u8 = IpProto::HopOpt as u8;
 const ROUTING: u8 = IpProto::Ipv6Route as u8;
@@ -117,6 +104,18 @@ fn words(address: &[u32; 4]) -> [u32; 4] {
     // SAFETY: valid words.
     let word = |at: usize| unsafe { (&raw const address[at]).read_volatile() };
     [word(0), word(1), word(2), word(3)]
+}
+
+/// Copies an address word by word.
+#[cfg(feature = "perf")]
+#[inline(always)]
+fn copy_address(to: &mut [u32; 4], from: &[u32; 4]) {
+    let mut at = 0;
+    while at < 4 {
+        // SAFETY: valid words. Volatile as in `words`.
+        unsafe { (&raw mut to[at]).write_volatile((&raw const from[at]).read_volatile()) }
+        at += 1;
+    }
 }
 
 /// Source and destination port: of TCP and UDP alike.
@@ -351,19 +350,29 @@ impl Packet {
 
     /// Both ports as one number: tells packets of different connections apart, nearly always.
     #[inline(always)]
-    pub fn ends(&self) -> u64 {
+    pub fn port_pair(&self) -> u64 {
         (self.ports[1] as u64) << 16 | self.ports[0] as u64
     }
 
-    /// The far end of a packet that goes `way`.
+    /// Addresses of the local and of the remote end.
+    #[inline(always)]
+    fn addresses(&self, way: Way) -> (&[u32; 4], &[u32; 4]) {
+        way.local_and_remote(&self.source, &self.destination)
+    }
+
+    /// Ports of the local and of the remote end.
+    #[inline(always)]
+    fn local_and_remote_port(&self, way: Way) -> (u16, u16) {
+        let (source, destination) = self.ports();
+        way.local_and_remote(source, destination)
+    }
+
+    /// The remote end of a packet that goes `way`.
     #[inline(always)]
     pub fn peer(&self, way: Way) -> Peer {
-        let (source, destination) = self.ports();
-        let (address, port) = match way {
-            Way::Out => (self.destination, destination),
-            Way::In => (self.source, source),
-        };
-        Peer { address, port, family: self.family }
+        let (_, address) = self.addresses(way);
+        let (_, port) = self.local_and_remote_port(way);
+        Peer { address: *address, port, family: self.family }
     }
 
     /// Gives a packet that goes out the addresses that the socket sent it with, before they were
@@ -377,26 +386,21 @@ impl Packet {
         }
     }
 
-    /// Port of the near end of a packet that goes `way`.
+    /// Port of the local end of a packet that goes `way`.
     #[inline(always)]
     pub fn local_port(&self, way: Way) -> u16 {
-        let (source, destination) = self.ports();
-        if way == Way::Out { source } else { destination }
+        self.local_and_remote_port(way).0
     }
 
     /// Addresses and ports as seen by the host that the packet leaves or enters.
     #[inline(always)]
     pub fn tuple(&self, way: Way, netns: u32) -> Tuple {
+        let (local, remote) = self.addresses(way);
         #[cfg(not(feature = "perf"))]
-        let (source, destination) = (self.source, self.destination);
+        let (local, remote) = (*local, *remote);
         #[cfg(feature = "perf")]
-        let (source, destination) = (words(&self.source), words(&self.destination));
-        let (source_port, destination_port) = self.ports();
-        let (local, remote, local_port, remote_port) = if way == Way::Out {
-            (source, destination, source_port, destination_port)
-        } else {
-            (destination, source, destination_port, source_port)
-        };
+        let (local, remote) = (words(local), words(remote));
+        let (local_port, remote_port) = self.local_and_remote_port(way);
         Tuple {
             local,
             remote,
@@ -408,6 +412,21 @@ impl Packet {
             reserved: 0,
             reserved2: 0,
         }
+    }
+
+    /// As [`Packet::tuple`], written to a place part by part, so that the stack need not hold them all beside it.
+    #[cfg(feature = "perf")]
+    #[inline(always)]
+    pub fn write_tuple(&self, to: &mut Tuple, way: Way, netns: u32) {
+        let (local, remote) = self.addresses(way);
+        copy_address(&mut to.local, local);
+        copy_address(&mut to.remote, remote);
+        (to.local_port, to.remote_port) = self.local_and_remote_port(way);
+        to.netns = netns;
+        to.family = self.family;
+        to.protocol = self.protocol;
+        to.reserved = 0;
+        to.reserved2 = 0;
     }
 
     /// Network namespace of the device that the packet is on.

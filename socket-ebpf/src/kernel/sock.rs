@@ -1,46 +1,16 @@
 //! `struct sock` and the request and timewait sockets that share its beginning.
 
-use socket_common::{FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, Tuple};
+use socket_common::{
+    FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, Tuple,
+    kernel::{AF_INET6, is_inet},
+    rules::{Peer, ends::unmapped, tcp::is_full},
+};
 
 use super::{core_offsets as at, field, mptcp::Connection};
-
-/// `TCP_SYN_SENT`.
-pub const SYN_SENT: u8 = 2;
-/// `TCP_SYN_RECV`.
-pub const SYN_RECV: u8 = 3;
-/// `TCP_ESTABLISHED`.
-pub const ESTABLISHED: u8 = 1;
-/// `TCP_TIME_WAIT`: a timewait socket.
-pub const TIME_WAIT: u8 = 6;
-/// `TCP_CLOSE`.
-pub const CLOSE: u8 = 7;
-/// `TCP_LISTEN`.
-pub const LISTEN: u8 = 10;
-/// `TCP_NEW_SYN_RECV`: a request socket.
-pub const NEW_SYN_RECV: u8 = 12;
-
-/// `SOCK_STREAM`.
-pub const STREAM: u16 = 1;
-/// `SOCK_DGRAM`.
-pub const DATAGRAM: u16 = 2;
-/// `SOCK_RAW`.
-pub const RAW: u16 = 3;
-
-const AF_INET: u16 = 2;
-const AF_INET6: u16 = 10;
 
 /// Address of a `struct sock`; 0 is no socket.
 #[derive(Clone, Copy)]
 pub struct Sock(pub usize);
-
-/// One end of a socket or packet, as in [`Tuple`].
-#[repr(C, align(8))]
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct Peer {
-    pub address: [u32; 4],
-    pub port: u16,
-    pub family: u8,
-}
 
 impl Sock {
     #[inline(always)]
@@ -55,7 +25,7 @@ impl Sock {
 
     #[inline(always)]
     pub fn is_inet(self) -> bool {
-        is_inet(field::<u16>(self.0, at::sock_common_skc_family()) as u32)
+        is_inet(field(self.0, at::sock_common_skc_family()))
     }
 
     #[inline(always)]
@@ -77,8 +47,7 @@ impl Sock {
         }
     }
 
-    /// `sk_type`: [`STREAM`], [`DATAGRAM`], or that of a raw socket, which sees the packets of others.
-    /// Full sockets only.
+    /// `sk_type`, one of [`socket_type`](socket_common::kernel::socket_type). Full sockets only.
     #[inline(always)]
     pub fn kind(self) -> u16 {
         field(self.0, at::sock_sk_type())
@@ -153,11 +122,7 @@ impl Sock {
     #[inline(always)]
     fn addresses(self, v4: Option<usize>, v6: Option<usize>) -> ([u32; 4], u8) {
         if self.is_ipv6() {
-            let v6: [u32; 4] = field(self.0, v6);
-            if is_mapped(v6) {
-                return ([v6[3], 0, 0, 0], FAMILY_IPV4);
-            }
-            return (v6, FAMILY_IPV6);
+            return unmapped(field(self.0, v6));
         }
         ([field(self.0, v4), 0, 0, 0], FAMILY_IPV4)
     }
@@ -173,41 +138,41 @@ impl Sock {
     /// sockets.
     #[inline(always)]
     pub fn tuple(self, protocol: u8, full: bool) -> Tuple {
-        let (local, local_family) =
-            self.addresses(at::sock_common_skc_rcv_saddr(), at::sock_common_skc_v6_rcv_saddr());
+        let mut tuple = Tuple::default();
+        self.write_tuple(&mut tuple, protocol, full);
+        tuple
+    }
+
+    /// As [`Sock::tuple`], written to a place: each part as soon as it is known, so that the stack need not hold
+    /// them all beside it.
+    #[inline(always)]
+    fn write_tuple(self, to: &mut Tuple, protocol: u8, full: bool) {
         let peer = self.peer();
+        to.remote = peer.address;
+        to.remote_port = peer.port;
+        to.family = peer.family;
+        to.protocol = protocol;
+        let (local, family) =
+            self.addresses(at::sock_common_skc_rcv_saddr(), at::sock_common_skc_v6_rcv_saddr());
         // The remote end decides: a mapped connection may still have the wildcard on this side.
-        let local =
-            if local_family == peer.family || local_family == FAMILY_IPV6 { local } else { [0; 4] };
-        Tuple {
-            local,
-            remote: peer.address,
-            local_port: self.local_port(full),
-            remote_port: peer.port,
-            netns: self.netns(),
-            family: peer.family,
-            protocol,
-            reserved: 0,
-            reserved2: 0,
-        }
+        to.local = if family == peer.family || family == FAMILY_IPV6 { local } else { [0; 4] };
+        to.local_port = self.local_port(full);
+        to.netns = self.netns();
+        (to.reserved, to.reserved2) = (0, 0);
     }
 
     /// As `tuple`, for a TCP socket in any state.
     #[inline(always)]
     pub fn tcp_tuple(self, state: u8) -> Tuple {
-        self.tuple(PROTO_TCP, state != TIME_WAIT && state != NEW_SYN_RECV)
+        self.tuple(PROTO_TCP, is_full(state))
     }
-}
 
-/// Whether an address family is one of the internet's.
-#[inline(always)]
-pub fn is_inet(family: u32) -> bool {
-    family == AF_INET as u32 || family == AF_INET6 as u32
-}
-
-#[inline(always)]
-fn is_mapped(v6: [u32; 4]) -> bool {
-    v6[0] == 0 && v6[1] == 0 && v6[2] == 0xffff_u32.to_be()
+    /// As [`Sock::tcp_tuple`], written to a place.
+    #[cfg(feature = "perf")]
+    #[inline(always)]
+    pub fn write_tcp_tuple(self, to: &mut Tuple, state: u8) {
+        self.write_tuple(to, PROTO_TCP, is_full(state));
+    }
 }
 
 /// Inode number of a `struct net` (whose pointer is all that a `possible_net_t` holds).

@@ -16,7 +16,7 @@ use aya_ebpf::{
 use socket_common::{Counter, FlowEvent, Header, LateEvent, SocketEvent, kind};
 
 use crate::{
-    flow::submit::{lose, packets},
+    flow::submit::lose,
     maps::{count, count_many},
 };
 
@@ -139,7 +139,7 @@ fn lost(what: u32, room: *mut Room) {
         kind::LATE => {
             let event = room.cast::<LateEvent>();
             // SAFETY: as above.
-            count_many(Counter::LateLost, packets(unsafe { &(*event).late.traffic }));
+            count_many(Counter::LateLost, unsafe { (*event).late.traffic.packets() });
         }
         _ => count(Counter::SocketLost),
     }

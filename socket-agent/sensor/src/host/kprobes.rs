@@ -6,8 +6,8 @@ use super::{
     bpf::{AttachType, ProgramType, load},
     facility::Probe,
     mounts::tracefs_mount,
-    perf,
 };
+use crate::perf;
 
 const SWITCH: &str = "/sys/kernel/debug/kprobes/enabled";
 
@@ -24,7 +24,7 @@ pub(super) fn probe() -> Probe {
         }
     };
     let attached = perf::open_kprobe(source, c"tcp_v4_connect")
-        .and_then(|event| perf::set_program(event.as_fd(), program.as_fd()));
+        .and_then(|event| event.set_program(program.as_fd()));
     match attached {
         Ok(()) => Probe::available("attached to tcp_v4_connect"),
         Err(error) => Probe::failed(

@@ -18,7 +18,6 @@ pub mod ksyms;
 mod lockdown;
 mod memory;
 mod mounts;
-mod perf;
 mod program_types;
 mod ring;
 mod seccomp;

@@ -1,9 +1,13 @@
 //! `perf_event_open` and what it is given. Source: include/uapi/linux/perf_event.h.
 
 use std::{
-    io,
+    ffi::CStr,
+    fs, io,
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
 };
+
+/// Event source of kprobes. Kernel 4.17.
+const KPROBE_SOURCE: &str = "/sys/bus/event_source/devices/kprobe/type";
 
 const TYPE_SOFTWARE: u32 = 1;
 const TYPE_TRACEPOINT: u32 = 2;
@@ -35,6 +39,8 @@ const IOC_ENABLE: libc::c_ulong = 0x2400;
 const IOC_DISABLE: libc::c_ulong = 0x2401;
 const IOC_SET_OUTPUT: libc::c_ulong = 0x2405;
 const IOC_SET_FILTER: libc::c_ulong = 0x4000_2406 | ((size_of::<usize>() as libc::c_ulong) << 16);
+/// Kernel 4.1.
+const IOC_SET_BPF: libc::c_ulong = 0x4004_2408;
 /// Kernel 3.12, and some older ones of distributions.
 const IOC_ID: libc::c_ulong = 0x8000_2407 | ((size_of::<usize>() as libc::c_ulong) << 16);
 
@@ -80,7 +86,7 @@ impl Attr {
         };
         Self {
             kind,
-            size: 96,
+            size: size_of::<Self>() as u32,
             config,
             sample_period: 1,
             sample_type: SAMPLE,
@@ -122,6 +128,17 @@ impl Attr {
         Self { sample_type: TIME, ..attr }
     }
 
+    /// A kprobe on the entry of `function`, by the number of the event source of kprobes, with no samples.
+    fn kprobe(source: u32, function: &CStr) -> Self {
+        Self {
+            kind: source,
+            size: size_of::<Self>() as u32,
+            flags: DISABLED,
+            config1: function.as_ptr() as u64,
+            ..Self::default()
+        }
+    }
+
     /// Opens it on one CPU, for all threads, or for the calling thread on any CPU.
     ///
     /// # Errors
@@ -159,6 +176,21 @@ impl Attr {
     }
 }
 
+/// Number of the event source of kprobes; `None` if this kernel has none. Kernel 4.17.
+pub(crate) fn kprobe_source() -> Option<u32> {
+    fs::read_to_string(KPROBE_SOURCE).ok()?.trim().parse().ok()
+}
+
+/// Puts a kprobe on the entry of `function`, disabled.
+///
+/// # Errors
+///
+/// The kernel refuses it.
+pub(crate) fn open_kprobe(source: u32, function: &CStr) -> io::Result<Event> {
+    // The name outlives the call, and the kernel copies it.
+    Attr::kprobe(source, function).open(Some(0))
+}
+
 /// An open perf event.
 #[derive(Debug)]
 pub(crate) struct Event(pub(super) OwnedFd);
@@ -186,8 +218,13 @@ impl Event {
     }
 
     /// Lets pass only the samples that match, for example `location >= 0x10`.
-    pub(crate) fn filter(&self, text: &std::ffi::CStr) -> io::Result<()> {
+    pub(crate) fn filter(&self, text: &CStr) -> io::Result<()> {
         self.ioctl(IOC_SET_FILTER, text.as_ptr() as usize)
+    }
+
+    /// Attaches an eBPF program.
+    pub(crate) fn set_program(&self, program: BorrowedFd<'_>) -> io::Result<()> {
+        self.ioctl(IOC_SET_BPF, usize::try_from(program.as_raw_fd()).map_err(io::Error::other)?)
     }
 
     /// The kernel's number of this event.

@@ -7,7 +7,7 @@ mod record;
 mod ring;
 mod rings;
 
-pub(super) use attr::{Attr, ClockSource, Event};
+pub(super) use attr::{Attr, ClockSource, Event, kprobe_source, open_kprobe};
 pub(super) use merge::Merge;
 pub(super) use record::{Record, What};
 pub(super) use ring::fault_time;

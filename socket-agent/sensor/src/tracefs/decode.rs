@@ -1,9 +1,16 @@
 //! From raw records to facts.
 
-use socket_common::{Counter, FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, PROTO_UDP, Rank, Tuple};
+use socket_common::{
+    Counter, FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, PROTO_UDP, Rank, Tuple,
+    kernel::{socket_type::RAW, tcp_flag::FIN},
+    rules::{
+        Way,
+        wire::{Buffer, transport_header},
+    },
+};
 
 use super::{
-    aggregate::{Fact, Packet, RAW, Sock, Way},
+    aggregate::{Fact, Packet, Sock},
     format::Layout,
     probe::{ENDS, Field, HEADER_WORDS, Shapes, Tell},
 };
@@ -11,13 +18,8 @@ use super::{
 /// Bytes of headers in a sample.
 const WINDOW: usize = 8 * HEADER_WORDS;
 const IPV6_HEADER: usize = 40;
-const UDP_HEADER: u32 = 8;
-/// TCP FIN.
-const FIN: u8 = 1;
-/// No IPv4 route takes less without fragmenting what it carries into absurdly small parts.
-const SMALLEST_MTU: u32 = 576;
-/// Bytes of an IPv6 fragment header.
-const FRAGMENT_HEADER: u32 = 8;
+/// Number of the IPv6 header of options for every hop.
+const HOP_BY_HOP: u8 = 0;
 
 /// A raw record with what is known of its layout.
 #[derive(Clone, Copy)]
@@ -148,7 +150,7 @@ impl Values<'_> {
         let headers = headers.filter(|headers| headers.len() >= 28).ok_or(Counter::Unparsed)?;
         let length = (self.get(Field::Len) as u32).wrapping_add(data.wrapping_sub(network) as u32);
         let Some(header) = Header::parse(headers)? else { return Ok(None) };
-        let (packets, bytes) = self.wire(&header, headers, length, way)?;
+        let (packets, bytes) = self.wire(&header, length, way)?;
         Ok(Some(Packet {
             family: header.family,
             protocol: header.protocol,
@@ -168,18 +170,21 @@ impl Values<'_> {
     }
 
     /// Packets and bytes that a buffer is on the wire.
-    fn wire(
-        &self,
-        header: &Header,
-        headers: &[u8],
-        length: u32,
-        way: Way,
-    ) -> Result<(u64, u64), Counter> {
-        match self.segment(length)? {
-            0 if header.protocol == PROTO_UDP => Ok(self.fragments(header, length, way)),
-            0 => Ok((1, length.into())),
-            segment => Ok(segments(header, headers, length, segment)),
-        }
+    fn wire(&self, header: &Header, length: u32, way: Way) -> Result<(u64, u64), Counter> {
+        let buffer = header.buffer(length);
+        let counted = match self.segment(length)? {
+            0 if header.protocol == PROTO_UDP => {
+                let limit = match way {
+                    Way::Out if buffer.fits_every_route() => 0,
+                    Way::Out => self.route_mtu(),
+                    Way::In if header.family == FAMILY_IPV4 => self.get(Field::FragMax4) as u32,
+                    Way::In => self.get(Field::FragMax6) as u32,
+                };
+                buffer.fragments(way, limit)
+            }
+            segment => buffer.segments(segment),
+        };
+        Ok(counted.unwrap_or((1, length.into())))
     }
 
     /// Segment size of the buffer; 0 if it is one packet.
@@ -201,30 +206,6 @@ impl Values<'_> {
         }
     }
 
-    /// Counts a datagram as the IP fragments that it leaves in, or has come in.
-    fn fragments(&self, header: &Header, length: u32, way: Way) -> (u64, u64) {
-        let limit = match way {
-            Way::Out if length <= SMALLEST_MTU => 0,
-            Way::Out => self.route_mtu(),
-            Way::In if header.family == FAMILY_IPV4 => self.get(Field::FragMax4) as u32,
-            Way::In => self.get(Field::FragMax6) as u32,
-        };
-        let whole = (1, length.into());
-        // IPv6 fragments have a header more than the whole datagram has.
-        let extra = if header.family == FAMILY_IPV6 { FRAGMENT_HEADER } else { 0 };
-        let fixed = header.transport as u32 + extra;
-        if limit <= fixed + 8 || (way == Way::Out && length <= limit) {
-            return whole;
-        }
-        let payload = length.wrapping_sub(header.transport as u32);
-        let room = (limit - fixed) & !7;
-        if room == 0 || payload > 1 << 16 {
-            return whole;
-        }
-        let fragments = u64::from(payload.div_ceil(room));
-        (fragments, u64::from(payload) + fragments * u64::from(fixed))
-    }
-
     /// Largest packet that the route takes: its own metric, else what its device takes.
     fn route_mtu(&self) -> u32 {
         // The lowest two bits of the pointer to the metrics are flags, and eight bytes were fetched
@@ -236,23 +217,6 @@ impl Values<'_> {
     }
 }
 
-/// Counts a buffer that is to be cut, or was put together, with `segment` bytes of payload each.
-fn segments(header: &Header, headers: &[u8], length: u32, segment: u32) -> (u64, u64) {
-    let mut fixed = header.length();
-    let payload = length.wrapping_sub(fixed);
-    if payload <= segment || payload > 1 << 20 {
-        return (1, length.into());
-    }
-    let mut total = length;
-    if header.family == FAMILY_IPV6 && length > 65_535 && headers[6] == 0 {
-        // The jumbo option of an IPv6 buffer above 64 KiB never reaches the wire.
-        fixed -= 8;
-        total -= 8;
-    }
-    let count = u64::from(payload.div_ceil(segment));
-    (count, u64::from(total) + (count - 1) * u64::from(fixed))
-}
-
 /// Headers of a packet that carries TCP or UDP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Header {
@@ -260,8 +224,10 @@ struct Header {
     protocol: u8,
     /// Bytes before the transport header.
     transport: usize,
-    /// Bytes of the TCP header.
-    tcp: u32,
+    /// Bytes of the transport header.
+    transport_length: u32,
+    /// An IPv6 packet with a header of options for every hop.
+    hop_by_hop: bool,
     flags: u8,
     source: [u32; 4],
     destination: [u32; 4],
@@ -296,7 +262,11 @@ impl Header {
             family,
             protocol,
             transport,
-            tcp: if tcp { u32::from(upper[12] >> 4) * 4 } else { 0 },
+            transport_length: transport_header(
+                protocol,
+                if tcp { u32::from(upper[12] >> 4) } else { 0 },
+            ),
+            hop_by_hop: family == FAMILY_IPV6 && bytes[6] == HOP_BY_HOP,
             flags: if tcp { upper[13] } else { 0 },
             source,
             destination,
@@ -304,10 +274,20 @@ impl Header {
         }))
     }
 
+    /// The buffer of these headers as one packet of so many bytes.
+    fn buffer(&self, length: u32) -> Buffer {
+        Buffer {
+            length,
+            ip_header: u32::try_from(self.transport).unwrap_or(0),
+            transport_header: self.transport_length,
+            family: self.family,
+            hop_by_hop: self.hop_by_hop,
+        }
+    }
+
     /// Bytes of all headers.
     fn length(&self) -> u32 {
-        let upper = if self.protocol == PROTO_UDP { UDP_HEADER } else { self.tcp };
-        u32::try_from(self.transport).unwrap_or(0) + upper
+        u32::try_from(self.transport).unwrap_or(0) + self.transport_length
     }
 }
 
@@ -323,7 +303,7 @@ fn skip_extensions(bytes: &[u8]) -> Option<(u8, usize)> {
     const FRAGMENT: u8 = 44;
     let (mut next, mut at) = (bytes[6], IPV6_HEADER);
     for _ in 0..4 {
-        if !matches!(next, 0 | 43 | FRAGMENT | 60) {
+        if !matches!(next, HOP_BY_HOP | 43 | FRAGMENT | 60) {
             break;
         }
         let header = bytes.get(at..at + 2)?;

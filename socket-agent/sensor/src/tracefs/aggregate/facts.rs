@@ -1,41 +1,10 @@
 //! What the probes tell, without how they came to know it.
 
-use socket_common::{FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, Rank, Tuple};
-
-/// States of `struct sock` (`include/net/tcp_states.h`).
-pub(in crate::tracefs) mod state {
-    pub(in crate::tracefs) const ESTABLISHED: u8 = 1;
-    pub(in crate::tracefs) const SYN_SENT: u8 = 2;
-    pub(in crate::tracefs) const SYN_RECV: u8 = 3;
-    pub(in crate::tracefs) const TIME_WAIT: u8 = 6;
-    pub(in crate::tracefs) const CLOSE: u8 = 7;
-    pub(in crate::tracefs) const LISTEN: u8 = 10;
-    pub(in crate::tracefs) const NEW_SYN_RECV: u8 = 12;
-}
-
-/// `SOCK_STREAM`.
-pub(in crate::tracefs) const STREAM: u16 = 1;
-/// `SOCK_DGRAM`.
-pub(in crate::tracefs) const DATAGRAM: u16 = 2;
-/// `SOCK_RAW`.
-pub(in crate::tracefs) const RAW: u16 = 3;
-const AF_INET: u16 = 2;
-const AF_INET6: u16 = 10;
-
-/// Which way a packet goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::tracefs) enum Way {
-    Out,
-    In,
-}
-
-/// A remote end, as in [`Tuple`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::tracefs) struct Peer {
-    pub(in crate::tracefs) address: [u32; 4],
-    pub(in crate::tracefs) port: u16,
-    pub(in crate::tracefs) family: u8,
-}
+use socket_common::{
+    FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, Rank, Tuple,
+    kernel::{AF_INET6, is_inet},
+    rules::{Peer, Way, ends::unmapped, tcp::is_full},
+};
 
 /// A `struct sock` when a probe was hit. Ports in host byte order, addresses as in [`Tuple`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,17 +36,11 @@ pub(in crate::tracefs) struct Sock {
 
 impl Sock {
     pub(in crate::tracefs) fn is_inet(&self) -> bool {
-        self.family == AF_INET || self.family == AF_INET6
+        is_inet(self.family)
     }
 
     fn ends(&self, v4: [u32; 4], v6: [u32; 4]) -> ([u32; 4], u8) {
-        if self.family != AF_INET6 {
-            return (v4, FAMILY_IPV4);
-        }
-        if v6[0] == 0 && v6[1] == 0 && v6[2] == 0xffff_u32.to_be() {
-            return ([v6[3], 0, 0, 0], FAMILY_IPV4);
-        }
-        (v6, FAMILY_IPV6)
+        if self.family == AF_INET6 { unmapped(v6) } else { (v4, FAMILY_IPV4) }
     }
 
     pub(in crate::tracefs) fn peer(&self) -> Peer {
@@ -112,8 +75,7 @@ impl Sock {
 
     /// As `tuple`, for a TCP socket in its state.
     pub(in crate::tracefs) fn tcp_tuple(&self) -> Tuple {
-        let full = self.state != state::TIME_WAIT && self.state != state::NEW_SYN_RECV;
-        self.tuple(PROTO_TCP, full)
+        self.tuple(PROTO_TCP, is_full(self.state))
     }
 }
 
@@ -139,33 +101,28 @@ pub(in crate::tracefs) struct Packet {
 }
 
 impl Packet {
-    /// The far end of a packet that goes `way`.
+    /// The remote end of a packet that goes `way`.
     pub(in crate::tracefs) fn peer(&self, way: Way) -> Peer {
-        let (address, port) = match way {
-            Way::Out => (self.destination, self.destination_port),
-            Way::In => (self.source, self.source_port),
-        };
+        let (_, address) = way.local_and_remote(self.source, self.destination);
+        let (_, port) = way.local_and_remote(self.source_port, self.destination_port);
         Peer { address, port, family: self.family }
     }
 
-    /// Port of the near end of a packet that goes `way`.
+    /// Port of the local end of a packet that goes `way`.
     pub(in crate::tracefs) fn local_port(&self, way: Way) -> u16 {
-        if way == Way::Out { self.source_port } else { self.destination_port }
+        way.local_and_remote(self.source_port, self.destination_port).0
     }
 
     /// Addresses and ports as seen by the host that the packet leaves or enters.
     pub(in crate::tracefs) fn tuple(&self, way: Way, netns: u32) -> Tuple {
-        let (source, destination) =
-            ((self.source, self.source_port), (self.destination, self.destination_port));
-        let (local, remote) = match way {
-            Way::Out => (source, destination),
-            Way::In => (destination, source),
-        };
+        let (local, remote) = way.local_and_remote(self.source, self.destination);
+        let (local_port, remote_port) =
+            way.local_and_remote(self.source_port, self.destination_port);
         Tuple {
-            local: local.0,
-            remote: remote.0,
-            local_port: local.1,
-            remote_port: remote.1,
+            local,
+            remote,
+            local_port,
+            remote_port,
             netns,
             family: self.family,
             protocol: self.protocol,

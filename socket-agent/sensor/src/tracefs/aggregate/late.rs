@@ -1,8 +1,8 @@
 //! Packets of connections whose socket is gone: TIME_WAIT, resets after close.
 
-use socket_common::{Counter, Late, Tuple};
+use socket_common::{Counter, Late, Tuple, rules::Way};
 
-use super::{Aggregator, Packet, Tasks, Way, add, has_room};
+use super::{Aggregator, Packet, Tasks, add, has_room};
 use crate::Event;
 
 impl<T: Tasks> Aggregator<T> {
@@ -46,7 +46,6 @@ impl<T: Tasks> Aggregator<T> {
             self.count(Counter::LateUnmatched);
             return;
         };
-        late.last = now;
-        add(&mut late.traffic, way, packet.packets, packet.bytes);
+        late.account(way, packet.packets, packet.bytes, now, add);
     }
 }

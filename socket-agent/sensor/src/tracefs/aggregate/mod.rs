@@ -1,7 +1,7 @@
 //! Flows, aggregated in user space by the rules that the eBPF programs follow.
 //!
-//! Pure logic: takes [`Fact`]s in the order of their time, fills the same tables and makes the same
-//! records as the programs do. Owners are asked of [`Tasks`], by process and thread.
+//! Takes [`Fact`]s in the order of their time, fills the same tables and makes the same records as the
+//! programs do, by the same [`rules`](socket_common::rules). Owners are asked of [`Tasks`], by process and thread.
 
 mod facts;
 mod late;
@@ -26,11 +26,11 @@ use std::{
 use lru::LruCache;
 use metrics::Values;
 use socket_common::{
-    Began, COUNTERS, Counter, FAMILY_IPV6, FLAG_HANDSHAKE, Flow, Late, Owner, PROTO_TCP, PeerKey,
-    Pending, SocketOwner, Traffic, Tuple,
+    Began, COUNTERS, Counter, FAMILY_IPV6, Flow, Late, Owner, PROTO_TCP, PeerKey, Pending,
+    SocketOwner, Tuple, rules::Way,
 };
 
-pub(super) use facts::{Context, Fact, Packet, RAW, Sock, Way};
+pub(super) use facts::{Context, Fact, Packet, Sock};
 
 use crate::{Event, Tables};
 use linux::shrink;
@@ -179,7 +179,7 @@ impl<T: Tasks> Aggregator<T> {
     /// Forgets a flow.
     pub(super) fn evict(&mut self, flow: &Flow) -> Option<Flow> {
         if flow.id == flow.socket_id {
-            if flow.flags & FLAG_HANDSHAKE != 0 {
+            if flow.has_handshake() {
                 self.finish_handshake(flow.sock);
             }
             return self.flows.remove(&flow.sock);
@@ -195,16 +195,9 @@ impl<T: Tasks> Aggregator<T> {
     /// Makes a flow of zeroes with what every flow has.
     fn blank(&mut self, sock: u64, tuple: Tuple, began: Began, now: u64) -> Flow {
         let id = self.next_id(now);
-        Flow {
-            id,
-            sock,
-            socket_id: id,
-            tuple,
-            first: now,
-            last: now,
-            began: began as u8,
-            ..Flow::default()
-        }
+        let mut flow = Flow { tuple, ..Flow::default() };
+        flow.begin(id, sock, began, now);
+        flow
     }
 
     /// Begins the first flow of a socket; false if the table is full.
@@ -230,20 +223,7 @@ fn has_room<K: Eq + Hash, V>(table: &HashMap<K, V>, key: &K, limit: u32) -> bool
     table.len() < limit as usize || table.contains_key(key)
 }
 
-/// Adds packets that pass now.
-fn account(flow: &mut Flow, way: Way, packets: u64, bytes: u64, now: u64, idle_ns: u64) {
-    if now > flow.last && now - flow.last > idle_ns {
-        flow.resumed = now;
-    }
-    flow.last = flow.last.max(now);
-    add(&mut flow.traffic, way, packets, bytes);
-}
-
-fn add(traffic: &mut Traffic, way: Way, packets: u64, bytes: u64) {
-    let (packet_total, byte_total) = match way {
-        Way::Out => (&mut traffic.packets_out, &mut traffic.bytes_out),
-        Way::In => (&mut traffic.packets_in, &mut traffic.bytes_in),
-    };
-    *packet_total += packets;
-    *byte_total += bytes;
+/// Adds to a counter.
+fn add(total: &mut u64, more: u64) {
+    *total += more;
 }

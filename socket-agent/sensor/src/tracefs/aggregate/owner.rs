@@ -1,6 +1,9 @@
 //! Whose socket it is.
 
-use socket_common::{Counter, Flow, PROTO_UDP, Rank, SocketOwner};
+use socket_common::{
+    Counter, Flow, PROTO_UDP, Rank, SocketOwner,
+    rules::owner::{acts_for_connection, taken_over},
+};
 
 use super::{Aggregator, Context, Sock, Tasks, has_room};
 
@@ -9,21 +12,19 @@ impl<T: Tasks> Aggregator<T> {
     /// known.
     pub(super) fn claim(&mut self, sock: u64, rank: Rank, context: Context) {
         let Some(flow) = self.flows.get_mut(&sock) else { return };
-        if flow.rank < rank as u8 {
-            flow.owner = self.tasks.owner(context.pid, context.tid);
-            flow.rank = rank as u8;
-        }
+        let tasks = &mut self.tasks;
+        flow.give_owner(rank as u8, |owner| *owner = tasks.owner(context.pid, context.tid));
     }
 
     /// As [`claim`](Self::claim), for a TCP connection. The kernel's own threads, and whoever manages paths, act
     /// for subflows of MPTCP whose connection is another process's.
     pub(super) fn claim_connection(&mut self, sock: &Sock, rank: Rank, context: Context) {
-        if self.flows.get(&sock.address).is_none_or(|flow| flow.rank >= rank as u8) {
+        if self.flows.get(&sock.address).is_none_or(|flow| !flow.is_outranked_by(rank as u8)) {
             return;
         }
         if sock.first_subflow.is_some() {
             let added = self.adopt(sock);
-            if (added && rank != Rank::FirstIo) || self.tasks.is_of_kernel(context.pid) {
+            if acts_for_connection(added, rank, || self.tasks.is_of_kernel(context.pid)) {
                 return;
             }
         }
@@ -38,10 +39,7 @@ impl<T: Tasks> Aggregator<T> {
         };
         let known = self.flows.get(&first).map(|known| (known.owner, known.rank));
         if let (Some((owner, rank)), Some(flow)) = (known, self.flows.get_mut(&sock.address)) {
-            let rank = rank.min(Rank::Opener as u8);
-            if flow.rank < rank {
-                (flow.owner, flow.rank) = (owner, rank);
-            }
+            flow.give_owner(taken_over(rank, Rank::Opener), |place| *place = owner);
         }
         true
     }
@@ -56,7 +54,7 @@ impl<T: Tasks> Aggregator<T> {
         let Some(flow) = self.flows.get_mut(&sock) else { return };
         if let Some(known) = self.owners.get(&from) {
             flow.owner = known.owner;
-            flow.rank = known.rank.min(rank as u8);
+            flow.rank = taken_over(known.rank, rank);
         } else {
             held_before(&mut self.tasks, flow);
         }

@@ -1,23 +1,31 @@
 //! TCP: one flow per connection.
 
-use socket_common::{Began, Counter, FLAG_HANDSHAKE, Flow, PROTO_TCP, Rank, Tuple};
-
-use super::{
-    Aggregator, Context, Packet, Sock, Tasks, Way, account,
-    facts::{RAW, STREAM, state},
-    pending,
+use socket_common::{
+    Began, Counter, Flow, PROTO_TCP, Rank, Tuple,
+    kernel::tcp_state::{LISTEN, SYN_RECV, SYN_SENT},
+    rules::{
+        Way,
+        handshake::Taken,
+        owner::of_sender,
+        tcp::{
+            Change, WithoutFlow, is_connected, is_foreign, is_of_connection, leaves_late_packets,
+            without_flow,
+        },
+    },
 };
+
+use super::{Aggregator, Context, Packet, Sock, Tasks, add};
 
 impl<T: Tasks> Aggregator<T> {
     /// A TCP packet that a socket sends or receives.
     pub(super) fn tcp_packet(&mut self, packet: &Packet, sock: &Sock, way: Way, context: Context) {
         match self.flows.get_mut(&sock.address) {
             Some(flow) if flow.ended == 0 => {
-                if flow.tuple.local_port == 0 {
+                if !flow.has_ends() {
                     // The first packet of a connect: the port has been chosen by now.
                     flow.tuple = sock.tuple(PROTO_TCP, true);
                 }
-                if flow.flags & FLAG_HANDSHAKE != 0 && pending::is_over(flow, context.now) {
+                if flow.has_handshake() && flow.is_handshake_over(context.now) {
                     self.finish_handshake(sock.address);
                 }
                 self.on_flow(packet, sock, way, context);
@@ -29,43 +37,33 @@ impl<T: Tasks> Aggregator<T> {
     fn on_flow(&mut self, packet: &Packet, sock: &Sock, way: Way, context: Context) {
         let idle = self.idle_ns;
         let Some(flow) = self.flows.get_mut(&sock.address) else { return };
-        account(flow, way, packet.packets, packet.bytes, context.now, idle);
-        if is_full(sock.state) {
+        let _ = flow.account(way, packet.packets, packet.bytes, context.now, idle, add);
+        if is_of_connection(sock.state) {
             // Nothing else tells in which state a flow is that is reported while it is open.
             flow.tcp.state = sock.state;
         }
-        if way == Way::Out && flow.rank < Rank::FirstIo as u8 && sock.owned {
-            if packet.payload {
-                self.claim_connection(sock, Rank::FirstIo, context);
-            } else if sock.state == state::SYN_SENT {
-                self.claim_connection(sock, Rank::Opener, context);
-            }
+        if way == Way::Out && !flow.has_final_owner() && sock.owned {
+            self.claim_connection(sock, of_sender(packet.payload, || sock.state), context);
         }
     }
 
     fn without_flow(&mut self, packet: &Packet, sock: &Sock, way: Way, context: Context) {
         let now = context.now;
-        let connected =
-            sock.state != state::LISTEN && sock.state != state::CLOSE && sock.dport != 0;
-        if !connected && sock.state != state::LISTEN && is_foreign(sock, way) {
+        let connected = is_connected(sock.state, || sock.dport);
+        if is_foreign(sock.state, connected, way, || sock.kind, || sock.has_file) {
             return;
         }
-        // A listener, a closed socket or one of the kernel's own control sockets does not say whose
-        // packet it is; the packet does.
         let tuple = if connected { sock.tcp_tuple() } else { packet.tuple(way, sock.netns) };
-        if !connected || matches!(sock.state, state::NEW_SYN_RECV | state::TIME_WAIT) {
-            if !self.handshake(packet, &tuple, sock.address, way, now) {
-                self.late_packet(packet, &tuple, way, now);
+        let made = match without_flow(sock.state, connected, || sock.kind) {
+            WithoutFlow::SocketLess => {
+                if !self.handshake(packet, &tuple, sock.address, way, now) {
+                    self.late_packet(packet, &tuple, way, now);
+                }
+                false
             }
-            return;
-        }
-        if sock.kind != STREAM {
-            return;
-        }
-        let made = if sock.state == state::SYN_RECV {
-            self.accepted(sock, &tuple, now)
-        } else {
-            self.midway(sock, tuple, now)
+            WithoutFlow::Other => false,
+            WithoutFlow::Accepted => self.accepted(sock, &tuple, now),
+            WithoutFlow::Midway => self.midway(sock, tuple, now),
         };
         if made {
             self.on_flow(packet, sock, way, context);
@@ -98,34 +96,34 @@ impl<T: Tasks> Aggregator<T> {
         if !self.create(key, *tuple, Began::Accept, now) {
             return false;
         }
-        let handshake = self.pending.get_mut(tuple);
-        match (handshake, self.flows.get_mut(&key)) {
-            (Some(handshake), Some(flow)) if handshake.child == 0 => {
-                // From here on, packets that still reach the listener are counted in the flow.
-                handshake.child = key;
-                pending::take(handshake, flow);
-                flow.first = handshake.first;
-                let listener = handshake.listener;
-                self.inherit(key, listener, Rank::Listener);
+        let taken = match (self.pending.get_mut(tuple), self.flows.get_mut(&key)) {
+            (Some(handshake), Some(flow)) => {
+                Some((flow.take_handshake(key, handshake, add), handshake.listener))
             }
-            (Some(handshake), _) if handshake.child == key => {}
-            _ => self.count(Counter::PendingMissed),
+            _ => None,
+        };
+        match taken {
+            Some((Taken::Now, listener)) => self.inherit(key, listener, Rank::Listener),
+            Some((Taken::Before, _)) => {}
+            Some((Taken::Never, _)) | None => self.count(Counter::PendingMissed),
         }
         true
     }
 
     /// A TCP socket goes from its state to another.
     pub(super) fn state_changed(&mut self, sock: &Sock, new: u8, context: Context) {
-        if sock.state == new || !sock.is_inet() || sock.protocol != u16::from(PROTO_TCP) {
+        if !sock.is_inet() || sock.protocol != u16::from(PROTO_TCP) {
             return;
         }
-        match new {
-            state::SYN_SENT => self.opened(sock, context),
-            state::ESTABLISHED => self.established(sock, context),
-            state::CLOSE => self.closed(sock, context),
-            _ => {}
+        match Change::between(sock.state, new) {
+            Some(Change::Opened) => self.opened(sock, context),
+            Some(Change::Established) => self.established(sock, context),
+            Some(Change::Closed) => self.closed(sock, context),
+            // There is a probe of its own for a socket that listens.
+            Some(Change::Listening) | None => {}
         }
-        if is_full(new)
+        if sock.state != new
+            && is_of_connection(new)
             && let Some(flow) = self.flows.get_mut(&sock.address)
         {
             flow.tcp.state = new;
@@ -153,15 +151,15 @@ impl<T: Tasks> Aggregator<T> {
         let tuple = sock.tuple(PROTO_TCP, true);
         // One of other ends is what an earlier socket at this address left behind.
         if let Some(flow) = self.flows.get_mut(&sock.address)
-            && (sock.state == state::SYN_SENT || flow.tuple == tuple)
+            && (sock.state == SYN_SENT || flow.tuple == tuple)
         {
-            note_established(flow, now);
-            if sock.state == state::SYN_RECV {
+            flow.note_established(now);
+            if sock.state == SYN_RECV {
                 self.adopt(sock);
             }
             return;
         }
-        if sock.state == state::SYN_RECV {
+        if sock.state == SYN_RECV {
             self.discard_stale(sock, now);
             if self.hides(tuple.family) {
                 return;
@@ -169,7 +167,7 @@ impl<T: Tasks> Aggregator<T> {
             if self.accepted(sock, &tuple, now)
                 && let Some(flow) = self.flows.get_mut(&sock.address)
             {
-                note_established(flow, now);
+                flow.note_established(now);
                 self.adopt(sock);
             }
         }
@@ -188,52 +186,31 @@ impl<T: Tasks> Aggregator<T> {
     /// The connection, or the listener, is over.
     fn closed(&mut self, sock: &Sock, context: Context) {
         let old = sock.state;
-        if old == state::LISTEN {
+        if old == LISTEN {
             self.owners.remove(&sock.address);
             return;
         }
         let Some(flow) = self.flows.get_mut(&sock.address) else { return };
-        if flow.tuple.local_port == 0 {
+        if !flow.has_ends() {
             // A connect that failed before its first packet.
             flow.tuple = sock.tuple(PROTO_TCP, true);
         }
-        let Flow { tuple, flags, id, .. } = *flow;
+        let Flow { tuple, id, .. } = *flow;
+        let has_handshake = flow.has_handshake();
         if self.hides(tuple.family) {
             self.flows.remove(&sock.address);
             return;
         }
-        if flags & FLAG_HANDSHAKE != 0 {
+        if has_handshake {
             self.finish_handshake(sock.address);
         }
         if let Some(flow) = self.flows.get_mut(&sock.address) {
             flow.ended = context.now;
-            flow.tcp.state = old;
-            flow.tcp.error = sock.error;
-            flow.tcp.retransmits = sock.retransmits.unwrap_or(0);
-            flow.tcp.counted = sock.retransmits.is_some().into();
-            flow.tcp.srtt_us = sock.srtt >> 3;
+            flow.tcp.close(old, sock.error, sock.retransmits, sock.srtt);
         }
-        if old != state::SYN_SENT {
+        if leaves_late_packets(old) {
             self.expect_late(tuple, id);
         }
         self.submit(sock.address);
-    }
-}
-
-/// Whether a socket in this state is the connection's own: not one that stands for it before or after it, nor one that
-/// is not connected.
-fn is_full(state: u8) -> bool {
-    !matches!(state, state::NEW_SYN_RECV | state::TIME_WAIT | state::LISTEN | state::CLOSE)
-}
-
-/// Whether a packet is another's: a raw socket is shown copies of what others receive, and what it sends says that
-/// it is of others. Those of the kernel, which send its resets, have no file.
-fn is_foreign(sock: &Sock, way: Way) -> bool {
-    sock.kind == RAW && (way == Way::In || sock.has_file)
-}
-
-fn note_established(flow: &mut Flow, now: u64) {
-    if flow.tcp.connect_ns == 0 {
-        flow.tcp.connect_ns = now.saturating_sub(flow.first);
     }
 }

@@ -1,10 +1,13 @@
 //! Sockets beside those of connections, and connections of several.
 
-use socket_common::{Counter, Flow, Rank};
+use socket_common::{
+    Counter, Flow, Rank,
+    kernel::{socket_type::RAW, tcp_state as state},
+    rules::Way,
+};
 
 use super::{
-    Aggregator, Fact, Sock, Way,
-    facts::{RAW, state},
+    Aggregator, Fact, Sock,
     tests::{
         ACK, CHILD, LISTENER, People, SYN, WORKER, aggregator, at, closed, counter, packet, passes,
         tcp,

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use socket_common::{Began, Counter, FAMILY_IPV4, Flow, Owner, PROTO_TCP, Rank, Tuple};
-
-use super::{
-    Aggregator, Context, Fact, Packet, Sock, Tasks, Way,
-    facts::{STREAM, state},
+use socket_common::{
+    Began, Counter, FAMILY_IPV4, Flow, Owner, PROTO_TCP, Rank, Tuple,
+    kernel::{socket_type::STREAM, tcp_state as state},
+    rules::Way,
 };
+
+use super::{Aggregator, Context, Fact, Packet, Sock, Tasks};
 use crate::{Event, Tables};
 
 pub(super) const SYN: u8 = 2;

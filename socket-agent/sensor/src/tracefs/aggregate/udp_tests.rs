@@ -1,10 +1,16 @@
 //! Flows of UDP sockets.
 
-use socket_common::{FLAG_EXISTING, Flow, PROTO_UDP};
+use socket_common::{
+    FLAG_EXISTING, Flow, PROTO_UDP,
+    kernel::{
+        socket_type::{DATAGRAM, RAW},
+        tcp_state as state,
+    },
+    rules::Way,
+};
 
 use super::{
-    Fact, Packet, Sock, Way,
-    facts::{DATAGRAM, RAW, state},
+    Fact, Packet, Sock,
     tests::{CHILD, aggregator, at, closed, packet, passes, tcp},
 };
 
