@@ -22,7 +22,7 @@ pub fn flow(flow: &Flow) {
         "flow {} of process {} is over: {} packets",
         flow.id,
         flow.owner.pid,
-        packets(&flow.traffic)
+        flow.traffic.packets()
     );
     if let Some(mut slot) = outlet::reserve::<FlowEvent>() {
         let event = slot.as_mut_ptr();
