@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use crate::{Delivery, Output, output::Failure, queue::Queue};
+use crate::{Delivery, Output, output::Failure, packed::Damaged, queue::Queue};
 
 /// What an output has done since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +41,15 @@ impl Worker {
         let mut number = 0;
         let mut trouble: Option<Trouble> = None;
         while let Some(batch) = queue.batch(number) {
+            let batch = match batch {
+                Ok(batch) => batch,
+                Err(Damaged { documents }) => {
+                    self.lose(documents);
+                    queue.settle(self.index);
+                    number += 1;
+                    continue;
+                }
+            };
             let mut delivery = Delivery::new(batch);
             let done = self.deliver(&mut delivery, queue, &mut trouble);
             self.count(|counters| {
@@ -92,6 +101,17 @@ impl Worker {
                 return false;
             }
         }
+    }
+
+    /// Counts documents that were damaged while they waited.
+    fn lose(&self, documents: u64) {
+        self.count(|counters| counters.undelivered += documents);
+        log::error!(
+            target: "output",
+            "{}: {documents} documents that waited are damaged and lost: memory was overwritten; please \
+             report this",
+            self.output.name()
+        );
     }
 
     /// Logs a failure once for as long as it lasts.

@@ -3,7 +3,10 @@ use std::{
     io::Read,
     os::{fd::OwnedFd, unix::fs::PermissionsExt as _},
     path::Path,
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        LazyLock,
+        mpsc::{Receiver, Sender, channel},
+    },
     thread,
 };
 
@@ -27,12 +30,15 @@ impl Encode for Numbered {
     }
 }
 
-/// An event of a megabyte.
+/// An event of a megabyte that does not get smaller by packing.
 struct Large;
 
 impl Encode for Large {
     fn encode<W: Writer>(&self, writer: &mut W) {
-        writer.text(key!("text"), &"x".repeat(1 << 20));
+        static NOISE: LazyLock<String> = LazyLock::new(|| {
+            std::iter::repeat_with(fastrand::alphanumeric).take(1 << 20).collect()
+        });
+        writer.text(key!("text"), &NOISE);
     }
 }
 
@@ -174,6 +180,47 @@ fn who_publishes_into_a_full_queue_waits() {
     pipeline.stop().result().unwrap();
     let text = reading.join().unwrap();
     assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 32);
+}
+
+/// An event that resembles others.
+struct Similar(u64);
+
+impl Encode for Similar {
+    fn encode<W: Writer>(&self, writer: &mut W) {
+        writer.number(key!("n"), self.0);
+        writer.text(key!("text"), &"what all documents have in common ".repeat(30));
+    }
+}
+
+#[test]
+fn what_waits_is_packed_and_comes_out_as_it_went_in() {
+    let (mut reader, output) = pipe();
+    let (slow, received) = scripted(vec![Step::Fail(0, "away")]);
+    let options = Options { queue_bytes: 4 << 20, ..Options::default() };
+    let pipeline = Pipeline::start(vec![output, slow], options, || ()).unwrap();
+    let mut publisher = pipeline.publisher(Processors::default());
+    // Five times what the queue holds: the pipe takes nothing, so that all of it waits.
+    let count = 20_000;
+    for number in 0..count {
+        publisher.publish(&Similar(number)).unwrap();
+    }
+    publisher.push();
+    let reading = thread::spawn(move || {
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        text
+    });
+    pipeline.stop().result().unwrap();
+    let text = reading.join().unwrap();
+    let expected: Vec<String> = (0..count)
+        .map(|number| {
+            let mut line = Vec::new();
+            ecs::write_json(&Similar(number), &mut line);
+            String::from_utf8(line).unwrap()
+        })
+        .collect();
+    assert!(text.lines().eq(expected.iter()), "{} lines", text.lines().count());
+    assert!(received.iter().eq(expected));
 }
 
 #[test]
