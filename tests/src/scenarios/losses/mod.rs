@@ -64,7 +64,7 @@ fn bench_with(
 fn connections(bench: &Bench, count: u32) -> Result<usize> {
     let serve = Job::Serve { address: SERVER, threads: 10 };
     let mut server = Worker::start(&bench.netns, &serve)?;
-    let dial = Job::Dial { server: server.server()?, first: 0, count, threads: 10 };
+    let dial = Job::Dial { server: server.server()?, first: 0, count, threads: 10, pace: None };
     let mut client = Worker::start(&bench.netns, &dial)?;
     let ends = 2 * client.made(count)?.len();
     client.end()?;
