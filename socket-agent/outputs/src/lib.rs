@@ -20,6 +20,7 @@ pub use options::{Configured, OpenError, OutputOptions, Wrong};
 pub use registration::Registration;
 
 /// All outputs, in the order of the documentation.
+#[rustfmt::skip]
 pub static OUTPUTS: &[Registration] = &[
     Registration::of::<console::Options>(),
     Registration::of::<file::Options>(),

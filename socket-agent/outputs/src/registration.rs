@@ -52,7 +52,7 @@ fn read<T: OutputOptions>(reader: &mut Reader<'_>, entry: &Entry) -> Option<Conf
     let key = format!("output.{}", T::NAME);
     let entries = reader.mapping(&key, &entry.at, &entry.node)?.to_vec();
     let prefix = format!("{key}.");
-    let allowed = Allowed { settings: T::rows(), known: T::known() };
+    let allowed = Allowed { settings: T::rows(), known: T::known(), elsewhere: &[] };
     let mut options = T::default();
     if is_off::<T>(reader, &prefix, &entries) {
         reader.idly(|reader| reader.table(&allowed, &prefix, &entries, &mut options));

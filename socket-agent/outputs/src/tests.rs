@@ -2,9 +2,10 @@
 
 use std::{
     fs,
-    io::Read as _,
+    io::{self, Read as _},
     os::{fd::OwnedFd, unix::fs::PermissionsExt as _},
     path::{Path, PathBuf},
+    thread,
     time::Duration,
 };
 
@@ -168,14 +169,71 @@ fn a_file_that_is_moved_away_is_followed_by_the_next() {
     assert_eq!(fs::read_to_string(path.join(name)).unwrap(), line(1));
 }
 
+#[test]
+fn a_file_is_appended_to_and_followed_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, rotated) = (directory.path().join("a.ndjson"), directory.path().join("a.ndjson.1"));
+    fs::write(&path, "before\n").unwrap();
+    let pipeline =
+        Pipeline::start(vec![Box::new(File::open(&path).unwrap())], Options::default(), || ())
+            .unwrap();
+    let mut publisher = pipeline.publisher(Processors::default());
+    publisher.publish(&Numbered(0)).unwrap();
+    assert!(pipeline.flush(PATIENCE));
+    fs::rename(&path, &rotated).unwrap();
+    publisher.publish(&Numbered(1)).unwrap();
+    pipeline.stop().result().unwrap();
+    let lines = |path| fs::read_to_string(path).unwrap();
+    assert_eq!(lines(&rotated), format!("before\n{}", line(0)));
+    assert_eq!(lines(&path), line(1));
+}
+
+#[test]
+fn files_that_cannot_be_opened_say_why_and_what_helps() {
+    let directory = tempfile::tempdir().unwrap();
+    let locked = directory.path().join("locked");
+    fs::write(&locked, "").unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o444)).unwrap();
+    for (path, remedy) in [
+        (directory.path().join("no/such/file"), "create its directory"),
+        (directory.path().to_owned(), "name a file"),
+        (locked, "chmod u+w"),
+    ] {
+        let message = File::open(&path).unwrap_err().to_string();
+        assert!(message.contains(&path.display().to_string()), "{message}");
+        assert!(message.contains(remedy) && !message.contains('\n'), "{message}");
+    }
+}
+
+#[test]
+fn a_full_non_blocking_pipe_is_waited_for() {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    let (mut reader, writer) = io::pipe().unwrap();
+    let flags = OFlag::from_bits_retain(fcntl(&writer, FcntlArg::F_GETFL).unwrap());
+    fcntl(&writer, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).unwrap();
+    let console = Box::new(Console::of(OwnedFd::from(writer).into(), Codec::Plain));
+    let pipeline = Pipeline::start(vec![console], Options::default(), || ()).unwrap();
+    let mut publisher = pipeline.publisher(Processors::default());
+    for number in 0..10_000 {
+        publisher.publish(&Numbered(number)).unwrap();
+    }
+    let reading = thread::spawn(move || {
+        let mut text = Vec::new();
+        reader.read_to_end(&mut text).unwrap();
+        text
+    });
+    pipeline.stop().result().unwrap();
+    assert!(reading.join().unwrap() == lines(0..10_000).into_bytes());
+}
+
 /// What comes out of a console with this codec.
 fn console(
     options: &CodecOptions,
     numbers: std::ops::Range<u64>,
 ) -> (String, pipeline::OutputCounters) {
-    let (mut reader, writer) = std::io::pipe().unwrap();
+    let (mut reader, writer) = io::pipe().unwrap();
     let console = Console::of(OwnedFd::from(writer).into(), options.codec().unwrap());
-    let reading = std::thread::spawn(move || {
+    let reading = thread::spawn(move || {
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
         text

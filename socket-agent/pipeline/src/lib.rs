@@ -13,7 +13,7 @@ mod backoff;
 mod batch;
 mod delivery;
 mod metrics;
-pub mod output;
+mod output;
 mod packed;
 mod pipeline;
 mod processor;

@@ -121,7 +121,7 @@ impl Worker {
         }
         let name = self.output.name();
         if failure.is_final {
-            log::info!(target: "output", "{name}: {}; it gets no more documents", failure.message);
+            log::error!(target: "output", "{name}: {}; it gets no more documents", failure.message);
         } else {
             log::warn!(
                 target: "output",

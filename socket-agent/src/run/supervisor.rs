@@ -67,14 +67,14 @@ impl<'a> Supervisor<'a> {
     /// Catches signals and starts the output. To be called within an event loop.
     pub(super) fn new(
         config: &Config,
-        output: Box<dyn Output>,
+        outputs: Vec<Box<dyn Output>>,
         reread: Reread<'a>,
     ) -> anyhow::Result<Self> {
         let signals = Signals::catch()?;
         let shared = Arc::new(Shared::read()?);
         let options = pipeline::Options::default();
-        let pipeline = Pipeline::start(vec![output], options, raise_writer)
-            .context("cannot start the output")?;
+        let pipeline =
+            Pipeline::start(outputs, options, raise_writer).context("cannot start the outputs")?;
         let reports = CommonReports::new(&config.metrics, &shared);
         let (events, news) = mpsc::unbounded_channel();
         Ok(Self {
@@ -176,7 +176,7 @@ impl<'a> Supervisor<'a> {
     pub(super) fn start(&mut self, dataset: Configured) -> anyhow::Result<()> {
         let inputs = Inputs {
             shared: Arc::clone(&self.shared),
-            publisher: self.pipeline.publisher(Processors::default()),
+            publisher: self.pipeline.publisher(processors(&self.started)),
             metrics: self.started.metrics.clone(),
         };
         self.group.start(dataset, inputs, &self.events)
@@ -196,6 +196,11 @@ impl<'a> Supervisor<'a> {
             self.group.take(event);
         }
     }
+}
+
+/// What the documents of a dataset go through.
+fn processors(config: &Config) -> Processors {
+    Processors::new(config.processors.iter().map(processors::Configured::build).collect())
 }
 
 /// What datasets need of the kernel.

@@ -20,6 +20,8 @@ pub enum Kind<T> {
     Path(fn(&mut T, PathBuf)),
     /// Anything but nothing.
     Text(fn(&mut T, &str)),
+    /// Texts of a list; one alone may stand without a list.
+    Texts(fn(&mut T, Vec<String>)),
     /// Who may read and write a file, in octal digits.
     Permissions(fn(&mut T, u32)),
 }
@@ -57,6 +59,9 @@ impl<T> Kind<T> {
                 (!text.is_empty()).then_some(()).map(|()| set(target, PathBuf::from(text)))
             }
             Self::Text(set) => (!text.is_empty()).then_some(()).map(|()| set(target, text)),
+            Self::Texts(set) => {
+                (!text.is_empty()).then_some(()).map(|()| set(target, vec![text.to_owned()]))
+            }
             Self::Permissions(set) => permissions(text).map(|mode| set(target, mode)),
         }
         .ok_or_else(|| self.refuse(&describe_text(text), text))
@@ -94,6 +99,7 @@ impl<T> Kind<T> {
             Self::Choice(allowed, _) => allowed.join(", "),
             Self::Path(_) => "a path".to_owned(),
             Self::Text(_) => "a text that is not empty".to_owned(),
+            Self::Texts(_) => "a list of texts".to_owned(),
             Self::Permissions(_) => "octal digits from 0200 to 0777, such as 0600".to_owned(),
         }
     }

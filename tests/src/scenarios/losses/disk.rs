@@ -1,8 +1,13 @@
-//! A disk that is full for a while.
+//! Outputs that take nothing: a disk that is full for a while, and standard output without a reader.
 
-use std::time::Duration;
+use std::{
+    io::{Read as _, pipe},
+    net::{Ipv4Addr, TcpListener},
+    process::{Command, Stdio},
+    time::Duration,
+};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::{connections, settle};
 use crate::{
@@ -43,5 +48,31 @@ pub(super) fn full(lab: &Lab<'_>) -> Result<()> {
         twice == 0 && reported.ends.len() == ends,
         "{twice} of {ends} ends in several documents"
     );
+    Ok(())
+}
+
+/// An agent that nobody reads from says so and ends with an error: it does not go on for nobody.
+pub(super) fn closed(lab: &Lab<'_>) -> Result<()> {
+    let (reader, writer) = pipe()?;
+    drop(reader);
+    // Something to report at the start.
+    let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let mut command = Command::new(&lab.options.program);
+    // With a limit: one that hangs ends with success, which is wrong.
+    let limit = format!("{}s", PATIENCE.as_secs());
+    command.args(["run", "--hooks", &lab.options.hooks, "--duration", &limit]);
+    command.args(["-E", "socket.events=all"]);
+    let mut agent = command.stdout(writer).stderr(Stdio::piped()).spawn().context("an agent")?;
+    // The command has a copy of the pipe's end.
+    drop(command);
+    let mut log = String::new();
+    agent.stderr.take().context("an agent without a log")?.read_to_string(&mut log)?;
+    let status = agent.wait()?;
+    ensure!(status.code() == Some(1), "the agent ended with {status}: {log}");
+    for said in
+        ["ERROR output: standard output: its reader is gone", "error: no output takes documents"]
+    {
+        ensure!(log.contains(said), "the log does not say {said:?}: {log}");
+    }
     Ok(())
 }

@@ -39,6 +39,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::own("losses/midway", sockets::midway).only("cgroup"),
     Scenario::own("losses/unparsed", sockets::headers).only("cgroup"),
     Scenario::own("losses/output_full_disk", disk::full).only("cgroup").portable(),
+    Scenario::own("losses/output_closed", disk::closed).only("cgroup").portable(),
 ];
 
 /// How often something is tried that packets of others on this host can spoil: the tables and counters

@@ -3,21 +3,9 @@
 use super::general::QUEUE;
 use config::rows::{Group, Known, later, pointless};
 
-/// Outputs beside `console` and `file`, which do not run yet, and their keys below `output.`.
-pub(in crate::settings) static OTHER_OUTPUTS: &[(&str, &[Group])] = &[
-    ("elasticsearch", ELASTICSEARCH),
-    ("logstash", LOGSTASH),
-    ("kafka", KAFKA),
-    ("redis", REDIS),
-    ("discard", DISCARD),
-];
-
-/// Of the console output, beside its table of settings.
-#[rustfmt::skip]
-pub(in crate::settings) const CONSOLE_KNOWN: Group = Group { prefix: "output.console.", rows: &[
-    pointless("bulk_max_size", "documents are written one by one"),
-    later("codec.format.string"),
-] };
+/// Outputs of Beats that do not run yet, and their keys below `output.`.
+pub(in crate::settings) static OTHER_OUTPUTS: &[(&str, &[Group])] =
+    &[("elasticsearch", ELASTICSEARCH), ("logstash", LOGSTASH), ("kafka", KAFKA), ("redis", REDIS)];
 
 static ELASTICSEARCH: &[Group] = &[
     Group { prefix: "output.elasticsearch.", rows: HTTP },
@@ -45,8 +33,6 @@ static REDIS: &[Group] = &[
     Group { prefix: "output.redis.ssl.", rows: SSL },
     Group { prefix: "output.redis.queue.", rows: QUEUE },
 ];
-
-static DISCARD: &[Group] = &[Group { prefix: "output.discard.", rows: &[later("enabled")] }];
 
 /// `monitoring`, which sends to Elasticsearch.
 pub(in crate::settings) const MONITORING: &[Group] = &[
