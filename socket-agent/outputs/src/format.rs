@@ -80,6 +80,11 @@ impl Format {
         self.parts.iter().any(|part| matches!(part, Part::Field(..)))
     }
 
+    /// Whether it is the same for every document.
+    pub(crate) fn is_constant(&self) -> bool {
+        self.parts.iter().all(|part| matches!(part, Part::Text(_)))
+    }
+
     /// The text for a document and its time, appended.
     ///
     /// # Errors

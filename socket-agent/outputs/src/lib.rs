@@ -12,6 +12,7 @@ mod file;
 mod format;
 mod lines;
 mod options;
+mod redis;
 mod registration;
 
 pub use console::Console;
@@ -25,6 +26,7 @@ pub static OUTPUTS: &[Registration] = &[
     Registration::of::<console::Options>(),
     Registration::of::<file::Options>(),
     Registration::of::<discard::Options>(),
+    Registration::of::<redis::Options>(),
 ];
 
 /// The output of this name.

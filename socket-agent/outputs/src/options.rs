@@ -18,6 +18,12 @@ pub trait OutputOptions: Clone + fmt::Debug + Default + PartialEq + Send + Sync 
         &[]
     }
 
+    /// Options of Beats that would not be followed, below the output's name, each with what there is in their place:
+    /// one that is set is an error.
+    fn refused() -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     /// Checks what a row alone cannot.
     ///
     /// # Errors
@@ -41,6 +47,10 @@ pub trait OutputOptions: Clone + fmt::Debug + Default + PartialEq + Send + Sync 
     /// It cannot be used at present.
     fn probe(&self) -> Result<Vec<String>, OpenError>;
 }
+
+/// A text that is not to be shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(String);
 
 /// An option whose value does not fit the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +112,25 @@ impl<T: OutputOptions> AnyOptions for T {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+// === impl Secret ===
+
+impl Secret {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The text itself.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
     }
 }
 

@@ -1,7 +1,7 @@
 //! How an output is found by its name, described and configured.
 
 use config::{
-    rows::{Allowed, Described, Reader, Setting, describe, describe_known},
+    rows::{Allowed, Described, Effect, Reader, Setting, describe, describe_known},
     tree::{Entry, Value},
 };
 
@@ -45,7 +45,15 @@ fn default<T: OutputOptions>() -> Configured {
 }
 
 fn described<T: OutputOptions>() -> Vec<Described> {
-    describe(T::rows()).into_iter().chain(T::known().iter().flat_map(describe_known)).collect()
+    let refused = T::refused().iter().map(|(key, reason)| Described {
+        key: format!("output.{}.{key}", T::NAME),
+        default: "",
+        allowed: String::new(),
+        effect: Effect::Inactive,
+        doc: reason,
+    });
+    let known = T::known().iter().flat_map(describe_known);
+    describe(T::rows()).into_iter().chain(known).chain(refused).collect()
 }
 
 fn read<T: OutputOptions>(reader: &mut Reader<'_>, entry: &Entry) -> Option<Configured> {
@@ -54,11 +62,21 @@ fn read<T: OutputOptions>(reader: &mut Reader<'_>, entry: &Entry) -> Option<Conf
     let prefix = format!("{key}.");
     let allowed = Allowed { settings: T::rows(), known: T::known(), elsewhere: &[] };
     let mut options = T::default();
+    // What is refused is told below, and is no unknown key.
+    let (refused, entries): (Vec<Entry>, Vec<Entry>) = entries
+        .into_iter()
+        .partition(|entry| T::refused().iter().any(|(refused, _)| *refused == entry.key));
     if is_off::<T>(reader, &prefix, &entries) {
         reader.idly(|reader| reader.table(&allowed, &prefix, &entries, &mut options));
         return None;
     }
     let before = reader.findings.problems.len();
+    for entry in &refused {
+        let reason = T::refused().iter().find(|(refused, _)| *refused == entry.key);
+        let reason = reason.map_or("", |(_, reason)| reason);
+        let message = format!("{key}.{} is not supported: {reason}; remove it", entry.key);
+        reader.problem(&entry.at, message);
+    }
     reader.table(&allowed, &prefix, &entries, &mut options);
     if reader.findings.problems.len() > before {
         return None;

@@ -242,7 +242,7 @@ fn wrong_top_level() {
         (
             "output.elasticsearh.hosts: [x]",
             "agent.yml:1:1: there is no output output.elasticsearh; allowed: console, file, \
-             discard, elasticsearch, logstash, kafka, redis; did you mean elasticsearch?",
+             discard, redis, elasticsearch, logstash, kafka; did you mean elasticsearch?",
         ),
         (
             "socket.hooks: auto",
@@ -369,7 +369,7 @@ modules:
     assert_eq!(
         wrong(text, &[]).replace(&of_system(), "socket"),
         "\
-agent.yml:1:1: there is no output output.nowhere; allowed: console, file, discard, elasticsearch, logstash, kafka, redis
+agent.yml:1:1: there is no output output.nowhere; allowed: console, file, discard, redis, elasticsearch, logstash, kafka
 agent.yml:4:22: dataset \"sokets\"; allowed: host, login, package, process, user, socket; did you mean socket?
 agent.yml:5:17: socket.hooks is \"magic\"; allowed: auto, fentry, kprobe, cgroup, tracefs
 agent.yml:6:3: socket.hooks is set twice, first at agent.yml:5:3; remove one of them

@@ -1,5 +1,7 @@
 //! Outputs as they are configured, and what they write.
 
+mod redis;
+
 use std::{
     fs,
     io::{self, Read as _},
