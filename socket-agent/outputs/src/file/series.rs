@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{self, ErrorKind},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -64,7 +64,7 @@ impl Series {
         }
     }
 
-    /// Opens the newest file, if there is one that is a file and no link.
+    /// Opens the newest file, if there is one that is a file and no link, and that ends with a whole document.
     pub(crate) fn newest(&self) -> Option<(PathBuf, fs::File)> {
         let files = self.files().ok()?;
         let (_, path) = files.into_iter().next_back()?;
@@ -72,8 +72,9 @@ impl Series {
             return None;
         }
         let mut options = fs::OpenOptions::new();
-        let file = options.append(true).custom_flags(O_NOFOLLOW).open(&path).ok()?;
-        Some((path, file))
+        options.read(true).append(true).custom_flags(O_NOFOLLOW);
+        let file = options.open(&path).ok()?;
+        ends_with_a_line(&file).ok()?.then_some((path, file))
     }
 
     /// Removes the oldest files, so that so many are left beside the active one.
@@ -144,6 +145,15 @@ impl Series {
 fn failed(path: &Path, source: io::Error) -> OpenError {
     let remedy = open_remedy(&source);
     OpenError::File { path: path.to_owned(), source, remedy }
+}
+
+/// Whether a file is empty or its last byte is a line feed: an agent that was killed may have left a part of a
+/// document.
+fn ends_with_a_line(file: &fs::File) -> io::Result<bool> {
+    let Some(last) = file.metadata()?.len().checked_sub(1) else { return Ok(true) };
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, last)?;
+    Ok(byte == *b"\n")
 }
 
 /// The day in UTC, as `20261130`.

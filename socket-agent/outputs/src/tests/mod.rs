@@ -125,6 +125,19 @@ fn a_start_begins_a_new_file_or_goes_on_with_the_newest() {
 }
 
 #[test]
+fn half_a_document_at_the_end_of_the_newest_file_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    publish(file_output(path, ""), 0..1);
+    let (name, _) = files(path).remove(0);
+    let half = format!("{}{{\"n\":", line(0));
+    fs::write(path.join(&name), &half).unwrap();
+    publish(file_output(path, ", rotate_on_startup: false"), 1..2);
+    let texts: Vec<String> = files(path).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, [half, line(1)]);
+}
+
+#[test]
 fn a_document_larger_than_a_file_has_one_for_itself() {
     let directory = tempfile::tempdir().unwrap();
     let (outputs, problems, _) = read(&format!(
