@@ -132,7 +132,7 @@ fn outputs_are_tried_without_documents() {
     let path = format!("output.file.path={}", folder.path().display());
     let (status, stdout, _) = output(&["test", "output", "-c", &file, "-E", &path]);
     assert_eq!(status, Some(0), "{stdout}");
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no file is made");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no file is made");
 }
 
 #[test]
