@@ -98,6 +98,17 @@ impl Pipeline {
         self.queue.tap(capacity)
     }
 
+    /// Has a function called once no output takes documents any more, though none is published; at once if that is
+    /// so already.
+    pub fn at_end(&self, call: impl FnOnce() + Send + 'static) {
+        self.queue.at_end(Box::new(call));
+    }
+
+    /// Whether no output takes documents any more.
+    pub fn is_at_end(&self) -> bool {
+        self.queue.is_abandoned()
+    }
+
     /// Waits until everything that was published up to now is settled; `false` if that takes longer than
     /// `patience`.
     pub fn flush(&self, patience: Duration) -> bool {

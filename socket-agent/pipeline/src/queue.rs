@@ -3,6 +3,7 @@
 mod backlog;
 
 use std::{
+    fmt,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -41,8 +42,20 @@ struct State {
     /// takes nothing any more.
     readers: Vec<Option<u64>>,
     taps: Vec<TapSender>,
+    /// Called once no output takes anything any more.
+    at_end: AtEnd,
     /// When outputs give up what they cannot deliver; set when no more will come.
     deadline: Option<Instant>,
+}
+
+/// A function that is called at most once.
+#[derive(Default)]
+struct AtEnd(Option<Box<dyn FnOnce() + Send>>);
+
+impl fmt::Debug for AtEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AtEnd").field(&self.0.is_some()).finish()
+    }
 }
 
 // === impl Queue ===
@@ -55,6 +68,7 @@ impl Queue {
             backlog: Backlog::new(limit),
             readers: vec![Some(0); outputs],
             taps: Vec::new(),
+            at_end: AtEnd::default(),
             deadline: None,
         };
         Self {
@@ -145,6 +159,27 @@ impl Queue {
                 *reader = None;
             }
         });
+        self.report_end();
+    }
+
+    /// Has a function called once no output takes anything any more; at once if that is so already.
+    pub(crate) fn at_end(&self, call: Box<dyn FnOnce() + Send>) {
+        self.lock().at_end.0 = Some(call);
+        self.report_end();
+    }
+
+    /// Whether there are outputs, and none takes anything any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.lock().is_abandoned()
+    }
+
+    fn report_end(&self) {
+        let mut state = self.lock();
+        let call = if state.is_abandoned() { state.at_end.0.take() } else { None };
+        drop(state);
+        if let Some(call) = call {
+            call();
+        }
     }
 
     /// Pauses an output after a failure; shorter if the queue ends meanwhile. Whether it may try again.
