@@ -115,7 +115,7 @@ impl Queue {
     /// Bytes that wait.
     pub(crate) fn size(&self) -> usize {
         let state = self.lock();
-        state.size + state.building.size()
+        state.backlog.size() + state.building.size()
     }
 
     /// Waits for a batch by its number; `None` if there will be none.
