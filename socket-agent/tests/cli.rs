@@ -79,21 +79,21 @@ fn a_file_by_a_relative_name() {
 fn parts_that_cannot_run() {
     let folder = tempfile::tempdir().unwrap();
     let text = "modules:\n- module: system\n  datasets: [socket]\n  period: 1s\n\
-                output.redis.hosts: [h]\n";
+                output.kafka.hosts: [h]\n";
     let file = written(folder.path(), text);
     let (status, stdout, stderr) = output(&["test", "config", "-c", &file]);
     assert_eq!((status, stdout.as_str()), (Some(1), ""));
     assert_eq!(
         stderr,
         format!(
-            "error: {file}:5:1: output.redis is configured, and this version cannot run it; remove \
+            "error: {file}:5:1: output.kafka is configured, and this version cannot run it; remove \
              it, or start with --allow-inactive (in the file: strict: false)\n"
         )
     );
     let (status, stdout, stderr) = output(&["test", "config", "--allow-inactive", "-c", &file]);
     assert_eq!((status, stdout.as_str()), (Some(0), "Config OK\n"), "{stderr}");
     let summary = "3 settings in effect, 1 without meaning here: period; 1 not used by this \
-                   version: output.redis\n";
+                   version: output.kafka\n";
     assert!(stderr.ends_with(summary), "{stderr}");
 }
 
@@ -117,6 +117,22 @@ fn a_wrong_file_and_wrong_arguments() {
              cgroup, tracefs\n"
         )
     );
+}
+
+#[test]
+fn outputs_are_tried_without_documents() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "modules: [{module: system, datasets: [socket]}]\noutput: {discard: {}, file.path: /nonexistent}\n";
+    let file = written(folder.path(), text);
+    let (status, stdout, _) = output(&["test", "output", "-c", &file]);
+    let failed = "output.file failed: cannot write to /nonexistent: No such file or directory (os error 2); \
+                  create its directory first\n";
+    assert_eq!(status, Some(1));
+    assert_eq!(stdout, format!("output.discard OK: drops all documents\n{failed}"));
+    let path = format!("output.file.path={}", folder.path().display());
+    let (status, stdout, _) = output(&["test", "output", "-c", &file, "-E", &path]);
+    assert_eq!(status, Some(0), "{stdout}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no file is made");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use socket_agent::{run::metrics::register, settings};
 
 const LOSSES: &str = include_str!("../../docs/losses.md");
 const DOCUMENTS: &str = include_str!("../../docs/documents.md");
+const OUTPUTS: &str = include_str!("../../docs/outputs.md");
 const OTHERS: &str = concat!(
     include_str!("../../docs/audit.md"),
     include_str!("../../docs/counting.md"),
@@ -74,9 +75,22 @@ fn each_counter_is_made_to_count() {
 #[test]
 fn options_that_have_an_effect_are_described() {
     for option in settings::options().into_iter().filter(|option| option.effect == Effect::Works) {
-        let described = [OTHERS, LOSSES, DOCUMENTS].iter().any(|text| text.contains(&option.key));
+        let pages = [OTHERS, LOSSES, DOCUMENTS, OUTPUTS];
+        let described = pages.iter().any(|text| text.contains(&option.key));
+        let described = described || option.key.strip_prefix("output.").is_some_and(is_in_outputs);
         assert!(described, "{} is neither in ci/socket-agent.yml nor in docs/", option.key);
     }
+}
+
+/// Whether the section of an output in docs/outputs.md has one of its options.
+fn is_in_outputs(key: &str) -> bool {
+    let Some((output, option)) = key.split_once('.') else { return false };
+    let heading =
+        format!("\n## {}\n", output.replacen(|_: char| true, &output[..1].to_uppercase(), 1));
+    let Some((_, rest)) = OUTPUTS.split_once(&heading) else { return false };
+    let section = rest.split("\n## ").next().unwrap_or(rest);
+    let codec = option.starts_with("codec.") && section.contains("`codec.*`");
+    codec || section.contains(&format!("`{option}`"))
 }
 
 /// Dotted names of the values in a JSON object.

@@ -8,12 +8,14 @@ use std::{
 };
 
 /// Crates below `socket-agent`, the lowest first, each with those of the project that it may use.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("metrics", &[]),
     ("linux", &["metrics"]),
     ("config", &[]),
     ("ecs", &["linux"]),
     ("pipeline", &["metrics", "linux", "ecs"]),
+    ("outputs", &["linux", "config", "ecs", "pipeline"]),
+    ("processors", &["config", "ecs", "pipeline"]),
     ("processes", &["metrics", "linux", "ecs", "socket-common"]),
     ("flow", &["metrics", "linux", "ecs", "processes", "socket-common"]),
     ("audit", &["metrics", "linux", "ecs", "processes"]),
@@ -26,6 +28,8 @@ const LAYERS: [(&str, &[&str]); 10] = [
             "config",
             "ecs",
             "pipeline",
+            "outputs",
+            "processors",
             "processes",
             "flow",
             "audit",

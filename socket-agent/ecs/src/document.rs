@@ -186,6 +186,13 @@ impl Writer for Document {
     }
 }
 
+impl Value {
+    /// Appends the value as JSON to a buffer.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        write_value(self, out);
+    }
+}
+
 fn write_object(object: &Object, out: &mut Vec<u8>) {
     out.push(b'{');
     for (index, (name, value)) in object.iter().enumerate() {

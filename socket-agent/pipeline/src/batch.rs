@@ -1,5 +1,7 @@
 //! Documents that travel together.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 /// Documents as lines of JSON, each ending in a line feed. Cloning shares them.
@@ -7,7 +9,7 @@ use bytes::Bytes;
 pub struct Batch {
     lines: Bytes,
     /// Where each document ends, its line feed included.
-    ends: Box<[u32]>,
+    ends: Arc<[u32]>,
 }
 
 /// A batch that still takes documents.
@@ -20,6 +22,15 @@ pub(crate) struct BatchBuilder {
 // === impl Batch ===
 
 impl Batch {
+    /// Lines of documents that end where `ends` says.
+    pub(crate) fn new(lines: Bytes, ends: Arc<[u32]>) -> Self {
+        Self { lines, ends }
+    }
+
+    pub(crate) fn ends(&self) -> &Arc<[u32]> {
+        &self.ends
+    }
+
     /// The number of documents.
     pub fn len(&self) -> usize {
         self.ends.len()
@@ -95,7 +106,7 @@ impl BatchBuilder {
         let capacity = self.lines.len();
         let lines = std::mem::replace(&mut self.lines, Vec::with_capacity(capacity));
         let ends = std::mem::take(&mut self.ends);
-        Batch { lines: Bytes::from(lines), ends: ends.into() }
+        Batch::new(Bytes::from(lines), ends.into())
     }
 }
 

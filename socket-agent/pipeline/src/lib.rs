@@ -3,8 +3,9 @@
 //! A dataset publishes events through its [`Publisher`]. Processors may change or drop their documents,
 //! which then gather in batches of whole lines of JSON. The [`Queue`] is bounded and holds each batch until
 //! every output has settled it; who publishes into a full queue waits, so that back-pressure reaches the
-//! kernel's tables and nothing is lost while there is capacity. Each [`Output`] has a thread of its own:
-//! what it cannot deliver is tried again after a pause.
+//! kernel's tables and nothing is lost while there is capacity. Batches that wait longer than a moment are
+//! compressed, and take that much less of the queue's limit. Each [`Output`] has a thread of its own: what
+//! it cannot deliver is tried again after a pause.
 
 #![forbid(unsafe_code)]
 
@@ -12,7 +13,8 @@ mod backoff;
 mod batch;
 mod delivery;
 mod metrics;
-pub mod output;
+mod output;
+mod packed;
 mod pipeline;
 mod processor;
 mod publisher;

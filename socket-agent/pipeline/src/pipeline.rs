@@ -14,7 +14,7 @@ use crate::{Output, OutputCounters, Processors, Publisher, Tap, queue::Queue, wo
 /// Limits of a pipeline.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Bytes of documents that may wait for the slowest output.
+    /// Bytes of documents that may wait for the slowest output; packed documents count as what they take.
     pub queue_bytes: usize,
     /// How long outputs have at the end for what still waits.
     pub shutdown_timeout: Duration,
@@ -33,11 +33,12 @@ pub struct Stopped {
     outputs: Vec<(String, OutputCounters)>,
 }
 
-/// The queue, and a thread for each output.
+/// The queue, a thread for each output, and one that packs what waits.
 pub struct Pipeline {
     queue: Arc<Queue>,
     options: Options,
     outputs: Vec<Running>,
+    packing: JoinHandle<()>,
 }
 
 struct Running {
@@ -79,7 +80,12 @@ impl Pipeline {
             })?;
             running.push(Running { name, counters, thread });
         }
-        Ok(Self { queue, options, outputs: running })
+        let to_pack = Arc::clone(&queue);
+        let packing = threads::spawn("packing", move || {
+            prepare();
+            to_pack.pack();
+        })?;
+        Ok(Self { queue, options, outputs: running, packing })
     }
 
     /// A way into the queue for a dataset, with its processors.
@@ -90,6 +96,17 @@ impl Pipeline {
     /// A live view with capacity for so many batches.
     pub fn tap(&self, capacity: usize) -> Tap {
         self.queue.tap(capacity)
+    }
+
+    /// Has a function called once no output takes documents any more, though none is published; at once if that is
+    /// so already.
+    pub fn at_end(&self, call: impl FnOnce() + Send + 'static) {
+        self.queue.at_end(Box::new(call));
+    }
+
+    /// Whether no output takes documents any more.
+    pub fn is_at_end(&self) -> bool {
+        self.queue.is_abandoned()
     }
 
     /// Waits until everything that was published up to now is settled; `false` if that takes longer than
@@ -118,6 +135,9 @@ impl Pipeline {
             }
             let counters = *counters.lock().unwrap_or_else(PoisonError::into_inner);
             outputs.push((name, counters));
+        }
+        if self.packing.join().is_err() {
+            log::error!(target: "output", "packing has panicked; please report this");
         }
         Stopped { outputs }
     }

@@ -1,14 +1,18 @@
 //! A bounded queue of batches that every output reads at its own speed.
 
+mod backlog;
+
 use std::{
-    collections::VecDeque,
+    fmt,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
+use self::backlog::{Backlog, Waiting};
 use crate::{
     Batch, Tap,
     batch::BatchBuilder,
+    packed::{Damaged, Packed},
     publisher::Closed,
     tap::{TapSender, tap},
 };
@@ -24,24 +28,34 @@ pub(crate) struct Queue {
     limit: usize,
     /// There are batches, or no more will come.
     ready: Condvar,
-    /// Something has been settled.
+    /// Something has been settled, or packed.
     settled: Condvar,
+    /// There is something to pack, or no more will come.
+    crowded: Condvar,
 }
 
 #[derive(Debug)]
 struct State {
     building: BatchBuilder,
-    batches: VecDeque<Arc<Batch>>,
-    /// Number of the first of `batches`, counted from the start.
-    first: u64,
-    /// Bytes in `batches`.
-    size: usize,
+    backlog: Backlog,
     /// Of each output, the number of the first batch that it has not settled; `None` for an output that
     /// takes nothing any more.
     readers: Vec<Option<u64>>,
     taps: Vec<TapSender>,
+    /// Called once no output takes anything any more.
+    at_end: AtEnd,
     /// When outputs give up what they cannot deliver; set when no more will come.
     deadline: Option<Instant>,
+}
+
+/// A function that is called at most once.
+#[derive(Default)]
+struct AtEnd(Option<Box<dyn FnOnce() + Send>>);
+
+impl fmt::Debug for AtEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AtEnd").field(&self.0.is_some()).finish()
+    }
 }
 
 // === impl Queue ===
@@ -51,14 +65,19 @@ impl Queue {
     pub(crate) fn new(outputs: usize, limit: usize) -> Self {
         let state = State {
             building: BatchBuilder::default(),
-            batches: VecDeque::new(),
-            first: 0,
-            size: 0,
+            backlog: Backlog::new(limit),
             readers: vec![Some(0); outputs],
             taps: Vec::new(),
+            at_end: AtEnd::default(),
             deadline: None,
         };
-        Self { state: Mutex::new(state), limit, ready: Condvar::new(), settled: Condvar::new() }
+        Self {
+            state: Mutex::new(state),
+            limit,
+            ready: Condvar::new(),
+            settled: Condvar::new(),
+            crowded: Condvar::new(),
+        }
     }
 
     /// Appends a document; how long that had to wait for capacity.
@@ -73,7 +92,7 @@ impl Queue {
             if state.is_abandoned() {
                 return Err(Closed);
             }
-            if state.size + state.building.size() < self.limit {
+            if state.backlog.size() + state.building.size() < self.limit {
                 break;
             }
             since.get_or_insert_with(Instant::now);
@@ -96,17 +115,26 @@ impl Queue {
     /// Bytes that wait.
     pub(crate) fn size(&self) -> usize {
         let state = self.lock();
-        state.size + state.building.size()
+        state.backlog.size() + state.building.size()
     }
 
     /// Waits for a batch by its number; `None` if there will be none.
-    pub(crate) fn batch(&self, number: u64) -> Option<Arc<Batch>> {
+    ///
+    /// # Errors
+    ///
+    /// It was packed, and its memory was overwritten.
+    pub(crate) fn batch(&self, number: u64) -> Option<Result<Arc<Batch>, Damaged>> {
         let mut state = self.lock();
         loop {
-            let index =
-                number.checked_sub(state.first).and_then(|index| usize::try_from(index).ok());
-            if let Some(batch) = index.and_then(|index| state.batches.get(index)) {
-                return Some(Arc::clone(batch));
+            match state.backlog.get(number).cloned() {
+                Some(Waiting::Plain(batch) | Waiting::Incompressible(batch)) => {
+                    return Some(Ok(batch));
+                }
+                Some(Waiting::Packed(packed)) => {
+                    drop(state);
+                    return Some(packed.unpack().map(Arc::new));
+                }
+                None => {}
             }
             if state.deadline.is_some() {
                 return None;
@@ -131,6 +159,27 @@ impl Queue {
                 *reader = None;
             }
         });
+        self.report_end();
+    }
+
+    /// Has a function called once no output takes anything any more; at once if that is so already.
+    pub(crate) fn at_end(&self, call: Box<dyn FnOnce() + Send>) {
+        self.lock().at_end.0 = Some(call);
+        self.report_end();
+    }
+
+    /// Whether there are outputs, and none takes anything any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.lock().is_abandoned()
+    }
+
+    fn report_end(&self) {
+        let mut state = self.lock();
+        let call = if state.is_abandoned() { state.at_end.0.take() } else { None };
+        drop(state);
+        if let Some(call) = call {
+            call();
+        }
     }
 
     /// Pauses an output after a failure; shorter if the queue ends meanwhile. Whether it may try again.
@@ -169,6 +218,28 @@ impl Queue {
         drop(state);
         self.ready.notify_all();
         self.settled.notify_all();
+        self.crowded.notify_all();
+    }
+
+    /// Packs what waits longer than a moment, until the queue ends. The work of a thread of its own: who
+    /// publishes and who delivers has no part in it.
+    pub(crate) fn pack(&self) {
+        let mut buffer = Vec::new();
+        let mut state = self.lock();
+        while state.deadline.is_none() {
+            let State { backlog, readers, .. } = &mut *state;
+            let Some((number, batch)) = backlog.next_to_pack(readers) else {
+                buffer = Vec::new();
+                state = self.crowded.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            drop(state);
+            let packed = Packed::of(&batch, &mut buffer);
+            drop(batch);
+            state = self.lock();
+            state.backlog.replace(number, packed);
+            self.settled.notify_all();
+        }
     }
 
     /// Waits until every output has settled what was published up to now; `false` if that takes longer
@@ -177,7 +248,7 @@ impl Queue {
         let deadline = Instant::now() + patience;
         let mut state = self.lock();
         self.seal_in(&mut state);
-        let end = state.end();
+        let end = state.backlog.end();
         while state.readers.iter().flatten().any(|next| *next < end) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -193,9 +264,7 @@ impl Queue {
     pub(crate) fn waiting(&self, output: usize) -> u64 {
         let state = self.lock();
         let Some(Some(next)) = state.readers.get(output) else { return 0 };
-        let skip = usize::try_from(next.saturating_sub(state.first)).unwrap_or(usize::MAX);
-        let sealed: usize = state.batches.iter().skip(skip).map(|batch| batch.len()).sum();
-        (sealed + state.building.len()) as u64
+        (state.backlog.documents_from(*next) + state.building.len()) as u64
     }
 
     /// Lets somebody look on.
@@ -211,20 +280,23 @@ impl Queue {
         }
         let batch = Arc::new(state.building.seal());
         state.taps.retain(|tap| tap.offer(&batch));
-        state.size += batch.size();
-        state.batches.push_back(batch);
+        state.backlog.push(batch);
         self.ready.notify_all();
+        if state.backlog.is_crowded() {
+            self.crowded.notify_one();
+        }
     }
 
     fn lock_and_release(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.lock();
         change(&mut state);
         // What no output waits for goes; all of it if there is no output.
-        let next = state.readers.iter().flatten().min().copied().unwrap_or_else(|| state.end());
-        while state.first < next {
-            let Some(batch) = state.batches.pop_front() else { break };
-            state.size -= batch.size();
-            state.first += 1;
+        let next = state.readers.iter().flatten().min().copied();
+        let next = next.unwrap_or_else(|| state.backlog.end());
+        state.backlog.release(next);
+        // What an output has just passed may be packed for the others.
+        if state.backlog.is_crowded() {
+            self.crowded.notify_one();
         }
         drop(state);
         self.settled.notify_all();
@@ -238,11 +310,6 @@ impl Queue {
 // === impl State ===
 
 impl State {
-    /// The number of the next batch to come.
-    fn end(&self) -> u64 {
-        self.first + self.batches.len() as u64
-    }
-
     /// Whether there are outputs, and none that takes anything.
     fn is_abandoned(&self) -> bool {
         !self.readers.is_empty() && self.readers.iter().all(Option::is_none)

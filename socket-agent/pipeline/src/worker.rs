@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use crate::{Delivery, Output, output::Failure, queue::Queue};
+use crate::{Delivery, Output, output::Failure, packed::Damaged, queue::Queue};
 
 /// What an output has done since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +41,15 @@ impl Worker {
         let mut number = 0;
         let mut trouble: Option<Trouble> = None;
         while let Some(batch) = queue.batch(number) {
+            let batch = match batch {
+                Ok(batch) => batch,
+                Err(Damaged { documents }) => {
+                    self.lose(documents);
+                    queue.settle(self.index);
+                    number += 1;
+                    continue;
+                }
+            };
             let mut delivery = Delivery::new(batch);
             let done = self.deliver(&mut delivery, queue, &mut trouble);
             self.count(|counters| {
@@ -94,6 +103,17 @@ impl Worker {
         }
     }
 
+    /// Counts documents that were damaged while they waited.
+    fn lose(&self, documents: u64) {
+        self.count(|counters| counters.undelivered += documents);
+        log::error!(
+            target: "output",
+            "{}: {documents} documents that waited are damaged and lost: memory was overwritten; please \
+             report this",
+            self.output.name()
+        );
+    }
+
     /// Logs a failure once for as long as it lasts.
     fn report(&self, failure: &Failure, queue: &Queue, trouble: &mut Option<Trouble>) {
         if trouble.as_ref().is_some_and(|known| known.message == failure.message) {
@@ -101,7 +121,7 @@ impl Worker {
         }
         let name = self.output.name();
         if failure.is_final {
-            log::info!(target: "output", "{name}: {}; it gets no more documents", failure.message);
+            log::error!(target: "output", "{name}: {}; it gets no more documents", failure.message);
         } else {
             log::warn!(
                 target: "output",

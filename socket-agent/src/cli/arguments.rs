@@ -57,6 +57,8 @@ pub(super) enum Command {
 pub(super) enum Test {
     /// Check the configuration; touches neither the kernel nor a running agent.
     Config(SourceArguments),
+    /// Try the outputs of the configuration, without sending documents.
+    Output(SourceArguments),
 }
 
 /// Where the configuration comes from.

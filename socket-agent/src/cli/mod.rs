@@ -30,6 +30,7 @@ pub fn main() -> ExitCode {
         Command::Audit(command) => audit::run(command),
         Command::Show(command) => show::run(command),
         Command::Test(Test::Config(source)) => test::config(source),
+        Command::Test(Test::Output(source)) => test::output(source),
         Command::Doctor => doctor::doctor(),
     };
     result.unwrap_or_else(|error| report::failure(&error))

@@ -5,17 +5,17 @@ use std::process::ExitCode;
 use super::arguments::RunArguments;
 use crate::{
     run::RunOptions,
-    settings::{self, Loaded, OutputTarget, Sources},
+    settings::{self, Loaded, Sources},
 };
 use config::Override;
 
 pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     let loaded = load(&sources(arguments))?;
-    let output = match &arguments.output_file {
-        Some(path) => OutputTarget::File(path.clone()),
-        None => loaded.config.output.clone(),
+    let outputs = match &arguments.output_file {
+        Some(path) => vec![outputs::plain_file(path.clone())],
+        None => loaded.config.outputs.clone(),
     };
-    let options = RunOptions { duration: arguments.duration, output };
+    let options = RunOptions { duration: arguments.duration, outputs };
     crate::run::run(&loaded.config, &options, &|| settings::load(&sources(arguments)))?;
     Ok(ExitCode::SUCCESS)
 }

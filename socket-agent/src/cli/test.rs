@@ -10,3 +10,22 @@ pub(super) fn config(source: &SourceArguments) -> anyhow::Result<ExitCode> {
     print("Config OK\n")?;
     Ok(ExitCode::SUCCESS)
 }
+
+/// Tries each output of the configuration and says what was found.
+pub(super) fn output(source: &SourceArguments) -> anyhow::Result<ExitCode> {
+    let loaded = load(&source.sources())?;
+    let mut status = ExitCode::SUCCESS;
+    let mut text = String::new();
+    for output in &loaded.config.outputs {
+        let found = match output.probe() {
+            Ok(found) => format!("OK: {}", found.join("; ")),
+            Err(error) => {
+                status = ExitCode::FAILURE;
+                format!("failed: {error}")
+            }
+        };
+        text += &format!("output.{} {found}\n", output.name());
+    }
+    print(&text)?;
+    Ok(status)
+}

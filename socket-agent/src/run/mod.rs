@@ -15,15 +15,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use config::ConfigError;
-use pipeline::{
-    Closed, Output,
-    output::{Console, File},
-};
+use pipeline::{Closed, Output};
 
 use self::supervisor::Supervisor;
 use crate::{
     services::share_heap,
-    settings::{Config, Loaded, OutputTarget},
+    settings::{Config, Loaded},
 };
 
 /// What the command line says beside the configuration.
@@ -32,7 +29,7 @@ pub struct RunOptions {
     /// Stop after this long; `None` means to run until a signal.
     pub duration: Option<Duration>,
     /// Where documents go: `--output-file`, else what the configuration says.
-    pub output: OutputTarget,
+    pub outputs: Vec<outputs::Configured>,
 }
 
 /// Reads the configuration anew.
@@ -47,21 +44,24 @@ pub type Reread<'a> = &'a dyn Fn() -> Result<Loaded, ConfigError>;
 pub fn run(config: &Config, options: &RunOptions, reread: Reread<'_>) -> anyhow::Result<()> {
     share_heap();
     // Opened first: a mistake in its name must not cost a start of the sensor.
-    let output: Box<dyn Output> = match &options.output {
-        OutputTarget::Stdout => Box::new(Console::stdout().context("cannot use standard output")?),
-        OutputTarget::File(path) => Box::new(File::open(path)?),
-    };
+    let outputs: Vec<Box<dyn Output>> =
+        options.outputs.iter().map(outputs::Configured::open).collect::<Result<_, _>>()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the event loop")?;
     let result = runtime.block_on(async {
         // Within the event loop, and before anything is attached: signals are caught from here on.
-        Supervisor::new(config, output, reread)?.run(options.duration).await
+        Supervisor::new(config, outputs, reread)?.run(options.duration).await
     });
-    match result {
-        // The output has logged why; nothing is wrong, there is just nobody left to write to.
-        Err(error) if error.is::<Closed>() => Ok(()),
-        other => other,
-    }
+    result.map_err(|error| {
+        if error.is::<Closed>() {
+            anyhow::anyhow!(
+                "no output takes documents any more, so that the agent ends; the log says why; start its \
+                 reader anew, or configure an output that stays, such as output.file"
+            )
+        } else {
+            error
+        }
+    })
 }

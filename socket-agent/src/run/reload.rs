@@ -86,7 +86,8 @@ impl Supervisor<'_> {
     /// Logs what only a start of the agent takes into account.
     fn log_fixed(&self, config: &Config) {
         let fixed = [
-            ("output", self.started.output != config.output),
+            ("output", self.started.outputs != config.outputs),
+            ("processors", self.started.processors != config.processors),
             ("logging.metrics", self.started.metrics != config.metrics),
         ];
         for (name, _) in fixed.into_iter().filter(|(_, differs)| *differs) {

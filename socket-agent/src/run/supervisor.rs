@@ -7,10 +7,10 @@ use std::{
 
 use anyhow::Context as _;
 use config::ConfigError;
-use pipeline::{Output, Pipeline, Processors};
+use pipeline::{Closed, Output, Pipeline, Processors};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::mpsc,
+    sync::{mpsc, oneshot},
 };
 
 use super::{
@@ -40,6 +40,8 @@ pub(super) struct Supervisor<'a> {
     pub(super) group: Group,
     events: mpsc::UnboundedSender<Event>,
     news: mpsc::UnboundedReceiver<Event>,
+    /// Resolves once no output takes documents any more.
+    outputs_end: oneshot::Receiver<()>,
     signals: Signals,
     /// An order to reload came before all datasets had started.
     asked_to_reload: bool,
@@ -67,14 +69,19 @@ impl<'a> Supervisor<'a> {
     /// Catches signals and starts the output. To be called within an event loop.
     pub(super) fn new(
         config: &Config,
-        output: Box<dyn Output>,
+        outputs: Vec<Box<dyn Output>>,
         reread: Reread<'a>,
     ) -> anyhow::Result<Self> {
         let signals = Signals::catch()?;
         let shared = Arc::new(Shared::read()?);
         let options = pipeline::Options::default();
-        let pipeline = Pipeline::start(vec![output], options, raise_writer)
-            .context("cannot start the output")?;
+        let pipeline =
+            Pipeline::start(outputs, options, raise_writer).context("cannot start the outputs")?;
+        let (ended, outputs_end) = oneshot::channel();
+        // Nobody listens any more only if the agent is ending for another reason.
+        pipeline.at_end(move || {
+            let _ = ended.send(());
+        });
         let reports = CommonReports::new(&config.metrics, &shared);
         let (events, news) = mpsc::unbounded_channel();
         Ok(Self {
@@ -89,6 +96,7 @@ impl<'a> Supervisor<'a> {
             group: Group::default(),
             events,
             news,
+            outputs_end,
             signals,
             asked_to_reload: false,
         })
@@ -116,9 +124,13 @@ impl<'a> Supervisor<'a> {
             service.stop();
         }
         let ended = self.group.judge_end();
+        let no_output = self.pipeline.is_at_end();
         let stopped = self.pipeline.stop();
         self.reports.finish(&stopped);
         ended?;
+        if no_output {
+            return Err(Closed.into());
+        }
         stopped.result().map_err(Into::into)
     }
 
@@ -151,7 +163,7 @@ impl<'a> Supervisor<'a> {
             if std::mem::take(&mut self.asked_to_reload) {
                 self.reload().await?;
             }
-            let Self { signals, news, config, reports, .. } = self;
+            let Self { signals, news, config, reports, outputs_end, .. } = self;
             // From the last look on: whatever happens meanwhile does not put the next one off.
             let look = config.reload.enabled.then_some(config.reload.period);
             let look = look.map(|period| period.saturating_sub(looked.elapsed()));
@@ -167,6 +179,7 @@ impl<'a> Supervisor<'a> {
                 }
                 () = reports.due() => self.reports.log(&self.pipeline),
                 () = &mut up => return Ok("the time is up"),
+                Ok(()) = outputs_end => return Ok("no output takes documents any more"),
                 Some(event) = news.recv() => self.group.take(event),
             }
         }
@@ -176,7 +189,7 @@ impl<'a> Supervisor<'a> {
     pub(super) fn start(&mut self, dataset: Configured) -> anyhow::Result<()> {
         let inputs = Inputs {
             shared: Arc::clone(&self.shared),
-            publisher: self.pipeline.publisher(Processors::default()),
+            publisher: self.pipeline.publisher(processors(&self.started)),
             metrics: self.started.metrics.clone(),
         };
         self.group.start(dataset, inputs, &self.events)
@@ -196,6 +209,11 @@ impl<'a> Supervisor<'a> {
             self.group.take(event);
         }
     }
+}
+
+/// What the documents of a dataset go through.
+fn processors(config: &Config) -> Processors {
+    Processors::new(config.processors.iter().map(processors::Configured::build).collect())
 }
 
 /// What datasets need of the kernel.

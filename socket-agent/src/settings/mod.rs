@@ -17,6 +17,6 @@ pub use config::rows::Described;
 pub use load::{DEFAULT_FILE, Loaded, Sources, load};
 pub use schema::{STRICT, Section, options, sample, sections};
 pub use summary::Summary;
-pub use types::{Config, OutputTarget, Reload};
+pub use types::{Config, Reload};
 
 pub use crate::{datasets::Configured, services::Metrics};

@@ -1,6 +1,6 @@
 //! What a valid configuration holds.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use crate::{
     datasets::{self, Configured},
@@ -15,8 +15,10 @@ const BUILT_IN: &str = "socket";
 pub struct Config {
     /// The datasets that run, each with its options, in the order of their registrations.
     pub datasets: Vec<Configured>,
-    /// Where documents go, `output.console` or `output.file`.
-    pub output: OutputTarget,
+    /// Where documents go, each with its options; at least one.
+    pub outputs: Vec<outputs::Configured>,
+    /// What every document goes through, in this order.
+    pub processors: Vec<processors::Configured>,
     /// `logging.metrics`.
     pub metrics: Metrics,
     /// `auditbeat.config.modules.reload`.
@@ -30,16 +32,6 @@ pub struct Reload {
     pub enabled: bool,
     /// `auditbeat.config.modules.reload.period`.
     pub period: Duration,
-}
-
-/// Where documents go, one JSON object per line.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum OutputTarget {
-    /// Standard output.
-    #[default]
-    Stdout,
-    /// Appended to this file.
-    File(PathBuf),
 }
 
 // === impl Config ===
@@ -56,7 +48,8 @@ impl Default for Config {
         let built_in = datasets::named(BUILT_IN).map(|dataset| dataset.with_defaults());
         Self {
             datasets: built_in.into_iter().collect(),
-            output: OutputTarget::default(),
+            outputs: default_outputs(),
+            processors: Vec::new(),
             metrics: Metrics::default(),
             reload: Reload::default(),
         }
@@ -69,4 +62,9 @@ impl Default for Reload {
     fn default() -> Self {
         Self { enabled: false, period: Duration::from_secs(10) }
     }
+}
+
+/// Where documents go if nothing says where: to standard output.
+pub(super) fn default_outputs() -> Vec<outputs::Configured> {
+    outputs::named("console").map(outputs::Registration::with_defaults).into_iter().collect()
 }

@@ -6,6 +6,7 @@
 pub(crate) mod bench;
 pub(crate) mod books;
 pub(crate) mod crew;
+pub(crate) mod disk;
 pub(crate) mod held;
 pub(crate) mod measure;
 mod names;
@@ -28,6 +29,7 @@ pub use self::worker::main as worker;
 use self::{
     bench::{Bench, Outcome},
     books::{Findings, compare},
+    disk::Disk,
     measure::{Cost, SAME, cost, forget_peak, wait_below},
     parts::{PARTS, Part, Site},
     report::mib,
@@ -111,7 +113,8 @@ pub fn run(plan: &Plan) -> Totals {
 
 fn perform(plan: &Plan, part: &Part) -> Result<()> {
     let log = format!("{}.log", part.name.replace('/', "-"));
-    let bench = Bench::start(&Options {
+    let disk = part.disk.map(Disk::mount).transpose()?;
+    let options = Options {
         program: plan.agent.clone(),
         hooks: plan.hooks.clone(),
         timeouts: Timeouts { flow_termination: part.termination, ..Timeouts::default() },
@@ -122,9 +125,13 @@ fn perform(plan: &Plan, part: &Part) -> Result<()> {
         output: None,
         before: None,
         log: plan.logs.as_ref().map(|logs| logs.join(log)),
-    })?;
+    };
+    let bench = match &disk {
+        Some(disk) => Bench::start_in(&options, disk.path()),
+        None => Bench::start(&options),
+    }?;
     let (agent, reader) = (bench.agent.pid(), &bench.reader);
-    let site = Site { netns: &bench.netns, agent, notes: RefCell::default() };
+    let site = Site { netns: &bench.netns, agent, notes: RefCell::default(), disk: None };
     let fresh = cost(agent)?;
 
     // Memory is compared with that after a little of the same: what is made once is made then.
@@ -135,18 +142,20 @@ fn perform(plan: &Plan, part: &Part) -> Result<()> {
     forget_peak(agent)?;
     let earlier = reader.take().wire;
 
+    let site = Site { disk: disk.as_ref(), ..site };
     let (wire, begun) = (Wire::of(&bench.netns)?, Instant::now());
     let ends = (part.make)(&site, (part.full / plan.divisor.max(1)).max(1), part.warm)?;
     let made = begun.elapsed();
     reader.wait(ends.len(), PATIENCE);
     let bound = before.resident + before.resident / 10;
+    let most = part.waiting.map_or(MOST, |waiting| before.resident + waiting);
     let after = wait_below(agent, bound, SETTLE)?;
     let notes = site.notes.take();
     let outcome = bench.finish()?;
     let mut findings = compare(&ends, &outcome.reported);
     judge(&mut findings, &outcome, earlier);
     let wire = outcome.wire - wire;
-    memory(&mut findings, before, after, bound);
+    memory(&mut findings, before, after, bound, most);
 
     let said = &outcome.reported;
     let cpu = after.cpu - before.cpu;
@@ -230,9 +239,9 @@ fn judge(findings: &mut Findings, outcome: &Outcome, earlier: Wire) {
     }
 }
 
-fn memory(findings: &mut Findings, before: Cost, after: Cost, bound: u64) {
-    if after.peak > MOST {
-        findings.add(format_args!("{} at the peak, more than {}", mib(after.peak), mib(MOST)));
+fn memory(findings: &mut Findings, before: Cost, after: Cost, bound: u64, most: u64) {
+    if after.peak > most {
+        findings.add(format_args!("{} at the peak, more than {}", mib(after.peak), mib(most)));
     }
     if after.resident > bound {
         findings.add(format_args!(

@@ -1,12 +1,17 @@
 //! What is done to an agent.
 
-use std::{cell::RefCell, thread, time::Duration};
+use std::{
+    cell::RefCell,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result};
 
 use super::{
     books::{End, Transport},
     crew::Worker,
+    disk::Disk,
     held::Held,
     measure::cost,
     names::{GREETING, name},
@@ -23,6 +28,8 @@ pub(super) struct Site<'a> {
     pub(super) agent: u32,
     /// What else there is to say.
     pub(super) notes: RefCell<Vec<String>>,
+    /// The disk that documents are written to, if it is to be full meanwhile.
+    pub(super) disk: Option<&'a Disk>,
 }
 
 /// One kind of load.
@@ -35,6 +42,11 @@ pub(super) struct Part {
     /// How much there is of it in full, and in the warm-up.
     pub(super) full: u32,
     pub(super) warm: u32,
+    /// Size of the disk that documents are written to; `None` where it does not matter.
+    pub(super) disk: Option<&'static str>,
+    /// What the agent may hold at the peak beyond what it held before, bytes; `None` if it is only to stay below
+    /// what an agent may ever hold.
+    pub(super) waiting: Option<u64>,
     /// Makes so much load, with addresses from a number on; returns all ends that there were.
     pub(super) make: fn(&Site<'_>, count: u32, first: u32) -> Result<Vec<End>>,
 }
@@ -46,6 +58,8 @@ pub(super) const PARTS: &[Part] = &[
         termination: "1s",
         full: 200_000,
         warm: 5_000,
+        disk: None,
+        waiting: None,
         make: short,
     },
     Part {
@@ -54,6 +68,8 @@ pub(super) const PARTS: &[Part] = &[
         termination: "1s",
         full: 1_000,
         warm: 100,
+        disk: None,
+        waiting: None,
         make: processes,
     },
     Part {
@@ -63,6 +79,8 @@ pub(super) const PARTS: &[Part] = &[
         termination: "20s",
         full: 100_000,
         warm: 2_000,
+        disk: None,
+        waiting: None,
         make: idle,
     },
     Part {
@@ -71,6 +89,8 @@ pub(super) const PARTS: &[Part] = &[
         termination: "1s",
         full: 10_000,
         warm: 500,
+        disk: None,
+        waiting: None,
         make: udp,
     },
     Part {
@@ -80,10 +100,25 @@ pub(super) const PARTS: &[Part] = &[
         termination: "1s",
         full: 50_000,
         warm: 2_500,
+        disk: None,
+        waiting: None,
         make: names,
+    },
+    Part {
+        name: "load/full_disk",
+        settings: &[],
+        termination: "1s",
+        full: 30 * PACE,
+        warm: 2_000,
+        disk: Some("512m"),
+        // The queue, and some for the flows and processes that are closed meanwhile.
+        waiting: Some((16 + 8) << 20),
+        make: full_disk,
     },
 ];
 
+/// Connections a second while the disk is full.
+const PACE: u32 = 2_000;
 /// Request and answer.
 const PAYLOAD: [u64; 2] = [REQUEST as u64, ANSWER as u64];
 /// Connections of a process.
@@ -97,6 +132,29 @@ const HOLD: Duration = Duration::from_secs(11);
 
 /// Short connections, 50 at a time, from five processes to two.
 fn short(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
+    dial(site, count, first, None)
+}
+
+/// Short connections at a steady pace, all of them while the disk is full. It gets its space back once they
+/// are made.
+fn full_disk(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
+    let Some(disk) = site.disk else { return dial(site, count, first, None) };
+    disk.fill()?;
+    let begun = Instant::now();
+    let ends = dial(site, count, first, Some(PACE))?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let held = cost(site.agent)?;
+    disk.empty()?;
+    site.notes.borrow_mut().push(format!(
+        "{:.0} connections a second for {seconds:.1} s of full disk, after which it held {}",
+        f64::from(count) / seconds,
+        mib(held.resident)
+    ));
+    Ok(ends)
+}
+
+/// Connections from five processes to two, so many a second of all together.
+fn dial(site: &Site<'_>, count: u32, first: u32, pace: Option<u32>) -> Result<Vec<End>> {
     const CLIENTS: u32 = 5;
     let serve = Job::Serve { address: super::books::SERVER, threads: 40 };
     let mut servers = Worker::start_all(site.netns, &[serve.clone(), serve])?;
@@ -112,6 +170,7 @@ fn short(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
             first: first + client * each,
             count: each,
             threads: 10,
+            pace: pace.map(|pace| pace / CLIENTS),
         });
     }
     let clients = Worker::start_all(site.netns, &jobs)?;
@@ -144,6 +203,7 @@ fn processes(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
                 first: first * FEW + number * FEW,
                 count: FEW,
                 threads: 1,
+                pace: None,
             })
             .collect();
         for mut client in Worker::start_all(site.netns, &jobs)? {

@@ -13,7 +13,7 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -36,8 +36,9 @@ const ENDED: Duration = Duration::from_secs(60);
 pub(crate) enum Job {
     /// Answers connections, so many at a time, and says its port.
     Serve { address: Ipv4Addr, threads: u32 },
-    /// Makes connections one after the other, in so many threads; each from an address of its own.
-    Dial { server: SocketAddrV4, first: u32, count: u32, threads: u32 },
+    /// Makes connections one after the other, in so many threads; each from an address of its own. Not more than
+    /// `pace` a second, if it says so.
+    Dial { server: SocketAddrV4, first: u32, count: u32, threads: u32, pace: Option<u32> },
     /// Makes connections and holds them until it is told to go on.
     Hold { server: SocketAddrV4, first: u32, count: u32 },
     /// Accepts connections, and closes each when its other end does so; says its port.
@@ -103,7 +104,9 @@ pub fn main(job: &str) -> ExitCode {
 fn perform(job: &Job) -> Result<()> {
     match *job {
         Job::Serve { address, threads } => serve(address, threads),
-        Job::Dial { server, first, count, threads } => dial(server, first, count, threads),
+        Job::Dial { server, first, count, threads, pace } => {
+            dial(server, first, count, threads, pace)
+        }
         Job::Hold { server, first, count } => hold(server, first, count),
         Job::Keep { address, count } => keep(address, count),
         Job::Redial { port } => odd::redial(port),
@@ -187,8 +190,15 @@ fn connect(from: Ipv4Addr, to: SocketAddrV4) -> Result<(TcpStream, Ends)> {
     Ok((stream, (local, to)))
 }
 
-fn dial(server: SocketAddrV4, first: u32, count: u32, threads: u32) -> Result<()> {
+fn dial(
+    server: SocketAddrV4,
+    first: u32,
+    count: u32,
+    threads: u32,
+    pace: Option<u32>,
+) -> Result<()> {
     let next = AtomicU32::new(0);
+    let begun = Instant::now();
     let made = Mutex::new(Vec::new());
     let work = || -> Result<()> {
         let mut mine = Vec::new();
@@ -196,6 +206,10 @@ fn dial(server: SocketAddrV4, first: u32, count: u32, threads: u32) -> Result<()
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= count {
                 break;
+            }
+            if let Some(pace) = pace {
+                let due = Duration::from_secs(1) * number / pace;
+                thread::sleep(due.saturating_sub(begun.elapsed()));
             }
             let (mut stream, ends) = connect(address(first + number), server)?;
             stream.write_all(&[0; REQUEST])?;

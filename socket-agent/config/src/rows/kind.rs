@@ -20,6 +20,10 @@ pub enum Kind<T> {
     Path(fn(&mut T, PathBuf)),
     /// Anything but nothing.
     Text(fn(&mut T, &str)),
+    /// Texts of a list; one alone may stand without a list.
+    Texts(fn(&mut T, Vec<String>)),
+    /// Who may read and write a file, in octal digits.
+    Permissions(fn(&mut T, u32)),
 }
 
 /// Whether a duration of zero makes sense.
@@ -55,6 +59,10 @@ impl<T> Kind<T> {
                 (!text.is_empty()).then_some(()).map(|()| set(target, PathBuf::from(text)))
             }
             Self::Text(set) => (!text.is_empty()).then_some(()).map(|()| set(target, text)),
+            Self::Texts(set) => {
+                (!text.is_empty()).then_some(()).map(|()| set(target, vec![text.to_owned()]))
+            }
+            Self::Permissions(set) => permissions(text).map(|mode| set(target, mode)),
         }
         .ok_or_else(|| self.refuse(&describe_text(text), text))
     }
@@ -91,6 +99,8 @@ impl<T> Kind<T> {
             Self::Choice(allowed, _) => allowed.join(", "),
             Self::Path(_) => "a path".to_owned(),
             Self::Text(_) => "a text that is not empty".to_owned(),
+            Self::Texts(_) => "a list of texts".to_owned(),
+            Self::Permissions(_) => "octal digits from 0200 to 0777, such as 0600".to_owned(),
         }
     }
 }
@@ -106,6 +116,13 @@ fn switch(text: &str) -> Option<bool> {
 fn whole(text: &str) -> Option<u32> {
     let digits = text.bytes().next().is_some_and(|first| first.is_ascii_digit());
     if digits { text.replace('_', "").parse().ok() } else { None }
+}
+
+/// The owner has to be able to write.
+fn permissions(text: &str) -> Option<u32> {
+    let digits = text.bytes().all(|digit| digit.is_ascii_digit());
+    let mode = u32::from_str_radix(text, 8).ok().filter(|_| digits)?;
+    (mode <= 0o777 && mode & 0o200 != 0).then_some(mode)
 }
 
 fn bytes(text: &str) -> Option<u32> {

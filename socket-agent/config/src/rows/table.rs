@@ -1,6 +1,6 @@
 //! Reading a mapping by tables of options.
 
-use super::{Effect, Group, Known, Reader, Refused, Setting};
+use super::{Effect, Group, Kind, Known, Reader, Refused, Setting};
 use crate::tree::{Entry, Value};
 
 /// What a mapping may hold.
@@ -73,6 +73,15 @@ impl Reader<'_> {
         let node = self.values.whole(&entry.node).unwrap_or(&entry.node);
         let at = &entry.node.at;
         let mut effect = setting.effect;
+        if let (Kind::Texts(set), Value::List(_)) = (&setting.kind, &node.value) {
+            let before = self.findings.problems.len();
+            let texts = self.list(setting.key, "texts", &entry.node);
+            if self.findings.problems.len() == before {
+                set(target, texts.into_iter().map(|(_, text)| text).collect());
+                self.note(effect, setting.key, &entry.at);
+            }
+            return;
+        }
         let result = match &node.value {
             Value::Null => return,
             Value::Scalar(text) => {

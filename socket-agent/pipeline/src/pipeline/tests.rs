@@ -1,19 +1,16 @@
 use std::{
-    fs,
-    io::Read,
-    os::{fd::OwnedFd, unix::fs::PermissionsExt as _},
-    path::Path,
-    sync::mpsc::{Receiver, Sender, channel},
+    io::{PipeWriter, Read, Write as _},
+    sync::{
+        LazyLock,
+        mpsc::{Receiver, Sender, channel},
+    },
     thread,
 };
 
 use ecs::{Document, Encode, Writer, key};
 
 use super::*;
-use crate::{
-    Backoff, Closed, Delivery, Failure, Processor,
-    output::{Console, File},
-};
+use crate::{Backoff, Closed, Delivery, Failure, Processor};
 
 /// Long enough for any machine, and never waited for in full.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,12 +24,15 @@ impl Encode for Numbered {
     }
 }
 
-/// An event of a megabyte.
+/// An event of a megabyte that does not get smaller by packing.
 struct Large;
 
 impl Encode for Large {
     fn encode<W: Writer>(&self, writer: &mut W) {
-        writer.text(key!("text"), &"x".repeat(1 << 20));
+        static NOISE: LazyLock<String> = LazyLock::new(|| {
+            std::iter::repeat_with(fastrand::alphanumeric).take(1 << 20).collect()
+        });
+        writer.text(key!("text"), &NOISE);
     }
 }
 
@@ -105,10 +105,39 @@ fn numbers(range: std::ops::Range<u64>) -> Vec<String> {
     range.map(|number| format!("{{\"n\":{number}}}")).collect()
 }
 
-/// A pipe, and standard output in its place.
+/// An output that waits for who reads, and that is at its end when nobody does any more.
+struct Piped(PipeWriter);
+
+impl Output for Piped {
+    fn name(&self) -> &str {
+        "pipe"
+    }
+
+    fn publish(&mut self, delivery: &mut Delivery) -> Result<(), Failure> {
+        self.0
+            .write_all(delivery.batch().lines_from(delivery.next()))
+            .map_err(|_| Failure::closed("its reader is gone"))?;
+        delivery.take_next(usize::MAX);
+        Ok(())
+    }
+}
+
 fn pipe() -> (io::PipeReader, Box<dyn Output>) {
     let (reader, writer) = io::pipe().unwrap();
-    (reader, Box::new(Console::of(OwnedFd::from(writer).into())))
+    (reader, Box::new(Piped(writer)))
+}
+
+/// An output that never takes anything.
+struct Failing;
+
+impl Output for Failing {
+    fn name(&self) -> &str {
+        "failing"
+    }
+
+    fn publish(&mut self, _: &mut Delivery) -> Result<(), Failure> {
+        Err(Failure::retry("it always fails"))
+    }
 }
 
 #[test]
@@ -176,6 +205,47 @@ fn who_publishes_into_a_full_queue_waits() {
     assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 32);
 }
 
+/// An event that resembles others.
+struct Similar(u64);
+
+impl Encode for Similar {
+    fn encode<W: Writer>(&self, writer: &mut W) {
+        writer.number(key!("n"), self.0);
+        writer.text(key!("text"), &"what all documents have in common ".repeat(30));
+    }
+}
+
+#[test]
+fn what_waits_is_packed_and_comes_out_as_it_went_in() {
+    let (mut reader, output) = pipe();
+    let (slow, received) = scripted(vec![Step::Fail(0, "away")]);
+    let options = Options { queue_bytes: 4 << 20, ..Options::default() };
+    let pipeline = Pipeline::start(vec![output, slow], options, || ()).unwrap();
+    let mut publisher = pipeline.publisher(Processors::default());
+    // Five times what the queue holds: the pipe takes nothing, so that all of it waits.
+    let count = 20_000;
+    for number in 0..count {
+        publisher.publish(&Similar(number)).unwrap();
+    }
+    publisher.push();
+    let reading = thread::spawn(move || {
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        text
+    });
+    pipeline.stop().result().unwrap();
+    let text = reading.join().unwrap();
+    let expected: Vec<String> = (0..count)
+        .map(|number| {
+            let mut line = Vec::new();
+            ecs::write_json(&Similar(number), &mut line);
+            String::from_utf8(line).unwrap()
+        })
+        .collect();
+    assert!(text.lines().eq(expected.iter()), "{} lines", text.lines().count());
+    assert!(received.iter().eq(expected));
+}
+
 #[test]
 fn the_end_of_all_outputs_is_told_to_who_publishes() {
     let (reader, output) = pipe();
@@ -189,7 +259,30 @@ fn the_end_of_all_outputs_is_told_to_who_publishes() {
     }
     assert_eq!(publisher.publish(&Numbered(1)), Err(Closed));
     let error = pipeline.stop().result().unwrap_err().to_string();
-    assert!(error.contains("did not reach standard output"), "{error}");
+    assert!(error.contains("did not reach pipe"), "{error}");
+}
+
+#[test]
+fn who_asked_is_told_once_that_no_output_is_left() {
+    let (reader, ending) = pipe();
+    let (other_reader, other) = pipe();
+    let pipeline = start(vec![ending, other]);
+    let (sender, told) = channel();
+    pipeline.at_end(move || sender.send(()).unwrap());
+    let mut publisher = pipeline.publisher(Processors::default());
+    drop(reader);
+    publish(&mut publisher, 0..1);
+    publisher.push();
+    assert!(told.recv_timeout(Duration::from_millis(100)).is_err() && !pipeline.is_at_end());
+    drop(other_reader);
+    publish(&mut publisher, 0..1);
+    publisher.push();
+    told.recv_timeout(PATIENCE).unwrap();
+    assert!(pipeline.is_at_end() && told.recv().is_err(), "once");
+    let (sender, told) = channel();
+    pipeline.at_end(move || sender.send(()).unwrap());
+    told.recv_timeout(PATIENCE).unwrap();
+    pipeline.stop().result().unwrap_err();
 }
 
 #[test]
@@ -209,73 +302,18 @@ fn one_output_that_ends_leaves_the_others_alone() {
 
 #[test]
 fn what_cannot_be_delivered_at_the_end_is_counted() {
-    let directory = tempfile::tempdir().unwrap();
     let options = Options { shutdown_timeout: Duration::from_millis(50), ..Options::default() };
-    let output = Box::new(File::open(Path::new("/dev/full")).unwrap());
-    let good = directory.path().join("good");
-    let other = Box::new(File::open(&good).unwrap());
-    let pipeline = Pipeline::start(vec![output, other], options, || ()).unwrap();
+    let (other, received) = scripted(Vec::new());
+    let pipeline = Pipeline::start(vec![Box::new(Failing), other], options, || ()).unwrap();
     let mut publisher = pipeline.publisher(Processors::default());
     publish(&mut publisher, 0..50);
     publisher.push();
     assert!(!pipeline.flush(Duration::from_millis(10)));
     publish(&mut publisher, 50..100);
     let error = pipeline.stop().result().unwrap_err();
-    assert_eq!(error.outputs, [("file /dev/full".to_owned(), 100)]);
-    assert_eq!(error.to_string(), "100 documents did not reach file /dev/full");
-    assert_eq!(fs::read_to_string(good).unwrap().lines().count(), 100);
-}
-
-#[test]
-fn a_file_is_appended_to_and_followed_by_name() {
-    let directory = tempfile::tempdir().unwrap();
-    let (path, rotated) = (directory.path().join("a.ndjson"), directory.path().join("a.ndjson.1"));
-    fs::write(&path, "{\"n\":\"before\"}\n").unwrap();
-    let pipeline = start(vec![Box::new(File::open(&path).unwrap())]);
-    let mut publisher = pipeline.publisher(Processors::default());
-    publish(&mut publisher, 0..2);
-    assert!(pipeline.flush(PATIENCE));
-    fs::rename(&path, &rotated).unwrap();
-    publish(&mut publisher, 2..4);
-    pipeline.stop().result().unwrap();
-    let lines = |path| fs::read_to_string(path).unwrap();
-    assert_eq!(lines(&rotated), "{\"n\":\"before\"}\n{\"n\":0}\n{\"n\":1}\n");
-    assert_eq!(lines(&path), "{\"n\":2}\n{\"n\":3}\n");
-}
-
-#[test]
-fn files_that_cannot_be_opened_say_why_and_what_helps() {
-    let directory = tempfile::tempdir().unwrap();
-    let locked = directory.path().join("locked");
-    fs::write(&locked, "").unwrap();
-    fs::set_permissions(&locked, fs::Permissions::from_mode(0o444)).unwrap();
-    for (path, remedy) in [
-        (directory.path().join("no/such/file"), "create its directory"),
-        (directory.path().to_owned(), "name a file"),
-        (locked, "chmod u+w"),
-    ] {
-        let message = File::open(&path).unwrap_err().to_string();
-        assert!(message.contains(&path.display().to_string()), "{message}");
-        assert!(message.contains(remedy) && !message.contains('\n'), "{message}");
-    }
-}
-
-#[test]
-fn a_full_non_blocking_pipe_is_waited_for() {
-    use nix::fcntl::{FcntlArg, OFlag, fcntl};
-    let (mut reader, writer) = io::pipe().unwrap();
-    let flags = OFlag::from_bits_retain(fcntl(&writer, FcntlArg::F_GETFL).unwrap());
-    fcntl(&writer, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).unwrap();
-    let pipeline = start(vec![Box::new(Console::of(OwnedFd::from(writer).into()))]);
-    let mut publisher = pipeline.publisher(Processors::default());
-    publisher.publish(&Large).unwrap();
-    let reading = thread::spawn(move || {
-        let mut text = Vec::new();
-        reader.read_to_end(&mut text).unwrap();
-        text
-    });
-    pipeline.stop().result().unwrap();
-    assert!(reading.join().unwrap().len() > 1 << 20);
+    assert_eq!(error.outputs, [("failing".to_owned(), 100)]);
+    assert_eq!(error.to_string(), "100 documents did not reach failing");
+    assert_eq!(received.iter().count(), 100);
 }
 
 /// Adds a field, and drops every third document.

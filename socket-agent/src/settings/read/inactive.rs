@@ -4,7 +4,7 @@ use super::AgentReader;
 use config::{
     place::Place,
     rows::Why,
-    tree::{Entry, Node, Value},
+    tree::{Entry, Value},
 };
 
 impl AgentReader<'_> {
@@ -22,36 +22,6 @@ impl AgentReader<'_> {
             self.reader.problem(at, reason);
         } else {
             self.reader.nothing_follows(what, at, Why::NotYet(instead));
-        }
-    }
-
-    /// `processors`, at the top level or in a module.
-    pub(super) fn processors(&mut self, node: &Node) {
-        let node = self.reader.values.whole(node).unwrap_or(node);
-        let items = match &node.value {
-            Value::List(items) => items.as_slice(),
-            Value::Null => &[],
-            Value::Scalar(_) | Value::Map(_) => {
-                let found = node.describe();
-                let reason = format!("processors is {found}; allowed: a list of processors");
-                return self.reader.problem(&node.at, reason);
-            }
-        };
-        for item in items {
-            let name = match &item.value {
-                Value::Map(entries) => entries.first().map(|entry| entry.key.as_str()),
-                Value::Null | Value::Scalar(_) | Value::List(_) => None,
-            };
-            match name {
-                Some(name) => self.inactive(&format!("processor {name}"), &item.at, ""),
-                None => {
-                    let found = item.describe();
-                    let reason = format!(
-                        "a processor is {found}; allowed: a mapping that begins with its name"
-                    );
-                    self.reader.problem(&item.at, reason);
-                }
-            }
         }
     }
 

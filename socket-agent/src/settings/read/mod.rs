@@ -4,6 +4,7 @@ mod general;
 mod inactive;
 mod modules;
 mod output;
+mod processors;
 mod system;
 
 pub(super) use general::module_files;
@@ -44,8 +45,8 @@ impl AgentReader<'_> {
         for entry in entries {
             match entry.key.as_str() {
                 MODULES => config.datasets = self.modules(&entry.node),
-                "output" => config.output = self.output(entry),
-                "processors" => self.processors(&entry.node),
+                "output" => config.outputs = self.outputs(entry),
+                "processors" => config.processors = self.processors(&entry.node),
                 "cloud" => self.cloud(entry),
                 _ => {}
             }

@@ -200,7 +200,7 @@ impl AgentReader<'_> {
             }
         };
         if let Some(entry) = module.get("processors") {
-            self.processors(&entry.node);
+            self.module_processors(&entry.node);
         }
         found
     }

@@ -1,74 +1,41 @@
 //! `output`: where documents go.
 
 use super::{AgentReader, modules::ENABLED_ROW};
-use crate::settings::{
-    schema::{self, Console, FileOutput},
-    types::OutputTarget,
-};
-use config::{
-    rows::{Allowed, Group, Setting},
-    suggest,
-    tree::Entry,
-};
+use crate::settings::{schema, types::default_outputs};
+use config::{rows::Allowed, suggest, tree::Entry};
+use outputs::{Configured, OUTPUTS};
 
 /// What is said of an output that cannot run, where that is allowed.
-const INSTEAD: &str = "; documents go to standard output, or to output.file";
+const INSTEAD: &str = "; documents go to the other outputs, or to standard output";
 
 impl AgentReader<'_> {
-    pub(super) fn output(&mut self, entry: &Entry) -> OutputTarget {
+    /// The outputs that are enabled: standard output if none is configured.
+    pub(super) fn outputs(&mut self, entry: &Entry) -> Vec<Configured> {
         let entries = self.reader.mapping("output", &entry.at, &entry.node).unwrap_or_default();
-        let mut console: Option<Console> = None;
+        let problems = self.reader.findings.problems.len();
+        let mut configured = Vec::new();
         let mut off: Option<&Entry> = None;
-        let mut file: Option<(&Entry, FileOutput)> = None;
         for entry in entries {
-            match entry.key.as_str() {
-                "console" => {
-                    console = self.one(schema::CONSOLE, &[schema::CONSOLE_KNOWN], entry);
-                    off = console.as_ref().filter(|console| console.disabled).map(|_| entry);
-                }
-                "file" => file = self.one(schema::FILE, &[], entry).map(|file| (entry, file)),
-                _ => self.other_output(entry),
+            match outputs::named(&entry.key) {
+                Some(output) => match output.read(&mut self.reader, entry) {
+                    Some(output) => configured.push(output),
+                    None => off = off.or(Some(entry)),
+                },
+                None => self.other_output(entry),
             }
         }
-        let console = console.filter(|console| !console.disabled);
-        let Some((entry, file)) = file.filter(|(_, file)| !file.disabled) else {
-            if let Some(off) = off {
-                let reason = "output.console is not enabled, and no other output is; enable it, or \
-                              write output.file.path: /var/log/socket-agent";
-                self.reader.problem(&off.at, reason);
-            }
-            return OutputTarget::Stdout;
-        };
-        if console.is_some() {
-            let reason = "output.file and output.console are both enabled; keep one";
-            self.reader.problem(&entry.at, reason);
+        if !configured.is_empty() {
+            return configured;
         }
-        let Some(path) = file.path else {
-            let reason = "output.file has no path; write output.file.path: /var/log/socket-agent";
-            self.reader.problem(&entry.at, reason);
-            return OutputTarget::Stdout;
-        };
-        let filename = file.filename.unwrap_or_else(|| "socket-agent.ndjson".to_owned());
-        OutputTarget::File(path.join(filename))
-    }
-
-    /// Settings of one output.
-    fn one<T: Default>(
-        &mut self,
-        settings: &[Setting<T>],
-        known: &[Group],
-        entry: &Entry,
-    ) -> Option<T> {
-        let key = format!("output.{}", entry.key);
-        let mut target = T::default();
-        let entries = self.reader.mapping(&key, &entry.at, &entry.node)?;
-        self.reader.table(
-            &Allowed { settings, known, elsewhere: &[] },
-            &format!("{key}."),
-            entries,
-            &mut target,
-        );
-        Some(target)
+        let console_is_off = entries.iter().any(|entry| entry.key == "console");
+        if let Some(off) = off.filter(|_| console_is_off)
+            && self.reader.findings.problems.len() == problems
+        {
+            let reason = "no output is enabled; enable one, or write output.file.path: \
+                          /var/log/socket-agent";
+            self.reader.problem(&off.at, reason);
+        }
+        default_outputs()
     }
 
     /// An output that does not run: it has to be off, or the user has to know.
@@ -81,7 +48,7 @@ impl AgentReader<'_> {
         let Some((_, groups)) = schema::OTHER_OUTPUTS.iter().find(|(name, _)| *name == entry.key)
         else {
             let others = schema::OTHER_OUTPUTS.iter().map(|(name, _)| *name);
-            let names: Vec<&str> = ["console", "file"].into_iter().chain(others).collect();
+            let names: Vec<&str> = OUTPUTS.iter().map(|output| output.name).chain(others).collect();
             let hint = suggest::value_hint(&entry.key, names.iter().copied());
             let reason = format!("there is no output {}; allowed: {}{hint}", key, names.join(", "));
             return if enabled {

@@ -2,15 +2,12 @@
 
 mod general;
 mod known;
-mod output;
 
 pub use general::STRICT;
 pub(super) use general::{GENERAL, General, MODULE_FILES, ModuleFiles};
 pub(super) use known::{
-    CONSOLE_KNOWN, FILE_INTEGRITY, MODULE_KEYS, OTHER_MODULES, OTHER_OUTPUTS, SYSTEM_DATASETS,
-    SYSTEM_KNOWN,
+    FILE_INTEGRITY, MODULE_KEYS, OTHER_MODULES, OTHER_OUTPUTS, SYSTEM_DATASETS, SYSTEM_KNOWN,
 };
-pub(super) use output::{CONSOLE, Console, FILE, FileOutput};
 
 use config::rows::{Described, Group, describe, describe_known};
 
@@ -74,10 +71,13 @@ pub fn sections() -> Vec<Section> {
     let own = DATASETS.iter().filter(|dataset| matches!(dataset.module, Module::Own { .. }));
     sections.extend(own.map(|dataset| of(module(dataset.name), dataset.described(), &[])));
     sections.push(of(module("file_integrity"), Vec::new(), &[FILE_INTEGRITY]));
-    let outputs = describe(CONSOLE).into_iter().chain(describe(FILE)).collect();
-    let mut groups = vec![CONSOLE_KNOWN];
-    groups.extend(OTHER_OUTPUTS.iter().flat_map(|(_, groups)| groups.iter().copied()));
-    sections.push(of("Outputs".into(), outputs, &groups));
+    let outputs = outputs::OUTPUTS.iter().flat_map(outputs::Registration::described).collect();
+    let others: Vec<Group> =
+        OTHER_OUTPUTS.iter().flat_map(|(_, groups)| groups.iter().copied()).collect();
+    sections.push(of("Outputs".into(), outputs, &others));
+    let of_processors =
+        processors::PROCESSORS.iter().flat_map(processors::Registration::described).collect();
+    sections.push(of("`processors`".into(), of_processors, &[]));
     for section in &mut sections {
         // What is checked now was known by its name before.
         let checked: Vec<String> = section

@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use super::{
     super::load::load_from, Override, allow_inactive, module_with, of_system, right, wrong,
 };
-use crate::settings::{Config, Loaded, OutputTarget, Sources};
+use crate::settings::{Config, Loaded, Sources};
 use audit::AuditConfig;
 use config::{ConfigError, Effect};
 use sensor::{HookSet, SocketConfig};
@@ -79,7 +79,7 @@ output: {file: {path: /var/log, filename: flows.ndjson}}
         [1, 2, 3, 4, 5, 1 << 24]
     );
     assert_eq!(tables.ring, 64 << 10);
-    assert_eq!(config.output, OutputTarget::File("/var/log/flows.ndjson".into()));
+    assert_eq!(format!("{:?}", config.outputs).matches("filename: \"flows.ndjson\"").count(), 1);
 }
 
 #[test]
@@ -174,7 +174,7 @@ agent.yml:27:3: setup.template.settings.index.number_of_shards is not used by th
 agent.yml:28:1: name is not used by this version
 agent.yml:29:1: tags is not used by this version
 agent.yml:30:1: fields is not used by this version
-agent.yml:33:1: output.elasticsearch is not used by this version; documents go to standard output, or to output.file
+agent.yml:33:1: output.elasticsearch is not used by this version; documents go to the other outputs, or to standard output
 agent.yml:37:5: processor add_host_metadata is not used by this version
 agent.yml:38:5: processor drop_event is not used by this version
 agent.yml:39:1: logging.level is not used by this version"
@@ -215,12 +215,19 @@ fn all_datasets_are_meant_where_none_is_named() {
     );
 }
 
+fn names(config: &Config) -> Vec<&'static str> {
+    config.outputs.iter().map(outputs::Configured::name).collect()
+}
+
 #[test]
 fn a_disabled_output_is_none() {
     let text = format!("output.file: {{path: /x, enabled: false}}\n{}", module_with(""));
-    assert_eq!(right(&text, &[]).0.output, OutputTarget::Stdout);
+    assert_eq!(names(&right(&text, &[]).0), ["console"]);
     let text = format!("output.file.path: /x\noutput.console.enabled: false\n{}", module_with(""));
-    assert_eq!(right(&text, &[]).0.output, OutputTarget::File("/x/socket-agent.ndjson".into()));
+    assert_eq!(names(&right(&text, &[]).0), ["file"]);
+    let text =
+        format!("output: {{file.path: /x, console.pretty: true, discard: }}\n{}", module_with(""));
+    assert_eq!(names(&right(&text, &[]).0), ["file", "console", "discard"]);
 }
 
 #[test]
@@ -232,9 +239,18 @@ fn the_sample_file_is_the_defaults_in_writing() {
     assert_eq!(warnings, "");
     // Every option with an effect is in it, if only behind a #.
     for option in crate::settings::options().iter().filter(|it| it.effect == Effect::Works) {
-        let (branch, key) = option.key.split_at(option.key.rfind('.').map_or(0, |dot| dot + 1));
-        let nested = branch.starts_with("output.") && text.contains(&format!("  {key}:"));
-        assert!(nested || text.contains(&format!("{}:", option.key)), "{} is missing", option.key);
+        let mut parts = option.key.splitn(2, '.');
+        let (first, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let written = match first {
+            // Below the name of the output.
+            "output" => rest.split_once('.').map(|(_, key)| format!("  {key}:")),
+            name if processors::named(name).is_some() => {
+                let line = text.lines().find(|line| line.contains(&format!("- {name}: {{")));
+                line.filter(|line| line.contains(&format!("{rest}:"))).map(str::to_owned)
+            }
+            _ => Some(format!("{}:", option.key)),
+        };
+        assert!(written.is_some_and(|it| text.contains(&it)), "{} is missing", option.key);
     }
     // The module that is off is as it would be without a line.
     let (config, warnings) = right(&text, &[Override::from_argument("modules.1.enabled=true")]);
@@ -242,6 +258,35 @@ fn the_sample_file_is_the_defaults_in_writing() {
         (config.options::<AuditConfig>(), warnings.as_str()),
         (Some(&AuditConfig::default()), "")
     );
+}
+
+#[test]
+fn processors_are_read_in_their_order() {
+    let text = format!(
+        "processors:\n- drop_fields.fields: host.mac\n- add_tags: {{tags: [a, b]}}\n{}",
+        module_with("")
+    );
+    let (config, warnings) = right(&text, &[]);
+    let names: Vec<_> = config.processors.iter().map(processors::Configured::name).collect();
+    assert_eq!((names, warnings.as_str()), (vec!["drop_fields", "add_tags"], ""));
+    for (processor, message) in [
+        (
+            "add_tag: {}",
+            "3: there is no processor add_tag; allowed: add_tags, drop_fields; did you mean add_tags?",
+        ),
+        (
+            "add_tags: {tags: a}\n  when.equals: {}",
+            "3: a processor has a second name; write each as an item of its own",
+        ),
+        (
+            "add_tags: {tags: a, when: {equals: {x: 1}}}",
+            "23: processor add_tags with a condition is configured, and this version cannot run it",
+        ),
+    ] {
+        let text = format!("{}processors:\n- {processor}\n", module_with(""));
+        let said = wrong(&text, &[]);
+        assert!(said.contains(&format!(":{message}")) && said.lines().count() == 1, "{said}");
+    }
 }
 
 #[test]

@@ -180,7 +180,7 @@ fn parts_that_cannot_run() {
             "processor add_host_metadata",
         ),
         (format!("{module}  processors: [{{drop_event.when: 1}}]\n"), "processor drop_event"),
-        (format!("{module}output.redis.hosts: [x]\n"), "output.redis"),
+        (format!("{module}output.kafka.hosts: [x]\n"), "output.kafka"),
         (format!("{module}cloud.id: x\n"), "cloud.id (which means output.elasticsearch)"),
         (format!("{module}- module: file_integrity\n"), "module file_integrity"),
         (module.replace("[socket]", "[socket, user]"), "dataset user"),
@@ -197,17 +197,17 @@ fn parts_that_cannot_run() {
         );
         right(&text, &[Override::from_argument("strict=false")]);
     }
-    for text in ["output.redis: {hosts: [x], enabled: false}", "processors: []", "cloud.id:"] {
+    for text in ["output.kafka: {hosts: [x], enabled: false}", "processors: []", "cloud.id:"] {
         assert_eq!(right(&format!("{module}{text}\n"), &[]).1, "", "{text}");
     }
     // Misspelt keys of what cannot run are told even so.
-    let text = format!("{module}output.redis: {{hots: [x], ssl.enable: true, enabled: false}}\n");
+    let text = format!("{module}output.kafka: {{hots: [x], ssl.enable: true, enabled: false}}\n");
     assert_eq!(
         right(&text, &[]).1,
-        "agent.yml:5:16: unknown key output.redis.hots has no effect; did you mean \
-         output.redis.hosts?\n\
-         agent.yml:5:27: unknown key output.redis.ssl.enable has no effect; did you mean \
-         output.redis.ssl.enabled?"
+        "agent.yml:5:16: unknown key output.kafka.hots has no effect; did you mean \
+         output.kafka.hosts?\n\
+         agent.yml:5:27: unknown key output.kafka.ssl.enable has no effect; did you mean \
+         output.kafka.ssl.enabled?"
     );
     let text = format!("{module}processors: {{add_host_metadata: ~}}\n");
     assert_eq!(

@@ -242,7 +242,7 @@ fn wrong_top_level() {
         (
             "output.elasticsearh.hosts: [x]",
             "agent.yml:1:1: there is no output output.elasticsearh; allowed: console, file, \
-             elasticsearch, logstash, kafka, redis, discard; did you mean elasticsearch?",
+             discard, redis, elasticsearch, logstash, kafka; did you mean elasticsearch?",
         ),
         (
             "socket.hooks: auto",
@@ -258,18 +258,14 @@ fn wrong_top_level() {
             "agent.yml:1:1: output.file has no path; write output.file.path: /var/log/socket-agent",
         ),
         (
-            "output: {console: {enabled: true}, file: {path: /tmp}}",
-            "agent.yml:1:36: output.file and output.console are both enabled; keep one",
-        ),
-        (
             "output.console.enabled: false",
-            "agent.yml:1:1: output.console is not enabled, and no other output is; enable it, or \
-             write output.file.path: /var/log/socket-agent",
+            "agent.yml:1:1: no output is enabled; enable one, or write output.file.path: \
+             /var/log/socket-agent",
         ),
         (
             "output: {console: {enabled: false}, file: {path: /tmp, enabled: false}}",
-            "agent.yml:1:10: output.console is not enabled, and no other output is; enable it, or \
-             write output.file.path: /var/log/socket-agent",
+            "agent.yml:1:10: no output is enabled; enable one, or write output.file.path: \
+             /var/log/socket-agent",
         ),
         (
             "logging: {metrics: {period: 0s}}",
@@ -373,7 +369,7 @@ modules:
     assert_eq!(
         wrong(text, &[]).replace(&of_system(), "socket"),
         "\
-agent.yml:1:1: there is no output output.nowhere; allowed: console, file, elasticsearch, logstash, kafka, redis, discard
+agent.yml:1:1: there is no output output.nowhere; allowed: console, file, discard, redis, elasticsearch, logstash, kafka
 agent.yml:4:22: dataset \"sokets\"; allowed: host, login, package, process, user, socket; did you mean socket?
 agent.yml:5:17: socket.hooks is \"magic\"; allowed: auto, fentry, kprobe, cgroup, tracefs
 agent.yml:6:3: socket.hooks is set twice, first at agent.yml:5:3; remove one of them

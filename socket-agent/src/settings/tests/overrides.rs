@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::{allow_inactive, module_with, right, wrong};
-use crate::settings::OutputTarget;
 use config::Override;
 use sensor::{HookSet, SocketConfig};
 
@@ -77,7 +76,8 @@ modules:
 #[test]
 fn the_rest_of_the_file_can_be_changed_too() {
     let (config, _) = right(&module_with(""), &given(&["output.file={path: /a, filename: b}"]));
-    assert_eq!(config.output, OutputTarget::File("/a/b".into()));
+    let said = format!("{:?}", config.outputs);
+    assert!(said.contains("path: Some(\"/a\"), filename: \"b\""), "{said}");
     let (_, warnings) = right(&module_with(""), &given(&["tags=[a, b]"]));
     assert_eq!(warnings, "-E tags=[a, b]: tags is not used by this version");
 }

@@ -1,77 +1,31 @@
-//! A disk that is full for a while.
+//! Outputs that take nothing: a disk that is full for a while, and standard output without a reader.
 
 use std::{
-    fs::{self, File},
-    io::{ErrorKind, Write as _},
-    path::{Path, PathBuf},
+    io::{Read as _, pipe},
+    net::{Ipv4Addr, TcpListener},
+    process::{Command, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, ensure};
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use tempfile::TempDir;
 
 use super::{connections, settle};
-use crate::{agent::Options, lab::Lab, load::bench::Bench};
+use crate::{
+    agent::Options,
+    lab::Lab,
+    load::{bench::Bench, disk::Disk},
+};
 
-/// Bytes of the disk: enough for all documents once it is emptied.
-const SIZE: &str = "size=48m";
+/// Size of the disk: enough for all documents once it is emptied.
+const SIZE: &str = "48m";
 /// Connections while it is full. Their documents fit into the agent's queue.
 const CONNECTIONS: u32 = 2_000;
 /// Far beyond what the agent needs to notice something.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A small file system in memory.
-struct Disk {
-    directory: TempDir,
-}
-
-// === impl Disk ===
-
-impl Disk {
-    fn mount() -> Result<Self> {
-        let directory = TempDir::new()?;
-        mount(Some("tmpfs"), directory.path(), Some("tmpfs"), MsFlags::empty(), Some(SIZE))
-            .context("mounting a small file system")?;
-        Ok(Self { directory })
-    }
-
-    fn path(&self) -> &Path {
-        self.directory.path()
-    }
-
-    fn ballast(&self) -> PathBuf {
-        self.path().join("ballast")
-    }
-
-    /// Writes until nothing more can be written.
-    fn fill(&self) -> Result<()> {
-        let mut file = File::create(self.ballast())?;
-        let block = [0; 4096];
-        loop {
-            match file.write(&block) {
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::StorageFull => return Ok(()),
-                Err(error) => return Err(error).context("filling the disk"),
-            }
-        }
-    }
-
-    fn empty(&self) -> Result<()> {
-        fs::remove_file(self.ballast()).context("emptying the disk")
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // What is left of it goes with the last open file.
-        let _ = umount2(self.directory.path(), MntFlags::MNT_DETACH);
-    }
-}
-
 /// Documents wait for as long as the disk is full; then each is written exactly once.
 pub(super) fn full(lab: &Lab<'_>) -> Result<()> {
-    let disk = Disk::mount()?;
+    let disk = Disk::mount(SIZE)?;
     let options = Options { log: lab.log(), ..lab.options.clone() };
     let bench = Bench::start_in(&options, disk.path())?;
     disk.fill()?;
@@ -94,5 +48,31 @@ pub(super) fn full(lab: &Lab<'_>) -> Result<()> {
         twice == 0 && reported.ends.len() == ends,
         "{twice} of {ends} ends in several documents"
     );
+    Ok(())
+}
+
+/// An agent that nobody reads from says so and ends with an error: it does not go on for nobody.
+pub(super) fn closed(lab: &Lab<'_>) -> Result<()> {
+    let (reader, writer) = pipe()?;
+    drop(reader);
+    // Something to report at the start.
+    let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let mut command = Command::new(&lab.options.program);
+    // With a limit: one that hangs ends with success, which is wrong.
+    let limit = format!("{}s", PATIENCE.as_secs());
+    command.args(["run", "--hooks", &lab.options.hooks, "--duration", &limit]);
+    command.args(["-E", "socket.events=all"]);
+    let mut agent = command.stdout(writer).stderr(Stdio::piped()).spawn().context("an agent")?;
+    // The command has a copy of the pipe's end.
+    drop(command);
+    let mut log = String::new();
+    agent.stderr.take().context("an agent without a log")?.read_to_string(&mut log)?;
+    let status = agent.wait()?;
+    ensure!(status.code() == Some(1), "the agent ended with {status}: {log}");
+    for said in
+        ["ERROR output: standard output: its reader is gone", "error: no output takes documents"]
+    {
+        ensure!(log.contains(said), "the log does not say {said:?}: {log}");
+    }
     Ok(())
 }

@@ -39,6 +39,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::own("losses/midway", sockets::midway).only("cgroup"),
     Scenario::own("losses/unparsed", sockets::headers).only("cgroup"),
     Scenario::own("losses/output_full_disk", disk::full).only("cgroup").portable(),
+    Scenario::own("losses/output_closed", disk::closed).only("cgroup").portable(),
 ];
 
 /// How often something is tried that packets of others on this host can spoil: the tables and counters
@@ -64,7 +65,7 @@ fn bench_with(
 fn connections(bench: &Bench, count: u32) -> Result<usize> {
     let serve = Job::Serve { address: SERVER, threads: 10 };
     let mut server = Worker::start(&bench.netns, &serve)?;
-    let dial = Job::Dial { server: server.server()?, first: 0, count, threads: 10 };
+    let dial = Job::Dial { server: server.server()?, first: 0, count, threads: 10, pace: None };
     let mut client = Worker::start(&bench.netns, &dial)?;
     let ends = 2 * client.made(count)?.len();
     client.end()?;

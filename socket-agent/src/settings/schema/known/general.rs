@@ -20,7 +20,7 @@ pub(in crate::settings) const GENERAL_KNOWN: Group = Group { prefix: "", rows: &
     later("fields_under_root"),
     later("timestamp.precision"),
     later("timeseries.enabled"),
-    inactive("processors"),
+    handled("processors", "List of processors, which every document goes through in this order; those that there are follow below. Any other, and one with a condition (`when`), ends the start."),
     inactive("cloud.id"),
     later("cloud.auth"),
     later("shutdown_timeout"),

@@ -10,5 +10,5 @@ pub(in crate::settings) use general::{GENERAL_KNOWN, INSTRUMENTATION, LOG_FILES,
 pub(in crate::settings) use modules::{
     FILE_INTEGRITY, MODULE_KEYS, OTHER_MODULES, SYSTEM_DATASETS, SYSTEM_KNOWN,
 };
-pub(in crate::settings) use outputs::{CONSOLE_KNOWN, MONITORING, OTHER_OUTPUTS};
+pub(in crate::settings) use outputs::{MONITORING, OTHER_OUTPUTS};
 pub(in crate::settings) use setup::{KIBANA, SETUP};

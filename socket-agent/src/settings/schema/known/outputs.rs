@@ -3,21 +3,9 @@
 use super::general::QUEUE;
 use config::rows::{Group, Known, later, pointless};
 
-/// Outputs beside `console` and `file`, which do not run yet, and their keys below `output.`.
-pub(in crate::settings) static OTHER_OUTPUTS: &[(&str, &[Group])] = &[
-    ("elasticsearch", ELASTICSEARCH),
-    ("logstash", LOGSTASH),
-    ("kafka", KAFKA),
-    ("redis", REDIS),
-    ("discard", DISCARD),
-];
-
-/// Of the console output, beside its table of settings.
-#[rustfmt::skip]
-pub(in crate::settings) const CONSOLE_KNOWN: Group = Group { prefix: "output.console.", rows: &[
-    pointless("bulk_max_size", "documents are written one by one"),
-    later("codec.format.string"),
-] };
+/// Outputs of Beats that do not run yet, and their keys below `output.`.
+pub(in crate::settings) static OTHER_OUTPUTS: &[(&str, &[Group])] =
+    &[("elasticsearch", ELASTICSEARCH), ("logstash", LOGSTASH), ("kafka", KAFKA)];
 
 static ELASTICSEARCH: &[Group] = &[
     Group { prefix: "output.elasticsearch.", rows: HTTP },
@@ -39,14 +27,6 @@ static KAFKA: &[Group] = &[
     Group { prefix: "output.kafka.kerberos.", rows: KERBEROS },
     Group { prefix: "output.kafka.queue.", rows: QUEUE },
 ];
-
-static REDIS: &[Group] = &[
-    Group { prefix: "output.redis.", rows: REDIS_KEYS },
-    Group { prefix: "output.redis.ssl.", rows: SSL },
-    Group { prefix: "output.redis.queue.", rows: QUEUE },
-];
-
-static DISCARD: &[Group] = &[Group { prefix: "output.discard.", rows: &[later("enabled")] }];
 
 /// `monitoring`, which sends to Elasticsearch.
 pub(in crate::settings) const MONITORING: &[Group] = &[
@@ -166,32 +146,6 @@ static KAFKA_KEYS: &[Known] = &[
     later("max_message_bytes"),
     later("required_acks"),
     later("client_id"),
-];
-
-#[rustfmt::skip]
-static REDIS_KEYS: &[Known] = &[
-    later("enabled"),
-    later("hosts"),
-    later("index"),
-    later("key"),
-    later("keys"),
-    later("username"),
-    later("password"),
-    later("db"),
-    later("datatype"),
-    later("codec.json.pretty"),
-    later("codec.json.escape_html"),
-    later("codec.format.string"),
-    later("worker"),
-    later("workers"),
-    later("loadbalance"),
-    later("timeout"),
-    later("max_retries"),
-    later("backoff.init"),
-    later("backoff.max"),
-    later("bulk_max_size"),
-    later("proxy_url"),
-    later("proxy_use_local_resolver"),
 ];
 
 /// TLS, below `ssl` of whatever connects.

@@ -1,13 +1,6 @@
 //! Where documents go.
 
-mod console;
-mod file;
-mod lines;
-
 use std::time::Duration;
-
-pub use console::Console;
-pub use file::{File, OpenError};
 
 use crate::{Backoff, Delivery};
 

@@ -1,18 +1,21 @@
 //! A file, or a pipe with a name.
 
 use std::{
-    fmt, fs,
+    fs,
     io::{self, ErrorKind},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use super::{
-    Failure, Output,
-    lines::{LineWriter, write_remedy},
+use config::rows::Setting;
+use pipeline::{Backoff, Delivery, Failure, Output};
+
+use crate::{
+    Configured, OpenError, OutputOptions,
+    codec::Codec,
+    lines::{LineWriter, open_remedy, write_remedy},
 };
-use crate::{Backoff, Delivery};
 
 /// Documents as lines, appended to a file. It is made if it is not there, and opened again when another
 /// file has taken its name, as log rotation does.
@@ -24,12 +27,32 @@ pub struct File {
     writer: Option<LineWriter>,
 }
 
-/// Why a file cannot be opened.
-#[derive(Debug)]
-pub struct OpenError {
+/// A file that is named on the command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct PlainFile {
     path: PathBuf,
-    source: io::Error,
-    remedy: &'static str,
+}
+
+/// The output that appends documents to this file, whatever its size.
+pub fn plain_file(path: PathBuf) -> Configured {
+    Configured::new(PlainFile { path })
+}
+
+impl OutputOptions for PlainFile {
+    const NAME: &'static str = "file";
+
+    fn rows() -> &'static [Setting<Self>] {
+        &[]
+    }
+
+    fn open(&self) -> Result<Box<dyn Output>, OpenError> {
+        Ok(Box::new(File::open(&self.path)?))
+    }
+
+    fn probe(&self) -> Result<Vec<String>, OpenError> {
+        File::open(&self.path)?;
+        Ok(vec![format!("{} can be written to", self.path.display())])
+    }
 }
 
 // === impl File ===
@@ -75,7 +98,7 @@ impl Output for File {
                 }
             }
         };
-        let result = writer.write(delivery);
+        let result = writer.write(delivery, &Codec::Plain, u64::MAX, false).map(drop);
         if !matches!(&result, Err(error) if error.kind() == ErrorKind::BrokenPipe) {
             self.writer = Some(writer);
         }
@@ -93,7 +116,7 @@ impl Output for File {
 }
 
 fn open(path: &Path) -> Result<LineWriter, OpenError> {
-    let failed = |source, remedy| OpenError { path: path.to_owned(), source, remedy };
+    let failed = |source, remedy| OpenError::File { path: path.to_owned(), source, remedy };
     if path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().readonly()) {
         let source = io::Error::new(ErrorKind::PermissionDenied, "the file is read-only");
         return Err(failed(source, "allow writing with `chmod u+w` or choose another file"));
@@ -103,34 +126,4 @@ fn open(path: &Path) -> Result<LineWriter, OpenError> {
         failed(source, remedy)
     })?;
     Ok(LineWriter::new(file))
-}
-
-fn open_remedy(error: &io::Error) -> &'static str {
-    match error.kind() {
-        ErrorKind::NotFound => "create its directory first",
-        ErrorKind::PermissionDenied => {
-            "make the file and its directory writable for the user that the agent runs as"
-        }
-        ErrorKind::ReadOnlyFilesystem => {
-            "choose a file on a file system that is mounted for writing"
-        }
-        ErrorKind::IsADirectory => "name a file in that directory",
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space",
-        _ => "choose another file",
-    }
-}
-
-// === impl OpenError ===
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, source, remedy } = self;
-        write!(f, "cannot write to {}: {source}; {remedy}", path.display())
-    }
-}
-
-impl std::error::Error for OpenError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
-    }
 }
