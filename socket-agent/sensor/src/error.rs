@@ -31,6 +31,17 @@ pub enum SensorError {
         /// The options that say how much they take, with their values.
         tables: String,
     },
+    /// The machine has too little memory to load programs at all.
+    #[error(
+        "eBPF object: {available} of this machine's memory are available, and to load the programs takes \
+         {needed} and the tables; free some, or use the set tracefs"
+    )]
+    Machine {
+        /// What there is.
+        available: String,
+        /// What there should be, without the tables.
+        needed: String,
+    },
     /// A hook that the set cannot do without was refused.
     #[error("hook set {set}: {hook}: {reason}; {remedy}")]
     Hook {

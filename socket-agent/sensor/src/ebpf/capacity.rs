@@ -6,10 +6,14 @@ use std::fmt::Write as _;
 
 use socket_common::{Flow, Late, PeerKey, Pending, SocketOwner, Tuple};
 
-use crate::{SocketConfig, Tables};
+use crate::{SensorError, SocketConfig, Tables};
 
 /// What the tables may take of the memory that is to be had: one part in so many.
 const SHARE: u64 = 4;
+/// What it takes to load programs, beside the tables, in bytes: the agent's view of the kernel's types, and what the
+/// verifier keeps of a program while it looks at it. On 6.1 with 63 MiB and tables of 14 MiB the kernel killed the
+/// agent, with 76 MiB it did not.
+const LOADING: u64 = 64 << 20;
 /// `struct htab_elem` without key and value.
 const ELEMENT: usize = 48;
 /// `struct bucket`, of which there are as many as entries, rounded up to a power of two.
@@ -76,10 +80,24 @@ pub fn bytes(config: &SocketConfig) -> u64 {
     tables(&mut config.clone()).iter().map(Table::bytes).sum()
 }
 
-/// The configuration with tables that take no more than their share of this much memory, by halving all of them; `None`
-/// if that is so already.
-pub fn shrunk(config: &SocketConfig, available: u64) -> Option<SocketConfig> {
-    let share = available / SHARE;
+/// What tables may take of the memory that the machine has, and of that which the agent may have of it, in bytes.
+///
+/// # Errors
+///
+/// The machine has less than it takes to load programs: it would begin to end processes meanwhile, and to load none
+/// is better.
+pub fn share(machine: u64, available: u64) -> Result<u64, SensorError> {
+    match machine.checked_sub(LOADING) {
+        Some(rest) if rest > 0 => Ok(rest.min(available / SHARE)),
+        _ => {
+            Err(SensorError::Machine { available: mebibytes(machine), needed: mebibytes(LOADING) })
+        }
+    }
+}
+
+/// The configuration with tables that take no more than their share, by halving all of them; `None` if that is so
+/// already.
+pub fn shrunk(config: &SocketConfig, share: u64) -> Option<SocketConfig> {
     let mut smaller = config.clone();
     while bytes(&smaller) > share {
         let Some(next) = halved(&smaller) else { break };
@@ -123,13 +141,21 @@ mod tests {
     fn there_is_memory_enough_for_the_defaults_on_a_usual_host() {
         let config = SocketConfig::default();
         assert!((64 << 20..160 << 20).contains(&bytes(&config)), "{}", bytes(&config));
-        assert_eq!(shrunk(&config, 1 << 30), None);
+        assert_eq!(shrunk(&config, share(1 << 30, 1 << 30).unwrap()), None);
+    }
+
+    #[test]
+    fn tables_leave_what_the_load_takes_and_most_of_what_the_agent_may_have() {
+        assert_eq!(share(1 << 30, 100 << 20).unwrap(), 25 << 20);
+        assert_eq!(share(76 << 20, 76 << 20).unwrap(), 12 << 20);
+        let error = share(63 << 20, 1 << 30).unwrap_err().to_string();
+        assert!(error.contains("63.0 MiB") && error.contains("64.0 MiB"), "{error}");
     }
 
     #[test]
     fn tables_shrink_together_to_their_share() {
         let config = SocketConfig::default();
-        let smaller = shrunk(&config, 100 << 20).unwrap();
+        let smaller = shrunk(&config, 25 << 20).unwrap();
         assert!(bytes(&smaller) <= 25 << 20, "{}", bytes(&smaller));
         assert!(bytes(&smaller) > 12 << 20, "no smaller than need be");
         let (before, after) = (config.tables, smaller.tables);

@@ -21,13 +21,17 @@ pub struct Memory {
 impl Memory {
     /// What there is now; `None` where the kernel does not tell.
     pub fn available() -> Option<Self> {
-        let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
-        let machine =
-            Self { available: of_machine(&meminfo)?, limited_by: "of this machine".into() };
+        let machine = Self::of_machine()?;
         let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         Some(of_groups(&groups).into_iter().fold(machine, |least, group| {
             if group.available < least.available { group } else { least }
         }))
+    }
+
+    /// What the machine has, whatever this process may have of it; `None` where the kernel does not tell.
+    pub fn of_machine() -> Option<Self> {
+        let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
+        Some(Self { available: of_machine(&meminfo)?, limited_by: "of this machine".into() })
     }
 }
 

@@ -202,7 +202,7 @@ fn start_programs(
         log::info!(target: "sensor", "records leave by perf rings");
     }
     let options = Options { set, cgroup, ipv6, receive_functions, buffer, types, only_processes };
-    let mut config = if only_processes { socket.clone() } else { within_memory(socket) };
+    let mut config = if only_processes { socket.clone() } else { within_memory(socket)? };
     let (halves, missing) = loop {
         match Sensor::start(&config, &options) {
             // What is free may be in pieces, or others may have taken it meanwhile.
@@ -226,10 +226,12 @@ fn start_programs(
 
 /// The configuration with tables that leave the host most of the memory it has.
 #[cfg(feature = "ebpf")]
-fn within_memory(socket: &SocketConfig) -> SocketConfig {
-    let memory = Memory::available();
-    let smaller = memory.as_ref().and_then(|memory| capacity::shrunk(socket, memory.available));
-    let (Some(memory), Some(smaller)) = (memory, smaller) else { return socket.clone() };
+fn within_memory(socket: &SocketConfig) -> anyhow::Result<SocketConfig> {
+    let (Some(machine), Some(memory)) = (Memory::of_machine(), Memory::available()) else {
+        return Ok(socket.clone());
+    };
+    let share = capacity::share(machine.available, memory.available)?;
+    let Some(smaller) = capacity::shrunk(socket, share) else { return Ok(socket.clone()) };
     log::warn!(
         target: "sensor",
         "tables are smaller than configured, as {} {} are available: {} instead of {}",
@@ -238,7 +240,7 @@ fn within_memory(socket: &SocketConfig) -> SocketConfig {
         capacity::describe(&smaller),
         capacity::mebibytes(capacity::bytes(socket))
     );
-    smaller
+    Ok(smaller)
 }
 
 /// There are none.
