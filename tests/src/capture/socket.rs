@@ -23,6 +23,8 @@ const PACKET_VNET_HDR: libc::c_int = 15;
 #[derive(Debug)]
 pub(super) struct Tap {
     socket: Socket,
+    /// Whether a packet may come without an offload header.
+    bare: bool,
 }
 
 /// How a buffer of several segments is to be cut.
@@ -92,7 +94,7 @@ impl Tap {
         if bound < 0 {
             return Err(io::Error::last_os_error()).context("binding a packet socket");
         }
-        let tap = Self { socket };
+        let tap = Self { socket, bare: writes_into_copies(crate::agent::kernel_version()) };
         tap.time();
         Ok(tap)
     }
@@ -110,6 +112,32 @@ impl Tap {
 
     /// The next packet, or `None` if none waits.
     pub(super) fn receive(&self) -> io::Result<Option<Frame>> {
+        if !self.bare {
+            return self.take(0);
+        }
+        match self.take(libc::MSG_PEEK) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.take_bare(),
+            Err(error) => Err(error),
+            Ok(None) => Ok(None),
+            Ok(Some(_)) => self.take(0),
+        }
+    }
+
+    /// The next packet, one of one segment, for which the kernel finds no offload header.
+    fn take_bare(&self) -> io::Result<Option<Frame>> {
+        set(&self.socket, libc::SOL_PACKET, PACKET_VNET_HDR, 0)?;
+        let taken = self.take_behind(OFFLOAD_HEADER, 0);
+        set(&self.socket, libc::SOL_PACKET, PACKET_VNET_HDR, 1)?;
+        taken
+    }
+
+    /// The next packet, with its offload header.
+    fn take(&self, flags: libc::c_int) -> io::Result<Option<Frame>> {
+        self.take_behind(0, flags)
+    }
+
+    /// The next packet, behind so many bytes of zeroes.
+    fn take_behind(&self, zeroes: usize, flags: libc::c_int) -> io::Result<Option<Frame>> {
         let mut frame = Frame {
             buffer: [0; OFFLOAD_HEADER + SNAP],
             length: 0,
@@ -119,13 +147,14 @@ impl Tap {
         // SAFETY: sockaddr_ll is plain data for which all zeroes are valid.
         let mut from: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
         let mut from_length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+        let rest = frame.buffer.get_mut(zeroes..).unwrap_or_default();
         // SAFETY: both buffers are valid for the lengths given, for the time of the call.
         let length = unsafe {
             libc::recvfrom(
                 self.socket.as_raw_fd(),
-                frame.buffer.as_mut_ptr().cast(),
-                frame.buffer.len(),
-                0,
+                rest.as_mut_ptr().cast(),
+                rest.len(),
+                flags,
                 std::ptr::from_mut(&mut from).cast(),
                 &mut from_length,
             )
@@ -139,7 +168,7 @@ impl Tap {
                 _ => Err(error),
             };
         }
-        frame.length = length.cast_unsigned();
+        frame.length = zeroes + length.cast_unsigned();
         frame.outgoing = from.sll_pkttype == libc::PACKET_OUTGOING;
         frame.time = self.time();
         Ok(Some(frame))
@@ -183,6 +212,13 @@ impl Tap {
         let Statistics { packets: _, drops } = statistics;
         if result < 0 { Err(io::Error::last_os_error()) } else { Ok(drops) }
     }
+}
+
+/// Whether TCP writes a segment size into a packet that it has to queue although a packet socket has a copy that shares
+/// it. Where it is of one segment, it then has a size but no kind of offload, and the kernel answers `EINVAL` in place
+/// of the header. Since 4.20, mended in 5.11 and 5.4.93. Source: `tcp_add_backlog`, `virtio_net_hdr_from_skb`.
+fn writes_into_copies(kernel: (u32, u32)) -> bool {
+    ((4, 20)..(5, 11)).contains(&kernel)
 }
 
 fn set(socket: &Socket, level: i32, option: i32, value: libc::c_int) -> io::Result<()> {

@@ -35,8 +35,8 @@ pub struct Options {
     /// Whether the clock of a CPU's records may run back, and nothing comes between two of them: before 4.15
     /// probes run with interrupts disabled.
     pub keep_rings: bool,
-    /// Whether the kernel counts failed reads among the hits that a probe was skipped for: before 5.14.
-    pub misses_count_reads: bool,
+    /// How often the kernel counts a failed read among the hits that a probe was skipped for: never since 5.14.
+    pub misses_per_failed_read: u64,
     /// Where offsets that were found by trying are kept.
     pub state: PathBuf,
 }

@@ -231,7 +231,7 @@ impl Probes {
             filtered: HashMap::new(),
             detached: false,
             execs_told,
-            skipped: options.misses_count_reads.then(Skipped::default),
+            skipped: Skipped::told_apart(options.misses_per_failed_read),
             drops: drops.then(Drops::default),
             missed_before: Vec::new(),
         };

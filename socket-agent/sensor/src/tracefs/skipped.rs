@@ -2,7 +2,7 @@
 //!
 //! Before 5.14 the kernel counts among the misses of a probe each read of its that meets no memory, such as that of a
 //! file behind a socket that has none. How many a sample has made its own pointers tell, so that what is left was
-//! skipped. Probes of several agents on one function share what the kernel counts, so that a read that fails counts for
+//! skipped. Some kernels try, and count, such a read twice. Probes of several agents on one function share what the kernel counts, so that a read that fails counts for
 //! each of them; all agents read the same. Source: `kprobe_fault_handler` of those kernels.
 
 use std::collections::HashMap;
@@ -37,6 +37,8 @@ const PERIOD: u64 = 1_000_000_000;
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Skipped {
+    /// How often the kernel counts a read that fails.
+    per_read: u64,
     /// Reads of each probe that have failed, as far as records have been taken.
     failed: HashMap<&'static str, u64>,
     /// What these come to in what the kernel counts, as far as it was compared.
@@ -61,6 +63,11 @@ struct Explained {
 }
 
 impl Skipped {
+    /// For a kernel that counts each failed read so often; `None` if it counts none, and there is nothing to tell apart.
+    pub(super) fn told_apart(per_read: u64) -> Option<Self> {
+        (per_read > 0).then(|| Self { per_read, ..Self::default() })
+    }
+
     /// Whether it is time to look at what the kernel has counted.
     pub(super) fn is_due(&self, now: u64) -> bool {
         self.counted.is_none() && now.saturating_sub(self.looked) >= PERIOD
@@ -92,7 +99,7 @@ impl Skipped {
 
     /// A sample of a probe.
     pub(super) fn sample(&mut self, probe: &'static str, values: &Values<'_>) {
-        let failed = failed_reads(values);
+        let failed = failed_reads(values) * self.per_read;
         if failed > 0 {
             *self.failed.entry(probe).or_default() += failed;
         }
@@ -153,6 +160,21 @@ mod tests {
         assert_eq!(failed(SOCK, 0), 1, "a socket that nobody has accepted");
         assert_eq!(failed(SOCK, 0x1234), 1, "what stands in a smaller structure in its place");
         assert_eq!(failed(0, SOCK), 3, "no socket: what is behind it is of an earlier record");
+    }
+
+    #[test]
+    fn a_read_that_fails_counts_as_often_as_the_kernel_tries_it() {
+        let (layout, raw) = record(SOCK, 0);
+        let shapes = Shapes::default();
+        let receive = [[0; 2]; 2];
+        let values =
+            Values { layout: &layout, raw: &raw, shapes: &shapes, receive: &receive, netns: 0 };
+        let mut skipped = Skipped::told_apart(2).unwrap();
+        skipped.sample(OUTPUT, &values);
+        skipped.counted(100, misses(3, 1));
+        skipped.reached(101);
+        assert_eq!(skipped.known(), [(OUTPUT.to_owned(), 1)]);
+        assert!(Skipped::told_apart(0).is_none());
     }
 
     #[test]

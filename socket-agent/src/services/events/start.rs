@@ -172,7 +172,7 @@ fn begin(socket: &SocketConfig, plan: Plan) -> anyhow::Result<Began> {
             second_filter: if kernel < (4, 14) { second_filter() } else { [0, 0] },
             listener_passed_by: kernel >= (4, 4),
             keep_rings: kernel < (4, 15),
-            misses_count_reads: kernel < (5, 14),
+            misses_per_failed_read: misses_per_failed_read(kernel),
             state: STATE.into(),
         };
         let (halves, degraded) = tracefs::Sensor::start(socket, &options)?;
@@ -276,6 +276,17 @@ fn receive_functions() -> [[u64; 2]; 2] {
             );
             [[0, 0]; 2]
         }
+    }
+}
+
+/// How often a kernel counts a read of a probe that meets no memory among the hits it was skipped for. From 4.4 to 5.7
+/// x86_64 reads with the function that copies from user space, which tries the byte that it failed at once more; what
+/// else there is before 5.14 tries once. Source: `__probe_kernel_read`, `copy_user_handle_tail`.
+fn misses_per_failed_read(kernel: (u32, u32)) -> u64 {
+    match kernel {
+        (5, 14..) | (6.., _) => 0,
+        _ if cfg!(target_arch = "x86_64") && ((4, 4)..(5, 8)).contains(&kernel) => 2,
+        _ => 1,
     }
 }
 
