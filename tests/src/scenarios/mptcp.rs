@@ -107,10 +107,15 @@ fn forgotten(lab: &Lab<'_>) -> Result<Rest> {
         let pause = look()?;
         pair.echo(900)?;
         pair.close_client_first()?;
-        // Nobody knows of a client what it did before.
-        let directions = [Direction::Unknown, Direction::Ingress];
+        // Programs know nothing more of a client once its flow is gone; tracefs keeps who held the sockets that were
+        // open at its start.
+        let (began, client) = match lab.options.hooks.as_str() {
+            "tracefs" => ("existing", Direction::Egress),
+            _ => ("midway", Direction::Unknown),
+        };
+        let directions = [client, Direction::Ingress];
         for (number, side) in sides.into_iter().enumerate() {
-            let side = side.clone().began("midway").direction(directions[number]);
+            let side = side.clone().began(began).direction(directions[number]);
             let since = pause[number];
             session.expect_nth(lab.name, &side, 1, || Ok(seen(&place, &side)?.since(since)))?;
         }
