@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use super::{
     books::{End, SERVER},
-    crew::Worker,
     worker::Job,
+    worker_handle::LoadWorker,
 };
 use crate::net::Netns;
 
@@ -14,7 +14,7 @@ const EACH: u32 = 15_000;
 
 /// Pairs of workers, client and server, that hold connections.
 pub(crate) struct Held {
-    pairs: Vec<(Worker, Worker)>,
+    pairs: Vec<(LoadWorker, LoadWorker)>,
     /// Both ends of each.
     pub(crate) ends: Vec<End>,
 }
@@ -25,9 +25,9 @@ impl Held {
         let mut begun = Vec::new();
         for start in (0..count).step_by(EACH as usize) {
             let count = EACH.min(count - start);
-            let mut server = Worker::start(netns, &Job::Keep { address: SERVER, count })?;
+            let mut server = LoadWorker::start(netns, &Job::Keep { address: SERVER, count })?;
             let hold = Job::Hold { server: server.server()?, first: first + start, count };
-            begun.push((Worker::start(netns, &hold)?, server, count));
+            begun.push((LoadWorker::start(netns, &hold)?, server, count));
         }
         let (mut pairs, mut ends) = (Vec::new(), Vec::new());
         for (mut client, mut server, count) in begun {

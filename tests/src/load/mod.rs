@@ -5,7 +5,6 @@
 
 pub(crate) mod bench;
 pub(crate) mod books;
-pub(crate) mod crew;
 pub(crate) mod disk;
 pub(crate) mod held;
 pub(crate) mod measure;
@@ -16,6 +15,7 @@ mod reader;
 mod report;
 pub(crate) mod wire;
 pub(crate) mod worker;
+pub(crate) mod worker_handle;
 
 use std::{
     cell::RefCell,

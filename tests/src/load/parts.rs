@@ -10,13 +10,13 @@ use anyhow::{Context as _, Result};
 
 use super::{
     books::{End, Transport},
-    crew::Worker,
     disk::Disk,
     held::Held,
     measure::cost,
     names::{GREETING, name},
     report::{mib, percent},
     worker::{ANSWER, Ends, Job, REQUEST, address, datagram},
+    worker_handle::LoadWorker,
 };
 use crate::net::Netns;
 
@@ -157,7 +157,7 @@ fn full_disk(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
 fn dial(site: &Site<'_>, count: u32, first: u32, pace: Option<u32>) -> Result<Vec<End>> {
     const CLIENTS: u32 = 5;
     let serve = Job::Serve { address: super::books::SERVER, threads: 40 };
-    let mut servers = Worker::start_all(site.netns, &[serve.clone(), serve])?;
+    let mut servers = LoadWorker::start_all(site.netns, &[serve.clone(), serve])?;
     let mut jobs = Vec::new();
     let mut addresses = Vec::new();
     for server in &mut servers {
@@ -173,7 +173,7 @@ fn dial(site: &Site<'_>, count: u32, first: u32, pace: Option<u32>) -> Result<Ve
             pace: pace.map(|pace| pace / CLIENTS),
         });
     }
-    let clients = Worker::start_all(site.netns, &jobs)?;
+    let clients = LoadWorker::start_all(site.netns, &jobs)?;
     let mut ends = Vec::new();
     for (mut client, (_, server)) in clients.into_iter().zip(addresses.iter().cycle()) {
         let pid = client.pid();
@@ -191,7 +191,7 @@ fn dial(site: &Site<'_>, count: u32, first: u32, pace: Option<u32>) -> Result<Ve
 /// Processes that live for some milliseconds, with a few connections each.
 fn processes(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
     let mut server =
-        Worker::start(site.netns, &Job::Serve { address: super::books::SERVER, threads: 60 })?;
+        LoadWorker::start(site.netns, &Job::Serve { address: super::books::SERVER, threads: 60 })?;
     let address = server.server()?;
     let mut ends = Vec::new();
     let numbers: Vec<u32> = (0..count).collect();
@@ -206,7 +206,7 @@ fn processes(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
                 pace: None,
             })
             .collect();
-        for mut client in Worker::start_all(site.netns, &jobs)? {
+        for mut client in LoadWorker::start_all(site.netns, &jobs)? {
             let pid = client.pid();
             let made = client.made(FEW)?.into_iter();
             ends.extend(made.flat_map(|made| End::both(made, pid, server.pid(), PAYLOAD)));
@@ -234,10 +234,10 @@ fn idle(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
 
 /// Datagrams from one socket to many peers.
 fn udp(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
-    let mut sink = Worker::start(site.netns, &Job::Sink)?;
+    let mut sink = LoadWorker::start(site.netns, &Job::Sink)?;
     let port = sink.server()?.port();
     let flood = Job::Flood { port, first, peers: count, each: EACH };
-    let mut sender = Worker::start(site.netns, &flood)?;
+    let mut sender = LoadWorker::start(site.netns, &flood)?;
     let made = sender.made(count)?;
     let ends: Vec<End> = (first..)
         .zip(&made)
@@ -274,11 +274,11 @@ fn receiver((here, there): Ends, pid: u32) -> End {
 
 /// Names, each asked for once and used once.
 fn names(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
-    let mut resolver = Worker::start(site.netns, &Job::Resolve)?;
+    let mut resolver = LoadWorker::start(site.netns, &Job::Resolve)?;
     resolver.server()?;
-    let mut sink = Worker::start(site.netns, &Job::Sink)?;
+    let mut sink = LoadWorker::start(site.netns, &Job::Sink)?;
     let port = sink.server()?.port();
-    let mut asking = Worker::start(site.netns, &Job::Ask { port, first, count })?;
+    let mut asking = LoadWorker::start(site.netns, &Job::Ask { port, first, count })?;
     let made = asking.made(count + 1)?;
     let (questions, made) = made.split_first().context("no conversation with the server")?;
     let mut all: Vec<End> = made

@@ -15,8 +15,8 @@ use crate::{
     load::{
         bench::{Bench, Outcome},
         books::SERVER,
-        crew::Worker,
         worker::Job,
+        worker_handle::LoadWorker,
     },
 };
 
@@ -64,9 +64,9 @@ fn bench_with(
 /// Short connections, some at a time; how many ends there were.
 fn connections(bench: &Bench, count: u32) -> Result<usize> {
     let serve = Job::Serve { address: SERVER, threads: 10 };
-    let mut server = Worker::start(&bench.netns, &serve)?;
+    let mut server = LoadWorker::start(&bench.netns, &serve)?;
     let dial = Job::Dial { server: server.server()?, first: 0, count, threads: 10, pace: None };
-    let mut client = Worker::start(&bench.netns, &dial)?;
+    let mut client = LoadWorker::start(&bench.netns, &dial)?;
     let ends = 2 * client.made(count)?.len();
     client.end()?;
     server.end()?;

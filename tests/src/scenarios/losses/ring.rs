@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use super::{TINY_RING, bench, connections, retry, settle};
 use crate::{
     lab::Lab,
-    load::{crew::Worker, worker::Job},
+    load::{worker::Job, worker_handle::LoadWorker},
 };
 
 /// Closed flows wait in the spill table; what finds that full too is lost, flow by flow.
@@ -82,7 +82,7 @@ pub(super) fn late(lab: &Lab<'_>) -> Result<()> {
         let bench = bench(lab, &[TINY_RING])?;
         bench.while_stopped(|| {
             connections(&bench, 50)?;
-            let mut client = Worker::start(&bench.netns, &Job::Redial { port: 999 })?;
+            let mut client = LoadWorker::start(&bench.netns, &Job::Redial { port: 999 })?;
             client.made(2)?;
             client.end()
         })?;

@@ -15,9 +15,9 @@ use crate::{
     load::{
         bench::{Bench, Outcome},
         books::SERVER,
-        crew::Worker,
         wire::Wire,
         worker::Job,
+        worker_handle::LoadWorker,
     },
     place::{Family, Place},
     puppet::{PATIENCE, Puppet},
@@ -48,10 +48,10 @@ fn handshakes(lab: &Lab<'_>, settings: &'static [&'static str]) -> Result<Outcom
     let lost = here.lose()?;
     let keep = Job::Keep { address: v4(&there)?, count: HANDSHAKES };
     let bench = Bench::watch(&options, there.netns.share()?)?;
-    let mut server = Worker::start(&there.netns, &keep)?;
+    let mut server = LoadWorker::start(&there.netns, &keep)?;
     let mut to = server.server()?;
     to.set_ip(v4(&there)?);
-    let mut client = Worker::start(&here.netns, &Job::Begin { server: to, count: HANDSHAKES })?;
+    let mut client = LoadWorker::start(&here.netns, &Job::Begin { server: to, count: HANDSHAKES })?;
     client.expect("begun")?;
     drop(lost);
     client.go_on()?;
@@ -102,7 +102,7 @@ pub(super) fn syn_flood(lab: &Lab<'_>) -> Result<()> {
         };
         let to = SocketAddrV4::new(SERVER, listener.local.port());
         let flood = Job::FloodSyns { server: to, count: FLOOD };
-        let mut flood = Worker::start(&bench.netns, &flood)?;
+        let mut flood = LoadWorker::start(&bench.netns, &flood)?;
         flood.expect("flooded")?;
         let there = table.count()?;
         ensure!(there == ROOM, "{there} handshakes in {ROOM} places after {FLOOD} SYNs");
@@ -153,7 +153,7 @@ pub(super) fn pending_full(lab: &Lab<'_>) -> Result<()> {
 pub(super) fn refused(lab: &Lab<'_>) -> Result<()> {
     const COUNT: u64 = 20;
     let bench = bench(lab, &[])?;
-    let mut client = Worker::start(&bench.netns, &Job::Refused { count: COUNT as u32 })?;
+    let mut client = LoadWorker::start(&bench.netns, &Job::Refused { count: COUNT as u32 })?;
     client.made(COUNT as u32)?;
     client.end()?;
     let outcome = settle(bench, &[])?;
@@ -190,7 +190,7 @@ pub(super) fn headers(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
     let address = v6(&place)?;
     let bench = bench(lab, &[])?;
-    let mut sender = Worker::start(&place.netns, &Job::Extended { address, headers: 5 })?;
+    let mut sender = LoadWorker::start(&place.netns, &Job::Extended { address, headers: 5 })?;
     sender.expect("arrived")?;
     sender.end()?;
     let outcome = settle(bench, &["unparsed"])?;

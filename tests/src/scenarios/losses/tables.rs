@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use super::{bench, connections, retry, settle};
 use crate::{
     lab::Lab,
-    load::{crew::Worker, worker::Job},
+    load::{worker::Job, worker_handle::LoadWorker},
     place::Family,
 };
 
@@ -27,10 +27,10 @@ pub(super) fn peers(lab: &Lab<'_>) -> Result<()> {
     const EACH: u32 = 3;
     retry(|| {
         let bench = bench(lab, &["socket.tables.peers: 1"])?;
-        let mut sink = Worker::start(&bench.netns, &Job::Sink)?;
+        let mut sink = LoadWorker::start(&bench.netns, &Job::Sink)?;
         let port = sink.server()?.port();
         let flood = Job::Flood { port, first: 0, peers: PEERS, each: EACH };
-        let mut sender = Worker::start(&bench.netns, &flood)?;
+        let mut sender = LoadWorker::start(&bench.netns, &flood)?;
         sender.made(PEERS)?;
         sender.end()?;
         sink.end()?;
@@ -65,7 +65,7 @@ pub(super) fn late(lab: &Lab<'_>) -> Result<()> {
     retry(|| {
         let bench = bench(lab, &["socket.tables.late: 1"])?;
         let jobs: Vec<Job> = PORTS.map(|port| Job::Redial { port }).collect();
-        for mut client in Worker::start_all(&bench.netns, &jobs)? {
+        for mut client in LoadWorker::start_all(&bench.netns, &jobs)? {
             client.made(2)?;
             client.end()?;
         }

@@ -1,4 +1,4 @@
-//! Workers from outside.
+//! Handles of the worker processes of a load, as the load itself holds them.
 
 use std::{
     io::{BufRead, BufReader},
@@ -16,13 +16,13 @@ use crate::{net::Netns, puppet::executable};
 
 /// A worker. It ends when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Worker {
+pub(crate) struct LoadWorker {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
-impl Worker {
+impl LoadWorker {
     /// Starts a worker in a network namespace.
     pub(crate) fn start(netns: &Netns, job: &Job) -> Result<Self> {
         let mut workers = Self::start_all(netns, std::slice::from_ref(job))?;
@@ -91,7 +91,7 @@ impl Worker {
     }
 }
 
-impl Drop for Worker {
+impl Drop for LoadWorker {
     fn drop(&mut self) {
         // After `end` both do nothing.
         let _ = self.child.kill();
