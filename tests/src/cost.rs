@@ -32,7 +32,7 @@ impl fmt::Display for Cost {
         let seconds = |now: Duration, then: Duration| now.saturating_sub(then).as_secs_f64();
         write!(
             f,
-            "({:.1} s): {:.1} s of processor time for agents and puppets, {:.1} s for the rest",
+            "({:.1} s): {:.1} s of processor time for agents and workers, {:.1} s for the rest",
             self.start.elapsed().as_secs_f64(),
             seconds(now.children, self.children),
             seconds(now.own, self.own),

@@ -13,7 +13,7 @@ use crate::{
     capture::Capture,
     expect::{Session, Side},
     place::Place,
-    puppet::Puppet,
+    worker::Worker,
 };
 
 /// What a scenario is given to work with.
@@ -86,8 +86,8 @@ impl Lab<'_> {
     }
 
     /// A server and a client, both in `place`.
-    pub fn couple(&self, place: &Place) -> Result<(Puppet, Puppet)> {
-        Ok((Puppet::spawn(&place.netns, "server")?, Puppet::spawn(&place.netns, "client")?))
+    pub fn couple(&self, place: &Place) -> Result<(Worker, Worker)> {
+        Ok((Worker::spawn(&place.netns, "server")?, Worker::spawn(&place.netns, "client")?))
     }
 
     /// Lets something last until the shared agent has ended.

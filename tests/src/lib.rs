@@ -1,6 +1,6 @@
 //! Whole-system scenarios: real traffic on real kernels, compared with what the agent says of it.
 //!
-//! Data goes one way: a scenario (a function in [`scenarios`]) moves [`puppet`] processes over
+//! Data goes one way: a scenario (a function in [`scenarios`]) moves [`worker`] processes over
 //! [`net`]works it made, a [`capture`] of its own tells what crossed the wire, and [`expect`] compares
 //! that with the documents that the [`agent`] printed.
 
@@ -17,9 +17,9 @@ pub mod load;
 pub mod machine;
 pub mod net;
 pub mod place;
-pub mod puppet;
 pub mod runner;
 pub mod scenarios;
 pub mod skip;
+pub mod worker;
 
 pub use ecs_schema as schema;

@@ -7,8 +7,8 @@ use scenarios::{
     audit::{acts, recorder},
     bench::{self, Figures, Part, Traffic},
     btf, load,
-    puppet::{self, dart},
     runner::{self, Plan},
+    worker::{self, one_shot},
 };
 
 #[derive(Debug, Parser)]
@@ -158,11 +158,11 @@ enum Command {
     },
     /// A process that sends one datagram and is gone.
     #[command(hide = true)]
-    Dart {
+    OneShot {
         /// To where.
         target: std::net::SocketAddr,
         /// How.
-        way: dart::Way,
+        way: one_shot::Way,
         /// Shows in its arguments.
         extra: Vec<String>,
     },
@@ -170,8 +170,8 @@ enum Command {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Role { name: _ } => puppet::main(),
-        Command::Dart { target, way, extra } => dart::main(target, way, &extra),
+        Command::Role { name: _ } => worker::main(),
+        Command::OneShot { target, way, extra } => one_shot::main(target, way, &extra),
         Command::BenchTraffic { agent, other, hooks, peers, loads, pairs, time } => {
             bench::traffic(&Traffic { agent, other, hooks, peers, loads, pairs, time })
                 .map_or_else(refuse, done)

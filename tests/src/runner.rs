@@ -16,9 +16,9 @@ use crate::{
     cost::Cost,
     expect::{Session, skips_probes},
     lab::{Kept, Lab},
-    puppet::Puppet,
     scenarios::{self, Act, Rest, Scenario, Watcher},
     skip::Skip,
+    worker::Worker,
 };
 use ecs_schema::Schema;
 
@@ -171,7 +171,7 @@ fn watch(plan: &Plan, watcher: Watcher, tasks: Vec<Task>, report: &Report) -> Re
     let again = Mutex::new(Vec::new());
     let act = |(task, rest): (Task, Rest), last: bool| {
         let (start, name) = (Instant::now(), task.scenario.name);
-        Puppet::take_spawned();
+        Worker::take_spawned();
         match rest(&lab(plan, &options, &kept, Some(&session), task)) {
             Ok(()) if session.decides_at_end(name) => return Some((name, start.elapsed())),
             Ok(()) => report.add(name, start.elapsed(), &Ok(())),
@@ -180,14 +180,14 @@ fn watch(plan: &Plan, watcher: Watcher, tasks: Vec<Task>, report: &Report) -> Re
                 match task.scenario.act {
                     Act::Whole(run) if !last && may_repeat(plan, &error) => {
                         tell_again(task, &error);
-                        session.disown(Puppet::take_spawned());
+                        session.disown(Worker::take_spawned());
                         let rest: Rest = Box::new(run);
                         again.lock().unwrap_or_else(PoisonError::into_inner).push((task, rest));
                     }
                     _ => {
                         if error.downcast_ref::<Skip>().is_some() {
                             // What it had begun when it found that it cannot go on is not at issue.
-                            session.disown(Puppet::take_spawned());
+                            session.disown(Worker::take_spawned());
                         }
                         failed(task, start, error);
                     }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     net::{Netns, link},
-    puppet::executable,
+    worker::executable,
 };
 
 /// What to compare, and how.

@@ -10,7 +10,7 @@ use crate::{
     agent::Doc,
     capture::{Count, Seen, Transport},
     expect::Direction,
-    puppet::executable,
+    worker::executable,
 };
 
 /// A wall clock may be set while a run lasts; a wrong unit or epoch is far beyond this.

@@ -19,7 +19,7 @@ use crate::{
     agent::{Agent, Doc, Options},
     capture::{Capture, Seen},
     net::Netns,
-    puppet::executable,
+    worker::executable,
 };
 
 /// A document comes within this time of the flow's end, on an emulated machine too.

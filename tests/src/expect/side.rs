@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     capture::Transport,
-    puppet::{Puppet, Sock},
+    worker::{Sock, Worker},
 };
 
 /// `network.direction`.
@@ -57,39 +57,39 @@ pub struct Side {
 
 impl Side {
     /// The end that called connect.
-    pub fn connected(puppet: &Puppet, sock: Sock) -> Result<Self> {
-        let side = Self::of(puppet, Transport::Tcp, sock.local, peer(sock)?, Direction::Egress);
+    pub fn connected(worker: &Worker, sock: Sock) -> Result<Self> {
+        let side = Self::of(worker, Transport::Tcp, sock.local, peer(sock)?, Direction::Egress);
         Ok(side.began("connect").complete(true))
     }
 
     /// The end that accepted.
-    pub fn accepted(puppet: &Puppet, sock: Sock) -> Result<Self> {
-        let side = Self::of(puppet, Transport::Tcp, sock.local, peer(sock)?, Direction::Ingress);
+    pub fn accepted(worker: &Worker, sock: Sock) -> Result<Self> {
+        let side = Self::of(worker, Transport::Tcp, sock.local, peer(sock)?, Direction::Ingress);
         Ok(side.began("accept").complete(true))
     }
 
     /// A UDP socket that sent first, and was closed.
-    pub fn sender(puppet: &Puppet, local: SocketAddr, remote: SocketAddr) -> Self {
-        let side = Self::of(puppet, Transport::Udp, local, remote, Direction::Egress);
+    pub fn sender(worker: &Worker, local: SocketAddr, remote: SocketAddr) -> Self {
+        let side = Self::of(worker, Transport::Udp, local, remote, Direction::Egress);
         side.began("send").ended("closed").complete(false)
     }
 
     /// A UDP socket that received first, and was closed.
-    pub fn receiver(puppet: &Puppet, local: SocketAddr, remote: SocketAddr) -> Self {
-        let side = Self::of(puppet, Transport::Udp, local, remote, Direction::Ingress);
+    pub fn receiver(worker: &Worker, local: SocketAddr, remote: SocketAddr) -> Self {
+        let side = Self::of(worker, Transport::Udp, local, remote, Direction::Ingress);
         side.began("receive").ended("closed").complete(false)
     }
 
     /// Any other.
     pub fn of(
-        puppet: &Puppet,
+        worker: &Worker,
         transport: Transport,
         local: SocketAddr,
         remote: SocketAddr,
         direction: Direction,
     ) -> Self {
-        let arguments = puppet.arguments().to_vec();
-        Self::of_any(puppet.pid(), arguments, transport, local, remote, direction)
+        let arguments = worker.arguments().to_vec();
+        Self::of_any(worker.pid(), arguments, transport, local, remote, direction)
     }
 
     /// Of any process, with its arguments.
@@ -121,7 +121,7 @@ impl Side {
         }
     }
 
-    /// Of a process that is no puppet.
+    /// Of a process that is no worker.
     #[must_use]
     pub fn of_process(self, pid: u32) -> Self {
         Self { pid, ..self }

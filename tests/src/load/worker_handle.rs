@@ -12,7 +12,7 @@ use super::{
     books::SERVER,
     worker::{Ends, Job},
 };
-use crate::{net::Netns, puppet::executable};
+use crate::{net::Netns, worker::executable};
 
 /// A worker. It ends when it is dropped.
 #[derive(Debug)]

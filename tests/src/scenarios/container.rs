@@ -15,8 +15,8 @@ use crate::{
     expect::Session,
     lab::Lab,
     net::Netns,
-    puppet::{PATIENCE, executable},
     skip::skip,
+    worker::{PATIENCE, executable},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -136,7 +136,7 @@ fn check(doc: &Doc, id: &str, arguments: &[&str]) -> Result<()> {
 fn sends(lab: &Lab<'_>) -> Result<()> {
     let podman = Podman::find()?;
     let session = lab.agent_with(Timeouts::default(), &[])?;
-    let arguments = ["dart", "127.0.0.1:9", "plain", "from a container"];
+    let arguments = ["one-shot", "127.0.0.1:9", "plain", "from a container"];
     let id = podman.container(&["--rm"], &arguments)?;
     let doc = find(&session, "network_flow", &id)?;
     check(&doc, &id, &arguments)?;
@@ -147,7 +147,7 @@ fn sends(lab: &Lab<'_>) -> Result<()> {
 /// A container that was there before the agent, known from `/proc`.
 fn listens(lab: &Lab<'_>) -> Result<()> {
     let podman = Podman::find()?;
-    let arguments = ["dart", "127.0.0.1:4711", "listening", "in a container"];
+    let arguments = ["one-shot", "127.0.0.1:4711", "listening", "in a container"];
     let id = podman.container(&["--detach"], &arguments)?;
     let listening = || doc_of_table(&lab.options.program, &id);
     // Podman returns when the program has been started, which need not have come so far.

@@ -8,7 +8,7 @@ use crate::{
     expect::{Direction, Side},
     lab::{Lab, same_conversation},
     place::{Family, Place},
-    puppet::{Command, PATIENCE, Puppet, Sock},
+    worker::{Command, PATIENCE, Sock, Worker},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -49,12 +49,12 @@ fn low_port_connects(lab: &Lab<'_>) -> Result<()> {
 /// Both ends connect at the same time, so that neither accepts.
 fn simultaneous_open(lab: &Lab<'_>) -> Result<()> {
     let (here, there) = lab.wire(false)?;
-    let one = Puppet::spawn(&here.netns, "one")?;
-    let two = Puppet::spawn(&there.netns, "two")?;
+    let one = Worker::spawn(&here.netns, "one")?;
+    let two = Worker::spawn(&there.netns, "two")?;
     let (at_one, at_two) =
         (one.bind(here.any_port(Family::V4)?)?, two.bind(there.any_port(Family::V4)?)?);
-    let connect = |puppet: &Puppet, from: Sock, to: Sock| {
-        puppet.begin(&Command::ConnectBound { fd: from.fd, address: to.local })
+    let connect = |worker: &Worker, from: Sock, to: Sock| {
+        worker.begin(&Command::ConnectBound { fd: from.fd, address: to.local })
     };
     let ends = (Transport::Tcp, at_one.local, at_two.local);
     // The first SYN is lost, so that each end has sent one before it gets the other's.
@@ -112,7 +112,7 @@ fn listener_gone(lab: &Lab<'_>) -> Result<Rest> {
 fn udp_peers_both_ways(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
     let (middle, asked) = lab.couple(&place)?;
-    let asking = Puppet::spawn(&place.netns, "asking")?;
+    let asking = Worker::spawn(&place.netns, "asking")?;
     let at_middle = middle.udp(place.any_port(Family::V4)?)?;
     let at_asked = asked.udp(place.any_port(Family::V4)?)?;
     let at_asking = asking.udp(place.any_port(Family::V4)?)?;

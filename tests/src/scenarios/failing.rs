@@ -9,7 +9,7 @@ use crate::{
     expect::{Direction, Side},
     lab::Lab,
     place::{Family, Place},
-    puppet::{Command, Puppet, Sock},
+    worker::{Command, Sock, Worker},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -21,7 +21,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 
 fn refused(lab: &Lab<'_>, family: Family) -> Result<()> {
     let place = lab.loopback()?;
-    let client = Puppet::spawn(&place.netns, "client")?;
+    let client = Worker::spawn(&place.netns, "client")?;
     let side = connect_refused(&client, &place, &place, family)?;
     says_why(&lab.expect(&side, &place.capture)?, "ECONNREFUSED")
 }
@@ -35,7 +35,7 @@ fn says_why(doc: &Doc, code: &str) -> Result<()> {
 
 /// Connects from `here` to a port of `there` that nothing listens on.
 pub(super) fn connect_refused(
-    client: &Puppet,
+    client: &Worker,
     here: &Place,
     there: &Place,
     family: Family,
@@ -54,7 +54,7 @@ pub(super) fn connect_refused(
 fn timed_out(lab: &Lab<'_>) -> Result<()> {
     let (here, there) = lab.wire(false)?;
     let _lost = there.lose()?;
-    let client = Puppet::spawn(&here.netns, "client")?;
+    let client = Worker::spawn(&here.netns, "client")?;
     let (sock, remote) = bound(&client, &here, &there)?;
     client.step(&Command::SynRetries { fd: sock.fd, retries: 1 })?;
     let errno = client.fail(&Command::ConnectBound { fd: sock.fd, address: remote })?;
@@ -72,7 +72,7 @@ fn timed_out(lab: &Lab<'_>) -> Result<()> {
 fn cancelled(lab: &Lab<'_>) -> Result<()> {
     let (here, there) = lab.wire(false)?;
     let _lost = there.lose()?;
-    let client = Puppet::spawn(&here.netns, "client")?;
+    let client = Worker::spawn(&here.netns, "client")?;
     let (sock, remote) = bound(&client, &here, &there)?;
     client.step(&Command::Nonblocking { fd: sock.fd })?;
     let errno = client.fail(&Command::ConnectBound { fd: sock.fd, address: remote })?;
@@ -82,6 +82,6 @@ fn cancelled(lab: &Lab<'_>) -> Result<()> {
     lab.expect(&side.began("connect").ended("cancelled").failed(), &here.capture).map(drop)
 }
 
-fn bound(client: &Puppet, here: &Place, there: &Place) -> Result<(Sock, std::net::SocketAddr)> {
+fn bound(client: &Worker, here: &Place, there: &Place) -> Result<(Sock, std::net::SocketAddr)> {
     Ok((client.bind(here.any_port(Family::V4)?)?, there.closed_port(Family::V4)?))
 }

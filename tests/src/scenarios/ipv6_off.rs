@@ -44,12 +44,12 @@ fn nothing(lab: &Lab<'_>) -> Result<()> {
     let from = sender.udp(place.any_port(Family::V4)?)?;
     sender.send_to(from, 20, to.local)?;
     receiver.receive(to, 20)?;
-    for (puppet, sock) in
+    for (worker, sock) in
         [(sender, at_sender), (sender, from), (receiver, at_receiver), (receiver, to)]
     {
-        puppet.close(sock)?;
+        worker.close(sock)?;
     }
-    // Any further document of a puppet is one too many when the agent ends.
+    // Any further document of a worker is one too many when the agent ends.
     lab.expect_both(
         &Side::sender(sender, from.local, to.local),
         &Side::receiver(receiver, to.local, from.local),

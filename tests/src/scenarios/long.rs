@@ -10,8 +10,8 @@ use crate::{
     expect::{Session, Side},
     lab::Lab,
     place::{Family, Place},
-    puppet::Command,
     skip::skip,
+    worker::Command,
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[

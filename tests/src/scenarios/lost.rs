@@ -8,8 +8,8 @@ use crate::{
     expect::Side,
     lab::Lab,
     place::Family,
-    puppet::Sock,
     skip::skip,
+    worker::Sock,
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario::own("lost/release", release)];

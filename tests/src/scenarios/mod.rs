@@ -4,7 +4,6 @@ mod audit;
 mod before;
 mod clock;
 mod container;
-mod crowd;
 mod direction;
 mod dns;
 mod failing;
@@ -13,6 +12,7 @@ mod ipv6_off;
 mod long;
 mod losses;
 mod lost;
+mod many_connections;
 mod mptcp;
 mod owner;
 mod pair;
@@ -185,7 +185,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         process::SCENARIOS,
         programs::SCENARIOS,
         sockets::SCENARIOS,
-        crowd::SCENARIOS,
+        many_connections::SCENARIOS,
         wire::SCENARIOS,
         wire::AT_END,
         direction::SCENARIOS,

@@ -11,8 +11,8 @@ use crate::{
     lab::{Lab, same_conversation},
     net::mptcp,
     place::{Family, Place},
-    puppet::{Command, PATIENCE, Puppet},
     skip::skip,
+    worker::{Command, PATIENCE, Worker},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -135,8 +135,8 @@ fn added_subflow(lab: &Lab<'_>) -> Result<()> {
     for place in [&here, &there] {
         place.netns.run(mptcp::allow_subflow)?;
     }
-    let listening = Puppet::spawn(&there.netns, "server")?;
-    let client = Puppet::spawn(&here.netns, "client")?;
+    let listening = Worker::spawn(&there.netns, "server")?;
+    let client = Worker::spawn(&here.netns, "client")?;
     let address = there.any_port(Family::V4)?;
     let listener = listening.socket(&Command::ListenMptcp { address })?;
     let server = listening.fork()?;
@@ -151,8 +151,8 @@ fn added_subflow(lab: &Lab<'_>) -> Result<()> {
     pair.echo(300)?;
     pair.close_client_first()?;
     let [main_client, main_server] = sides(&pair)?;
-    let of = |puppet: &Puppet, local, remote, direction| {
-        Side::of(puppet, Transport::Tcp, local, remote, direction).any_retransmits()
+    let of = |worker: &Worker, local, remote, direction| {
+        Side::of(worker, Transport::Tcp, local, remote, direction).any_retransmits()
     };
     let added_client = of(&pair.client, joined, listener.local, Direction::Egress);
     let added_server = of(&pair.server, listener.local, joined, Direction::Ingress);

@@ -7,7 +7,7 @@ use crate::{
     expect::Side,
     lab::Lab,
     place::{Family, Place},
-    puppet::{Command, LAST, PATIENCE, Puppet, Reply, Sock},
+    worker::{Command, LAST, PATIENCE, Reply, Sock, Worker},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -27,8 +27,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 fn serve(
     lab: &Lab<'_>,
     place: &Place,
-    (client, at_client): (&Puppet, Sock),
-    (server, at_server): (&Puppet, Sock),
+    (client, at_client): (&Worker, Sock),
+    (server, at_server): (&Worker, Sock),
 ) -> Result<()> {
     client.send(at_client, 400)?;
     server.receive(at_server, 400)?;
@@ -69,7 +69,7 @@ fn child_serves(lab: &Lab<'_>) -> Result<()> {
 fn passed_after_accept(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
     let (acceptor, client) = lab.couple(&place)?;
-    let worker = Puppet::spawn(&place.netns, "worker")?;
+    let worker = Worker::spawn(&place.netns, "worker")?;
     acceptor.link(&worker)?;
     let listener = acceptor.listen(place.any_port(Family::V4)?)?;
     let at_client = client.connect(listener.local)?;
@@ -81,7 +81,7 @@ fn passed_after_accept(lab: &Lab<'_>) -> Result<()> {
 fn passed_after_connect(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
     let (server, opener) = lab.couple(&place)?;
-    let worker = Puppet::spawn(&place.netns, "worker")?;
+    let worker = Worker::spawn(&place.netns, "worker")?;
     opener.link(&worker)?;
     let listener = server.listen(place.any_port(Family::V4)?)?;
     let sock = opener.connect(listener.local)?;
@@ -166,14 +166,14 @@ fn interrupts_hit_others(lab: &Lab<'_>) -> Result<()> {
 
     let ends = [(&bystander, "fin_local"), (&peer, "fin_remote")];
     let mut sides = Vec::new();
-    for (puppet, ended) in ends {
-        let Reply::Crowd(ends) = puppet.finish()? else { bail!("expected connections") };
+    for (worker, ended) in ends {
+        let Reply::ManyConnections(ends) = worker.finish()? else { bail!("expected connections") };
         for (local, remote) in ends {
             let sock = Sock { fd: LAST, local, peer: Some(remote) };
             let side = if ended == "fin_local" {
-                Side::connected(puppet, sock)?
+                Side::connected(worker, sock)?
             } else {
-                Side::accepted(puppet, sock)?
+                Side::accepted(worker, sock)?
             };
             sides.push(side.ended(ended));
         }

@@ -1,4 +1,4 @@
-//! A TCP connection between two puppets.
+//! A TCP connection between two workers.
 
 use anyhow::Result;
 
@@ -6,13 +6,13 @@ use crate::{
     expect::Side,
     lab::Lab,
     place::{Family, Place, through},
-    puppet::{Puppet, Sock},
+    worker::{Sock, Worker},
 };
 
-/// A connection between two puppets.
+/// A connection between two workers.
 pub(super) struct Pair {
-    pub(super) server: Puppet,
-    pub(super) client: Puppet,
+    pub(super) server: Worker,
+    pub(super) client: Worker,
     pub(super) at_server: Sock,
     pub(super) at_client: Sock,
 }
@@ -26,12 +26,12 @@ impl Pair {
 
     /// At two places: the server at `there`, the client at `here`.
     pub(super) fn across(here: &Place, there: &Place, family: Family) -> Result<Self> {
-        let server = Puppet::spawn(&there.netns, "server")?;
-        let client = Puppet::spawn(&here.netns, "client")?;
+        let server = Worker::spawn(&there.netns, "server")?;
+        let client = Worker::spawn(&here.netns, "client")?;
         Self::connect(server, client, there, family)
     }
 
-    fn connect(server: Puppet, client: Puppet, place: &Place, family: Family) -> Result<Self> {
+    fn connect(server: Worker, client: Worker, place: &Place, family: Family) -> Result<Self> {
         let listener = server.listen(place.any_port(family)?)?;
         let at_client = client.connect(through(family, listener.local))?;
         let at_server = server.accept(listener)?;

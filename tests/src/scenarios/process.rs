@@ -15,36 +15,38 @@ use crate::{
     expect::{Direction, Side},
     lab::Lab,
     place::{Family, Place},
-    puppet::{
-        Puppet, Sock,
-        dart::{BYTES, Dart, MEMORY, Way},
-    },
     skip::skip,
+    worker::{
+        Sock, Worker,
+        one_shot::{BYTES, MEMORY, OneShot, Way},
+    },
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario::shared("process/lives_a_millisecond", |lab| thrown(lab, Way::Plain)),
-    Scenario::shared("process/leader_has_exited", |lab| thrown(lab, Way::Leaderless)),
-    Scenario::shared("process/executed_from_memory", |lab| thrown(lab, Way::Memory)),
-    Scenario::shared("process/executed_by_a_thread", |lab| thrown(lab, Way::FromThread)),
-    Scenario::shared("process/named_like_a_kernel_thread", |lab| thrown(lab, Way::Disguised)),
+    Scenario::shared("process/lives_a_millisecond", |lab| one_shot_sends(lab, Way::Plain)),
+    Scenario::shared("process/leader_has_exited", |lab| one_shot_sends(lab, Way::Leaderless)),
+    Scenario::shared("process/executed_from_memory", |lab| one_shot_sends(lab, Way::Memory)),
+    Scenario::shared("process/executed_by_a_thread", |lab| one_shot_sends(lab, Way::FromThread)),
+    Scenario::shared("process/named_like_a_kernel_thread", |lab| {
+        one_shot_sends(lab, Way::Disguised)
+    }),
     Scenario::shared("process/thousands_of_arguments", many_arguments),
     Scenario::shared("process/pid_used_again", pid_used_again),
 ];
 
 /// A UDP server, and where it hears.
-fn server(place: &Place) -> Result<(Puppet, Sock)> {
-    let server = Puppet::spawn(&place.netns, "server")?;
+fn server(place: &Place) -> Result<(Worker, Sock)> {
+    let server = Worker::spawn(&place.netns, "server")?;
     let sock = server.udp(place.any_port(Family::V4)?)?;
     Ok((server, sock))
 }
 
-/// The end of a dart that has sent from `local`.
-fn side(dart: &Dart, local: SocketAddr, target: SocketAddr) -> Side {
-    let (pid, arguments) = (dart.pid, dart.arguments.clone());
+/// The end of a one-shot process that has sent from `local`.
+fn side(one_shot: &OneShot, local: SocketAddr, target: SocketAddr) -> Side {
+    let (pid, arguments) = (one_shot.pid, one_shot.arguments.clone());
     let side = Side::of_any(pid, arguments, Transport::Udp, local, target, Direction::Egress);
     let side = side.began("send").ended("closed").complete(false);
-    if dart.way == Way::Memory { side.executable(MEMORY) } else { side }
+    if one_shot.way == Way::Memory { side.executable(MEMORY) } else { side }
 }
 
 /// Parent and start are those of a process that a test has started a moment ago.
@@ -71,7 +73,7 @@ fn read_whole(lab: &Lab<'_>) -> Result<()> {
     Ok(())
 }
 
-fn thrown(lab: &Lab<'_>, way: Way) -> Result<()> {
+fn one_shot_sends(lab: &Lab<'_>, way: Way) -> Result<()> {
     read_whole(lab)?;
     if lab.options.is_early() && matches!(way, Way::Memory | Way::FromThread) {
         return Err(skip("the programs for kernels before 5.8 do not tell where an executable is"));
@@ -80,8 +82,8 @@ fn thrown(lab: &Lab<'_>, way: Way) -> Result<()> {
     let server = server(&place)?;
     // More, and longer ones, than any fixed number of small buffers would hold.
     let extra: Vec<String> = (0..40).map(|number| format!("{number:0>200}")).collect();
-    let mut dart = Dart::throw(&place.netns, server.1.local, way, &extra)?;
-    landed(lab, &place, server, &mut dart).map(drop)
+    let mut one_shot = OneShot::start(&place.netns, server.1.local, way, &extra)?;
+    landed(lab, &place, server, &mut one_shot).map(drop)
 }
 
 /// As many as are carried of a process that is gone, 16 KiB.
@@ -90,10 +92,10 @@ fn many_arguments(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
     let server = server(&place)?;
     let extra: Vec<String> = (0..3000).map(|number| format!("{number:0>4}")).collect();
-    let mut dart = Dart::throw(&place.netns, server.1.local, Way::Plain, &extra)?;
-    let length: usize = dart.arguments.iter().map(|argument| argument.len() + 1).sum();
+    let mut one_shot = OneShot::start(&place.netns, server.1.local, Way::Plain, &extra)?;
+    let length: usize = one_shot.arguments.iter().map(|argument| argument.len() + 1).sum();
     ensure!((12_288..16_384).contains(&length), "the arguments take {length} bytes");
-    landed(lab, &place, server, &mut dart).map(drop)
+    landed(lab, &place, server, &mut one_shot).map(drop)
 }
 
 /// Two processes with one pid are two processes.
@@ -105,11 +107,11 @@ fn pid_used_again(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
     for _ in 0..TRIES {
         let (one, two) = (server(&place)?, server(&place)?);
-        let mut first = Dart::throw(&place.netns, one.1.local, Way::Plain, &[])?;
+        let mut first = OneShot::start(&place.netns, one.1.local, Way::Plain, &[])?;
         first.wait()?;
         next_tick()?;
         // Someone else may have been given the pid meanwhile.
-        let second = Dart::throw_as(first.pid, &place.netns, two.1.local)?;
+        let second = OneShot::start_as(first.pid, &place.netns, two.1.local)?;
         let first = landed(lab, &place, one, &mut first)?;
         let Some(mut second) = second else { continue };
         let second = landed(lab, &place, two, &mut second)?;
@@ -135,18 +137,18 @@ fn next_tick() -> Result<()> {
     Ok(())
 }
 
-/// Checks both ends of what a dart sent; returns the document of its own.
+/// Checks both ends of what a one-shot process sent; returns the document of its own.
 fn landed(
     lab: &Lab<'_>,
     place: &Place,
-    (server, sock): (Puppet, Sock),
-    dart: &mut Dart,
+    (server, sock): (Worker, Sock),
+    one_shot: &mut OneShot,
 ) -> Result<Doc> {
     let from = server.receive(sock, BYTES)?.context("a datagram from nobody")?;
-    dart.wait()?;
+    one_shot.wait()?;
     server.close(sock)?;
     lab.expect(&Side::receiver(&server, sock.local, from), &place.capture)?;
-    let doc = lab.expect(&side(dart, from, sock.local), &place.capture)?;
+    let doc = lab.expect(&side(one_shot, from, sock.local), &place.capture)?;
     check_birth(&doc)?;
     Ok(doc)
 }

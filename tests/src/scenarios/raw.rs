@@ -9,7 +9,7 @@ use crate::{
     expect::Side,
     lab::Lab,
     place::{Family, Place},
-    puppet::{PATIENCE, Puppet, Sock},
+    worker::{PATIENCE, Sock, Worker},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -34,12 +34,12 @@ fn seen(place: &Place, side: &Side) -> Result<Seen> {
 }
 
 /// A process with raw sockets of a protocol, as `nmap` and `hping` have them.
-fn listening_in(place: &Place, family: Family, protocol: i32) -> Result<Puppet> {
-    let puppet = Puppet::spawn(&place.netns, "raw")?;
+fn listening_in(place: &Place, family: Family, protocol: i32) -> Result<Worker> {
+    let worker = Worker::spawn(&place.netns, "raw")?;
     for _ in 0..LISTENING_IN {
-        puppet.raw(protocol, place.any_port(family)?)?;
+        worker.raw(protocol, place.any_port(family)?)?;
     }
-    Ok(puppet)
+    Ok(worker)
 }
 
 /// Packets of a connection count once, however many raw sockets hear them: from its beginning on, or, `midway`,
@@ -88,7 +88,7 @@ fn ports(from: Sock, to: Sock) -> Vec<u8> {
 /// Sends from a raw socket what says that it goes from one socket to another; what a capture sees of it, from the
 /// side of `from`.
 fn forge(place: &Place, family: Family, protocol: i32, side: &Side, packet: &[u8]) -> Result<Seen> {
-    let forger = Puppet::spawn(&place.netns, "forger")?;
+    let forger = Worker::spawn(&place.netns, "forger")?;
     let raw = forger.raw(protocol, place.any_port(family)?)?;
     let before = seen(place, side)?;
     let (_, _, mut to) = side.key();

@@ -15,8 +15,8 @@ use crate::{
     expect::Session,
     lab::Lab,
     place::{Family, Place},
-    puppet::{Command, Puppet, Sock},
     skip::skip,
+    worker::{Command, Sock, Worker},
 };
 use ecs_schema::Schema;
 
@@ -43,7 +43,7 @@ struct Expected<'a> {
     action: &'static str,
     direction: &'static str,
     transport: &'static str,
-    puppet: &'a Puppet,
+    worker: &'a Worker,
     local: SocketAddr,
     remote: Option<SocketAddr>,
 }
@@ -57,7 +57,7 @@ impl Expected<'_> {
         doc.text("event.action") == self.action
             && doc.text("network.direction") == self.direction
             && doc.text("network.transport") == self.transport
-            && doc.number("process.pid") == Some(self.puppet.pid().into())
+            && doc.number("process.pid") == Some(self.worker.pid().into())
             && doc.end("source") == source
             && doc.end("client") == source
             && doc.end("destination") == Some(destination)
@@ -71,7 +71,7 @@ impl Expected<'_> {
             self.action,
             self.direction,
             self.transport,
-            self.puppet.pid(),
+            self.worker.pid(),
             self.local,
             self.remote
         );
@@ -99,7 +99,7 @@ impl Expected<'_> {
             .and_then(Value::as_array)
             .map(|values| values.iter().filter_map(Value::as_str).collect())
             .unwrap_or_default();
-        ensure!(arguments == self.puppet.arguments(), "process.args are {arguments:?}");
+        ensure!(arguments == self.worker.arguments(), "process.args are {arguments:?}");
         let wrong = Schema::load()?.problems(doc.json());
         ensure!(wrong.is_empty(), "it does not fit the schema: {wrong:?}");
         Ok(())
@@ -125,7 +125,7 @@ fn told(lab: &Lab<'_>) -> Result<()> {
 fn comes_and_goes(
     lab: &Lab<'_>,
     transport: &'static str,
-    server: &Puppet,
+    server: &Worker,
     sock: Sock,
     end: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
@@ -134,7 +134,7 @@ fn comes_and_goes(
         action,
         direction: "listening",
         transport,
-        puppet: server,
+        worker: server,
         local: sock.local,
         remote: None,
     };
@@ -158,14 +158,14 @@ fn comes_and_goes(
 
 fn listener(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
-    let server = Puppet::spawn(&place.netns, "server")?;
+    let server = Worker::spawn(&place.netns, "server")?;
     let sock = server.listen(place.any_port(Family::V4)?)?;
     comes_and_goes(lab, "tcp", &server, sock, || server.close(sock))
 }
 
 fn listener_v6(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
-    let server = Puppet::spawn(&place.netns, "server")?;
+    let server = Worker::spawn(&place.netns, "server")?;
     let sock = server.listen(place.any_port(Family::V6)?)?;
     comes_and_goes(lab, "tcp", &server, sock, || server.close(sock))
 }
@@ -173,7 +173,7 @@ fn listener_v6(lab: &Lab<'_>) -> Result<()> {
 /// The kernel gives it a port after it has told that it listens.
 fn without_bind(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
-    let server = Puppet::spawn(&place.netns, "server")?;
+    let server = Worker::spawn(&place.netns, "server")?;
     let sock = server.socket(&Command::ListenAnywhere)?;
     ensure!(sock.local.port() != 0, "the listener has no port");
     comes_and_goes(lab, "tcp", &server, sock, || server.close(sock))
@@ -182,7 +182,7 @@ fn without_bind(lab: &Lab<'_>) -> Result<()> {
 /// The same, gone before anyone could ask for the port.
 fn of_a_process_that_exits(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
-    let mut server = Puppet::spawn(&place.netns, "server")?;
+    let mut server = Worker::spawn(&place.netns, "server")?;
     let (pid, session) = (u64::from(server.pid()), watcher(lab)?);
     server.last_words(vec![Command::ListenAnywhere])?;
     let told = |action: &'static str| {
@@ -206,7 +206,7 @@ fn udp_server(lab: &Lab<'_>) -> Result<()> {
         ));
     }
     let place = lab.loopback()?;
-    let server = Puppet::spawn(&place.netns, "server")?;
+    let server = Worker::spawn(&place.netns, "server")?;
     let mut address = place.any_port(Family::V4)?;
     address.set_port(UDP_PORT);
     let sock = server.udp(address)?;
@@ -216,7 +216,7 @@ fn udp_server(lab: &Lab<'_>) -> Result<()> {
 /// A UDP socket on a port that the kernel chose is not told of when it comes and goes.
 fn udp_client(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
-    let server = Puppet::spawn(&place.netns, "server")?;
+    let server = Worker::spawn(&place.netns, "server")?;
     let session = watcher(lab)?;
     let client = server.udp(place.any_port(Family::V4)?)?;
     server.close(client)?;
@@ -233,10 +233,10 @@ fn udp_client(lab: &Lab<'_>) -> Result<()> {
 }
 
 fn both_ends<'a>(action: &'static str, pair: &'a Pair) -> Result<[Expected<'a>; 2]> {
-    let end = |puppet, sock: Sock, direction| {
+    let end = |worker, sock: Sock, direction| {
         let (transport, local, remote) = ("tcp", sock.local, sock.peer);
         ensure!(remote.is_some(), "{sock:?} is not connected");
-        Ok(Expected { action, direction, transport, puppet, local, remote })
+        Ok(Expected { action, direction, transport, worker, local, remote })
     };
     Ok([
         end(&pair.client, pair.at_client, "egress")?,
@@ -310,9 +310,9 @@ fn sockets(lab: &Lab<'_>, place: &Place) -> Result<(Pair, Sock, Sock)> {
 fn all<'a>(pair: &'a Pair, listener: Sock, udp: Sock) -> Result<Vec<Expected<'a>>> {
     let mut all = Vec::from(both_ends(EXISTING, pair)?);
     for (transport, sock) in [("tcp", listener), ("udp", udp)] {
-        let (puppet, local) = (&pair.server, sock.local);
+        let (worker, local) = (&pair.server, sock.local);
         let (action, direction, remote) = (EXISTING, "listening", None);
-        all.push(Expected { action, direction, transport, puppet, local, remote });
+        all.push(Expected { action, direction, transport, worker, local, remote });
     }
     Ok(all)
 }
@@ -354,7 +354,7 @@ fn is_told(lab: &Lab<'_>, place: &Place, pair: &Pair, listener: Sock, udp: Sock)
         action: CLOSED,
         direction: "listening",
         transport: "tcp",
-        puppet: &pair.server,
+        worker: &pair.server,
         local: listener.local,
         remote: None,
     };

@@ -6,7 +6,7 @@ use super::{Scenario, pair::Pair};
 use crate::{
     lab::Lab,
     place::{Family, Place},
-    puppet::{Command, PATIENCE},
+    worker::{Command, PATIENCE},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[

@@ -8,7 +8,7 @@ use crate::{
     expect::{Direction, Side},
     lab::Lab,
     place::{Family, Place},
-    puppet::PATIENCE,
+    worker::PATIENCE,
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[

@@ -12,8 +12,8 @@ use crate::{
     lab::Lab,
     net::nat,
     place::{Family, Place},
-    puppet::{Puppet, Sock},
     skip::skip,
+    worker::{Sock, Worker},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -112,8 +112,8 @@ fn udp(lab: &Lab<'_>, family: Family, connected: bool) -> Result<()> {
 fn check_udp(
     lab: &Lab<'_>,
     translated: &Translated<'_>,
-    (client, at_client): (&Puppet, Sock),
-    (server, at_server): (&Puppet, Sock),
+    (client, at_client): (&Worker, Sock),
+    (server, at_server): (&Worker, Sock),
     wire: SocketAddr,
 ) -> Result<()> {
     let session = lab.shared()?;

@@ -7,7 +7,7 @@ use crate::{
     expect::Side,
     lab::Lab,
     place::{Family, Place, through},
-    puppet::{By, Command, PATIENCE, Puppet, Reply, Sock, uring},
+    worker::{By, Command, PATIENCE, Reply, Sock, Worker, uring},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -84,12 +84,12 @@ fn three_peers(lab: &Lab<'_>) -> Result<()> {
 
 /// One socket speaks with three others, one datagram each way.
 pub(super) fn to_three_peers(_: &Lab<'_>, place: &Place) -> Result<Vec<Side>> {
-    let client = Puppet::spawn(&place.netns, "client")?;
+    let client = Worker::spawn(&place.netns, "client")?;
     let at_client = client.udp(place.any_port(Family::V4)?)?;
     let mut sides = Vec::new();
     let mut servers = Vec::new();
     for number in 1..=3 {
-        let server = Puppet::spawn(&place.netns, "server")?;
+        let server = Worker::spawn(&place.netns, "server")?;
         let at_server = server.udp(place.any_port(Family::V4)?)?;
         client.send_to(at_client, 100 * number, at_server.local)?;
         server.receive(at_server, 100 * number)?;
@@ -214,8 +214,8 @@ fn elsewhere(lab: &Lab<'_>, family: Family, by: Option<By>) -> Result<()> {
     let place = lab.loopback()?;
     let (server, client) = lab.couple(&place)?;
     let (other, silent) =
-        (Puppet::spawn(&place.netns, "other")?, Puppet::spawn(&place.netns, "silent")?);
-    let open = |puppet: &Puppet| puppet.udp(place.any_port(family)?);
+        (Worker::spawn(&place.netns, "other")?, Worker::spawn(&place.netns, "silent")?);
+    let open = |worker: &Worker| worker.udp(place.any_port(family)?);
     let (at_server, at_other, at_silent) = (open(&server)?, open(&other)?, open(&silent)?);
     let to_other = through(family, at_other.local);
     let send = |from: Sock, bytes| match by {
@@ -248,14 +248,14 @@ fn elsewhere(lab: &Lab<'_>, family: Family, by: Option<By>) -> Result<()> {
     }
     client.close(mixed)?;
     client.close(all)?;
-    for (puppet, sock) in [(&server, at_server), (&other, at_other), (&silent, at_silent)] {
-        puppet.close(sock)?;
+    for (worker, sock) in [(&server, at_server), (&other, at_other), (&silent, at_silent)] {
+        worker.close(sock)?;
     }
-    for (from, puppet, to) in
+    for (from, worker, to) in
         [(mixed, &server, at_server), (mixed, &other, at_other), (all, &other, at_other)]
     {
         let one = Side::sender(&client, from.local, to.local);
-        let two = Side::receiver(puppet, to.local, from.local);
+        let two = Side::receiver(worker, to.local, from.local);
         lab.expect_both(&one, &two, &place)?;
     }
     let told = lab.shared()?.documents();
@@ -271,7 +271,7 @@ fn elsewhere(lab: &Lab<'_>, family: Family, by: Option<By>) -> Result<()> {
 fn reconnected(lab: &Lab<'_>, family: Family) -> Result<()> {
     let place = lab.loopback()?;
     let (server, client) = lab.couple(&place)?;
-    let other = Puppet::spawn(&place.netns, "other")?;
+    let other = Worker::spawn(&place.netns, "other")?;
     let at_server = server.udp(place.any_port(family)?)?;
     let at_other = other.udp(place.any_port(family)?)?;
     let before = client.udp(place.any_port(family)?)?;
@@ -296,11 +296,11 @@ fn reconnected(lab: &Lab<'_>, family: Family) -> Result<()> {
     client.close(after)?;
     server.close(at_server)?;
     other.close(at_other)?;
-    for (from, puppet, to) in
+    for (from, worker, to) in
         [(before, &server, at_server), (after, &other, at_other), (after, &server, at_server)]
     {
         let one = Side::sender(&client, from.local, to.local);
-        let two = Side::receiver(puppet, to.local, from.local);
+        let two = Side::receiver(worker, to.local, from.local);
         lab.expect_both(&one, &two, &place)?;
     }
     Ok(())

@@ -11,8 +11,8 @@ use crate::{
     expect::{Session, Side},
     lab::{Lab, same_conversation},
     place::{Family, Place},
-    puppet::{Command, PATIENCE, Puppet},
     skip::skip,
+    worker::{Command, PATIENCE, Worker},
 };
 
 /// A scenario for both families, with offloads off and on.
@@ -145,7 +145,7 @@ fn no_time_wait(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
 
 fn refused(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
     let (here, there) = lab.wire(offloads)?;
-    let client = Puppet::spawn(&here.netns, "client")?;
+    let client = Worker::spawn(&here.netns, "client")?;
     let side = connect_refused(&client, &here, &there, family)?;
     lab.expect(&side, &here.capture).map(drop)
 }
@@ -178,8 +178,8 @@ fn synack_lost(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
 
 fn handshake_lost(lab: &Lab<'_>, family: Family, offloads: bool, syn: bool) -> Result<()> {
     let (here, there) = lab.wire(offloads)?;
-    let server = Puppet::spawn(&there.netns, "server")?;
-    let client = Puppet::spawn(&here.netns, "client")?;
+    let server = Worker::spawn(&there.netns, "server")?;
+    let client = Worker::spawn(&here.netns, "client")?;
     let listener = server.listen(there.any_port(family)?)?;
     let at_client = client.bind(here.any_port(family)?)?;
     let (local, remote) = (at_client.local, listener.local);
@@ -191,7 +191,7 @@ fn handshake_lost(lab: &Lab<'_>, family: Family, offloads: bool, syn: bool) -> R
     loss.lift()?;
     client.finish()?;
     let at_server = server.accept(listener)?;
-    let at_client = crate::puppet::Sock { peer: Some(remote), ..at_client };
+    let at_client = crate::worker::Sock { peer: Some(remote), ..at_client };
     let pair = Pair { server, client, at_server, at_client };
     pair.echo(100)?;
     pair.close_client_first()?;
@@ -253,8 +253,8 @@ fn udp_fragmented(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
 
 fn datagrams(lab: &Lab<'_>, family: Family, offloads: bool, sizes: &[u64]) -> Result<()> {
     let (here, there) = lab.wire(offloads)?;
-    let server = Puppet::spawn(&there.netns, "server")?;
-    let client = Puppet::spawn(&here.netns, "client")?;
+    let server = Worker::spawn(&there.netns, "server")?;
+    let client = Worker::spawn(&here.netns, "client")?;
     let at_server = server.udp(there.any_port(family)?)?;
     let at_client = client.udp(here.any_port(family)?)?;
     for bytes in sizes {

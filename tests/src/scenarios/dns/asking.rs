@@ -233,7 +233,7 @@ pub(super) fn answered_while_connected(lab: &Lab<'_>) -> Result<()> {
 pub(super) fn other_namespace(lab: &Lab<'_>) -> Result<()> {
     let (here, there) = lab.wire(true)?;
     let site = Site::open(lab, lab.shared()?, &there, Family::V4)?;
-    let client = crate::puppet::Puppet::spawn(&here.netns, "client")?;
+    let client = crate::worker::Worker::spawn(&here.netns, "client")?;
     super::site::wait_until_seen(lab.shared()?, client.pid())?;
     let name = name_of(lab, "apart");
     let sock = client.udp(here.any_port(Family::V4)?)?;

@@ -26,8 +26,8 @@ use crate::{
         watch::{Usable, Watch},
     },
     place::Family,
-    puppet::{PATIENCE, Puppet},
     skip::skip,
+    worker::{PATIENCE, Worker},
 };
 
 /// The setting that this is about.
@@ -55,8 +55,8 @@ pub(super) fn names(lab: &Lab<'_>) -> Result<()> {
 pub(super) fn vlan(lab: &Lab<'_>) -> Result<()> {
     let session = lab.agent_with(Timeouts::default(), AF_PACKET)?;
     let (here, there) = lab.wire(true)?;
-    let client = Puppet::spawn(&here.netns, "client")?;
-    let server = Puppet::spawn(&there.netns, "names")?;
+    let client = Worker::spawn(&here.netns, "client")?;
+    let server = Worker::spawn(&there.netns, "names")?;
     wait_for_ring(client.pid(), true)?;
     let mut address = there.any_port(Family::V4)?;
     address.set_port(PORT);
@@ -151,7 +151,7 @@ pub(super) fn namespace_that_goes(lab: &Lab<'_>) -> Result<()> {
     }
     let session = lab.agent_with(Timeouts::default(), AF_PACKET)?;
     let netns = Netns::create()?;
-    let last = Puppet::spawn(&netns, "last")?;
+    let last = Worker::spawn(&netns, "last")?;
     wait_for_ring(last.pid(), true)?;
     drop(last);
     let deadline = Instant::now() + PATIENCE;
@@ -173,8 +173,8 @@ pub(super) fn interface(lab: &Lab<'_>) -> Result<()> {
     let setting = &["socket.dns.af_packet.interface: late0"];
     let session = lab.agent_with(Timeouts::default(), setting)?;
     let (here, there) = (Netns::create()?, Netns::create()?);
-    let client = Puppet::spawn(&here, "client")?;
-    let server = Puppet::spawn(&there, "names")?;
+    let client = Worker::spawn(&here, "client")?;
+    let server = Worker::spawn(&there, "names")?;
     wait_for_ring(client.pid(), false)?;
     link::veth(LATE, &here, &there)?;
     let watches = [(&here, HERE), (&there, THERE)].map(|(netns, address)| {

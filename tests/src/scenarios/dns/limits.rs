@@ -18,8 +18,8 @@ use crate::{
     expect::Session,
     lab::Lab,
     place::{Family, Place},
-    puppet::Puppet,
     skip::skip,
+    worker::Worker,
 };
 
 pub(super) fn disabled(lab: &Lab<'_>) -> Result<()> {
@@ -83,7 +83,7 @@ pub(super) fn ring(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// The address of the name stands behind what is captured.
-fn cut(lab: &Lab<'_>, site: &Site<'_>, client: &Puppet, place: &Place) -> Result<()> {
+fn cut(lab: &Lab<'_>, site: &Site<'_>, client: &Worker, place: &Place) -> Result<()> {
     let name = name_of(lab, "long");
     let mut records: Vec<_> =
         (0..9).map(|last| message::address(&name, [198, 51, 100, last].into())).collect();
@@ -93,7 +93,7 @@ fn cut(lab: &Lab<'_>, site: &Site<'_>, client: &Puppet, place: &Place) -> Result
 }
 
 /// More packets than any ring holds, while nobody reads it.
-fn flood(session: &Session, site: &Site<'_>, client: &Puppet, place: &Place) -> Result<()> {
+fn flood(session: &Session, site: &Site<'_>, client: &Worker, place: &Place) -> Result<()> {
     let agent = Pid::from_raw(session.pid().cast_signed());
     let flood = client.udp(place.any_port(Family::V4)?)?;
     kill(agent, Signal::SIGSTOP).context("stopping the agent")?;

@@ -19,14 +19,14 @@ use crate::{
         watch::{Usable, Watch},
     },
     place::{Family, Place},
-    puppet::{Puppet, Sock},
+    worker::{Sock, Worker},
 };
 
 /// A client asks for a name over a wire, of a server at the other end.
 fn ask(
     lab: &Lab<'_>,
     site: &Site<'_>,
-    client: &Puppet,
+    client: &Worker,
     here: &Place,
     at: IpAddr,
 ) -> Result<String> {
@@ -47,8 +47,8 @@ fn ask(
 /// A connection; the documents of both ends.
 fn visit(
     lab: &Lab<'_>,
-    (client, from): (&Puppet, &Capture),
-    (server, listener, to): (&Puppet, Sock, &Capture),
+    (client, from): (&Worker, &Capture),
+    (server, listener, to): (&Worker, Sock, &Capture),
 ) -> Result<(Doc, Doc)> {
     let at_client = client.connect(listener.local)?;
     let at_server = server.accept(listener)?;
@@ -65,7 +65,7 @@ pub(super) fn overlapping(lab: &Lab<'_>) -> Result<()> {
     let (here, there) = lab.wire(true)?;
     let (other_here, other_there) = lab.wire(true)?;
     let site = Site::open(lab, lab.shared()?, &there, Family::V4)?;
-    let client = Puppet::spawn(&here.netns, "client")?;
+    let client = Worker::spawn(&here.netns, "client")?;
     let name = ask(lab, &site, &client, &here, ip(&there, Family::V4)?)?;
 
     let listener = site.server.listen(there.any_port(Family::V4)?)?;
@@ -73,12 +73,12 @@ pub(super) fn overlapping(lab: &Lab<'_>) -> Result<()> {
     let (one, two) = visit(lab, (&client, &here.capture), server)?;
     check(&one, "destination", &name, "asked")?;
     check(&two, "own", &name, "host")?;
-    let neighbour = Puppet::spawn(&here.netns, "neighbour")?;
+    let neighbour = Worker::spawn(&here.netns, "neighbour")?;
     let (one, _) = visit(lab, (&neighbour, &here.capture), server)?;
     check(&one, "destination", &name, "host")?;
 
-    let stranger = Puppet::spawn(&other_here.netns, "stranger")?;
-    let other = Puppet::spawn(&other_there.netns, "other")?;
+    let stranger = Worker::spawn(&other_here.netns, "stranger")?;
+    let other = Worker::spawn(&other_there.netns, "other")?;
     let listener = other.listen(other_there.any_port(Family::V4)?)?;
     let other = (&other, listener, &other_there.capture);
     let (one, two) = visit(lab, (&stranger, &other_here.capture), other)?;
@@ -117,9 +117,9 @@ pub(super) fn router(lab: &Lab<'_>) -> Result<()> {
     let at_end = Capture::start(&behind, FAR)?;
 
     let site = Site::open(lab, lab.shared()?, &router, Family::V4)?;
-    let client = Puppet::spawn(&here.netns, "client")?;
+    let client = Worker::spawn(&here.netns, "client")?;
     let name = ask(lab, &site, &client, &here, BEHIND.into())?;
-    let server = Puppet::spawn(&behind, "behind")?;
+    let server = Worker::spawn(&behind, "behind")?;
     let listener = server.listen((BEHIND, 0).into())?;
     let (one, _) = visit(lab, (&client, &here.capture), (&server, listener, &at_end))?;
     check(&one, "destination", &name, "asked")?;

@@ -11,7 +11,7 @@ use crate::{
     expect::Side,
     lab::Lab,
     place::Family,
-    puppet::{Command, Puppet, Sock},
+    worker::{Command, Sock, Worker},
 };
 
 /// The answer does not fit; the client asks again over TCP, where it comes in pieces.
@@ -64,10 +64,10 @@ fn with_option(
     let site = Site::open(lab, lab.shared()?, &place, family)?;
     let client = site.client()?;
     let name = name_of(lab, "odd");
-    let set = |puppet: &Puppet, sock: Sock| -> Result<()> {
+    let set = |worker: &Worker, sock: Sock| -> Result<()> {
         for (level, name, value) in options {
             let (fd, value) = (sock.fd, value.to_vec());
-            puppet.step(&Command::SetOption { fd, level: *level, name: *name, value })?;
+            worker.step(&Command::SetOption { fd, level: *level, name: *name, value })?;
         }
         Ok(())
     };

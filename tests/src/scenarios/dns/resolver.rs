@@ -27,8 +27,8 @@ use crate::{
     lab::Lab,
     net::{Netns, link},
     place::{Family, Place},
-    puppet::{Command as Step, Puppet, Reply},
     skip::skip,
+    worker::{Command as Step, Reply, Worker},
 };
 
 /// Everything is ready within this time.
@@ -78,7 +78,7 @@ fn visit(lab: &Lab<'_>, here: &Place, there: &Place, resolver: IpAddr) -> Result
     let folder = tempfile::tempdir()?;
     let resolv = folder.path().join("resolv.conf");
     fs::write(&resolv, format!("nameserver {resolver}\n"))?;
-    let web = Puppet::spawn(&there.netns, "web")?;
+    let web = Worker::spawn(&there.netns, "web")?;
     let listener = web.listen(there.any_port(Family::V4)?)?;
     let name = name_of(lab, "www");
     let url = format!("http://{name}:{}/", listener.local.port());
@@ -116,7 +116,7 @@ fn visit(lab: &Lab<'_>, here: &Place, there: &Place, resolver: IpAddr) -> Result
     Ok(doc)
 }
 
-fn answer(web: &Puppet) -> Result<crate::puppet::Sock> {
+fn answer(web: &Worker) -> Result<crate::worker::Sock> {
     let sock = match web.finish()? {
         Reply::Socket(sock) => sock,
         other => bail!("expected a socket, got {other:?}"),

@@ -16,7 +16,7 @@ use crate::{
     expect::{Session, Side},
     lab::Lab,
     place::{Family, Place},
-    puppet::{Puppet, Sock},
+    worker::{Sock, Worker},
 };
 
 /// Port of DNS.
@@ -29,7 +29,7 @@ pub(super) struct Site<'l> {
     pub(super) lab: &'l Lab<'l>,
     pub(super) session: &'l Session,
     pub(super) place: &'l Place,
-    pub(super) server: Puppet,
+    pub(super) server: Worker,
     pub(super) at_server: Sock,
     family: Family,
     /// Who asked over UDP.
@@ -56,7 +56,7 @@ impl<'l> Site<'l> {
         place: &'l Place,
         family: Family,
     ) -> Result<Self> {
-        let server = Puppet::spawn(&place.netns, "names")?;
+        let server = Worker::spawn(&place.netns, "names")?;
         let mut address = place.any_port(family)?;
         address.set_port(PORT);
         let at_server = server.udp(address)?;
@@ -64,14 +64,14 @@ impl<'l> Site<'l> {
         Ok(Self { lab, session, place, server, at_server, family, clients })
     }
 
-    pub(super) fn client(&self) -> Result<Puppet> {
-        Puppet::spawn(&self.place.netns, "client")
+    pub(super) fn client(&self) -> Result<Worker> {
+        Worker::spawn(&self.place.netns, "client")
     }
 
-    /// A puppet asks for a name over a socket of its own, which stays open.
+    /// A worker asks for a name over a socket of its own, which stays open.
     pub(super) fn ask(
         &self,
-        client: &Puppet,
+        client: &Worker,
         name: &str,
         kind: u16,
         records: &[Record],
@@ -90,7 +90,7 @@ impl<'l> Site<'l> {
     /// A question and what comes back.
     pub(super) fn exchange(
         &self,
-        client: &Puppet,
+        client: &Worker,
         sock: Sock,
         question: &[u8],
         answers: &[&[u8]],
@@ -107,7 +107,7 @@ impl<'l> Site<'l> {
     /// As [`Site::ask`]; then closes the socket and checks its flow.
     pub(super) fn ask_and_close(
         &self,
-        client: &Puppet,
+        client: &Worker,
         name: &str,
         kind: u16,
         records: &[Record],
@@ -117,14 +117,14 @@ impl<'l> Site<'l> {
     }
 
     /// Closes a socket that asked, and checks its flow.
-    pub(super) fn close(&self, client: &Puppet, sock: Sock) -> Result<()> {
+    pub(super) fn close(&self, client: &Worker, sock: Sock) -> Result<()> {
         client.close(sock)?;
         let side = Side::sender(client, sock.local, self.at_server.local);
         self.session.expect(self.lab.name, &side, &self.place.capture).map(drop)
     }
 
-    /// A puppet connects to the web server; the documents of both ends.
-    pub(super) fn visit(&self, client: &Puppet) -> Result<(Doc, Doc)> {
+    /// A worker connects to the web server; the documents of both ends.
+    pub(super) fn visit(&self, client: &Worker) -> Result<(Doc, Doc)> {
         let listener = self.server.listen(self.place.any_port(self.family)?)?;
         let at_client = client.connect(listener.local)?;
         let at_server = self.server.accept(listener)?;

@@ -20,8 +20,8 @@ use crate::{
         worker_handle::LoadWorker,
     },
     place::{Family, Place},
-    puppet::{PATIENCE, Puppet},
     scenarios::pair::Pair,
+    worker::{PATIENCE, Worker},
 };
 
 fn v4(place: &Place) -> Result<Ipv4Addr> {
@@ -87,8 +87,8 @@ pub(super) fn syn_flood(lab: &Lab<'_>) -> Result<()> {
     retry(|| {
         let bench = bench(lab, &["socket.tables.pending: 64"])?;
         let table = bench.table("PENDING")?;
-        let server = Puppet::spawn(&bench.netns, "server")?;
-        let client = Puppet::spawn(&bench.netns, "client")?;
+        let server = Worker::spawn(&bench.netns, "server")?;
+        let client = Worker::spawn(&bench.netns, "client")?;
         let listener = server.listen((SERVER, 0).into())?;
         let connect = || -> Result<()> {
             for _ in 0..CONNECTIONS {
@@ -168,8 +168,8 @@ pub(super) fn refused(lab: &Lab<'_>) -> Result<()> {
 pub(super) fn midway(lab: &Lab<'_>) -> Result<()> {
     let timeouts = Timeouts { flow_inactive: "1s", socket_inactive: "1s", ..Timeouts::default() };
     let bench = bench_with(lab, &[], timeouts)?;
-    let server = Puppet::spawn(&bench.netns, "server")?;
-    let client = Puppet::spawn(&bench.netns, "client")?;
+    let server = Worker::spawn(&bench.netns, "server")?;
+    let client = Worker::spawn(&bench.netns, "client")?;
     let listener = server.listen((SERVER, 0).into())?;
     let at_client = client.connect(listener.local)?;
     let at_server = server.accept(listener)?;

@@ -20,8 +20,8 @@ use crate::{
     lab::{Lab, same_conversation},
     net::Netns,
     place::Family,
-    puppet::{Command, Puppet},
     skip::skip,
+    worker::{Command, Worker},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -76,8 +76,8 @@ fn killed(lab: &Lab<'_>) -> Result<()> {
     let groups: std::collections::HashSet<_> =
         now.iter().filter_map(|name| name.split('/').next()).collect();
     ensure!(groups.len() == 1, "there are several groups: {groups:?}");
-    for puppet in [&client, &server] {
-        finish(puppet)?;
+    for worker in [&client, &server] {
+        finish(worker)?;
     }
     let pair = Pair::meet(lab, &place, Family::V4)?;
     pair.echo(500)?;
@@ -111,8 +111,8 @@ fn killed_programs(lab: &Lab<'_>) -> Result<()> {
     Ok(())
 }
 
-fn finish(puppet: &Puppet) -> Result<()> {
-    puppet.finish().map(drop)
+fn finish(worker: &Worker) -> Result<()> {
+    worker.finish().map(drop)
 }
 
 /// Of a burst of datagrams each is counted, or missing in the counters.

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use nix::{fcntl::SpliceFFlags, sys::sendfile::sendfile};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use super::{protocol::Reply, stage::plain};
+use super::{executor::plain, protocol::Reply};
 
 /// No step waits longer than this for the other side.
 const LIMIT: Duration = Duration::from_secs(60);

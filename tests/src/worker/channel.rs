@@ -1,4 +1,4 @@
-//! Messages between a scenario and a puppet, with descriptors where needed.
+//! Messages between a scenario and a worker, with descriptors where needed.
 
 use std::{
     io::{IoSlice, IoSliceMut},

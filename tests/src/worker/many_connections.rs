@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use anyhow::{Context, Result};
 use socket2::Socket;
 
-use super::{protocol::Reply, stage::plain, steps};
+use super::{executor::plain, protocol::Reply, steps};
 
 pub(super) fn burst(address: SocketAddr, count: u32, bytes: u64) -> Result<Reply> {
     let mut ends = Vec::with_capacity(count as usize);
@@ -15,7 +15,7 @@ pub(super) fn burst(address: SocketAddr, count: u32, bytes: u64) -> Result<Reply
         steps::send(&socket, bytes, None)?;
         steps::receive(&socket, bytes)?;
     }
-    Ok(Reply::Crowd(ends))
+    Ok(Reply::ManyConnections(ends))
 }
 
 /// A loopback address of this process's own for each connection: no pair of ends occurs twice, even
@@ -36,7 +36,7 @@ pub(super) fn serve(listener: &Socket, count: u32, bytes: u64) -> Result<Reply> 
         steps::send(&socket, bytes, None)?;
         steps::drain(&socket)?;
     }
-    Ok(Reply::Crowd(ends))
+    Ok(Reply::ManyConnections(ends))
 }
 
 fn both(socket: &Socket) -> Result<(SocketAddr, SocketAddr)> {

@@ -1,4 +1,4 @@
-//! What a scenario asks of a puppet, and what it answers.
+//! What a scenario asks of a worker, and what it answers.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use super::sending::By;
 /// Stands for the socket opened last, where its descriptor is not known in advance.
 pub const LAST: i32 = -1;
 
-/// One step. Descriptors are those of the puppet; forked puppets keep the numbers.
+/// One step. Descriptors are those of the worker; forked workers keep the numbers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Command {
     /// TCP: bind and listen.
@@ -190,18 +190,18 @@ pub enum Command {
         /// The socket.
         fd: i32,
     },
-    /// Fork; the child is a puppet too, on the channel that comes with the answer.
+    /// Fork; the child is a worker too, on the channel that comes with the answer.
     Fork,
     /// Do a step on a thread of its own.
     Threaded(Box<Command>),
-    /// The descriptor that comes with this leads to another puppet.
+    /// The descriptor that comes with this leads to another worker.
     Link,
-    /// Hand a socket to the linked puppet and close it here.
+    /// Hand a socket to the linked worker and close it here.
     Pass {
         /// The socket.
         fd: i32,
     },
-    /// Take the socket that the linked puppet passed.
+    /// Take the socket that the linked worker passed.
     Take,
     /// Become another user, with all ids or only with the effective ones.
     SetIds {
@@ -234,7 +234,7 @@ pub enum Command {
     LastWords(Vec<Command>),
 }
 
-/// A socket of a puppet.
+/// A socket of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sock {
     /// Its descriptor there.
@@ -269,7 +269,7 @@ pub enum Reply {
         pid: u32,
     },
     /// The connections of a burst: local and remote address.
-    Crowd(Vec<(SocketAddr, SocketAddr)>),
+    ManyConnections(Vec<(SocketAddr, SocketAddr)>),
     /// A system call failed.
     Failed {
         /// `errno`; 0 if there was none.

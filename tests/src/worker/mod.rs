@@ -1,15 +1,15 @@
-//! Puppets: processes that make traffic step by step, as a scenario tells them.
+//! Workers: processes that make traffic step by step, as a scenario tells them.
 //!
-//! A puppet is this very executable run as `scenarios role NAME`, so a machine needs no other
+//! A worker is this very executable run as `scenarios role NAME`, so a machine needs no other
 //! program. Every step is answered before the next is taken, which makes the order of packets, and so
 //! the truth, the same every time.
 
 mod channel;
-mod crowd;
-pub mod dart;
+mod executor;
+mod many_connections;
+pub mod one_shot;
 mod protocol;
 mod sending;
-mod stage;
 mod steps;
 pub mod uring;
 
@@ -25,9 +25,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use self::channel::Channel;
 pub use self::{
+    executor::{main, plain},
     protocol::{Command, LAST, Reply, Sock},
     sending::By,
-    stage::{main, plain},
 };
 use crate::net::Netns;
 
@@ -38,11 +38,11 @@ const ANSWER: Duration = Duration::from_secs(90);
 
 /// A process under a scenario's control. It exits when it is dropped.
 #[derive(Debug)]
-pub struct Puppet {
+pub struct Worker {
     channel: Channel,
     pid: u32,
     arguments: Vec<String>,
-    /// `None` for a forked puppet, which the kernel reaps.
+    /// `None` for a forked worker, which the kernel reaps.
     child: Option<Child>,
 }
 
@@ -50,8 +50,8 @@ thread_local! {
     static SPAWNED: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
 }
 
-impl Puppet {
-    /// Starts a puppet in a network namespace. `name` shows in its arguments.
+impl Worker {
+    /// Starts a worker in a network namespace. `name` shows in its arguments.
     pub fn spawn(netns: &Netns, name: &str) -> Result<Self> {
         let (ours, theirs) = Channel::pair()?;
         ours.set_limit(ANSWER)?;
@@ -59,14 +59,14 @@ impl Puppet {
         let mut process = Process::new(&program);
         process.args(["role", name]).stdin(Stdio::from(theirs.into_fd())).stdout(Stdio::null());
         let child =
-            netns.run(|| process.spawn().with_context(|| format!("starting puppet {name}")))?;
+            netns.run(|| process.spawn().with_context(|| format!("starting worker {name}")))?;
         let arguments =
             [&*program.to_string_lossy(), "role", name].map(str::to_owned).into_iter().collect();
         SPAWNED.with_borrow_mut(|spawned| spawned.push(child.id()));
         Ok(Self { channel: ours, pid: child.id(), arguments, child: Some(child) })
     }
 
-    /// Process ids of the puppets that this thread has started since it was last asked.
+    /// Process ids of the workers that this thread has started since it was last asked.
     pub fn take_spawned() -> Vec<u32> {
         SPAWNED.take()
     }
@@ -76,7 +76,7 @@ impl Puppet {
         self.pid
     }
 
-    /// The arguments it was started with, the program's first; a forked puppet has its parent's.
+    /// The arguments it was started with, the program's first; a forked worker has its parent's.
     pub fn arguments(&self) -> &[String] {
         &self.arguments
     }
@@ -85,19 +85,19 @@ impl Puppet {
         self.arguments.last().map_or("", String::as_str)
     }
 
-    /// Begins a step without waiting for its answer; [`Puppet::finish`] does that.
+    /// Begins a step without waiting for its answer; [`Worker::finish`] does that.
     pub fn begin(&self, command: &Command) -> Result<()> {
         self.channel.send(command, None)
     }
 
-    /// Waits for the answer to [`Puppet::begin`].
+    /// Waits for the answer to [`Worker::begin`].
     ///
     /// # Errors
     /// If the step failed.
     pub fn finish(&self) -> Result<Reply> {
         match self.answer()? {
             Reply::Failed { errno, reason } => {
-                bail!("puppet {} ({}): {reason} (errno {errno})", self.name(), self.pid)
+                bail!("worker {} ({}): {reason} (errno {errno})", self.name(), self.pid)
             }
             reply => Ok(reply),
         }
@@ -123,8 +123,8 @@ impl Puppet {
         let (reply, _) = self
             .channel
             .receive()
-            .with_context(|| format!("puppet {name}"))?
-            .with_context(|| format!("puppet {name} is gone"))?;
+            .with_context(|| format!("worker {name}"))?
+            .with_context(|| format!("worker {name} is gone"))?;
         Ok(reply)
     }
 
@@ -241,7 +241,7 @@ impl Puppet {
     /// Forks; sockets keep their descriptors in the child.
     pub fn fork(&self) -> Result<Self> {
         self.begin(&Command::Fork)?;
-        let (reply, fd) = self.channel.receive()?.context("the puppet is gone")?;
+        let (reply, fd) = self.channel.receive()?.context("the worker is gone")?;
         let (Reply::Forked { pid }, Some(fd)) = (reply, fd) else { bail!("the fork failed") };
         let channel = Channel::from_fd(fd);
         channel.set_limit(ANSWER)?;
@@ -251,18 +251,18 @@ impl Puppet {
         Ok(child)
     }
 
-    /// Connects two puppets so that one can pass a socket to the other.
+    /// Connects two workers so that one can pass a socket to the other.
     pub fn link(&self, other: &Self) -> Result<()> {
         let (one, two) = Channel::pair()?;
-        for (puppet, end) in [(self, one), (other, two)] {
+        for (worker, end) in [(self, one), (other, two)] {
             let end = end.into_fd();
-            puppet.channel.send(&Command::Link, Some(std::os::fd::AsRawFd::as_raw_fd(&end)))?;
-            puppet.finish()?;
+            worker.channel.send(&Command::Link, Some(std::os::fd::AsRawFd::as_raw_fd(&end)))?;
+            worker.finish()?;
         }
         Ok(())
     }
 
-    /// Hands a socket to a linked puppet, and is left without it.
+    /// Hands a socket to a linked worker, and is left without it.
     pub fn pass(&self, sock: Sock, to: &Self) -> Result<Sock> {
         self.step(&Command::Pass { fd: sock.fd })?;
         to.socket(&Command::Take)
@@ -271,18 +271,18 @@ impl Puppet {
     /// Takes last steps without a word; returns when the process is gone.
     pub fn last_words(&mut self, commands: Vec<Command>) -> Result<()> {
         self.begin(&Command::LastWords(commands))?;
-        let mut child = self.child.take().context("only a spawned puppet is waited for")?;
+        let mut child = self.child.take().context("only a spawned worker is waited for")?;
         match self.channel.receive::<Reply>()? {
             None => {}
             Some((reply, _)) => bail!("last words of {}: {reply:?}", self.name()),
         }
         let status = child.wait()?;
-        ensure!(status.success(), "puppet {} ended with {status}", self.name());
+        ensure!(status.success(), "worker {} ended with {status}", self.name());
         Ok(())
     }
 }
 
-impl Drop for Puppet {
+impl Drop for Worker {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
             // A step under way may be blocked; nothing it does is of interest any more.

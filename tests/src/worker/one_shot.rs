@@ -1,4 +1,4 @@
-//! Darts: processes that send one datagram and are gone, each in its own odd way.
+//! One-shot processes, which send one datagram and exit, each in its own unusual way.
 
 use std::{
     ffi::{CStr, CString},
@@ -23,11 +23,11 @@ use crate::net::Netns;
 /// Length of the datagram.
 pub const BYTES: u64 = 321;
 /// The executable of [`Way::Memory`], as the kernel calls it.
-pub const MEMORY: &str = "/memfd:quiver";
+pub const MEMORY: &str = "/memfd:worker";
 /// First argument of [`Way::Disguised`].
 const DISGUISE: &str = "[kworker/0:1]";
 
-/// How a dart does it.
+/// In which way a one-shot process sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Way {
     /// As any program would.
@@ -44,21 +44,21 @@ pub enum Way {
     Listening,
 }
 
-/// A dart, thrown.
+/// A one-shot process that has been started.
 #[derive(Debug)]
-pub struct Dart {
+pub struct OneShot {
     /// Process id.
     pub pid: u32,
     /// All of its arguments, as it sends.
     pub arguments: Vec<String>,
-    /// How it does it.
+    /// In which way it sends.
     pub way: Way,
     child: Option<Child>,
 }
 
-impl Dart {
-    /// Starts one that sends to `target`; `extra` are further arguments that mean nothing.
-    pub fn throw(netns: &Netns, target: SocketAddr, way: Way, extra: &[String]) -> Result<Self> {
+impl OneShot {
+    /// Starts a process that sends to `target`; `extra` are further arguments that mean nothing.
+    pub fn start(netns: &Netns, target: SocketAddr, way: Way, extra: &[String]) -> Result<Self> {
         let program = executable()?;
         let mut command = Command::new(&program);
         let rest = arguments(target, way, extra);
@@ -66,7 +66,7 @@ impl Dart {
             command.arg0(DISGUISE);
         }
         command.args(&rest).stdin(Stdio::null()).stdout(Stdio::null());
-        let child = netns.run(|| command.spawn().context("starting a dart"))?;
+        let child = netns.run(|| command.spawn().context("starting a one-shot process"))?;
         // From memory and from a thread it executes itself as a plain one.
         let last = match way {
             Way::Memory | Way::FromThread => arguments(target, Way::Plain, extra),
@@ -77,8 +77,8 @@ impl Dart {
         Ok(Self { pid: child.id(), arguments, way, child: Some(child) })
     }
 
-    /// As [`Dart::throw`], with a process id that is free: `None` if it is not any more.
-    pub fn throw_as(pid: u32, netns: &Netns, target: SocketAddr) -> Result<Option<Self>> {
+    /// As [`OneShot::start`], with a process id that is free: `None` if it is not any more.
+    pub fn start_as(pid: u32, netns: &Netns, target: SocketAddr) -> Result<Option<Self>> {
         let program = executable()?;
         let arguments = whole(&program, arguments(target, Way::Plain, &["again".to_owned()]));
         let path = CString::new(program.as_os_str().as_bytes())?;
@@ -91,7 +91,7 @@ impl Dart {
         }
     }
 
-    /// Waits until it is gone.
+    /// Waits until the process has exited.
     pub fn wait(&mut self) -> Result<()> {
         let good = match &mut self.child {
             Some(child) => child.wait()?.success(),
@@ -101,14 +101,14 @@ impl Dart {
                 matches!(status, nix::sys::wait::WaitStatus::Exited(_, 0))
             }
         };
-        ensure!(good, "the dart {} failed", self.pid);
+        ensure!(good, "one-shot process {} failed", self.pid);
         Ok(())
     }
 }
 
 fn arguments(target: SocketAddr, way: Way, extra: &[String]) -> Vec<String> {
     let way = clap::ValueEnum::to_possible_value(&way).map(|value| value.get_name().to_owned());
-    let fixed = ["dart".to_owned(), target.to_string(), way.unwrap_or_default()];
+    let fixed = ["one-shot".to_owned(), target.to_string(), way.unwrap_or_default()];
     fixed.into_iter().chain(extra.iter().cloned()).collect()
 }
 
@@ -153,7 +153,7 @@ fn clone_and_execute(pid: u32, program: &CStr, words: &[CString]) -> io::Result<
     }
 }
 
-/// What a dart does.
+/// The main function of a one-shot process.
 pub fn main(target: SocketAddr, way: Way, extra: &[String]) -> ExitCode {
     let result = match way {
         Way::Plain | Way::Disguised => send(target),
@@ -168,7 +168,7 @@ pub fn main(target: SocketAddr, way: Way, extra: &[String]) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("dart {}: {error:#}", getpid());
+            eprintln!("one-shot process {}: {error:#}", getpid());
             ExitCode::FAILURE
         }
     }
@@ -204,13 +204,13 @@ fn leaderless(target: SocketAddr) -> Result<()> {
 }
 
 fn from_memory(target: SocketAddr, extra: &[String]) -> Result<()> {
-    let memory = memfd_create("quiver", MFdFlags::MFD_CLOEXEC)?;
+    let memory = memfd_create("worker", MFdFlags::MFD_CLOEXEC)?;
     let mut memory = fs::File::from(memory);
     memory.write_all(&fs::read("/proc/self/exe")?)?;
     execute(&memory, target, extra)
 }
 
-/// Becomes a plain dart.
+/// Executes `file` as a plain one-shot process.
 fn execute(file: &fs::File, target: SocketAddr, extra: &[String]) -> Result<()> {
     let program = std::env::args_os().next().context("no first argument")?;
     let words = whole(Path::new(&program), arguments(target, Way::Plain, extra));

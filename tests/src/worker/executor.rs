@@ -1,4 +1,4 @@
-//! The inside of a puppet: takes one step after the other.
+//! The process of a worker: executes one command after the other.
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ use socket2::Socket;
 
 use super::{
     channel::Channel,
-    crowd,
+    many_connections,
     protocol::{Command, LAST, Reply, Sock},
     sending, steps,
 };
@@ -30,7 +30,7 @@ pub fn main() -> ExitCode {
     match perform() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("puppet {}: {error:#}", getpid());
+            eprintln!("worker {}: {error:#}", getpid());
             ExitCode::FAILURE
         }
     }
@@ -39,30 +39,30 @@ pub fn main() -> ExitCode {
 fn perform() -> Result<()> {
     let control = io::stdin();
     let control = std::os::fd::AsFd::as_fd(&control).try_clone_to_owned()?;
-    // SAFETY: no handler is installed, only the default behaviour changed: forked puppets are reaped
+    // SAFETY: no handler is installed, only the default behaviour changed: forked workers are reaped
     // by the kernel.
     unsafe { signal(Signal::SIGCHLD, SigHandler::SigIgn)? };
-    let mut stage = Stage {
+    let mut executor = Executor {
         control: Channel::from_fd(control),
         link: None,
         sockets: HashMap::new(),
         last: LAST,
     };
-    while let Some((command, fd)) = stage.control.receive::<Command>()? {
-        let (reply, fd) = stage.answer(command, fd);
-        stage.control.send(&reply, fd.as_ref().map(AsRawFd::as_raw_fd))?;
+    while let Some((command, fd)) = executor.control.receive::<Command>()? {
+        let (reply, fd) = executor.answer(command, fd);
+        executor.control.send(&reply, fd.as_ref().map(AsRawFd::as_raw_fd))?;
     }
     Ok(())
 }
 
-struct Stage {
+struct Executor {
     control: Channel,
     link: Option<Channel>,
     sockets: HashMap<i32, Socket>,
     last: i32,
 }
 
-impl Stage {
+impl Executor {
     fn answer(&mut self, command: Command, fd: Option<OwnedFd>) -> (Reply, Option<OwnedFd>) {
         let result = match command {
             Command::Fork => self.fork(),
@@ -156,8 +156,12 @@ impl Stage {
             Command::SetIds { uid, gid, effective } => {
                 set_ids(Uid::from_raw(uid), Gid::from_raw(gid), effective)?
             }
-            Command::Burst { address, count, bytes } => crowd::burst(address, count, bytes)?,
-            Command::Serve { fd, count, bytes } => crowd::serve(self.socket(fd)?, count, bytes)?,
+            Command::Burst { address, count, bytes } => {
+                many_connections::burst(address, count, bytes)?
+            }
+            Command::Serve { fd, count, bytes } => {
+                many_connections::serve(self.socket(fd)?, count, bytes)?
+            }
             Command::LastWords(commands) => {
                 for command in commands {
                     self.step(command)?;
@@ -188,21 +192,21 @@ impl Stage {
     }
 
     fn pass(&mut self, fd: i32) -> Result<Reply> {
-        let link = self.link.as_ref().context("not linked to another puppet")?;
+        let link = self.link.as_ref().context("not linked to another worker")?;
         let socket = self.sockets.remove(&fd).context("no such socket to pass")?;
         link.send(&(), Some(socket.as_raw_fd()))?;
         Ok(Reply::Done)
     }
 
     fn take(&mut self) -> Result<Reply> {
-        let link = self.link.as_ref().context("not linked to another puppet")?;
-        let ((), fd) = link.receive()?.context("the linked puppet is gone")?;
+        let link = self.link.as_ref().context("not linked to another worker")?;
+        let ((), fd) = link.receive()?.context("the linked worker is gone")?;
         self.keep(Socket::from(fd.context("no socket came")?))
     }
 
     fn fork(&mut self) -> Result<(Reply, Option<OwnedFd>)> {
         let (ours, theirs) = Channel::pair()?;
-        // SAFETY: a puppet has one thread while it takes a step that is not threaded, so the child
+        // SAFETY: a worker has one thread while it takes a step that is not threaded, so the child
         // may go on like the parent.
         match unsafe { fork()? } {
             ForkResult::Parent { child } => {

@@ -9,7 +9,7 @@ use crate::{
     expect::Side,
     lab::Lab,
     place::Family,
-    puppet::{Command, Puppet, Reply, Sock},
+    worker::{Command, Reply, Sock, Worker},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario::shared("crowd/2000_connections", many)];
@@ -23,7 +23,7 @@ fn many(lab: &Lab<'_>) -> Result<()> {
     let place = lab.loopback()?;
     let mut servers = Vec::new();
     for _ in 0..SERVERS {
-        let server = Puppet::spawn(&place.netns, "server")?;
+        let server = Worker::spawn(&place.netns, "server")?;
         let listener = server.listen(place.any_port(Family::V4)?)?;
         let count = EACH * (CLIENTS / SERVERS) as u32;
         server.begin(&Command::Serve { fd: listener.fd, count, bytes: 64 })?;
@@ -31,7 +31,7 @@ fn many(lab: &Lab<'_>) -> Result<()> {
     }
     let mut clients = Vec::new();
     for (_, address) in servers.iter().cycle().take(CLIENTS) {
-        let client = Puppet::spawn(&place.netns, "client")?;
+        let client = Worker::spawn(&place.netns, "client")?;
         client.begin(&Command::Burst { address: *address, count: EACH, bytes: 64 })?;
         clients.push(client);
     }
@@ -39,13 +39,13 @@ fn many(lab: &Lab<'_>) -> Result<()> {
     let mut sides = Vec::new();
     let mut dialled = HashMap::new();
     for client in &clients {
-        for (local, remote) in crowd(client)? {
+        for (local, remote) in until_done(client)? {
             dialled.insert((remote, local), ());
             sides.push(Side::connected(client, sock(local, remote))?.ended("fin_local"));
         }
     }
     for (server, _) in &servers {
-        for ends in crowd(server)? {
+        for ends in until_done(server)? {
             dialled.remove(&ends).with_context(|| format!("{ends:?} was not dialled"))?;
             let (local, remote) = ends;
             sides.push(Side::accepted(server, sock(local, remote))?.ended("fin_remote"));
@@ -56,9 +56,9 @@ fn many(lab: &Lab<'_>) -> Result<()> {
     lab.shared()?.expect_all(lab.name, &sides, &place.capture)
 }
 
-fn crowd(puppet: &Puppet) -> Result<Vec<(SocketAddr, SocketAddr)>> {
-    match puppet.finish()? {
-        Reply::Crowd(ends) => Ok(ends),
+fn until_done(worker: &Worker) -> Result<Vec<(SocketAddr, SocketAddr)>> {
+    match worker.finish()? {
+        Reply::ManyConnections(ends) => Ok(ends),
         other => bail!("expected connections, got {other:?}"),
     }
 }
