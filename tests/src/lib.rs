@@ -12,7 +12,7 @@ pub mod capture;
 pub mod cost;
 mod dns;
 pub mod expect;
-pub mod lab;
+pub mod fixture;
 pub mod load;
 pub mod machine;
 pub mod net;

@@ -15,7 +15,7 @@ use crate::{
     agent::{Doc, Options},
     cost::Cost,
     expect::{Session, skips_probes},
-    lab::{Kept, Lab},
+    fixture::{Fixture, Guards},
     scenarios::{self, Act, Rest, Scenario, Watcher},
     skip::Skip,
     worker::Worker,
@@ -114,13 +114,13 @@ pub fn run(plan: &Plan) -> Result<Totals> {
         }
     }
     let cost = Cost::begin();
-    let (options, kept) = (options(plan, Watcher::Own), Kept::default());
+    let (options, guards) = (options(plan, Watcher::Own), Guards::default());
     for task in of(Watcher::Own) {
         let start = Instant::now();
-        let lab = lab(plan, &options, &kept, None, task);
+        let fixture = fixture(plan, &options, &guards, None, task);
         let act = || match task.scenario.act {
-            Act::Whole(run) => run(&lab),
-            Act::Before(run) => run(&lab).and_then(|rest| rest(&lab)),
+            Act::Whole(run) => run(&fixture),
+            Act::Before(run) => run(&fixture).and_then(|rest| rest(&fixture)),
         };
         let result = match act() {
             Err(error) if may_repeat(plan, &error) => {
@@ -144,7 +144,7 @@ struct Task {
 
 /// Runs the scenarios that share an agent.
 fn watch(plan: &Plan, watcher: Watcher, tasks: Vec<Task>, report: &Report) -> Result<()> {
-    let (options, kept) = (options(plan, watcher), Kept::default());
+    let (options, guards) = (options(plan, watcher), Guards::default());
     let failed = |task: Task, start: Instant, error| {
         report.add(task.scenario.name, start.elapsed(), &Err(error));
     };
@@ -152,7 +152,7 @@ fn watch(plan: &Plan, watcher: Watcher, tasks: Vec<Task>, report: &Report) -> Re
         let start = Instant::now();
         let rest: Rest = match task.scenario.act {
             Act::Whole(run) => Box::new(run),
-            Act::Before(run) => match run(&lab(plan, &options, &kept, None, task)) {
+            Act::Before(run) => match run(&fixture(plan, &options, &guards, None, task)) {
                 Ok(rest) => rest,
                 Err(error) => {
                     failed(task, start, error);
@@ -172,7 +172,7 @@ fn watch(plan: &Plan, watcher: Watcher, tasks: Vec<Task>, report: &Report) -> Re
     let act = |(task, rest): (Task, Rest), last: bool| {
         let (start, name) = (Instant::now(), task.scenario.name);
         Worker::take_spawned();
-        match rest(&lab(plan, &options, &kept, Some(&session), task)) {
+        match rest(&fixture(plan, &options, &guards, Some(&session), task)) {
             Ok(()) if session.decides_at_end(name) => return Some((name, start.elapsed())),
             Ok(()) => report.add(name, start.elapsed(), &Ok(())),
             Err(error) => {
@@ -223,7 +223,7 @@ fn watch(plan: &Plan, watcher: Watcher, tasks: Vec<Task>, report: &Report) -> Re
             Err(error)
         }
     };
-    drop(kept);
+    drop(guards);
     let name = watcher.name();
     report.add(&format!("{name}/ends_well_and_says_each_flow_once"), took, &ended);
     if watcher == Watcher::Prompt {
@@ -261,19 +261,19 @@ fn options(plan: &Plan, watcher: Watcher) -> Options {
     }
 }
 
-fn lab<'r>(
+fn fixture<'r>(
     plan: &'r Plan,
     options: &'r Options,
-    kept: &'r Kept,
+    guards: &'r Guards,
     session: Option<&'r Session>,
     task: Task,
-) -> Lab<'r> {
-    Lab {
+) -> Fixture<'r> {
+    Fixture {
         name: task.scenario.name,
         number: task.number,
         shared: session,
         options,
-        kept,
+        guards,
         logs: plan.logs.as_deref(),
     }
 }

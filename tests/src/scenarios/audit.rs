@@ -9,7 +9,7 @@ use super::Scenario;
 use crate::{
     agent::Stopped,
     audit::{self, acts},
-    lab::Lab,
+    fixture::Fixture,
     skip::skip,
 };
 
@@ -67,9 +67,9 @@ pub(super) fn ended_well(stopped: &Stopped) -> Result<()> {
 }
 
 /// One of everything: a document of each, and the host is as it was before.
-fn told_in_full(lab: &Lab<'_>) -> Result<()> {
+fn told_in_full(fixture: &Fixture<'_>) -> Result<()> {
     needs_a_machine_of_its_own()?;
-    let program = &lab.options.program;
+    let program = &fixture.options.program;
     let state = || Ok::<_, anyhow::Error>((rules(program)?, setting(program, "pid")?));
     let before = state()?;
     let stopped = audit::watch(program)?;
@@ -102,9 +102,9 @@ fn connects(address: std::net::SocketAddr, count: usize) -> Result<()> {
 }
 
 /// Every strategy loads and lets events through, and the kernel's wait time follows it.
-fn backpressure(lab: &Lab<'_>) -> Result<()> {
+fn backpressure(fixture: &Fixture<'_>) -> Result<()> {
     needs_a_machine_of_its_own()?;
-    let program = &lab.options.program;
+    let program = &fixture.options.program;
     let listener = TcpListener::bind("127.0.0.1:0").context("bind")?;
     let address = listener.local_addr()?;
     let wait = setting(program, "backlog_wait_time")?;
@@ -130,9 +130,9 @@ fn backpressure(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// `immutable`: rules and settings stay until the next boot, whoever asks; events come all the same.
-fn locked(lab: &Lab<'_>) -> Result<()> {
+fn locked(fixture: &Fixture<'_>) -> Result<()> {
     needs_a_machine_of_its_own()?;
-    let program = &lab.options.program;
+    let program = &fixture.options.program;
     let rule = "-a always,exit -F arch=b64 -S connect -F key=locked";
     let agent = audit::agent(program, rule, "immutable: true\naudit.restore_rules: true")?;
     let now = (setting(program, "enabled")?, rules(program)?);

@@ -7,19 +7,23 @@ use crate::{
     agent::Timeouts,
     capture::Transport,
     expect::{Direction, Session, Side},
-    lab::{Lab, same_conversation},
+    fixture::{Fixture, same_conversation},
     place::{Family, Place},
     skip::skip,
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario::before("before/connection_v4", |lab| connection(lab, lab.host()?, Family::V4)),
-    Scenario::before("before/connection_v6", |lab| connection(lab, lab.host()?, Family::V6)),
-    Scenario::before("before/connection_mapped", |lab| {
-        connection(lab, lab.host()?, Family::Mapped)
+    Scenario::before("before/connection_v4", |fixture| {
+        connection(fixture, fixture.host()?, Family::V4)
     }),
-    Scenario::before("before/connection_elsewhere", |lab| {
-        connection(lab, lab.loopback()?, Family::V4)
+    Scenario::before("before/connection_v6", |fixture| {
+        connection(fixture, fixture.host()?, Family::V6)
+    }),
+    Scenario::before("before/connection_mapped", |fixture| {
+        connection(fixture, fixture.host()?, Family::Mapped)
+    }),
+    Scenario::before("before/connection_elsewhere", |fixture| {
+        connection(fixture, fixture.loopback()?, Family::V4)
     }),
     Scenario::before("before/listener", listener),
     Scenario::before("before/udp_server", udp_server),
@@ -34,39 +38,39 @@ pub(super) fn blind(session: &Session) -> Option<anyhow::Error> {
 
 /// Owner and direction of a connection are known though its beginning was not seen; what crossed it
 /// before does not count.
-fn connection(lab: &Lab<'_>, place: Place, family: Family) -> Result<Rest> {
-    let pair = Pair::meet(lab, &place, family)?;
+fn connection(fixture: &Fixture<'_>, place: Place, family: Family) -> Result<Rest> {
+    let pair = Pair::meet(fixture, &place, family)?;
     pair.echo(500)?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     let [client, server] = [client, server].map(|side| side.began("existing").complete(false));
-    Ok(Box::new(move |lab| {
+    Ok(Box::new(move |fixture| {
         let seen = |side: &Side| {
             let (transport, local, remote) = side.key();
             place.capture.seen(transport, local, remote)
         };
-        let session = lab.shared()?;
+        let session = fixture.shared()?;
         if let Some(reason) = blind(session) {
-            session.ignore(lab.name, &[&client, &server]);
+            session.ignore(fixture.name, &[&client, &server]);
             return Err(reason);
         }
         let before = [seen(&client)?, seen(&server)?];
         pair.echo(700)?;
         pair.close_client_first()?;
         let one =
-            session.expect_nth(lab.name, &client, 0, || Ok(seen(&client)?.since(before[0])))?;
+            session.expect_nth(fixture.name, &client, 0, || Ok(seen(&client)?.since(before[0])))?;
         let two =
-            session.expect_nth(lab.name, &server, 0, || Ok(seen(&server)?.since(before[1])))?;
+            session.expect_nth(fixture.name, &server, 0, || Ok(seen(&server)?.since(before[1])))?;
         same_conversation(&one, &two)
     }))
 }
 
 /// A connection through a listener that was there before is seen from its beginning.
-fn listener(lab: &Lab<'_>) -> Result<Rest> {
-    let place = lab.host()?;
-    let (server, client) = lab.couple(&place)?;
+fn listener(fixture: &Fixture<'_>) -> Result<Rest> {
+    let place = fixture.host()?;
+    let (server, client) = fixture.couple(&place)?;
     let listener = server.listen(place.any_port(Family::V4)?)?;
-    Ok(Box::new(move |lab| {
-        if let Some(reason) = blind(lab.shared()?) {
+    Ok(Box::new(move |fixture| {
+        if let Some(reason) = blind(fixture.shared()?) {
             return Err(reason);
         }
         let at_client = client.connect(listener.local)?;
@@ -75,17 +79,17 @@ fn listener(lab: &Lab<'_>) -> Result<Rest> {
         pair.echo(500)?;
         pair.close_client_first()?;
         let (client, server) = pair.sides("fin_local", "fin_remote")?;
-        lab.expect_both(&client, &server, &place)
+        fixture.expect_both(&client, &server, &place)
     }))
 }
 
 /// A UDP server that only ever receives is known by its bound socket.
-fn udp_server(lab: &Lab<'_>) -> Result<Rest> {
-    let place = lab.host()?;
-    let (server, client) = lab.couple(&place)?;
+fn udp_server(fixture: &Fixture<'_>) -> Result<Rest> {
+    let place = fixture.host()?;
+    let (server, client) = fixture.couple(&place)?;
     let at_server = server.udp(place.any_port(Family::V4)?)?;
-    Ok(Box::new(move |lab| {
-        if let Some(reason) = blind(lab.shared()?) {
+    Ok(Box::new(move |fixture| {
+        if let Some(reason) = blind(fixture.shared()?) {
             return Err(reason);
         }
         let at_client = client.udp(place.any_port(Family::V4)?)?;
@@ -96,25 +100,25 @@ fn udp_server(lab: &Lab<'_>) -> Result<Rest> {
         let one = Side::sender(&client, at_client.local, at_server.local);
         let (local, remote) = (at_server.local, at_client.local);
         let two = Side::of(&server, Transport::Udp, local, remote, Direction::Ingress);
-        lab.expect_both(&one, &two, &place)
+        fixture.expect_both(&one, &two, &place)
     }))
 }
 
 /// Two agents do not disturb each other.
-fn another_agent(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let other = lab.agent(Timeouts::default())?;
+fn another_agent(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let other = fixture.agent(Timeouts::default())?;
     let second = other.degraded().into_iter().find(|hook| hook.contains("sched_process_exec"));
     if let Some(hook) = second {
         return Err(skip(format!("the second agent does without {hook}")));
     }
-    let pair = Pair::meet(lab, &place, Family::V4)?;
+    let pair = Pair::meet(fixture, &place, Family::V4)?;
     pair.echo(500)?;
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    for session in [lab.shared()?, &other] {
-        session.expect(lab.name, &client, &place.capture)?;
-        session.expect(lab.name, &server, &place.capture)?;
+    for session in [fixture.shared()?, &other] {
+        session.expect(fixture.name, &client, &place.capture)?;
+        session.expect(fixture.name, &server, &place.capture)?;
     }
     other.stop().map(drop)
 }

@@ -13,7 +13,7 @@ use super::Scenario;
 use crate::{
     agent::{Doc, Timeouts},
     expect::Session,
-    lab::Lab,
+    fixture::Fixture,
     net::Netns,
     skip::skip,
     worker::{PATIENCE, executable},
@@ -133,9 +133,9 @@ fn check(doc: &Doc, id: &str, arguments: &[&str]) -> Result<()> {
 }
 
 /// A process in a container that sends one datagram and is gone, and the container with it.
-fn sends(lab: &Lab<'_>) -> Result<()> {
+fn sends(fixture: &Fixture<'_>) -> Result<()> {
     let podman = Podman::find()?;
-    let session = lab.agent_with(Timeouts::default(), &[])?;
+    let session = fixture.agent_with(Timeouts::default(), &[])?;
     let arguments = ["one-shot", "127.0.0.1:9", "plain", "from a container"];
     let id = podman.container(&["--rm"], &arguments)?;
     let doc = find(&session, "network_flow", &id)?;
@@ -145,17 +145,17 @@ fn sends(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// A container that was there before the agent, known from `/proc`.
-fn listens(lab: &Lab<'_>) -> Result<()> {
+fn listens(fixture: &Fixture<'_>) -> Result<()> {
     let podman = Podman::find()?;
     let arguments = ["one-shot", "127.0.0.1:4711", "listening", "in a container"];
     let id = podman.container(&["--detach"], &arguments)?;
-    let listening = || doc_of_table(&lab.options.program, &id);
+    let listening = || doc_of_table(&fixture.options.program, &id);
     // Podman returns when the program has been started, which need not have come so far.
     let deadline = Instant::now() + PATIENCE;
     while !listening()? {
         ensure!(Instant::now() < deadline, "the program in the container does not listen");
     }
-    let session = lab.agent_with(Timeouts::default(), &[])?;
+    let session = fixture.agent_with(Timeouts::default(), &[])?;
     let doc = find(&session, "existing_socket", &id)?;
     check(&doc, &id, &arguments)?;
     ensure!(doc.number("destination.port") == Some(4711), "destination.port");

@@ -6,7 +6,7 @@ use super::{Rest, Scenario, before::blind, pair::Pair};
 use crate::{
     capture::{Seen, Transport},
     expect::{Direction, Side},
-    lab::{Lab, same_conversation},
+    fixture::{Fixture, same_conversation},
     place::{Family, Place},
     worker::{Command, PATIENCE, Sock, Worker},
 };
@@ -29,9 +29,9 @@ fn seen(place: &Place, side: &Side) -> Result<Seen> {
 }
 
 /// The client has the lower port.
-fn low_port_connects(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let (server, client) = lab.couple(&place)?;
+fn low_port_connects(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (server, client) = fixture.couple(&place)?;
     let mut low = place.any_port(Family::V4)?;
     low.set_port(LOW);
     let bound = client.bind(low)?;
@@ -43,12 +43,12 @@ fn low_port_connects(lab: &Lab<'_>) -> Result<()> {
     pair.echo(300)?;
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    lab.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &place)
 }
 
 /// Both ends connect at the same time, so that neither accepts.
-fn simultaneous_open(lab: &Lab<'_>) -> Result<()> {
-    let (here, there) = lab.wire(false)?;
+fn simultaneous_open(fixture: &Fixture<'_>) -> Result<()> {
+    let (here, there) = fixture.wire(false)?;
     let one = Worker::spawn(&here.netns, "one")?;
     let two = Worker::spawn(&there.netns, "two")?;
     let (at_one, at_two) =
@@ -77,41 +77,43 @@ fn simultaneous_open(lab: &Lab<'_>) -> Result<()> {
     // A SYN that goes out again with an ACK is no retransmission to the kernel.
     let one = Side::connected(&one, at_one)?.ended("fin_local").any_retransmits();
     let two = Side::connected(&two, at_two)?.ended("fin_remote").any_retransmits();
-    let one = lab.expect(&one, &here.capture)?;
-    let two = lab.expect(&two, &there.capture)?;
+    let one = fixture.expect(&one, &here.capture)?;
+    let two = fixture.expect(&two, &there.capture)?;
     same_conversation(&one, &two)
 }
 
 /// A connection came in before the agent started, and its listener went while the agent ran.
-fn listener_gone(lab: &Lab<'_>) -> Result<Rest> {
-    let place = lab.loopback()?;
-    let (server, client) = lab.couple(&place)?;
+fn listener_gone(fixture: &Fixture<'_>) -> Result<Rest> {
+    let place = fixture.loopback()?;
+    let (server, client) = fixture.couple(&place)?;
     let listener = server.listen(place.any_port(Family::V4)?)?;
     let at_client = client.connect(listener.local)?;
     let at_server = server.accept(listener)?;
     let pair = Pair { server, client, at_server, at_client };
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     let [client, server] = [client, server].map(|side| side.began("existing").complete(false));
-    Ok(Box::new(move |lab| {
-        let session = lab.shared()?;
+    Ok(Box::new(move |fixture| {
+        let session = fixture.shared()?;
         if let Some(reason) = blind(session) {
-            session.ignore(lab.name, &[&client, &server]);
+            session.ignore(fixture.name, &[&client, &server]);
             return Err(reason);
         }
         pair.server.close(listener)?;
         let before = [seen(&place, &client)?, seen(&place, &server)?];
         pair.echo(500)?;
         pair.close_client_first()?;
-        session.expect_nth(lab.name, &client, 0, || Ok(seen(&place, &client)?.since(before[0])))?;
-        session.expect_nth(lab.name, &server, 0, || Ok(seen(&place, &server)?.since(before[1])))?;
+        session
+            .expect_nth(fixture.name, &client, 0, || Ok(seen(&place, &client)?.since(before[0])))?;
+        session
+            .expect_nth(fixture.name, &server, 0, || Ok(seen(&place, &server)?.since(before[1])))?;
         Ok(())
     }))
 }
 
 /// One socket that speaks first to one peer and is spoken to by another.
-fn udp_peers_both_ways(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let (middle, asked) = lab.couple(&place)?;
+fn udp_peers_both_ways(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (middle, asked) = fixture.couple(&place)?;
     let asking = Worker::spawn(&place.netns, "asking")?;
     let at_middle = middle.udp(place.any_port(Family::V4)?)?;
     let at_asked = asked.udp(place.any_port(Family::V4)?)?;
@@ -134,26 +136,30 @@ fn udp_peers_both_ways(lab: &Lab<'_>) -> Result<()> {
     asked.close(at_asked)?;
     asking.close(at_asking)?;
     for side in &sides {
-        lab.expect(side, &place.capture)?;
+        fixture.expect(side, &place.capture)?;
     }
     Ok(())
 }
 
 /// The question came before the agent started: what it sees first is the answer.
-fn udp_answer_first(lab: &Lab<'_>) -> Result<Rest> {
-    answer_first(lab, Some(LOW), [Direction::Ingress, Direction::Egress])
+fn udp_answer_first(fixture: &Fixture<'_>) -> Result<Rest> {
+    answer_first(fixture, Some(LOW), [Direction::Ingress, Direction::Egress])
 }
 
 /// As before, with two ports that say nothing: the first packet seen decides, wrongly.
-fn udp_equal_ports(lab: &Lab<'_>) -> Result<Rest> {
-    answer_first(lab, None, [Direction::Egress, Direction::Ingress])
+fn udp_equal_ports(fixture: &Fixture<'_>) -> Result<Rest> {
+    answer_first(fixture, None, [Direction::Egress, Direction::Ingress])
 }
 
 /// A server answers, from this port or any, a question that the agent has not seen; the directions
 /// are those of the server and of the client.
-fn answer_first(lab: &Lab<'_>, port: Option<u16>, directions: [Direction; 2]) -> Result<Rest> {
-    let place = lab.loopback()?;
-    let (server, client) = lab.couple(&place)?;
+fn answer_first(
+    fixture: &Fixture<'_>,
+    port: Option<u16>,
+    directions: [Direction; 2],
+) -> Result<Rest> {
+    let place = fixture.loopback()?;
+    let (server, client) = fixture.couple(&place)?;
     let mut address = place.any_port(Family::V4)?;
     address.set_port(port.unwrap_or(0));
     let at_server = server.udp(address)?;
@@ -163,8 +169,8 @@ fn answer_first(lab: &Lab<'_>, port: Option<u16>, directions: [Direction; 2]) ->
     let one = Side::sender(&server, at_server.local, at_client.local).direction(directions[0]);
     let two = Side::receiver(&client, at_client.local, at_server.local).direction(directions[1]);
 
-    Ok(Box::new(move |lab| {
-        let session = lab.shared()?;
+    Ok(Box::new(move |fixture| {
+        let session = fixture.shared()?;
         if let Some(reason) = blind(session) {
             return Err(reason);
         }
@@ -173,8 +179,8 @@ fn answer_first(lab: &Lab<'_>, port: Option<u16>, directions: [Direction; 2]) ->
         client.receive(at_client, 500)?;
         client.close(at_client)?;
         server.close(at_server)?;
-        session.expect_nth(lab.name, &one, 0, || Ok(seen(&place, &one)?.since(before[0])))?;
-        session.expect_nth(lab.name, &two, 0, || Ok(seen(&place, &two)?.since(before[1])))?;
+        session.expect_nth(fixture.name, &one, 0, || Ok(seen(&place, &one)?.since(before[0])))?;
+        session.expect_nth(fixture.name, &two, 0, || Ok(seen(&place, &two)?.since(before[1])))?;
         Ok(())
     }))
 }

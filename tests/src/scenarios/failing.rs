@@ -7,23 +7,23 @@ use crate::{
     agent::Doc,
     capture::Transport,
     expect::{Direction, Side},
-    lab::Lab,
+    fixture::Fixture,
     place::{Family, Place},
     worker::{Command, Sock, Worker},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario::shared("failing/refused_v4", |lab| refused(lab, Family::V4)),
-    Scenario::shared("failing/refused_v6", |lab| refused(lab, Family::V6)),
+    Scenario::shared("failing/refused_v4", |fixture| refused(fixture, Family::V4)),
+    Scenario::shared("failing/refused_v6", |fixture| refused(fixture, Family::V6)),
     Scenario::shared("failing/timed_out", timed_out),
     Scenario::shared("failing/cancelled", cancelled),
 ];
 
-fn refused(lab: &Lab<'_>, family: Family) -> Result<()> {
-    let place = lab.loopback()?;
+fn refused(fixture: &Fixture<'_>, family: Family) -> Result<()> {
+    let place = fixture.loopback()?;
     let client = Worker::spawn(&place.netns, "client")?;
     let side = connect_refused(&client, &place, &place, family)?;
-    says_why(&lab.expect(&side, &place.capture)?, "ECONNREFUSED")
+    says_why(&fixture.expect(&side, &place.capture)?, "ECONNREFUSED")
 }
 
 /// The document of a connect that failed names the error.
@@ -51,8 +51,8 @@ pub(super) fn connect_refused(
 }
 
 /// A SYN and its repetitions are lost; the kernel gives up after some seconds.
-fn timed_out(lab: &Lab<'_>) -> Result<()> {
-    let (here, there) = lab.wire(false)?;
+fn timed_out(fixture: &Fixture<'_>) -> Result<()> {
+    let (here, there) = fixture.wire(false)?;
     let _lost = there.lose()?;
     let client = Worker::spawn(&here.netns, "client")?;
     let (sock, remote) = bound(&client, &here, &there)?;
@@ -65,12 +65,12 @@ fn timed_out(lab: &Lab<'_>) -> Result<()> {
     let (transport, local, remote) = side.key();
     let seen = here.capture.seen(transport, local, remote)?;
     ensure!(seen.sent.syns >= 2, "the SYN was not repeated: {seen:?}");
-    says_why(&lab.expect(&side, &here.capture)?, "ETIMEDOUT")
+    says_why(&fixture.expect(&side, &here.capture)?, "ETIMEDOUT")
 }
 
 /// The process closes the socket while the connect is under way.
-fn cancelled(lab: &Lab<'_>) -> Result<()> {
-    let (here, there) = lab.wire(false)?;
+fn cancelled(fixture: &Fixture<'_>) -> Result<()> {
+    let (here, there) = fixture.wire(false)?;
     let _lost = there.lose()?;
     let client = Worker::spawn(&here.netns, "client")?;
     let (sock, remote) = bound(&client, &here, &there)?;
@@ -79,7 +79,7 @@ fn cancelled(lab: &Lab<'_>) -> Result<()> {
     ensure!(errno == libc::EINPROGRESS, "a connect that does not wait gave errno {errno}");
     client.close(sock)?;
     let side = Side::of(&client, Transport::Tcp, sock.local, remote, Direction::Egress);
-    lab.expect(&side.began("connect").ended("cancelled").failed(), &here.capture).map(drop)
+    fixture.expect(&side.began("connect").ended("cancelled").failed(), &here.capture).map(drop)
 }
 
 fn bound(client: &Worker, here: &Place, there: &Place) -> Result<(Sock, std::net::SocketAddr)> {

@@ -20,24 +20,28 @@ use nix::{
 };
 
 use super::Scenario;
-use crate::{agent::Options, lab::Lab, skip::skip};
+use crate::{agent::Options, fixture::Fixture, skip::skip};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario::own("input/btf_missing", |lab| {
-        refuses(lab, |command| arguments(command, &["--btf", "/nowhere/btf"]), &["/nowhere/btf"])
+    Scenario::own("input/btf_missing", |fixture| {
+        refuses(
+            fixture,
+            |command| arguments(command, &["--btf", "/nowhere/btf"]),
+            &["/nowhere/btf"],
+        )
     })
     .portable(),
-    Scenario::own("input/btf_garbage", |lab| foreign(lab, b"this is no type information"))
+    Scenario::own("input/btf_garbage", |fixture| foreign(fixture, b"this is no type information"))
         .portable(),
-    Scenario::own("input/btf_empty", |lab| foreign(lab, &EMPTY_BTF)).portable(),
-    Scenario::own("input/table_size_zero", |lab| {
+    Scenario::own("input/btf_empty", |fixture| foreign(fixture, &EMPTY_BTF)).portable(),
+    Scenario::own("input/table_size_zero", |fixture| {
         let zero = ["-E", "socket.tables.flows=0"];
-        refuses(lab, |command| arguments(command, &zero), &["socket.tables.flows", "0"])
+        refuses(fixture, |command| arguments(command, &zero), &["socket.tables.flows", "0"])
     })
     .portable(),
-    Scenario::own("input/hooks_unknown", |lab| {
-        let options = Options { hooks: "telepathy".to_owned(), ..lab.options.clone() };
-        refuses(&Lab { options: &options, ..*lab }, |_| (), &["telepathy", "cgroup"])
+    Scenario::own("input/hooks_unknown", |fixture| {
+        let options = Options { hooks: "telepathy".to_owned(), ..fixture.options.clone() };
+        refuses(&Fixture { options: &options, ..*fixture }, |_| (), &["telepathy", "cgroup"])
     })
     .portable(),
     Scenario::own("input/output_read_only", output_read_only).portable(),
@@ -71,9 +75,9 @@ const EMPTY_BTF: [u8; 25] = {
 
 /// Runs the agent as `change` would have it; it has to end with an error, and the one line about it
 /// has to hold all of `words`.
-fn refuses(lab: &Lab<'_>, change: impl FnOnce(&mut Command), words: &[&str]) -> Result<()> {
+fn refuses(fixture: &Fixture<'_>, change: impl FnOnce(&mut Command), words: &[&str]) -> Result<()> {
     let directory = tempfile::tempdir()?;
-    let mut command = lab.options.command(directory.path())?;
+    let mut command = fixture.options.command(directory.path())?;
     // Bounds the run should the agent not mind.
     command.args(["--duration", "20s"]);
     // Readable for all: where privileges are missing, they are all that is missing.
@@ -120,14 +124,14 @@ fn complaint(code: Option<i32>, said: &str, words: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn foreign(lab: &Lab<'_>, bytes: &[u8]) -> Result<()> {
+fn foreign(fixture: &Fixture<'_>, bytes: &[u8]) -> Result<()> {
     let file = tempfile::NamedTempFile::new()?;
     fs::write(file.path(), bytes)?;
     let path = file.path().to_string_lossy().into_owned();
-    refuses(lab, |command| arguments(command, &["--btf", &path]), &[&path])
+    refuses(fixture, |command| arguments(command, &["--btf", &path]), &[&path])
 }
 
-fn output_read_only(lab: &Lab<'_>) -> Result<()> {
+fn output_read_only(fixture: &Fixture<'_>) -> Result<()> {
     let target = tempfile::tempdir()?;
     let path = c_path(target.path())?;
     let file = target.path().join("flows.ndjson").to_string_lossy().into_owned();
@@ -143,26 +147,26 @@ fn output_read_only(lab: &Lab<'_>) -> Result<()> {
         // SAFETY: only system calls are made between fork and exec.
         unsafe { command.pre_exec(before) };
     };
-    refuses(lab, change, &[&file])
+    refuses(fixture, change, &[&file])
 }
 
-fn not_root(lab: &Lab<'_>) -> Result<()> {
+fn not_root(fixture: &Fixture<'_>) -> Result<()> {
     const NOBODY: u32 = 65_534;
     // A copy that the other user can reach, whatever directory the agent is in.
     let reachable = tempfile::tempdir()?;
     fs::set_permissions(reachable.path(), fs::Permissions::from_mode(0o755))?;
     let program = reachable.path().join("socket-agent");
-    fs::copy(&lab.options.program, &program).context("copying the agent")?;
+    fs::copy(&fixture.options.program, &program).context("copying the agent")?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
-    let options = Options { program, ..lab.options.clone() };
-    let lab = Lab { options: &options, ..*lab };
+    let options = Options { program, ..fixture.options.clone() };
+    let fixture = Fixture { options: &options, ..*fixture };
     let change = |command: &mut Command| {
         command.uid(NOBODY).gid(NOBODY);
     };
-    refuses(&lab, change, &["root"])
+    refuses(&fixture, change, &["root"])
 }
 
-fn cgroup2_hidden(lab: &Lab<'_>) -> Result<()> {
+fn cgroup2_hidden(fixture: &Fixture<'_>) -> Result<()> {
     let mounts = fs::read_to_string("/proc/self/mounts").context("reading the mount table")?;
     let hidden = mounts
         .lines()
@@ -186,7 +190,7 @@ fn cgroup2_hidden(lab: &Lab<'_>) -> Result<()> {
         // SAFETY: only system calls are made between fork and exec.
         unsafe { command.pre_exec(before) };
     };
-    refuses(lab, change, &["cgroup v2"])
+    refuses(fixture, change, &["cgroup v2"])
 }
 
 /// What is mounted from now on is seen by this process only.

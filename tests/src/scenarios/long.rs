@@ -8,7 +8,7 @@ use super::{Scenario, Watcher, pair::Pair};
 use crate::{
     agent::{Doc, Timeouts},
     expect::{Session, Side},
-    lab::Lab,
+    fixture::Fixture,
     place::{Family, Place},
     skip::skip,
     worker::Command,
@@ -104,30 +104,30 @@ fn check_series(documents: &[Doc], side: &Side, closed: bool, described: bool) -
     Ok(())
 }
 
-fn reports_tcp(lab: &Lab<'_>) -> Result<()> {
-    lab.needs_ebpf()?;
-    let place = lab.loopback()?;
-    let session = lab.shared()?;
-    let pair = Pair::meet(lab, &place, Family::V4)?;
+fn reports_tcp(fixture: &Fixture<'_>) -> Result<()> {
+    fixture.needs_ebpf()?;
+    let place = fixture.loopback()?;
+    let session = fixture.shared()?;
+    let pair = Pair::meet(fixture, &place, Family::V4)?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     keep_on(session, [&client, &server], 3, || pair.echo(2000))?;
     pair.close_client_first()?;
-    finish(lab, session, &place, [&client, &server])
+    finish(fixture, session, &place, [&client, &server])
 }
 
-fn finish(lab: &Lab<'_>, session: &Session, place: &Place, ends: [&Side; 2]) -> Result<()> {
+fn finish(fixture: &Fixture<'_>, session: &Session, place: &Place, ends: [&Side; 2]) -> Result<()> {
     for side in ends {
-        session.expect(lab.name, side, &place.capture)?;
+        session.expect(fixture.name, side, &place.capture)?;
     }
     let documents = session.documents();
-    let described = lab.options.is_described();
+    let described = fixture.options.is_described();
     ends.into_iter().try_for_each(|side| check_series(&documents, side, true, described))
 }
 
-fn reports_udp(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let session = lab.shared()?;
-    let (server, client) = lab.couple(&place)?;
+fn reports_udp(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let session = fixture.shared()?;
+    let (server, client) = fixture.couple(&place)?;
     let at_server = server.udp(place.any_port(Family::V6)?)?;
     let at_client = client.udp(place.any_port(Family::V6)?)?;
     let one = Side::sender(&client, at_client.local, at_server.local);
@@ -138,19 +138,19 @@ fn reports_udp(lab: &Lab<'_>) -> Result<()> {
     })?;
     client.close(at_client)?;
     server.close(at_server)?;
-    finish(lab, session, &place, [&one, &two])
+    finish(fixture, session, &place, [&one, &two])
 }
 
 /// A pause ends the flow with a final document; what follows is another flow.
-fn then_idle(lab: &Lab<'_>) -> Result<()> {
+fn then_idle(fixture: &Fixture<'_>) -> Result<()> {
     let idle = Timeouts { flow_inactive: "4s", flow_termination: "1s", socket_inactive: "30m" };
-    let place = lab.loopback()?;
-    let session = lab.agent_with(idle, PERIOD)?;
-    let pair = Pair::meet(lab, &place, Family::V4)?;
+    let place = fixture.loopback()?;
+    let session = fixture.agent_with(idle, PERIOD)?;
+    let pair = Pair::meet(fixture, &place, Family::V4)?;
     let (client, server) = pair.sides("idle", "idle")?;
     keep_on(&session, [&client, &server], 2, || pair.echo(700))?;
-    let one = session.expect(lab.name, &client, &place.capture)?;
-    session.expect(lab.name, &server, &place.capture)?;
+    let one = session.expect(fixture.name, &client, &place.capture)?;
+    session.expect(fixture.name, &server, &place.capture)?;
     let seen = |side: &Side| {
         let (transport, local, remote) = side.key();
         place.capture.seen(transport, local, remote)
@@ -160,50 +160,50 @@ fn then_idle(lab: &Lab<'_>) -> Result<()> {
     pair.close_client_first()?;
     let [client, server] =
         [client.ended("fin_local"), server.ended("fin_remote")].map(|side| side.complete(false));
-    let two = session.expect_nth(lab.name, &client, 1, || Ok(seen(&client)?.since(then[0])))?;
-    session.expect_nth(lab.name, &server, 1, || Ok(seen(&server)?.since(then[1])))?;
+    let two = session.expect_nth(fixture.name, &client, 1, || Ok(seen(&client)?.since(then[0])))?;
+    session.expect_nth(fixture.name, &server, 1, || Ok(seen(&server)?.since(then[1])))?;
     let ids = [one, two].map(|doc| doc.text("flow.id"));
     ensure!(ids[0] != ids[1], "what followed the pause has the id of what went before: {ids:?}");
     session.stop().map(drop)
 }
 
 /// What is open when the agent stops has a last document with all its counts.
-fn then_stopped(lab: &Lab<'_>) -> Result<()> {
-    lab.needs_ebpf()?;
-    let place = lab.loopback()?;
-    let session = lab.shared()?;
-    let pair = Pair::meet(lab, &place, Family::V4)?;
+fn then_stopped(fixture: &Fixture<'_>) -> Result<()> {
+    fixture.needs_ebpf()?;
+    let place = fixture.loopback()?;
+    let session = fixture.shared()?;
+    let pair = Pair::meet(fixture, &place, Family::V4)?;
     let (client, server) = pair.sides("open", "open")?;
     keep_on(session, [&client, &server], 2, || pair.echo(1234))?;
-    let described = lab.options.is_described();
+    let described = fixture.options.is_described();
     for side in [client, server] {
         let (transport, local, remote) = side.key();
         let seen = place.capture.seen(transport, local, remote)?;
-        session.expect_at_end(lab.name, side.clone(), seen);
-        session.ask_at_end(lab.name, move |documents, _| {
+        session.expect_at_end(fixture.name, side.clone(), seen);
+        session.ask_at_end(fixture.name, move |documents, _| {
             check_series(documents, &side, false, described)
         });
     }
     // What is open stays so until the agent has ended.
-    lab.keep((place, pair));
+    fixture.keep((place, pair));
     Ok(())
 }
 
 /// Without a period there is one document, however long it takes.
-fn never(lab: &Lab<'_>) -> Result<()> {
-    lab.needs_ebpf()?;
-    let place = lab.loopback()?;
-    let often = lab.agent_with(Timeouts::default(), PERIOD)?;
-    let session = lab.agent_with(Timeouts::default(), &["socket.flow_report_period: 0s"])?;
-    let pair = Pair::meet(lab, &place, Family::V4)?;
+fn never(fixture: &Fixture<'_>) -> Result<()> {
+    fixture.needs_ebpf()?;
+    let place = fixture.loopback()?;
+    let often = fixture.agent_with(Timeouts::default(), PERIOD)?;
+    let session = fixture.agent_with(Timeouts::default(), &["socket.flow_report_period: 0s"])?;
+    let pair = Pair::meet(fixture, &place, Family::V4)?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     // The other agent tells how time goes by.
     keep_on(&often, [&client, &server], 3, || pair.echo(10))?;
     pair.close_client_first()?;
-    finish(lab, &often, &place, [&client, &server])?;
+    finish(fixture, &often, &place, [&client, &server])?;
     often.stop()?;
     for side in [&client, &server] {
-        session.expect(lab.name, side, &place.capture)?;
+        session.expect(fixture.name, side, &place.capture)?;
         let early = reports(&session.documents(), side).len();
         ensure!(early == 0, "{early} documents that are not final");
     }
@@ -211,13 +211,13 @@ fn never(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// More than 32 bits of bytes on one connection.
-fn beyond_4_gib(lab: &Lab<'_>) -> Result<()> {
+fn beyond_4_gib(fixture: &Fixture<'_>) -> Result<()> {
     const BYTES: u64 = (4 << 30) + (200 << 20);
     const SAMPLE: u64 = 128 << 20;
     const AFFORDABLE: Duration = Duration::from_secs(60);
-    let place = lab.loopback()?;
-    let session = lab.agent(Timeouts::default())?;
-    let pair = Pair::meet(lab, &place, Family::V4)?;
+    let place = fixture.loopback()?;
+    let session = fixture.agent(Timeouts::default())?;
+    let pair = Pair::meet(fixture, &place, Family::V4)?;
     let stream = |bytes| -> Result<()> {
         pair.client.begin(&Command::Send { fd: pair.at_client.fd, bytes, to: None })?;
         pair.server.receive(pair.at_server, bytes)?;
@@ -233,7 +233,7 @@ fn beyond_4_gib(lab: &Lab<'_>) -> Result<()> {
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     for side in [&client, &server] {
-        let doc = session.expect(lab.name, side, &place.capture)?;
+        let doc = session.expect(fixture.name, side, &place.capture)?;
         ensure!(doc.number("source.bytes") > Some(BYTES), "only {:?}", doc.number("source.bytes"));
     }
     session.stop().map(drop)

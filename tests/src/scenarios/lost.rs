@@ -6,7 +6,7 @@ use super::{Scenario, pair::Pair};
 use crate::{
     agent::{Table, Timeouts},
     expect::Side,
-    lab::Lab,
+    fixture::Fixture,
     place::Family,
     skip::skip,
     worker::Sock,
@@ -21,12 +21,12 @@ const MOST: usize = 2000;
 
 /// A flow whose socket was closed unseen is in the table. When the socket's address is taken up by
 /// another connection it is reported, once, and the other is counted for itself.
-fn release(lab: &Lab<'_>) -> Result<()> {
-    lab.needs_ebpf()?;
-    let place = lab.loopback()?;
-    let session = lab.agent(Timeouts::default())?;
+fn release(fixture: &Fixture<'_>) -> Result<()> {
+    fixture.needs_ebpf()?;
+    let place = fixture.loopback()?;
+    let session = fixture.agent(Timeouts::default())?;
     let flows = Table::of(session.pid(), "FLOWS")?;
-    let pair = Pair::meet(lab, &place, Family::V4)?;
+    let pair = Pair::meet(fixture, &place, Family::V4)?;
     pair.echo(300)?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     let address = address_of(&flows, pair.at_client)?;
@@ -34,8 +34,8 @@ fn release(lab: &Lab<'_>) -> Result<()> {
     let (transport, local, remote) = client.key();
     let seen = place.capture.seen(transport, local, remote)?;
     pair.close_client_first()?;
-    session.expect(lab.name, &client, &place.capture)?;
-    session.expect(lab.name, &server, &place.capture)?;
+    session.expect(fixture.name, &client, &place.capture)?;
+    session.expect(fixture.name, &server, &place.capture)?;
 
     // As another flow, whose end was lost.
     flow[0] ^= 1;
@@ -53,12 +53,12 @@ fn release(lab: &Lab<'_>) -> Result<()> {
         let far = Side::accepted(&pair.server, at_server)?.ended("fin_remote");
         if !taken {
             // Not waited for, or this would take a second each time.
-            session.admit(lab.name, &near);
-            session.admit(lab.name, &far);
+            session.admit(fixture.name, &near);
+            session.admit(fixture.name, &far);
         } else {
-            session.expect(lab.name, &near, &place.capture)?;
-            session.expect(lab.name, &far, &place.capture)?;
-            session.expect_nth(lab.name, &client.ended("closed"), 1, || Ok(seen))?;
+            session.expect(fixture.name, &near, &place.capture)?;
+            session.expect(fixture.name, &far, &place.capture)?;
+            session.expect_nth(fixture.name, &client.ended("closed"), 1, || Ok(seen))?;
             return session.stop().map(drop);
         }
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::Scenario;
 use crate::{
     expect::Side,
-    lab::Lab,
+    fixture::Fixture,
     place::Family,
     worker::{Command, Reply, Sock, Worker},
 };
@@ -19,8 +19,8 @@ const CLIENTS: usize = 4;
 const EACH: u32 = 500;
 
 /// 2,000 connections of a few milliseconds from four processes to two.
-fn many(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
+fn many(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
     let mut servers = Vec::new();
     for _ in 0..SERVERS {
         let server = Worker::spawn(&place.netns, "server")?;
@@ -39,13 +39,13 @@ fn many(lab: &Lab<'_>) -> Result<()> {
     let mut sides = Vec::new();
     let mut dialled = HashMap::new();
     for client in &clients {
-        for (local, remote) in until_done(client)? {
+        for (local, remote) in connections_of(client)? {
             dialled.insert((remote, local), ());
             sides.push(Side::connected(client, sock(local, remote))?.ended("fin_local"));
         }
     }
     for (server, _) in &servers {
-        for ends in until_done(server)? {
+        for ends in connections_of(server)? {
             dialled.remove(&ends).with_context(|| format!("{ends:?} was not dialled"))?;
             let (local, remote) = ends;
             sides.push(Side::accepted(server, sock(local, remote))?.ended("fin_remote"));
@@ -53,10 +53,10 @@ fn many(lab: &Lab<'_>) -> Result<()> {
     }
     ensure!(dialled.is_empty(), "{} connections were never accepted", dialled.len());
     ensure!(sides.len() == 2 * CLIENTS * EACH as usize, "only {} ends", sides.len());
-    lab.shared()?.expect_all(lab.name, &sides, &place.capture)
+    fixture.shared()?.expect_all(fixture.name, &sides, &place.capture)
 }
 
-fn until_done(worker: &Worker) -> Result<Vec<(SocketAddr, SocketAddr)>> {
+fn connections_of(worker: &Worker) -> Result<Vec<(SocketAddr, SocketAddr)>> {
     match worker.finish()? {
         Reply::ManyConnections(ends) => Ok(ends),
         other => bail!("expected connections, got {other:?}"),

@@ -32,7 +32,7 @@ mod wire;
 
 use anyhow::Result;
 
-use crate::{agent::Timeouts, lab::Lab};
+use crate::{agent::Timeouts, fixture::Fixture};
 
 /// The agent that watches a scenario. One agent is started for all scenarios that name the same:
 /// starting one costs an emulated machine more than most scenarios.
@@ -56,15 +56,15 @@ pub enum Watcher {
 }
 
 /// What follows the start of the agent.
-pub type Rest = Box<dyn FnOnce(&Lab<'_>) -> Result<()> + Send>;
+pub type Rest = Box<dyn FnOnce(&Fixture<'_>) -> Result<()> + Send>;
 
 /// What a scenario does.
 #[derive(Clone, Copy, Debug)]
 pub enum Act {
     /// All of it with the agent running.
-    Whole(fn(&Lab<'_>) -> Result<()>),
+    Whole(fn(&Fixture<'_>) -> Result<()>),
     /// Something that is there before the agent, and what follows when it runs.
-    Before(fn(&Lab<'_>) -> Result<Rest>),
+    Before(fn(&Fixture<'_>) -> Result<Rest>),
 }
 
 /// A scenario.
@@ -141,23 +141,23 @@ impl Scenario {
         Self { name, watcher, hooks: None, portable: false, alone: false, act }
     }
 
-    const fn shared(name: &'static str, run: fn(&Lab<'_>) -> Result<()>) -> Self {
+    const fn shared(name: &'static str, run: fn(&Fixture<'_>) -> Result<()>) -> Self {
         Self::new(name, Watcher::Prompt, Act::Whole(run))
     }
 
-    const fn before(name: &'static str, run: fn(&Lab<'_>) -> Result<Rest>) -> Self {
+    const fn before(name: &'static str, run: fn(&Fixture<'_>) -> Result<Rest>) -> Self {
         Self::new(name, Watcher::Prompt, Act::Before(run))
     }
 
     const fn watched(
         name: &'static str,
         watcher: Watcher,
-        run: fn(&Lab<'_>) -> Result<()>,
+        run: fn(&Fixture<'_>) -> Result<()>,
     ) -> Self {
         Self::new(name, watcher, Act::Whole(run))
     }
 
-    const fn own(name: &'static str, run: fn(&Lab<'_>) -> Result<()>) -> Self {
+    const fn own(name: &'static str, run: fn(&Fixture<'_>) -> Result<()>) -> Self {
         Self::new(name, Watcher::Own, Act::Whole(run))
     }
 

@@ -8,7 +8,7 @@ use super::{Act, Rest, Scenario, Watcher, before::blind, pair::Pair};
 use crate::{
     capture::{Seen, Transport},
     expect::{Direction, Side},
-    lab::{Lab, same_conversation},
+    fixture::{Fixture, same_conversation},
     net::mptcp,
     place::{Family, Place},
     skip::skip,
@@ -16,11 +16,11 @@ use crate::{
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario::shared("mptcp/echo_v4", |lab| echo(lab, Family::V4)),
-    Scenario::shared("mptcp/echo_v6", |lab| echo(lab, Family::V6)),
-    Scenario::before("mptcp/before_v4", |lab| before(lab, Family::V4, true)),
-    Scenario::before("mptcp/before_v6", |lab| before(lab, Family::V6, true)),
-    Scenario::before("mptcp/before_tcp_client", |lab| before(lab, Family::V4, false)),
+    Scenario::shared("mptcp/echo_v4", |fixture| echo(fixture, Family::V4)),
+    Scenario::shared("mptcp/echo_v6", |fixture| echo(fixture, Family::V6)),
+    Scenario::before("mptcp/before_v4", |fixture| before(fixture, Family::V4, true)),
+    Scenario::before("mptcp/before_v6", |fixture| before(fixture, Family::V6, true)),
+    Scenario::before("mptcp/before_tcp_client", |fixture| before(fixture, Family::V4, false)),
     Scenario::new("mptcp/before_and_forgotten", Watcher::Forgetful, Act::Before(forgotten)),
     Scenario::shared("mptcp/added_subflow", added_subflow),
 ];
@@ -31,9 +31,9 @@ fn seen(place: &Place, side: &Side) -> Result<Seen> {
 }
 
 /// A server with MPTCP, and a client with it or with TCP.
-fn meet(lab: &Lab<'_>, place: &Place, family: Family, both: bool) -> Result<Pair> {
+fn meet(fixture: &Fixture<'_>, place: &Place, family: Family, both: bool) -> Result<Pair> {
     mptcp::needed()?;
-    let (server, client) = lab.couple(place)?;
+    let (server, client) = fixture.couple(place)?;
     let listener = server.socket(&Command::ListenMptcp { address: place.any_port(family)? })?;
     let address = listener.local;
     let at_client = match both {
@@ -51,48 +51,48 @@ fn sides(pair: &Pair) -> Result<[Side; 2]> {
     Ok([client, server].map(Side::any_retransmits))
 }
 
-fn echo(lab: &Lab<'_>, family: Family) -> Result<()> {
-    let place = lab.loopback()?;
-    let pair = meet(lab, &place, family, true)?;
+fn echo(fixture: &Fixture<'_>, family: Family) -> Result<()> {
+    let place = fixture.loopback()?;
+    let pair = meet(fixture, &place, family, true)?;
     pair.echo(700)?;
     pair.close_client_first()?;
     let [client, server] = sides(&pair)?;
-    lab.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &place)
 }
 
 /// Owner and direction of a connection through a listener with MPTCP are known though its beginning was not seen.
-fn before(lab: &Lab<'_>, family: Family, both: bool) -> Result<Rest> {
-    let place = lab.loopback()?;
-    let pair = meet(lab, &place, family, both)?;
+fn before(fixture: &Fixture<'_>, family: Family, both: bool) -> Result<Rest> {
+    let place = fixture.loopback()?;
+    let pair = meet(fixture, &place, family, both)?;
     pair.echo(500)?;
     let [client, server] = sides(&pair)?.map(|side| side.began("existing").complete(false));
-    Ok(Box::new(move |lab| {
-        let session = lab.shared()?;
+    Ok(Box::new(move |fixture| {
+        let session = fixture.shared()?;
         if let Some(reason) = blind(session) {
-            session.ignore(lab.name, &[&client, &server]);
+            session.ignore(fixture.name, &[&client, &server]);
             return Err(reason);
         }
         let before = [seen(&place, &client)?, seen(&place, &server)?];
         pair.echo(700)?;
         pair.close_client_first()?;
         let one = session
-            .expect_nth(lab.name, &client, 0, || Ok(seen(&place, &client)?.since(before[0])))?;
+            .expect_nth(fixture.name, &client, 0, || Ok(seen(&place, &client)?.since(before[0])))?;
         let two = session
-            .expect_nth(lab.name, &server, 0, || Ok(seen(&place, &server)?.since(before[1])))?;
+            .expect_nth(fixture.name, &server, 0, || Ok(seen(&place, &server)?.since(before[1])))?;
         same_conversation(&one, &two)
     }))
 }
 
 /// A connection that is forgotten after a pause comes in through its listener still, which is as old.
-fn forgotten(lab: &Lab<'_>) -> Result<Rest> {
-    let place = lab.loopback()?;
-    let pair = meet(lab, &place, Family::V4, false)?;
+fn forgotten(fixture: &Fixture<'_>) -> Result<Rest> {
+    let place = fixture.loopback()?;
+    let pair = meet(fixture, &place, Family::V4, false)?;
     pair.echo(500)?;
     let [client, server] = sides(&pair)?.map(|side| side.complete(false));
-    Ok(Box::new(move |lab| {
-        let session = lab.shared()?;
+    Ok(Box::new(move |fixture| {
+        let session = fixture.shared()?;
         if let Some(reason) = blind(session) {
-            session.ignore(lab.name, &[&client, &server]);
+            session.ignore(fixture.name, &[&client, &server]);
             return Err(reason);
         }
         let sides = [&client, &server];
@@ -102,7 +102,7 @@ fn forgotten(lab: &Lab<'_>) -> Result<Rest> {
         for (number, side) in sides.into_iter().enumerate() {
             let side = side.clone().began("existing").ended("idle");
             let since = start[number];
-            session.expect_nth(lab.name, &side, 0, || Ok(seen(&place, &side)?.since(since)))?;
+            session.expect_nth(fixture.name, &side, 0, || Ok(seen(&place, &side)?.since(since)))?;
         }
         let pause = look()?;
         pair.echo(900)?;
@@ -117,7 +117,7 @@ fn forgotten(lab: &Lab<'_>) -> Result<Rest> {
         for (number, side) in sides.into_iter().enumerate() {
             let side = side.clone().began(began).direction(directions[number]);
             let since = pause[number];
-            session.expect_nth(lab.name, &side, 1, || Ok(seen(&place, &side)?.since(since)))?;
+            session.expect_nth(fixture.name, &side, 1, || Ok(seen(&place, &side)?.since(since)))?;
         }
         Ok(())
     }))
@@ -125,13 +125,13 @@ fn forgotten(lab: &Lab<'_>) -> Result<Rest> {
 
 /// A subflow that is added to a connection, and carries nothing, is of the processes of the connection: not of the
 /// kernel's threads that open and close it, nor of the process that listens.
-fn added_subflow(lab: &Lab<'_>) -> Result<()> {
+fn added_subflow(fixture: &Fixture<'_>) -> Result<()> {
     mptcp::needed()?;
     let unknown = |hook: &String| hook.starts_with("guess multipath connections:");
-    if let Some(hook) = lab.shared()?.degraded().into_iter().find(unknown) {
+    if let Some(hook) = fixture.shared()?.degraded().into_iter().find(unknown) {
         return Err(skip(format!("the agent does without {hook}")));
     }
-    let (here, there) = lab.wire(false)?;
+    let (here, there) = fixture.wire(false)?;
     for place in [&here, &there] {
         place.netns.run(mptcp::allow_subflow)?;
     }
@@ -162,7 +162,7 @@ fn added_subflow(lab: &Lab<'_>) -> Result<()> {
         (&added_client, &here),
         (&added_server, &there),
     ] {
-        lab.expect(side, &place.capture)?;
+        fixture.expect(side, &place.capture)?;
     }
     Ok(())
 }

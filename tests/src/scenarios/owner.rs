@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use super::{Scenario, pair::Pair};
 use crate::{
     expect::Side,
-    lab::Lab,
+    fixture::Fixture,
     place::{Family, Place},
     worker::{Command, LAST, PATIENCE, Reply, Sock, Worker},
 };
@@ -18,14 +18,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::shared("owner/udp_exits_at_once", udp_exits_at_once),
     Scenario::shared("owner/tcp_exits_at_once", tcp_exits_at_once),
     Scenario::shared("owner/interrupts_hit_others", interrupts_hit_others),
-    Scenario::shared("owner/other_user", |lab| other_user(lab, false)),
-    Scenario::shared("owner/acts_as_other_user", |lab| other_user(lab, true)),
+    Scenario::shared("owner/other_user", |fixture| other_user(fixture, false)),
+    Scenario::shared("owner/acts_as_other_user", |fixture| other_user(fixture, true)),
     Scenario::shared("owner/threads", threads),
 ];
 
 /// Request and answer, then the client closes first; both ends are checked.
 fn serve(
-    lab: &Lab<'_>,
+    fixture: &Fixture<'_>,
     place: &Place,
     (client, at_client): (&Worker, Sock),
     (server, at_server): (&Worker, Sock),
@@ -37,62 +37,62 @@ fn serve(
     client.close(at_client)?;
     server.drain(at_server, 0)?;
     server.close(at_server)?;
-    lab.expect_both(
+    fixture.expect_both(
         &Side::connected(client, at_client)?.ended("fin_local"),
         &Side::accepted(server, at_server)?.ended("fin_remote"),
         place,
     )
 }
 
-fn worker_accepts(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let (master, client) = lab.couple(&place)?;
+fn worker_accepts(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (master, client) = fixture.couple(&place)?;
     let listener = master.listen(place.any_port(Family::V4)?)?;
     let worker = master.fork()?;
     // The connection is complete before anyone accepts it.
     let at_client = client.connect(listener.local)?;
     let at_worker = worker.accept(listener)?;
-    serve(lab, &place, (&client, at_client), (&worker, at_worker))
+    serve(fixture, &place, (&client, at_client), (&worker, at_worker))
 }
 
-fn child_serves(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let (master, client) = lab.couple(&place)?;
+fn child_serves(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (master, client) = fixture.couple(&place)?;
     let listener = master.listen(place.any_port(Family::V4)?)?;
     let at_client = client.connect(listener.local)?;
     let sock = master.accept(listener)?;
     let child = master.fork()?;
     master.close(sock)?;
-    serve(lab, &place, (&client, at_client), (&child, sock))
+    serve(fixture, &place, (&client, at_client), (&child, sock))
 }
 
-fn passed_after_accept(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let (acceptor, client) = lab.couple(&place)?;
+fn passed_after_accept(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (acceptor, client) = fixture.couple(&place)?;
     let worker = Worker::spawn(&place.netns, "worker")?;
     acceptor.link(&worker)?;
     let listener = acceptor.listen(place.any_port(Family::V4)?)?;
     let at_client = client.connect(listener.local)?;
     let sock = acceptor.accept(listener)?;
     let at_worker = acceptor.pass(sock, &worker)?;
-    serve(lab, &place, (&client, at_client), (&worker, at_worker))
+    serve(fixture, &place, (&client, at_client), (&worker, at_worker))
 }
 
-fn passed_after_connect(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let (server, opener) = lab.couple(&place)?;
+fn passed_after_connect(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (server, opener) = fixture.couple(&place)?;
     let worker = Worker::spawn(&place.netns, "worker")?;
     opener.link(&worker)?;
     let listener = server.listen(place.any_port(Family::V4)?)?;
     let sock = opener.connect(listener.local)?;
     let at_server = server.accept(listener)?;
     let at_worker = opener.pass(sock, &worker)?;
-    serve(lab, &place, (&worker, at_worker), (&server, at_server))
+    serve(fixture, &place, (&worker, at_worker), (&server, at_server))
 }
 
-fn udp_exits_at_once(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let (server, mut client) = lab.couple(&place)?;
+fn udp_exits_at_once(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (server, mut client) = fixture.couple(&place)?;
     let at_server = server.udp(place.any_port(Family::V4)?)?;
     client.last_words(vec![
         Command::Udp { address: place.any_port(Family::V4)? },
@@ -100,16 +100,16 @@ fn udp_exits_at_once(lab: &Lab<'_>) -> Result<()> {
     ])?;
     let from = server.receive(at_server, 321)?.context("a datagram from nobody")?;
     server.close(at_server)?;
-    lab.expect_both(
+    fixture.expect_both(
         &Side::sender(&client, from, at_server.local),
         &Side::receiver(&server, at_server.local, from),
         &place,
     )
 }
 
-fn tcp_exits_at_once(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let (server, mut client) = lab.couple(&place)?;
+fn tcp_exits_at_once(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (server, mut client) = fixture.couple(&place)?;
     let listener = server.listen(place.any_port(Family::V4)?)?;
     client.last_words(vec![
         Command::Connect { address: listener.local },
@@ -120,7 +120,7 @@ fn tcp_exits_at_once(lab: &Lab<'_>) -> Result<()> {
     server.close(at_server)?;
     let from = at_server.peer.context("a connection from nobody")?;
     let at_client = Sock { fd: LAST, local: from, peer: Some(at_server.local) };
-    lab.expect_both(
+    fixture.expect_both(
         &Side::connected(&client, at_client)?.ended("fin_local"),
         &Side::accepted(&server, at_server)?.ended("fin_remote"),
         &place,
@@ -129,11 +129,11 @@ fn tcp_exits_at_once(lab: &Lab<'_>) -> Result<()> {
 
 /// A server that never touches a connection owns it all the same: what it receives arrives in the
 /// context of whoever is running, here of a client and of a bystander that keeps the CPUs busy.
-fn interrupts_hit_others(lab: &Lab<'_>) -> Result<()> {
+fn interrupts_hit_others(fixture: &Fixture<'_>) -> Result<()> {
     const CONNECTIONS: u32 = 400;
-    let place = lab.loopback()?;
-    let (server, client) = lab.couple(&place)?;
-    let (peer, bystander) = lab.couple(&place)?;
+    let place = fixture.loopback()?;
+    let (server, client) = fixture.couple(&place)?;
+    let (peer, bystander) = fixture.couple(&place)?;
     let busy = peer.listen(place.any_port(Family::V4)?)?;
     peer.begin(&Command::Serve { fd: busy.fd, count: CONNECTIONS, bytes: 10_000 })?;
     bystander.begin(&Command::Burst { address: busy.local, count: CONNECTIONS, bytes: 10_000 })?;
@@ -161,8 +161,8 @@ fn interrupts_hit_others(lab: &Lab<'_>) -> Result<()> {
     client.expect_reset(at_client)?;
     client.close(at_client)?;
     client.close(from)?;
-    lab.expect_both(&one, &two, &place)?;
-    lab.expect_both(&three, &four, &place)?;
+    fixture.expect_both(&one, &two, &place)?;
+    fixture.expect_both(&three, &four, &place)?;
 
     let ends = [(&bystander, "fin_local"), (&peer, "fin_remote")];
     let mut sides = Vec::new();
@@ -178,15 +178,15 @@ fn interrupts_hit_others(lab: &Lab<'_>) -> Result<()> {
             sides.push(side.ended(ended));
         }
     }
-    lab.shared()?.expect_all(lab.name, &sides, &place.capture)
+    fixture.shared()?.expect_all(fixture.name, &sides, &place.capture)
 }
 
 /// Who has become another user after its program was executed.
-fn other_user(lab: &Lab<'_>, effective: bool) -> Result<()> {
+fn other_user(fixture: &Fixture<'_>, effective: bool) -> Result<()> {
     const UID: u32 = 12_345;
     const GID: u32 = 23_456;
-    let place = lab.loopback()?;
-    let (server, client) = lab.couple(&place)?;
+    let place = fixture.loopback()?;
+    let (server, client) = fixture.couple(&place)?;
     client.step(&Command::SetIds { uid: UID, gid: GID, effective })?;
     let listener = server.listen(place.any_port(Family::V4)?)?;
     let at_client = client.connect(listener.local)?;
@@ -196,13 +196,13 @@ fn other_user(lab: &Lab<'_>, effective: bool) -> Result<()> {
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     let client = if effective { client.acting_as(UID, GID) } else { client.user(UID, GID) };
-    lab.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &place)
 }
 
 /// Every step on a thread of its own: the process is the owner.
-fn threads(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let (server, client) = lab.couple(&place)?;
+fn threads(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (server, client) = fixture.couple(&place)?;
     let threaded = |command| Command::Threaded(Box::new(command));
     let listener = server.listen(place.any_port(Family::V4)?)?;
     let at_client = client.socket(&threaded(Command::Connect { address: listener.local }))?;
@@ -212,5 +212,5 @@ fn threads(lab: &Lab<'_>) -> Result<()> {
     let pair = Pair { server, client, at_server, at_client };
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    lab.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &place)
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::{
     expect::Side,
-    lab::Lab,
+    fixture::Fixture,
     place::{Family, Place, through},
     worker::{Sock, Worker},
 };
@@ -19,8 +19,8 @@ pub(super) struct Pair {
 
 impl Pair {
     /// Both at one place.
-    pub(super) fn meet(lab: &Lab<'_>, place: &Place, family: Family) -> Result<Self> {
-        let (server, client) = lab.couple(place)?;
+    pub(super) fn meet(fixture: &Fixture<'_>, place: &Place, family: Family) -> Result<Self> {
+        let (server, client) = fixture.couple(place)?;
         Self::connect(server, client, place, family)
     }
 

@@ -13,7 +13,7 @@ use crate::{
     agent::{Doc, kernel_version},
     capture::Transport,
     expect::{Direction, Side},
-    lab::Lab,
+    fixture::Fixture,
     place::{Family, Place},
     skip::skip,
     worker::{
@@ -23,12 +23,18 @@ use crate::{
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario::shared("process/lives_a_millisecond", |lab| one_shot_sends(lab, Way::Plain)),
-    Scenario::shared("process/leader_has_exited", |lab| one_shot_sends(lab, Way::Leaderless)),
-    Scenario::shared("process/executed_from_memory", |lab| one_shot_sends(lab, Way::Memory)),
-    Scenario::shared("process/executed_by_a_thread", |lab| one_shot_sends(lab, Way::FromThread)),
-    Scenario::shared("process/named_like_a_kernel_thread", |lab| {
-        one_shot_sends(lab, Way::Disguised)
+    Scenario::shared("process/lives_a_millisecond", |fixture| one_shot_sends(fixture, Way::Plain)),
+    Scenario::shared("process/leader_has_exited", |fixture| {
+        one_shot_sends(fixture, Way::Leaderless)
+    }),
+    Scenario::shared("process/executed_from_memory", |fixture| {
+        one_shot_sends(fixture, Way::Memory)
+    }),
+    Scenario::shared("process/executed_by_a_thread", |fixture| {
+        one_shot_sends(fixture, Way::FromThread)
+    }),
+    Scenario::shared("process/named_like_a_kernel_thread", |fixture| {
+        one_shot_sends(fixture, Way::Disguised)
     }),
     Scenario::shared("process/thousands_of_arguments", many_arguments),
     Scenario::shared("process/pid_used_again", pid_used_again),
@@ -66,45 +72,45 @@ fn check_birth(doc: &Doc) -> Result<()> {
 
 /// # Errors
 /// A skip for the set that reads less of a process.
-fn read_whole(lab: &Lab<'_>) -> Result<()> {
-    if lab.options.hooks == "tracefs" {
+fn read_whole(fixture: &Fixture<'_>) -> Result<()> {
+    if fixture.options.hooks == "tracefs" {
         return Err(skip("the set tracefs reads a bounded part of what a process executes"));
     }
     Ok(())
 }
 
-fn one_shot_sends(lab: &Lab<'_>, way: Way) -> Result<()> {
-    read_whole(lab)?;
-    if lab.options.is_early() && matches!(way, Way::Memory | Way::FromThread) {
+fn one_shot_sends(fixture: &Fixture<'_>, way: Way) -> Result<()> {
+    read_whole(fixture)?;
+    if fixture.options.is_early() && matches!(way, Way::Memory | Way::FromThread) {
         return Err(skip("the programs for kernels before 5.8 do not tell where an executable is"));
     }
-    let place = lab.loopback()?;
+    let place = fixture.loopback()?;
     let server = server(&place)?;
     // More, and longer ones, than any fixed number of small buffers would hold.
     let extra: Vec<String> = (0..40).map(|number| format!("{number:0>200}")).collect();
     let mut one_shot = OneShot::start(&place.netns, server.1.local, way, &extra)?;
-    landed(lab, &place, server, &mut one_shot).map(drop)
+    landed(fixture, &place, server, &mut one_shot).map(drop)
 }
 
 /// As many as are carried of a process that is gone, 16 KiB.
-fn many_arguments(lab: &Lab<'_>) -> Result<()> {
-    read_whole(lab)?;
-    let place = lab.loopback()?;
+fn many_arguments(fixture: &Fixture<'_>) -> Result<()> {
+    read_whole(fixture)?;
+    let place = fixture.loopback()?;
     let server = server(&place)?;
     let extra: Vec<String> = (0..3000).map(|number| format!("{number:0>4}")).collect();
     let mut one_shot = OneShot::start(&place.netns, server.1.local, Way::Plain, &extra)?;
     let length: usize = one_shot.arguments.iter().map(|argument| argument.len() + 1).sum();
     ensure!((12_288..16_384).contains(&length), "the arguments take {length} bytes");
-    landed(lab, &place, server, &mut one_shot).map(drop)
+    landed(fixture, &place, server, &mut one_shot).map(drop)
 }
 
 /// Two processes with one pid are two processes.
-fn pid_used_again(lab: &Lab<'_>) -> Result<()> {
+fn pid_used_again(fixture: &Fixture<'_>) -> Result<()> {
     const TRIES: usize = 20;
     if kernel_version() < (5, 5) {
         return Err(skip("kernels before 5.5 choose the pids of processes themselves"));
     }
-    let place = lab.loopback()?;
+    let place = fixture.loopback()?;
     for _ in 0..TRIES {
         let (one, two) = (server(&place)?, server(&place)?);
         let mut first = OneShot::start(&place.netns, one.1.local, Way::Plain, &[])?;
@@ -112,9 +118,9 @@ fn pid_used_again(lab: &Lab<'_>) -> Result<()> {
         next_tick()?;
         // Someone else may have been given the pid meanwhile.
         let second = OneShot::start_as(first.pid, &place.netns, two.1.local)?;
-        let first = landed(lab, &place, one, &mut first)?;
+        let first = landed(fixture, &place, one, &mut first)?;
         let Some(mut second) = second else { continue };
-        let second = landed(lab, &place, two, &mut second)?;
+        let second = landed(fixture, &place, two, &mut second)?;
         let ids = [first, second].map(|doc| doc.text("process.entity_id"));
         ensure!(ids[0] != ids[1], "two processes of one pid have one entity_id: {ids:?}");
         return Ok(());
@@ -139,7 +145,7 @@ fn next_tick() -> Result<()> {
 
 /// Checks both ends of what a one-shot process sent; returns the document of its own.
 fn landed(
-    lab: &Lab<'_>,
+    fixture: &Fixture<'_>,
     place: &Place,
     (server, sock): (Worker, Sock),
     one_shot: &mut OneShot,
@@ -147,8 +153,8 @@ fn landed(
     let from = server.receive(sock, BYTES)?.context("a datagram from nobody")?;
     one_shot.wait()?;
     server.close(sock)?;
-    lab.expect(&Side::receiver(&server, sock.local, from), &place.capture)?;
-    let doc = lab.expect(&side(one_shot, from, sock.local), &place.capture)?;
+    fixture.expect(&Side::receiver(&server, sock.local, from), &place.capture)?;
+    let doc = fixture.expect(&side(one_shot, from, sock.local), &place.capture)?;
     check_birth(&doc)?;
     Ok(doc)
 }

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 
 use super::Scenario;
-use crate::{agent::kernel_version, lab::Lab, skip::skip};
+use crate::{agent::kernel_version, fixture::Fixture, skip::skip};
 
 pub(super) const SCENARIOS: &[Scenario] =
     &[Scenario::shared("programs/verifier_is_far_from_giving_up", verified)];
@@ -14,15 +14,15 @@ const LIMIT: u64 = 1_000_000;
 /// The same for programs that kernels before 5.2 load.
 const LIMIT_EARLY: u64 = 131_072;
 
-fn verified(lab: &Lab<'_>) -> Result<()> {
-    if lab.options.hooks == "tracefs" {
+fn verified(fixture: &Fixture<'_>) -> Result<()> {
+    if fixture.options.hooks == "tracefs" {
         return Err(skip("the set tracefs loads no programs of this project"));
     }
     if kernel_version() < (5, 16) {
         return Err(skip("kernels before 5.16 do not say what the verifier has looked at"));
     }
-    let limit = if lab.options.is_early() { LIMIT_EARLY } else { LIMIT };
-    let programs = loaded(lab.shared()?.pid())?;
+    let limit = if fixture.options.is_early() { LIMIT_EARLY } else { LIMIT };
+    let programs = loaded(fixture.shared()?.pid())?;
     ensure!(programs.len() > 10, "the agent has loaded no more than {programs:?}");
     let large: Vec<_> =
         programs.iter().filter(|(_, count)| *count == 0 || *count >= limit / 10 * 9).collect();

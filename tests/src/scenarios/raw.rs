@@ -7,20 +7,20 @@ use super::{Rest, Scenario, pair::Pair};
 use crate::{
     capture::Seen,
     expect::Side,
-    lab::Lab,
+    fixture::Fixture,
     place::{Family, Place},
     worker::{PATIENCE, Sock, Worker},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario::shared("raw/tcp_v4", |lab| overheard_tcp(lab, Family::V4, false)),
-    Scenario::shared("raw/tcp_v6", |lab| overheard_tcp(lab, Family::V6, false)),
-    Scenario::shared("raw/tcp_midway_v4", |lab| overheard_tcp(lab, Family::V4, true)),
-    Scenario::shared("raw/tcp_midway_v6", |lab| overheard_tcp(lab, Family::V6, true)),
-    Scenario::shared("raw/udp_v4", |lab| overheard_udp(lab, Family::V4)),
-    Scenario::shared("raw/udp_v6", |lab| overheard_udp(lab, Family::V6)),
-    Scenario::shared("raw/forged_tcp_v4", |lab| forged_tcp(lab, Family::V4)),
-    Scenario::shared("raw/forged_tcp_v6", |lab| forged_tcp(lab, Family::V6)),
+    Scenario::shared("raw/tcp_v4", |fixture| overheard_tcp(fixture, Family::V4, false)),
+    Scenario::shared("raw/tcp_v6", |fixture| overheard_tcp(fixture, Family::V6, false)),
+    Scenario::shared("raw/tcp_midway_v4", |fixture| overheard_tcp(fixture, Family::V4, true)),
+    Scenario::shared("raw/tcp_midway_v6", |fixture| overheard_tcp(fixture, Family::V6, true)),
+    Scenario::shared("raw/udp_v4", |fixture| overheard_udp(fixture, Family::V4)),
+    Scenario::shared("raw/udp_v6", |fixture| overheard_udp(fixture, Family::V6)),
+    Scenario::shared("raw/forged_tcp_v4", |fixture| forged_tcp(fixture, Family::V4)),
+    Scenario::shared("raw/forged_tcp_v6", |fixture| forged_tcp(fixture, Family::V6)),
     Scenario::shared("raw/forged_udp", forged_udp),
     Scenario::before("raw/connected_before", connected_before),
 ];
@@ -44,11 +44,11 @@ fn listening_in(place: &Place, family: Family, protocol: i32) -> Result<Worker> 
 
 /// Packets of a connection count once, however many raw sockets hear them: from its beginning on, or, `midway`,
 /// from its midst.
-fn overheard_tcp(lab: &Lab<'_>, family: Family, midway: bool) -> Result<()> {
-    let place = lab.loopback()?;
+fn overheard_tcp(fixture: &Fixture<'_>, family: Family, midway: bool) -> Result<()> {
+    let place = fixture.loopback()?;
     let listen_in = || listening_in(&place, family, libc::IPPROTO_TCP);
     let mut raw = if midway { None } else { Some(listen_in()?) };
-    let pair = Pair::meet(lab, &place, family)?;
+    let pair = Pair::meet(fixture, &place, family)?;
     pair.echo(300)?;
     if midway {
         raw = Some(listen_in()?);
@@ -57,13 +57,13 @@ fn overheard_tcp(lab: &Lab<'_>, family: Family, midway: bool) -> Result<()> {
     pair.close_client_first()?;
     drop(raw);
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    lab.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &place)
 }
 
-fn overheard_udp(lab: &Lab<'_>, family: Family) -> Result<()> {
-    let place = lab.loopback()?;
+fn overheard_udp(fixture: &Fixture<'_>, family: Family) -> Result<()> {
+    let place = fixture.loopback()?;
     let raw = listening_in(&place, family, libc::IPPROTO_UDP)?;
-    let (server, client) = lab.couple(&place)?;
+    let (server, client) = fixture.couple(&place)?;
     let at_server = server.udp(place.any_port(family)?)?;
     let at_client = client.udp(place.any_port(family)?)?;
     for bytes in [10, 200, 3000] {
@@ -77,7 +77,7 @@ fn overheard_udp(lab: &Lab<'_>, family: Family) -> Result<()> {
     drop(raw);
     let one = Side::sender(&client, at_client.local, at_server.local);
     let two = Side::receiver(&server, at_server.local, at_client.local);
-    lab.expect_both(&one, &two, &place)
+    fixture.expect_both(&one, &two, &place)
 }
 
 /// Ports at the beginning of a TCP or UDP header.
@@ -102,11 +102,11 @@ fn forge(place: &Place, family: Family, protocol: i32, side: &Side, packet: &[u8
 
 /// An acknowledgement that a raw socket makes up is not the server's, for which it passes itself off. Its checksum
 /// is wrong, so that the client's socket is not shown it.
-fn forged_tcp(lab: &Lab<'_>, family: Family) -> Result<()> {
+fn forged_tcp(fixture: &Fixture<'_>, family: Family) -> Result<()> {
     const ACK: u8 = 0x10;
-    let place = lab.loopback()?;
-    let session = lab.shared()?;
-    let pair = Pair::meet(lab, &place, family)?;
+    let place = fixture.loopback()?;
+    let session = fixture.shared()?;
+    let pair = Pair::meet(fixture, &place, family)?;
     pair.echo(300)?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     let mut header = ports(pair.at_server, pair.at_client);
@@ -115,11 +115,11 @@ fn forged_tcp(lab: &Lab<'_>, family: Family) -> Result<()> {
     ensure!(forged.sent.packets == 1, "one packet was forged, and seen {forged:?}");
     pair.echo(500)?;
     pair.close_client_first()?;
-    session.expect_nth(lab.name, &client, 0, || {
+    session.expect_nth(fixture.name, &client, 0, || {
         let Seen { sent, received } = seen(&place, &client)?;
         Ok(Seen { sent, received: received.since(forged.sent) })
     })?;
-    session.expect_nth(lab.name, &server, 0, || {
+    session.expect_nth(fixture.name, &server, 0, || {
         let Seen { sent, received } = seen(&place, &server)?;
         Ok(Seen { sent: sent.since(forged.sent), received })
     })?;
@@ -127,10 +127,10 @@ fn forged_tcp(lab: &Lab<'_>, family: Family) -> Result<()> {
 }
 
 /// A datagram that a raw socket makes up is received by whom it is for, and is not sent by whom it says.
-fn forged_udp(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let session = lab.shared()?;
-    let (server, client) = lab.couple(&place)?;
+fn forged_udp(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let session = fixture.shared()?;
+    let (server, client) = fixture.couple(&place)?;
     let at_server = server.udp(place.any_port(Family::V4)?)?;
     let at_client = client.udp(place.any_port(Family::V4)?)?;
     client.send_to(at_client, 10, at_server.local)?;
@@ -147,8 +147,8 @@ fn forged_udp(lab: &Lab<'_>) -> Result<()> {
     client.receive(at_client, 5)?;
     client.close(at_client)?;
     server.close(at_server)?;
-    lab.expect(&one, &place.capture)?;
-    session.expect_nth(lab.name, &two, 0, || {
+    fixture.expect(&one, &place.capture)?;
+    session.expect_nth(fixture.name, &two, 0, || {
         let Seen { sent, received } = seen(&place, &two)?;
         Ok(Seen { sent: sent.since(forged.sent), received })
     })?;
@@ -157,19 +157,19 @@ fn forged_udp(lab: &Lab<'_>) -> Result<()> {
 
 /// Raw sockets that are open when the agent starts, one connected, are no connections and no servers: not even at
 /// the end, when all flows are reported that are open.
-fn connected_before(lab: &Lab<'_>) -> Result<Rest> {
-    let place = lab.loopback()?;
+fn connected_before(fixture: &Fixture<'_>) -> Result<Rest> {
+    let place = fixture.loopback()?;
     let raw = listening_in(&place, Family::V6, libc::IPPROTO_UDP)?;
     let at_raw = raw.raw(libc::IPPROTO_TCP, place.any_port(Family::V6)?)?;
     let mut to = place.any_port(Family::V6)?;
     to.set_port(4242);
     raw.udp_connect(at_raw, to)?;
-    Ok(Box::new(move |lab| {
-        lab.keep(raw);
-        let pair = Pair::meet(lab, &place, Family::V6)?;
+    Ok(Box::new(move |fixture| {
+        fixture.keep(raw);
+        let pair = Pair::meet(fixture, &place, Family::V6)?;
         pair.echo(500)?;
         pair.close_client_first()?;
         let (client, server) = pair.sides("fin_local", "fin_remote")?;
-        lab.expect_both(&client, &server, &place)
+        fixture.expect_both(&client, &server, &place)
     }))
 }

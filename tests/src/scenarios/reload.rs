@@ -17,7 +17,7 @@ use crate::{
     audit,
     capture::Seen,
     expect::{Session, Side},
-    lab::Lab,
+    fixture::Fixture,
     machine::AuditLock,
     place::{Family, Place},
     skip::skip,
@@ -46,25 +46,25 @@ fn logged(session: &Session, text: &str) -> usize {
 }
 
 /// A shorter timeout holds for a flow that is older; nothing is lost, and hooks stay where they are.
-fn flow_timeout(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let session = lab.agent(Timeouts::default())?;
-    let pair = Pair::meet(lab, &place, Family::V4)?;
+fn flow_timeout(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let session = fixture.agent(Timeouts::default())?;
+    let pair = Pair::meet(fixture, &place, Family::V4)?;
     pair.echo(300)?;
     let timeouts = Timeouts { flow_inactive: "3s", ..Timeouts::default() };
-    session.reconfigure(&Options { timeouts, ..lab.options.clone() }.configuration())?;
+    session.reconfigure(&Options { timeouts, ..fixture.options.clone() }.configuration())?;
     session.wait_logged("the dataset socket goes on with changed options", PATIENCE)?;
     let (client, server) = pair.sides("idle", "idle")?;
-    session.expect(lab.name, &client, &place.capture)?;
-    session.expect(lab.name, &server, &place.capture)?;
+    session.expect(fixture.name, &client, &place.capture)?;
+    session.expect(fixture.name, &server, &place.capture)?;
     let then = [seen(&place, &client)?, seen(&place, &server)?];
 
     pair.echo(4000)?;
     pair.close_client_first()?;
     let [client, server] =
         [client.ended("fin_local"), server.ended("fin_remote")].map(|side| side.complete(false));
-    session.expect_nth(lab.name, &client, 1, || Ok(seen(&place, &client)?.since(then[0])))?;
-    session.expect_nth(lab.name, &server, 1, || Ok(seen(&place, &server)?.since(then[1])))?;
+    session.expect_nth(fixture.name, &client, 1, || Ok(seen(&place, &client)?.since(then[0])))?;
+    session.expect_nth(fixture.name, &server, 1, || Ok(seen(&place, &server)?.since(then[1])))?;
     let starts = logged(&session, "ready: hooks=");
     ensure!(starts == 1, "hooks were attached {starts} times");
     session.end()?;
@@ -72,10 +72,10 @@ fn flow_timeout(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// A file that is wrong changes nothing, and the log says what is wrong where.
-fn broken_file(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let session = lab.agent(Timeouts::default())?;
-    let pair = Pair::meet(lab, &place, Family::V4)?;
+fn broken_file(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let session = fixture.agent(Timeouts::default())?;
+    let pair = Pair::meet(fixture, &place, Family::V4)?;
     pair.echo(300)?;
     let text = "modules:\n- module: system\n  datasets: [socket]\n  socket.events: sometimes\n";
     session.reconfigure(text)?;
@@ -85,8 +85,8 @@ fn broken_file(lab: &Lab<'_>) -> Result<()> {
     pair.echo(4000)?;
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    session.expect(lab.name, &client, &place.capture)?;
-    session.expect(lab.name, &server, &place.capture)?;
+    session.expect(fixture.name, &client, &place.capture)?;
+    session.expect(fixture.name, &server, &place.capture)?;
     let starts = logged(&session, "ready: hooks=");
     ensure!(starts == 1, "hooks were attached {starts} times");
     session.end()?;
@@ -95,12 +95,12 @@ fn broken_file(lab: &Lab<'_>) -> Result<()> {
 
 /// A dataset that is added starts beside the other; one that is taken out reports what it has seen, and can
 /// come back.
-fn datasets(lab: &Lab<'_>) -> Result<()> {
+fn datasets(fixture: &Fixture<'_>) -> Result<()> {
     // Other rules would make events, and events that are left out gaps.
     let _turn = AuditLock::take().context("waiting for the audit framework")?;
-    let place = lab.loopback()?;
+    let place = fixture.loopback()?;
     // All in the file: options of the command line are for a dataset that has to be there.
-    let mut options = Options { log: lab.log(), ..lab.options.clone() };
+    let mut options = Options { log: fixture.log(), ..fixture.options.clone() };
     let mut own = format!("{}  socket.hooks: {}\n", options.configuration(), options.hooks);
     if let Some(btf) = options.btf.take() {
         own += &format!("  socket.btf: {}\n", btf.display());
@@ -108,7 +108,7 @@ fn datasets(lab: &Lab<'_>) -> Result<()> {
     options.modules = Some(own.clone());
     let session = Session::start(&options)?;
     // Datagrams: no acknowledgement is still to come when the dataset stops.
-    let (server, client) = lab.couple(&place)?;
+    let (server, client) = fixture.couple(&place)?;
     let at_server = server.udp(place.any_port(Family::V4)?)?;
     let at_client = client.udp(place.any_port(Family::V4)?)?;
     let exchange = |bytes| {
@@ -128,7 +128,7 @@ fn datasets(lab: &Lab<'_>) -> Result<()> {
         Side::sender(&client, at_client.local, at_server.local).ended("open"),
         Side::receiver(&server, at_server.local, at_client.local).ended("open"),
     ] {
-        session.expect(lab.name, &side, &place.capture)?;
+        session.expect(fixture.name, &side, &place.capture)?;
     }
     session.wait_logged("the dataset socket stops", PATIENCE)?;
 
@@ -136,12 +136,12 @@ fn datasets(lab: &Lab<'_>) -> Result<()> {
     session.wait_logged("the dataset auditd stops", PATIENCE)?;
     session.wait_logged("the dataset socket starts", PATIENCE)?;
     session.wait_logged_times("ready: hooks=", 2, PATIENCE)?;
-    let later = Pair::meet(lab, &place, Family::V4)?;
+    let later = Pair::meet(fixture, &place, Family::V4)?;
     later.echo(100)?;
     later.close_client_first()?;
     let (client, server) = later.sides("fin_local", "fin_remote")?;
-    session.expect(lab.name, &client, &place.capture)?;
-    session.expect(lab.name, &server, &place.capture)?;
+    session.expect(fixture.name, &client, &place.capture)?;
+    session.expect(fixture.name, &server, &place.capture)?;
     // What the kernel tells of programs that are loaded meanwhile are events without an end, and of processes
     // that came and went while no hooks were attached there are no records.
     session.end()?.whole_but(&["audit_own", "audit_timed_out", "process_unresolved"])
@@ -159,12 +159,12 @@ fn make_directories(folder: &Path, made: &AtomicUsize, enough: &AtomicBool) -> R
 }
 
 /// Other rules are loaded while events come that both are about: each is told once.
-fn audit_rules(lab: &Lab<'_>) -> Result<()> {
+fn audit_rules(fixture: &Fixture<'_>) -> Result<()> {
     if !cfg!(target_arch = "x86_64") {
         return Err(skip("the rules name calls of x86_64"));
     }
     let _turn = AuditLock::take().context("waiting for the audit framework")?;
-    let program = &lab.options.program;
+    let program = &fixture.options.program;
     if env::var_os("DISPOSABLE_MACHINE").is_none() {
         audit::free(program)?;
     }

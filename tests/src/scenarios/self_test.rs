@@ -8,7 +8,7 @@ use super::Scenario;
 use crate::{
     agent::{Agent, Options},
     btf,
-    lab::Lab,
+    fixture::Fixture,
     net::Netns,
     skip::skip,
 };
@@ -19,9 +19,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 /// The agent sees its own connection and datagrams, says so, and reports none of them.
-fn leaves_no_document(lab: &Lab<'_>) -> Result<()> {
+fn leaves_no_document(fixture: &Fixture<'_>) -> Result<()> {
     let settings = &["socket.events: all", "state.period: 1h"];
-    let options = Options { settings, ..lab.options.clone() };
+    let options = Options { settings, ..fixture.options.clone() };
     let agent = Agent::start(&options, &Netns::current()?)?;
     let pid = u64::from(agent.pid());
     let stopped = agent.stop()?;
@@ -37,16 +37,16 @@ fn leaves_no_document(lab: &Lab<'_>) -> Result<()> {
 
 /// A set whose programs are loaded and attached, and see nothing: the type information says where the protocol of a
 /// socket is, wrongly.
-fn blind_set_is_refused(lab: &Lab<'_>) -> Result<()> {
+fn blind_set_is_refused(fixture: &Fixture<'_>) -> Result<()> {
     let mut types = fs::read(btf::KERNEL).unwrap_or_default();
-    if types.is_empty() || lab.options.btf.is_some() {
+    if types.is_empty() || fixture.options.btf.is_some() {
         return Err(skip("the kernel's own type information is hidden"));
     }
     btf::misplace(&mut types, "sock", "sk_protocol", 64)?;
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("wrong.btf");
     fs::write(&file, types)?;
-    let options = Options { btf: Some(file), ..lab.options.clone() };
+    let options = Options { btf: Some(file), ..fixture.options.clone() };
     let Err(error) = Agent::start(&options, &Netns::current()?) else {
         anyhow::bail!("an agent that sees no sockets says that it is ready");
     };

@@ -13,7 +13,7 @@ use crate::{
     agent::Doc,
     btf,
     expect::Session,
-    lab::Lab,
+    fixture::Fixture,
     place::{Family, Place},
     skip::skip,
     worker::{Command, Sock, Worker},
@@ -107,15 +107,15 @@ impl Expected<'_> {
 }
 
 /// The shared agent, if its set tells of sockets that open and close.
-fn watcher<'l>(lab: &'l Lab<'_>) -> Result<&'l Session> {
-    told(lab)?;
-    lab.shared()
+fn watcher<'l>(fixture: &'l Fixture<'_>) -> Result<&'l Session> {
+    told(fixture)?;
+    fixture.shared()
 }
 
 /// # Errors
 /// A skip for the set that is not told of them.
-fn told(lab: &Lab<'_>) -> Result<()> {
-    if lab.options.hooks == "tracefs" {
+fn told(fixture: &Fixture<'_>) -> Result<()> {
+    if fixture.options.hooks == "tracefs" {
         return Err(skip("the set tracefs does not tell of sockets that open and close"));
     }
     Ok(())
@@ -123,13 +123,13 @@ fn told(lab: &Lab<'_>) -> Result<()> {
 
 /// A socket that waits for whoever comes, from its opening to its end.
 fn comes_and_goes(
-    lab: &Lab<'_>,
+    fixture: &Fixture<'_>,
     transport: &'static str,
     server: &Worker,
     sock: Sock,
     end: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
-    let session = watcher(lab)?;
+    let session = watcher(fixture)?;
     let expect = |action| Expected {
         action,
         direction: "listening",
@@ -156,34 +156,34 @@ fn comes_and_goes(
     Ok(())
 }
 
-fn listener(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
+fn listener(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
     let server = Worker::spawn(&place.netns, "server")?;
     let sock = server.listen(place.any_port(Family::V4)?)?;
-    comes_and_goes(lab, "tcp", &server, sock, || server.close(sock))
+    comes_and_goes(fixture, "tcp", &server, sock, || server.close(sock))
 }
 
-fn listener_v6(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
+fn listener_v6(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
     let server = Worker::spawn(&place.netns, "server")?;
     let sock = server.listen(place.any_port(Family::V6)?)?;
-    comes_and_goes(lab, "tcp", &server, sock, || server.close(sock))
+    comes_and_goes(fixture, "tcp", &server, sock, || server.close(sock))
 }
 
 /// The kernel gives it a port after it has told that it listens.
-fn without_bind(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
+fn without_bind(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
     let server = Worker::spawn(&place.netns, "server")?;
     let sock = server.socket(&Command::ListenAnywhere)?;
     ensure!(sock.local.port() != 0, "the listener has no port");
-    comes_and_goes(lab, "tcp", &server, sock, || server.close(sock))
+    comes_and_goes(fixture, "tcp", &server, sock, || server.close(sock))
 }
 
 /// The same, gone before anyone could ask for the port.
-fn of_a_process_that_exits(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
+fn of_a_process_that_exits(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
     let mut server = Worker::spawn(&place.netns, "server")?;
-    let (pid, session) = (u64::from(server.pid()), watcher(lab)?);
+    let (pid, session) = (u64::from(server.pid()), watcher(fixture)?);
     server.last_words(vec![Command::ListenAnywhere])?;
     let told = |action: &'static str| {
         session.wait(&format!("{action} of pid {pid}"), |doc| {
@@ -199,30 +199,30 @@ fn of_a_process_that_exits(lab: &Lab<'_>) -> Result<()> {
 /// Below the ports that clients are given.
 const UDP_PORT: u16 = 5300;
 
-fn udp_server(lab: &Lab<'_>) -> Result<()> {
-    if lab.options.is_early() {
+fn udp_server(fixture: &Fixture<'_>) -> Result<()> {
+    if fixture.options.is_early() {
         return Err(skip(
             "the programs for kernels before 5.8 do not tell of UDP sockets that are bound",
         ));
     }
-    let place = lab.loopback()?;
+    let place = fixture.loopback()?;
     let server = Worker::spawn(&place.netns, "server")?;
     let mut address = place.any_port(Family::V4)?;
     address.set_port(UDP_PORT);
     let sock = server.udp(address)?;
-    comes_and_goes(lab, "udp", &server, sock, || server.close(sock))
+    comes_and_goes(fixture, "udp", &server, sock, || server.close(sock))
 }
 
 /// A UDP socket on a port that the kernel chose is not told of when it comes and goes.
-fn udp_client(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
+fn udp_client(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
     let server = Worker::spawn(&place.netns, "server")?;
-    let session = watcher(lab)?;
+    let session = watcher(fixture)?;
     let client = server.udp(place.any_port(Family::V4)?)?;
     server.close(client)?;
     // Records come in order: when this one is there, one of the client would be too.
     let sock = server.listen(place.any_port(Family::V4)?)?;
-    comes_and_goes(lab, "tcp", &server, sock, || server.close(sock))?;
+    comes_and_goes(fixture, "tcp", &server, sock, || server.close(sock))?;
     let told = session.documents().into_iter().find(|doc| {
         doc.text("event.action").starts_with("socket_")
             && doc.number("destination.port") == Some(client.local.port().into())
@@ -245,11 +245,11 @@ fn both_ends<'a>(action: &'static str, pair: &'a Pair) -> Result<[Expected<'a>; 
 }
 
 /// With `socket.events: all`, connections are told of like listeners, and by the id of their flow.
-fn connections(lab: &Lab<'_>) -> Result<()> {
-    told(lab)?;
-    let place = lab.loopback()?;
-    let session = lab.shared()?;
-    let pair = Pair::meet(lab, &place, Family::V4)?;
+fn connections(fixture: &Fixture<'_>) -> Result<()> {
+    told(fixture)?;
+    let place = fixture.loopback()?;
+    let session = fixture.shared()?;
+    let pair = Pair::meet(fixture, &place, Family::V4)?;
     let mut flows = Vec::new();
     for expected in both_ends(OPENED, &pair)? {
         flows.push(expected.of(session)?.text("flow.id"));
@@ -262,18 +262,18 @@ fn connections(lab: &Lab<'_>) -> Result<()> {
         ensure!(closed.number("event.duration").is_some_and(|time| time > 0), "no event.duration");
     }
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    lab.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &place)
 }
 
 /// The end of a connection whose flow was forgotten, as nothing crossed it, is told all the same.
-fn idle_connection(lab: &Lab<'_>) -> Result<()> {
-    told(lab)?;
-    let place = lab.loopback()?;
-    let session = lab.shared()?;
-    let pair = Pair::meet(lab, &place, Family::V4)?;
+fn idle_connection(fixture: &Fixture<'_>) -> Result<()> {
+    told(fixture)?;
+    let place = fixture.loopback()?;
+    let session = fixture.shared()?;
+    let pair = Pair::meet(fixture, &place, Family::V4)?;
     let (client, server) = pair.sides("idle", "idle")?;
-    session.expect(lab.name, &client, &place.capture)?;
-    session.expect(lab.name, &server, &place.capture)?;
+    session.expect(fixture.name, &client, &place.capture)?;
+    session.expect(fixture.name, &server, &place.capture)?;
     pair.abort()?;
     let ends = [(pair.at_client, "egress"), (pair.at_server, "ingress")];
     let told = |doc: &Doc, (sock, direction): (Sock, &str)| {
@@ -293,13 +293,13 @@ fn idle_connection(lab: &Lab<'_>) -> Result<()> {
         ensure!(count == 1, "{count} times told that the connection was closed");
     }
     // The reset is the first packet of a flow that began midway, which is not at issue here.
-    session.forgive(lab.name);
+    session.forgive(fixture.name);
     Ok(())
 }
 
 /// A listener, a connection through it, and a UDP server, in a namespace of their own.
-fn sockets(lab: &Lab<'_>, place: &Place) -> Result<(Pair, Sock, Sock)> {
-    let (server, client) = lab.couple(place)?;
+fn sockets(fixture: &Fixture<'_>, place: &Place) -> Result<(Pair, Sock, Sock)> {
+    let (server, client) = fixture.couple(place)?;
     let listener = server.listen(place.any_port(Family::V4)?)?;
     let at_client = client.connect(listener.local)?;
     let at_server = server.accept(listener)?;
@@ -318,17 +318,23 @@ fn all<'a>(pair: &'a Pair, listener: Sock, udp: Sock) -> Result<Vec<Expected<'a>
 }
 
 /// What was open before the agent is in one report, each socket once.
-fn existing(lab: &Lab<'_>) -> Result<Rest> {
-    let place = lab.loopback()?;
-    let (pair, listener, udp) = sockets(lab, &place)?;
-    Ok(Box::new(move |lab| is_told(lab, &place, &pair, listener, udp)))
+fn existing(fixture: &Fixture<'_>) -> Result<Rest> {
+    let place = fixture.loopback()?;
+    let (pair, listener, udp) = sockets(fixture, &place)?;
+    Ok(Box::new(move |fixture| is_told(fixture, &place, &pair, listener, udp)))
 }
 
-fn is_told(lab: &Lab<'_>, place: &Place, pair: &Pair, listener: Sock, udp: Sock) -> Result<()> {
-    let session = lab.shared()?;
+fn is_told(
+    fixture: &Fixture<'_>,
+    place: &Place,
+    pair: &Pair,
+    listener: Sock,
+    udp: Sock,
+) -> Result<()> {
+    let session = fixture.shared()?;
     // Its flow is not at issue here.
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    session.ignore(lab.name, &[&client, &server]);
+    session.ignore(fixture.name, &[&client, &server]);
     let netns = place.netns.inode()?;
     let mut reports = Vec::new();
     for expected in all(pair, listener, udp)? {
@@ -343,8 +349,8 @@ fn is_told(lab: &Lab<'_>, place: &Place, pair: &Pair, listener: Sock, udp: Sock)
     reports.dedup();
     ensure!(reports.len() == 1 && !reports[0].is_empty(), "event.id: {reports:?}");
     // One that was there before is told of when it goes.
-    told(lab)?;
-    if lab.options.is_early() || !btf::is_published() {
+    told(fixture)?;
+    if fixture.options.is_early() || !btf::is_published() {
         return Err(skip(
             "what was open before is looked up from 5.8 on, where the kernel publishes its types",
         ));
@@ -364,13 +370,13 @@ fn is_told(lab: &Lab<'_>, place: &Place, pair: &Pair, listener: Sock, udp: Sock)
 }
 
 /// Reports come again, each with an id of its own.
-fn existing_again(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let (pair, listener, udp) = sockets(lab, &place)?;
-    let session = lab.shared()?;
+fn existing_again(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (pair, listener, udp) = sockets(fixture, &place)?;
+    let session = fixture.shared()?;
     // Its flow is not at issue here.
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    session.ignore(lab.name, &[&client, &server]);
+    session.ignore(fixture.name, &[&client, &server]);
     let expected = all(&pair, listener, udp)?;
     let first = expected.first().context("no socket")?;
     let one = first.of(session)?.text("event.id");
@@ -380,11 +386,11 @@ fn existing_again(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// The same without an agent, as a table and as documents.
-fn show(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let (pair, listener, udp) = sockets(lab, &place)?;
+fn show(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (pair, listener, udp) = sockets(fixture, &place)?;
     let run = |arguments: &[&str]| {
-        let mut command = Process::new(&lab.options.program);
+        let mut command = Process::new(&fixture.options.program);
         command.args(["show", "sockets"]).args(arguments).stdin(Stdio::null());
         let output = command.output().context("starting the agent's program")?;
         let error = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -12,7 +12,7 @@ use nix::{
 };
 
 use super::{Scenario, pair::Pair};
-use crate::{agent::Options, expect::Session, lab::Lab, place::Family, skip::skip};
+use crate::{agent::Options, expect::Session, fixture::Fixture, place::Family, skip::skip};
 
 /// None of them depends on the set that runs beside: `auto` is what is tried.
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -86,51 +86,56 @@ impl Diagnosis {
 /// Starts an agent that takes what it can; it has to take what `doctor` says, and say why not a
 /// better one. A conversation has to be counted as on any host, and nothing lost but what the counters
 /// `told` tell.
-fn watches(lab: &Lab<'_>, options: &Options, diagnosis: &Diagnosis, told: &[&str]) -> Result<()> {
-    let place = lab.loopback()?;
+fn watches(
+    fixture: &Fixture<'_>,
+    options: &Options,
+    diagnosis: &Diagnosis,
+    told: &[&str],
+) -> Result<()> {
+    let place = fixture.loopback()?;
     let session = Session::start(options)?;
     let chosen = diagnosis.choice()?;
     let log = session.log();
     let taken = log.iter().any(|line| line.contains(&format!("ready: hooks={chosen}")));
     ensure!(taken, "doctor takes {chosen}, the agent said {log:?}");
-    let pair = Pair::meet(lab, &place, Family::V4)?;
+    let pair = Pair::meet(fixture, &place, Family::V4)?;
     pair.echo(700)?;
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    session.expect(lab.name, &client, &place.capture)?;
-    session.expect(lab.name, &server, &place.capture)?;
+    session.expect(fixture.name, &client, &place.capture)?;
+    session.expect(fixture.name, &server, &place.capture)?;
     session.end()?.whole_but(told)
 }
 
-fn auto(lab: &Lab<'_>, before: Option<fn() -> io::Result<()>>) -> Options {
-    Options { hooks: "auto".to_owned(), log: lab.log(), before, ..lab.options.clone() }
+fn auto(fixture: &Fixture<'_>, before: Option<fn() -> io::Result<()>>) -> Options {
+    Options { hooks: "auto".to_owned(), log: fixture.log(), before, ..fixture.options.clone() }
 }
 
 /// `kernel.kptr_restrict=2` hides addresses from root as well: late packets are not told from others.
-fn addresses_hidden(lab: &Lab<'_>) -> Result<()> {
+fn addresses_hidden(fixture: &Fixture<'_>) -> Result<()> {
     let _hidden = Switch::set("/proc/sys/kernel/kptr_restrict", "2")?;
-    let options = auto(lab, None);
+    let options = auto(fixture, None);
     let diagnosis = Diagnosis::of(&options)?;
     diagnosis.lacks("kernel symbols", "kptr_restrict 2")?;
-    watches(lab, &options, &diagnosis, &[])
+    watches(fixture, &options, &diagnosis, &[])
 }
 
-fn kprobes_off(lab: &Lab<'_>) -> Result<()> {
+fn kprobes_off(fixture: &Fixture<'_>) -> Result<()> {
     let _off = Switch::set("/sys/kernel/debug/kprobes/enabled", "0")?;
-    let options = auto(lab, None);
+    let options = auto(fixture, None);
     let diagnosis = Diagnosis::of(&options)?;
     diagnosis.lacks("kprobes", "enabled is 0")?;
     diagnosis.lacks("tracefs", "enabled is 0")?;
     let chosen = diagnosis.choice()?;
     ensure!(!["kprobe", "tracefs"].contains(&chosen), "doctor takes {chosen}");
-    watches(lab, &options, &diagnosis, &[])
+    watches(fixture, &options, &diagnosis, &[])
 }
 
-fn tracefs_read_only(lab: &Lab<'_>) -> Result<()> {
-    let options = auto(lab, Some(read_only_tracefs));
+fn tracefs_read_only(fixture: &Fixture<'_>) -> Result<()> {
+    let options = auto(fixture, Some(read_only_tracefs));
     let diagnosis = Diagnosis::of(&options)?;
     diagnosis.lacks("tracefs", "kprobe_events")?;
-    watches(lab, &options, &diagnosis, &[])
+    watches(fixture, &options, &diagnosis, &[])
 }
 
 /// In a mount namespace of its own.
@@ -152,13 +157,13 @@ fn read_only_tracefs() -> io::Result<()> {
 }
 
 /// As in a container that was given what programs need, and nothing else.
-fn few_capabilities(lab: &Lab<'_>) -> Result<()> {
-    let options = auto(lab, Some(keep_few_capabilities));
+fn few_capabilities(fixture: &Fixture<'_>) -> Result<()> {
+    let options = auto(fixture, Some(keep_few_capabilities));
     let diagnosis = Diagnosis::of(&options)?;
     diagnosis.lacks("CAP_SYS_PTRACE", "not held")?;
     // Other network namespaces cannot be entered, nor packets captured.
     let told = ["socket_namespaces_missed", "dns_namespaces_missed"];
-    watches(lab, &options, &diagnosis, &told)
+    watches(fixture, &options, &diagnosis, &told)
 }
 
 /// Root keeps across `execve` what is in the bounding set.

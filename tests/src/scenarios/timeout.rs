@@ -6,7 +6,7 @@ use super::{Scenario, Watcher, pair::Pair};
 use crate::{
     capture::Seen,
     expect::{Direction, Side},
-    lab::Lab,
+    fixture::Fixture,
     place::{Family, Place},
     worker::PATIENCE,
 };
@@ -25,29 +25,29 @@ fn seen(place: &Place, side: &Side) -> Result<Seen> {
 }
 
 /// A flow that was idle is reported; when traffic resumes, it is a new record that counts from zero.
-fn idle_tcp(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let session = lab.shared()?;
-    let pair = Pair::meet(lab, &place, Family::V4)?;
+fn idle_tcp(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let session = fixture.shared()?;
+    let pair = Pair::meet(fixture, &place, Family::V4)?;
     pair.echo(300)?;
     let (client, server) = pair.sides("idle", "idle")?;
-    session.expect(lab.name, &client, &place.capture)?;
-    session.expect(lab.name, &server, &place.capture)?;
+    session.expect(fixture.name, &client, &place.capture)?;
+    session.expect(fixture.name, &server, &place.capture)?;
     let then = [seen(&place, &client)?, seen(&place, &server)?];
 
     pair.echo(4000)?;
     pair.close_client_first()?;
     let [client, server] =
         [client.ended("fin_local"), server.ended("fin_remote")].map(|side| side.complete(false));
-    session.expect_nth(lab.name, &client, 1, || Ok(seen(&place, &client)?.since(then[0])))?;
-    session.expect_nth(lab.name, &server, 1, || Ok(seen(&place, &server)?.since(then[1])))?;
+    session.expect_nth(fixture.name, &client, 1, || Ok(seen(&place, &client)?.since(then[0])))?;
+    session.expect_nth(fixture.name, &server, 1, || Ok(seen(&place, &server)?.since(then[1])))?;
     Ok(())
 }
 
-fn idle_udp(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let session = lab.shared()?;
-    let (server, client) = lab.couple(&place)?;
+fn idle_udp(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let session = fixture.shared()?;
+    let (server, client) = fixture.couple(&place)?;
     let at_server = server.udp(place.any_port(Family::V4)?)?;
     let at_client = client.udp(place.any_port(Family::V4)?)?;
     let exchange = |bytes| {
@@ -57,8 +57,8 @@ fn idle_udp(lab: &Lab<'_>) -> Result<()> {
     exchange(10)?;
     let one = Side::sender(&client, at_client.local, at_server.local).ended("idle");
     let two = Side::receiver(&server, at_server.local, at_client.local).ended("idle");
-    session.expect(lab.name, &one, &place.capture)?;
-    session.expect(lab.name, &two, &place.capture)?;
+    session.expect(fixture.name, &one, &place.capture)?;
+    session.expect(fixture.name, &two, &place.capture)?;
     let then = [seen(&place, &one)?, seen(&place, &two)?];
 
     exchange(20)?;
@@ -66,21 +66,21 @@ fn idle_udp(lab: &Lab<'_>) -> Result<()> {
     client.close(at_client)?;
     server.close(at_server)?;
     let [one, two] = [one, two].map(|side| side.ended("closed"));
-    session.expect_nth(lab.name, &one, 1, || Ok(seen(&place, &one)?.since(then[0])))?;
-    session.expect_nth(lab.name, &two, 1, || Ok(seen(&place, &two)?.since(then[1])))?;
+    session.expect_nth(fixture.name, &one, 1, || Ok(seen(&place, &one)?.since(then[0])))?;
+    session.expect_nth(fixture.name, &two, 1, || Ok(seen(&place, &two)?.since(then[1])))?;
     Ok(())
 }
 
 /// A connection that is forgotten is two flows; of the second nobody knows who began, except that a
 /// port that is listened on is a server's.
-fn forgotten_tcp(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let session = lab.shared()?;
-    let pair = Pair::meet(lab, &place, Family::V4)?;
+fn forgotten_tcp(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let session = fixture.shared()?;
+    let pair = Pair::meet(fixture, &place, Family::V4)?;
     pair.echo(300)?;
     let (client, server) = pair.sides("idle", "idle")?;
-    let first = session.expect(lab.name, &client, &place.capture)?;
-    session.expect(lab.name, &server, &place.capture)?;
+    let first = session.expect(fixture.name, &client, &place.capture)?;
+    session.expect(fixture.name, &server, &place.capture)?;
     let then = [seen(&place, &client)?, seen(&place, &server)?];
 
     pair.echo(4000)?;
@@ -88,44 +88,44 @@ fn forgotten_tcp(lab: &Lab<'_>) -> Result<()> {
     let client = client.began("midway").ended("fin_local").direction(Direction::Unknown);
     let [client, server] =
         [client, server.began("midway").ended("fin_remote")].map(|side| side.complete(false));
-    let second =
-        session.expect_nth(lab.name, &client, 1, || Ok(seen(&place, &client)?.since(then[0])))?;
-    session.expect_nth(lab.name, &server, 1, || Ok(seen(&place, &server)?.since(then[1])))?;
+    let second = session
+        .expect_nth(fixture.name, &client, 1, || Ok(seen(&place, &client)?.since(then[0])))?;
+    session.expect_nth(fixture.name, &server, 1, || Ok(seen(&place, &server)?.since(then[1])))?;
     let ids = [first, second].map(|doc| doc.text("flow.id"));
     ensure!(ids[0] != ids[1], "two flows with the id {}", ids[0]);
     Ok(())
 }
 
 /// A UDP socket that is forgotten begins anew with its next packet.
-fn forgotten_udp(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let session = lab.shared()?;
-    let (server, client) = lab.couple(&place)?;
+fn forgotten_udp(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let session = fixture.shared()?;
+    let (server, client) = fixture.couple(&place)?;
     let at_server = server.udp(place.any_port(Family::V4)?)?;
     let at_client = client.udp(place.any_port(Family::V4)?)?;
     client.send_to(at_client, 10, at_server.local)?;
     server.receive(at_server, 10)?;
     let one = Side::sender(&client, at_client.local, at_server.local);
     let two = Side::receiver(&server, at_server.local, at_client.local);
-    session.expect(lab.name, &one.clone().ended("idle"), &place.capture)?;
-    session.expect(lab.name, &two.clone().ended("idle"), &place.capture)?;
+    session.expect(fixture.name, &one.clone().ended("idle"), &place.capture)?;
+    session.expect(fixture.name, &two.clone().ended("idle"), &place.capture)?;
     let then = [seen(&place, &one)?, seen(&place, &two)?];
 
     client.send_to(at_client, 20, at_server.local)?;
     server.receive(at_server, 20)?;
     client.close(at_client)?;
     server.close(at_server)?;
-    session.expect_nth(lab.name, &one, 1, || Ok(seen(&place, &one)?.since(then[0])))?;
-    session.expect_nth(lab.name, &two, 1, || Ok(seen(&place, &two)?.since(then[1])))?;
+    session.expect_nth(fixture.name, &one, 1, || Ok(seen(&place, &one)?.since(then[0])))?;
+    session.expect_nth(fixture.name, &two, 1, || Ok(seen(&place, &two)?.since(then[1])))?;
     Ok(())
 }
 
 /// What is open, and what was closed a moment ago, is reported at the end.
-fn sigterm(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let open = Pair::meet(lab, &place, Family::V4)?;
+fn sigterm(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let open = Pair::meet(fixture, &place, Family::V4)?;
     open.echo(300)?;
-    let closed = Pair::meet(lab, &place, Family::V6)?;
+    let closed = Pair::meet(fixture, &place, Family::V6)?;
     closed.echo(300)?;
     let (closed_client, closed_server) = closed.sides("fin_local", "fin_remote")?;
     closed.client.close(closed.at_client)?;
@@ -152,9 +152,9 @@ fn sigterm(lab: &Lab<'_>) -> Result<()> {
     sides.extend([closed_client, closed_server]);
     for side in sides {
         let seen = seen(&place, &side)?;
-        lab.shared()?.expect_at_end(lab.name, side, seen);
+        fixture.shared()?.expect_at_end(fixture.name, side, seen);
     }
     // What is open stays so until the agent has ended.
-    lab.keep((place, open, at_receiver, at_sender));
+    fixture.keep((place, open, at_receiver, at_sender));
     Ok(())
 }

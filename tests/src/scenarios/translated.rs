@@ -9,7 +9,7 @@ use super::Scenario;
 use crate::{
     capture::{Seen, Transport},
     expect::Side,
-    lab::Lab,
+    fixture::Fixture,
     net::nat,
     place::{Family, Place},
     skip::skip,
@@ -17,13 +17,13 @@ use crate::{
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario::shared("translated/udp_v4", |lab| udp(lab, Family::V4, false)),
-    Scenario::shared("translated/udp_v6", |lab| udp(lab, Family::V6, false)),
-    Scenario::shared("translated/udp_connected_v4", |lab| udp(lab, Family::V4, true)),
-    Scenario::shared("translated/udp_connected_v6", |lab| udp(lab, Family::V6, true)),
+    Scenario::shared("translated/udp_v4", |fixture| udp(fixture, Family::V4, false)),
+    Scenario::shared("translated/udp_v6", |fixture| udp(fixture, Family::V6, false)),
+    Scenario::shared("translated/udp_connected_v4", |fixture| udp(fixture, Family::V4, true)),
+    Scenario::shared("translated/udp_connected_v6", |fixture| udp(fixture, Family::V6, true)),
     Scenario::shared("translated/udp_beside_direct", udp_beside_direct),
-    Scenario::shared("translated/tcp_v4", |lab| tcp(lab, Family::V4)),
-    Scenario::shared("translated/tcp_v6", |lab| tcp(lab, Family::V6)),
+    Scenario::shared("translated/tcp_v4", |fixture| tcp(fixture, Family::V4)),
+    Scenario::shared("translated/tcp_v6", |fixture| tcp(fixture, Family::V6)),
 ];
 
 /// The port that is asked for where a translation is.
@@ -43,13 +43,13 @@ impl<'p> Translated<'p> {
     /// # Errors
     /// A skip where the kernel cannot, or the agent does not look behind translations.
     pub(super) fn new(
-        lab: &Lab<'_>,
+        fixture: &Fixture<'_>,
         place: &'p Place,
         transport: Transport,
         port: u16,
         server: SocketAddr,
     ) -> Result<Self> {
-        if transport == Transport::Udp && !sees_through(lab) {
+        if transport == Transport::Udp && !sees_through(fixture) {
             return Err(skip("what a packet was translated from is not known to this set here"));
         }
         let mut asked = server;
@@ -78,15 +78,15 @@ impl<'p> Translated<'p> {
 }
 
 /// Whether documents have the addresses of before a translation, of UDP too.
-fn sees_through(lab: &Lab<'_>) -> bool {
-    lab.options.hooks != "tracefs" && lab.options.is_described()
+fn sees_through(fixture: &Fixture<'_>) -> bool {
+    fixture.options.hooks != "tracefs" && fixture.options.is_described()
 }
 
-fn udp(lab: &Lab<'_>, family: Family, connected: bool) -> Result<()> {
-    let place = lab.loopback()?;
-    let (server, client) = lab.couple(&place)?;
+fn udp(fixture: &Fixture<'_>, family: Family, connected: bool) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (server, client) = fixture.couple(&place)?;
     let at_server = server.udp(place.any_port(family)?)?;
-    let translated = Translated::new(lab, &place, Transport::Udp, PORT, at_server.local)?;
+    let translated = Translated::new(fixture, &place, Transport::Udp, PORT, at_server.local)?;
     let at_client = client.udp(place.any_port(family)?)?;
     if connected {
         client.udp_connect(at_client, translated.asked)?;
@@ -105,32 +105,32 @@ fn udp(lab: &Lab<'_>, family: Family, connected: bool) -> Result<()> {
     ensure!(from == translated.asked, "an answer from {from}");
     client.close(at_client)?;
     server.close(at_server)?;
-    check_udp(lab, &translated, (&client, at_client), (&server, at_server), at_client.local)
+    check_udp(fixture, &translated, (&client, at_client), (&server, at_server), at_client.local)
 }
 
 /// Checks both ends; the server knows the client by the address `wire`.
 fn check_udp(
-    lab: &Lab<'_>,
+    fixture: &Fixture<'_>,
     translated: &Translated<'_>,
     (client, at_client): (&Worker, Sock),
     (server, at_server): (&Worker, Sock),
     wire: SocketAddr,
 ) -> Result<()> {
-    let session = lab.shared()?;
+    let session = fixture.shared()?;
     let own = at_client.local;
     let one = Side::sender(client, own, translated.asked);
     let two = Side::receiver(server, at_server.local, wire);
-    session.expect_nth(lab.name, &one, 0, || translated.at_client(own, wire))?;
-    session.expect_nth(lab.name, &two, 0, || translated.at_server(own, wire)).map(drop)
+    session.expect_nth(fixture.name, &one, 0, || translated.at_client(own, wire))?;
+    session.expect_nth(fixture.name, &two, 0, || translated.at_server(own, wire)).map(drop)
 }
 
 /// A socket sends to the server itself, and to an address that stands for it. The port it sends from is
 /// taken then, so that it gets another on the wire.
-fn udp_beside_direct(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let (server, client) = lab.couple(&place)?;
+fn udp_beside_direct(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (server, client) = fixture.couple(&place)?;
     let at_server = server.udp(place.any_port(Family::V4)?)?;
-    let translated = Translated::new(lab, &place, Transport::Udp, PORT, at_server.local)?;
+    let translated = Translated::new(fixture, &place, Transport::Udp, PORT, at_server.local)?;
     let at_client = client.udp(place.any_port(Family::V4)?)?;
     let mut wires = Vec::new();
     for (to, bytes) in [(at_server.local, 100), (translated.asked, 50), (at_server.local, 10)] {
@@ -150,20 +150,20 @@ fn udp_beside_direct(lab: &Lab<'_>) -> Result<()> {
         Side::receiver(&server, at_server.local, at_client.local),
     ];
     for side in &direct {
-        lab.expect(side, &place.capture)?;
+        fixture.expect(side, &place.capture)?;
     }
-    check_udp(lab, &translated, (&client, at_client), (&server, at_server), wire)
+    check_udp(fixture, &translated, (&client, at_client), (&server, at_server), wire)
 }
 
 /// The SYN-ACK has been translated where it is counted, and no full socket sends it.
-fn tcp(lab: &Lab<'_>, family: Family) -> Result<()> {
-    if !sees_through(lab) {
+fn tcp(fixture: &Fixture<'_>, family: Family) -> Result<()> {
+    if !sees_through(fixture) {
         return Err(skip("what a packet was translated from is not known to this set here"));
     }
-    let place = lab.loopback()?;
-    let (server, client) = lab.couple(&place)?;
+    let place = fixture.loopback()?;
+    let (server, client) = fixture.couple(&place)?;
     let listener = server.listen(place.any_port(family)?)?;
-    let translated = Translated::new(lab, &place, Transport::Tcp, PORT, listener.local)?;
+    let translated = Translated::new(fixture, &place, Transport::Tcp, PORT, listener.local)?;
     let at_client = client.connect(translated.asked)?;
     let at_server = server.accept(listener)?;
     client.send(at_client, 100)?;
@@ -172,9 +172,9 @@ fn tcp(lab: &Lab<'_>, family: Family) -> Result<()> {
     server.drain(at_server, 0)?;
     server.close(at_server)?;
     server.close(listener)?;
-    let session = lab.shared()?;
+    let session = fixture.shared()?;
     let (one, two) = (Side::connected(&client, at_client)?, Side::accepted(&server, at_server)?);
     let own = at_client.local;
-    session.expect_nth(lab.name, &one, 0, || translated.at_client(own, own))?;
-    session.expect_nth(lab.name, &two, 0, || translated.at_server(own, own)).map(drop)
+    session.expect_nth(fixture.name, &one, 0, || translated.at_client(own, own))?;
+    session.expect_nth(fixture.name, &two, 0, || translated.at_server(own, own)).map(drop)
 }

@@ -5,46 +5,52 @@ use anyhow::{Context, Result, bail, ensure};
 use super::Scenario;
 use crate::{
     expect::Side,
-    lab::Lab,
+    fixture::Fixture,
     place::{Family, Place, through},
     worker::{By, Command, PATIENCE, Reply, Sock, Worker, uring},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario::shared("udp/unconnected_v4", |lab| exchange(lab, Family::V4, false)),
-    Scenario::shared("udp/unconnected_v6", |lab| exchange(lab, Family::V6, false)),
-    Scenario::shared("udp/unconnected_mapped", |lab| exchange(lab, Family::Mapped, false)),
-    Scenario::shared("udp/connected_v4", |lab| exchange(lab, Family::V4, true)),
-    Scenario::shared("udp/connected_v6", |lab| exchange(lab, Family::V6, true)),
-    Scenario::shared("udp/connected_mapped", |lab| exchange(lab, Family::Mapped, true)),
+    Scenario::shared("udp/unconnected_v4", |fixture| exchange(fixture, Family::V4, false)),
+    Scenario::shared("udp/unconnected_v6", |fixture| exchange(fixture, Family::V6, false)),
+    Scenario::shared("udp/unconnected_mapped", |fixture| exchange(fixture, Family::Mapped, false)),
+    Scenario::shared("udp/connected_v4", |fixture| exchange(fixture, Family::V4, true)),
+    Scenario::shared("udp/connected_v6", |fixture| exchange(fixture, Family::V6, true)),
+    Scenario::shared("udp/connected_mapped", |fixture| exchange(fixture, Family::Mapped, true)),
     Scenario::shared("udp/three_peers", three_peers),
-    Scenario::shared("udp/connected_receiver_v4", |lab| connected_receiver(lab, Family::V4)),
-    Scenario::shared("udp/connected_receiver_v6", |lab| connected_receiver(lab, Family::V6)),
-    Scenario::shared("udp/dropped_v4", |lab| dropped(lab, Family::V4)),
-    Scenario::shared("udp/dropped_v6", |lab| dropped(lab, Family::V6)),
+    Scenario::shared("udp/connected_receiver_v4", |fixture| {
+        connected_receiver(fixture, Family::V4)
+    }),
+    Scenario::shared("udp/connected_receiver_v6", |fixture| {
+        connected_receiver(fixture, Family::V6)
+    }),
+    Scenario::shared("udp/dropped_v4", |fixture| dropped(fixture, Family::V4)),
+    Scenario::shared("udp/dropped_v6", |fixture| dropped(fixture, Family::V6)),
     Scenario::shared("udp/one_way", one_way),
     Scenario::shared("udp/late", late),
     Scenario::shared("udp/port_used_again", port_used_again),
-    Scenario::shared("udp/connected_elsewhere_v4", |lab| elsewhere(lab, Family::V4, None)),
-    Scenario::shared("udp/connected_elsewhere_v6", |lab| elsewhere(lab, Family::V6, None)),
-    Scenario::shared("udp/connected_elsewhere_mapped", |lab| elsewhere(lab, Family::Mapped, None)),
-    Scenario::shared("udp/connected_elsewhere_sendmsg", |lab| {
-        elsewhere(lab, Family::V4, Some(By::Message))
+    Scenario::shared("udp/connected_elsewhere_v4", |fixture| elsewhere(fixture, Family::V4, None)),
+    Scenario::shared("udp/connected_elsewhere_v6", |fixture| elsewhere(fixture, Family::V6, None)),
+    Scenario::shared("udp/connected_elsewhere_mapped", |fixture| {
+        elsewhere(fixture, Family::Mapped, None)
     }),
-    Scenario::shared("udp/connected_elsewhere_sendmmsg", |lab| {
-        elsewhere(lab, Family::V6, Some(By::Messages))
+    Scenario::shared("udp/connected_elsewhere_sendmsg", |fixture| {
+        elsewhere(fixture, Family::V4, Some(By::Message))
     }),
-    Scenario::shared("udp/connected_elsewhere_io_uring", |lab| {
-        elsewhere(lab, Family::V4, Some(By::Uring))
+    Scenario::shared("udp/connected_elsewhere_sendmmsg", |fixture| {
+        elsewhere(fixture, Family::V6, Some(By::Messages))
     }),
-    Scenario::shared("udp/reconnected_v4", |lab| reconnected(lab, Family::V4)),
-    Scenario::shared("udp/reconnected_v6", |lab| reconnected(lab, Family::V6)),
+    Scenario::shared("udp/connected_elsewhere_io_uring", |fixture| {
+        elsewhere(fixture, Family::V4, Some(By::Uring))
+    }),
+    Scenario::shared("udp/reconnected_v4", |fixture| reconnected(fixture, Family::V4)),
+    Scenario::shared("udp/reconnected_v6", |fixture| reconnected(fixture, Family::V6)),
 ];
 
 /// Three datagrams one way, one back.
-fn exchange(lab: &Lab<'_>, family: Family, connected: bool) -> Result<()> {
-    let place = lab.loopback()?;
-    let (server, client) = lab.couple(&place)?;
+fn exchange(fixture: &Fixture<'_>, family: Family, connected: bool) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (server, client) = fixture.couple(&place)?;
     let at_server = server.udp(place.any_port(family)?)?;
     let at_client = client.udp(place.any_port(family)?)?;
     let to_server = through(family, at_server.local);
@@ -71,19 +77,19 @@ fn exchange(lab: &Lab<'_>, family: Family, connected: bool) -> Result<()> {
     server.close(at_server)?;
     let one = Side::sender(&client, at_client.local, at_server.local);
     let two = Side::receiver(&server, at_server.local, at_client.local);
-    lab.expect_both(&one, &two, &place)
+    fixture.expect_both(&one, &two, &place)
 }
 
-fn three_peers(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    for side in &to_three_peers(lab, &place)? {
-        lab.expect(side, &place.capture)?;
+fn three_peers(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    for side in &to_three_peers(fixture, &place)? {
+        fixture.expect(side, &place.capture)?;
     }
     Ok(())
 }
 
 /// One socket speaks with three others, one datagram each way.
-pub(super) fn to_three_peers(_: &Lab<'_>, place: &Place) -> Result<Vec<Side>> {
+pub(super) fn to_three_peers(_: &Fixture<'_>, place: &Place) -> Result<Vec<Side>> {
     let client = Worker::spawn(&place.netns, "client")?;
     let at_client = client.udp(place.any_port(Family::V4)?)?;
     let mut sides = Vec::new();
@@ -105,9 +111,9 @@ pub(super) fn to_three_peers(_: &Lab<'_>, place: &Place) -> Result<Vec<Side>> {
 }
 
 /// Both sockets are connected before anything is sent; most comes from the one that is not asked.
-fn connected_receiver(lab: &Lab<'_>, family: Family) -> Result<()> {
-    let place = lab.loopback()?;
-    let (server, client) = lab.couple(&place)?;
+fn connected_receiver(fixture: &Fixture<'_>, family: Family) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (server, client) = fixture.couple(&place)?;
     let at_server = server.udp(place.any_port(family)?)?;
     let at_client = client.udp(place.any_port(family)?)?;
     server.udp_connect(at_server, at_client.local)?;
@@ -131,16 +137,16 @@ fn connected_receiver(lab: &Lab<'_>, family: Family) -> Result<()> {
     let (transport, local, remote) = two.key();
     let seen = place.capture.seen(transport, local, remote)?;
     ensure!((seen.received.packets, seen.sent.packets) == (5, 2), "not as meant: {seen:?}");
-    lab.expect_both(&one, &two, &place)
+    fixture.expect_both(&one, &two, &place)
 }
 
 /// A receiver that never reads has dropped what does not fit into its queue, and is told to have
 /// received all of it: it was on the wire.
-fn dropped(lab: &Lab<'_>, family: Family) -> Result<()> {
+fn dropped(fixture: &Fixture<'_>, family: Family) -> Result<()> {
     const SENT: u64 = 40;
-    lab.needs_ebpf()?;
-    let place = lab.loopback()?;
-    let (server, client) = lab.couple(&place)?;
+    fixture.needs_ebpf()?;
+    let place = fixture.loopback()?;
+    let (server, client) = fixture.couple(&place)?;
     let at_server = server.udp(place.any_port(family)?)?;
     server.step(&Command::ReceiveBuffer { fd: at_server.fd, bytes: 4096 })?;
     let at_client = client.udp(place.any_port(family)?)?;
@@ -159,19 +165,19 @@ fn dropped(lab: &Lab<'_>, family: Family) -> Result<()> {
     client.close(at_client)?;
     server.close(at_server)?;
     let drops = "system.audit.socket.udp.drops";
-    let doc = lab.expect(&one, &place.capture)?;
+    let doc = fixture.expect(&one, &place.capture)?;
     ensure!(doc.field(drops).is_none(), "the sender is told to have dropped something");
-    let doc = lab.expect(&two, &place.capture)?;
+    let doc = fixture.expect(&two, &place.capture)?;
     let told = doc.number(drops);
     // Where that is counted is not found by trying.
-    let truth = lab.options.is_described().then_some(SENT - waited);
+    let truth = fixture.options.is_described().then_some(SENT - waited);
     ensure!(told == truth, "{drops} is {told:?}; {waited} of {SENT} were received");
     Ok(())
 }
 
-fn one_way(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let (server, client) = lab.couple(&place)?;
+fn one_way(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (server, client) = fixture.couple(&place)?;
     let at_server = server.udp(place.any_port(Family::V4)?)?;
     let at_client = client.udp(place.any_port(Family::V4)?)?;
     // An empty datagram is a packet as well.
@@ -181,14 +187,14 @@ fn one_way(lab: &Lab<'_>) -> Result<()> {
     server.close(at_server)?;
     let one = Side::sender(&client, at_client.local, at_server.local);
     let two = Side::receiver(&server, at_server.local, at_client.local);
-    lab.expect_both(&one, &two, &place)
+    fixture.expect_both(&one, &two, &place)
 }
 
 /// A datagram to a socket that is closed already reaches no socket: it belongs to the sender's flow
 /// only, and makes no document of its own.
-fn late(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let (server, client) = lab.couple(&place)?;
+fn late(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (server, client) = fixture.couple(&place)?;
     let at_server = server.udp(place.any_port(Family::V4)?)?;
     let at_client = client.udp(place.any_port(Family::V4)?)?;
     client.send_to(at_client, 50, at_server.local)?;
@@ -200,19 +206,19 @@ fn late(lab: &Lab<'_>) -> Result<()> {
     server.close(at_server)?;
     client.send_to(at_client, 60, at_server.local)?;
     client.close(at_client)?;
-    lab.expect(&one, &place.capture)?;
-    lab.shared()?.expect_nth(lab.name, &two, 0, || Ok(before))?;
+    fixture.expect(&one, &place.capture)?;
+    fixture.shared()?.expect_nth(fixture.name, &two, 0, || Ok(before))?;
     Ok(())
 }
 
 /// A socket that is connected may send to others as well, by a call that names them (sendto(2) if none is given).
 /// Each of these is a peer, and one that it is connected to and sends nothing is none.
-fn elsewhere(lab: &Lab<'_>, family: Family, by: Option<By>) -> Result<()> {
+fn elsewhere(fixture: &Fixture<'_>, family: Family, by: Option<By>) -> Result<()> {
     if by == Some(By::Uring) {
         uring::needed()?;
     }
-    let place = lab.loopback()?;
-    let (server, client) = lab.couple(&place)?;
+    let place = fixture.loopback()?;
+    let (server, client) = fixture.couple(&place)?;
     let (other, silent) =
         (Worker::spawn(&place.netns, "other")?, Worker::spawn(&place.netns, "silent")?);
     let open = |worker: &Worker| worker.udp(place.any_port(family)?);
@@ -256,9 +262,9 @@ fn elsewhere(lab: &Lab<'_>, family: Family, by: Option<By>) -> Result<()> {
     {
         let one = Side::sender(&client, from.local, to.local);
         let two = Side::receiver(worker, to.local, from.local);
-        lab.expect_both(&one, &two, &place)?;
+        fixture.expect_both(&one, &two, &place)?;
     }
-    let told = lab.shared()?.documents();
+    let told = fixture.shared()?.documents();
     let untrue = told
         .iter()
         .find(|doc| [doc.end("source"), doc.end("destination")].contains(&Some(at_silent.local)));
@@ -268,9 +274,9 @@ fn elsewhere(lab: &Lab<'_>, family: Family, by: Option<By>) -> Result<()> {
 
 /// A socket that is disconnected, sends to another, and is connected again: it gets another port meanwhile, so that
 /// it has two conversations with the first.
-fn reconnected(lab: &Lab<'_>, family: Family) -> Result<()> {
-    let place = lab.loopback()?;
-    let (server, client) = lab.couple(&place)?;
+fn reconnected(fixture: &Fixture<'_>, family: Family) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (server, client) = fixture.couple(&place)?;
     let other = Worker::spawn(&place.netns, "other")?;
     let at_server = server.udp(place.any_port(family)?)?;
     let at_other = other.udp(place.any_port(family)?)?;
@@ -301,15 +307,15 @@ fn reconnected(lab: &Lab<'_>, family: Family) -> Result<()> {
     {
         let one = Side::sender(&client, from.local, to.local);
         let two = Side::receiver(worker, to.local, from.local);
-        lab.expect_both(&one, &two, &place)?;
+        fixture.expect_both(&one, &two, &place)?;
     }
     Ok(())
 }
 
 /// Another socket on the same port is another flow, counted from zero.
-fn port_used_again(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let (server, client) = lab.couple(&place)?;
+fn port_used_again(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (server, client) = fixture.couple(&place)?;
     let first = server.udp(place.any_port(Family::V4)?)?;
     let at_client = client.udp(place.any_port(Family::V4)?)?;
     let side = Side::receiver(&server, first.local, at_client.local);
@@ -328,11 +334,11 @@ fn port_used_again(lab: &Lab<'_>) -> Result<()> {
     server.step(&Command::Close { fd: second.fd })?;
     client.close(at_client)?;
 
-    let session = lab.shared()?;
-    session.expect_nth(lab.name, &side, 0, || Ok(then))?;
-    session.expect_nth(lab.name, &side, 1, || {
+    let session = fixture.shared()?;
+    session.expect_nth(fixture.name, &side, 0, || Ok(then))?;
+    session.expect_nth(fixture.name, &side, 1, || {
         Ok(place.capture.seen(transport, local, remote)?.since(then))
     })?;
     let one = Side::sender(&client, at_client.local, local);
-    lab.expect(&one, &place.capture).map(drop)
+    fixture.expect(&one, &place.capture).map(drop)
 }

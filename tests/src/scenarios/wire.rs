@@ -9,7 +9,7 @@ use super::{Scenario, Watcher, failing::connect_refused, pair::Pair};
 use crate::{
     capture::Count,
     expect::{Session, Side},
-    lab::{Lab, same_conversation},
+    fixture::{Fixture, same_conversation},
     place::{Family, Place},
     skip::skip,
     worker::{Command, PATIENCE, Worker},
@@ -19,10 +19,10 @@ use crate::{
 macro_rules! matrix {
     ($($name:literal => $function:expr),* $(,)?) => {
         &[$(
-            Scenario::shared(concat!("wire/", $name, "_v4"), |lab| $function(lab, Family::V4, false)),
-            Scenario::shared(concat!("wire/", $name, "_v6"), |lab| $function(lab, Family::V6, false)),
-            Scenario::shared(concat!("wire/", $name, "_v4_offload"), |lab| $function(lab, Family::V4, true)),
-            Scenario::shared(concat!("wire/", $name, "_v6_offload"), |lab| $function(lab, Family::V6, true)),
+            Scenario::shared(concat!("wire/", $name, "_v4"), |fixture| $function(fixture, Family::V4, false)),
+            Scenario::shared(concat!("wire/", $name, "_v6"), |fixture| $function(fixture, Family::V6, false)),
+            Scenario::shared(concat!("wire/", $name, "_v4_offload"), |fixture| $function(fixture, Family::V4, true)),
+            Scenario::shared(concat!("wire/", $name, "_v6_offload"), |fixture| $function(fixture, Family::V6, true)),
         )*]
     };
 }
@@ -48,22 +48,22 @@ pub(super) const AT_END: &[Scenario] =
 /// Checks both ends, each against the capture on its side.
 fn expect_across(
     session: &Session,
-    lab: &Lab<'_>,
+    fixture: &Fixture<'_>,
     (here, client): (&Place, &Side),
     (there, server): (&Place, &Side),
 ) -> Result<()> {
-    let one = session.expect(lab.name, client, &here.capture)?;
-    let two = session.expect(lab.name, server, &there.capture)?;
+    let one = session.expect(fixture.name, client, &here.capture)?;
+    let two = session.expect(fixture.name, server, &there.capture)?;
     same_conversation(&one, &two)
 }
 
 /// Without loss, both captures have to agree: a check of the truth itself.
 fn expect_lossless(
-    lab: &Lab<'_>,
+    fixture: &Fixture<'_>,
     (here, client): (&Place, &Side),
     (there, server): (&Place, &Side),
 ) -> Result<()> {
-    expect_across(lab.shared()?, lab, (here, client), (there, server))?;
+    expect_across(fixture.shared()?, fixture, (here, client), (there, server))?;
     let (transport, local, remote) = client.key();
     let left = here.capture.seen(transport, local, remote)?;
     let right = there.capture.seen(transport, remote, local)?;
@@ -75,38 +75,38 @@ fn expect_lossless(
     Ok(())
 }
 
-fn client_closes_first(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
-    let (here, there) = lab.wire(offloads)?;
+fn client_closes_first(fixture: &Fixture<'_>, family: Family, offloads: bool) -> Result<()> {
+    let (here, there) = fixture.wire(offloads)?;
     let pair = Pair::across(&here, &there, family)?;
     pair.echo(100)?;
     pair.echo(30_000)?;
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    expect_lossless(lab, (&here, &client), (&there, &server))
+    expect_lossless(fixture, (&here, &client), (&there, &server))
 }
 
-fn server_closes_first(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
-    let (here, there) = lab.wire(offloads)?;
+fn server_closes_first(fixture: &Fixture<'_>, family: Family, offloads: bool) -> Result<()> {
+    let (here, there) = fixture.wire(offloads)?;
     let pair = Pair::across(&here, &there, family)?;
     pair.echo(100)?;
     pair.close_server_first()?;
     let (client, server) = pair.sides("fin_remote", "fin_local")?;
-    expect_lossless(lab, (&here, &client), (&there, &server))
+    expect_lossless(fixture, (&here, &client), (&there, &server))
 }
 
-fn reset(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
-    let (here, there) = lab.wire(offloads)?;
+fn reset(fixture: &Fixture<'_>, family: Family, offloads: bool) -> Result<()> {
+    let (here, there) = fixture.wire(offloads)?;
     let pair = Pair::across(&here, &there, family)?;
     pair.echo(100)?;
     pair.client.abort(pair.at_client)?;
     pair.server.expect_reset(pair.at_server)?;
     pair.server.close(pair.at_server)?;
     let (client, server) = pair.sides("reset_local", "reset_remote")?;
-    expect_lossless(lab, (&here, &client), (&there, &server))
+    expect_lossless(fixture, (&here, &client), (&there, &server))
 }
 
-fn unread_data(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
-    let (here, there) = lab.wire(offloads)?;
+fn unread_data(fixture: &Fixture<'_>, family: Family, offloads: bool) -> Result<()> {
+    let (here, there) = fixture.wire(offloads)?;
     let pair = Pair::across(&here, &there, family)?;
     pair.client.send(pair.at_client, 500)?;
     pair.server.receive(pair.at_server, 10)?;
@@ -114,13 +114,13 @@ fn unread_data(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
     pair.client.expect_reset(pair.at_client)?;
     pair.client.close(pair.at_client)?;
     let (client, server) = pair.sides("reset_remote", "reset_local")?;
-    expect_lossless(lab, (&here, &client), (&there, &server))
+    expect_lossless(fixture, (&here, &client), (&there, &server))
 }
 
 /// The kernel keeps no socket for the end of the connection, and answers the last FIN with a reset that
 /// belongs to no socket.
-fn no_time_wait(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
-    let (here, there) = lab.wire(offloads)?;
+fn no_time_wait(fixture: &Fixture<'_>, family: Family, offloads: bool) -> Result<()> {
+    let (here, there) = fixture.wire(offloads)?;
     here.netns.set("net/ipv4/tcp_max_tw_buckets", "0").map_err(|error| {
         let cause = error.root_cause().downcast_ref::<io::Error>();
         match cause.map(io::Error::kind) {
@@ -140,19 +140,19 @@ fn no_time_wait(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
     pair.server.close(pair.at_server)?;
     let (client, server) = pair.sides("fin_local", "reset_remote")?;
     here.capture.wait(client.key(), PATIENCE, "a reset", |seen| seen.sent.resets > 0)?;
-    expect_lossless(lab, (&here, &client), (&there, &server))
+    expect_lossless(fixture, (&here, &client), (&there, &server))
 }
 
-fn refused(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
-    let (here, there) = lab.wire(offloads)?;
+fn refused(fixture: &Fixture<'_>, family: Family, offloads: bool) -> Result<()> {
+    let (here, there) = fixture.wire(offloads)?;
     let client = Worker::spawn(&here.netns, "client")?;
     let side = connect_refused(&client, &here, &there, family)?;
-    lab.expect(&side, &here.capture).map(drop)
+    fixture.expect(&side, &here.capture).map(drop)
 }
 
 /// Segments that are lost count for the sender, as often as they were sent, and not for the receiver.
-fn data_lost(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
-    let (here, there) = lab.wire(offloads)?;
+fn data_lost(fixture: &Fixture<'_>, family: Family, offloads: bool) -> Result<()> {
+    let (here, there) = fixture.wire(offloads)?;
     let pair = Pair::across(&here, &there, family)?;
     pair.echo(100)?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
@@ -164,20 +164,20 @@ fn data_lost(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
     pair.server.receive(pair.at_server, 4000)?;
     pair.echo(100)?;
     pair.close_client_first()?;
-    expect_across(lab.shared()?, lab, (&here, &client), (&there, &server))
+    expect_across(fixture.shared()?, fixture, (&here, &client), (&there, &server))
 }
 
-fn syn_lost(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
-    handshake_lost(lab, family, offloads, true)
+fn syn_lost(fixture: &Fixture<'_>, family: Family, offloads: bool) -> Result<()> {
+    handshake_lost(fixture, family, offloads, true)
 }
 
 /// A SYN-ACK is sent by a request socket, and so is its repetition.
-fn synack_lost(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
-    handshake_lost(lab, family, offloads, false)
+fn synack_lost(fixture: &Fixture<'_>, family: Family, offloads: bool) -> Result<()> {
+    handshake_lost(fixture, family, offloads, false)
 }
 
-fn handshake_lost(lab: &Lab<'_>, family: Family, offloads: bool, syn: bool) -> Result<()> {
-    let (here, there) = lab.wire(offloads)?;
+fn handshake_lost(fixture: &Fixture<'_>, family: Family, offloads: bool, syn: bool) -> Result<()> {
+    let (here, there) = fixture.wire(offloads)?;
     let server = Worker::spawn(&there.netns, "server")?;
     let client = Worker::spawn(&here.netns, "client")?;
     let listener = server.listen(there.any_port(family)?)?;
@@ -196,12 +196,12 @@ fn handshake_lost(lab: &Lab<'_>, family: Family, offloads: bool, syn: bool) -> R
     pair.echo(100)?;
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    expect_across(lab.shared()?, lab, (&here, &client), (&there, &server))
+    expect_across(fixture.shared()?, fixture, (&here, &client), (&there, &server))
 }
 
 /// The last acknowledgement is lost, so the last FIN comes again and is answered from TIME_WAIT.
-fn last_ack_lost(lab: &Lab<'_>) -> Result<()> {
-    let (here, there) = lab.wire(false)?;
+fn last_ack_lost(fixture: &Fixture<'_>) -> Result<()> {
+    let (here, there) = fixture.wire(false)?;
     let pair = Pair::across(&here, &there, Family::V4)?;
     pair.echo(100)?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
@@ -217,18 +217,18 @@ fn last_ack_lost(lab: &Lab<'_>) -> Result<()> {
     there.capture.wait(server.key(), PATIENCE, what, |seen| {
         seen.received.packets > before.received.packets
     })?;
-    let session = lab.shared()?;
+    let session = fixture.shared()?;
     for (place, side) in [(&here, client), (&there, server)] {
         let (transport, local, remote) = side.key();
         let seen = place.capture.seen(transport, local, remote)?;
-        session.expect_at_end(lab.name, side, seen);
+        session.expect_at_end(fixture.name, side, seen);
     }
     Ok(())
 }
 
-fn bulk(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
+fn bulk(fixture: &Fixture<'_>, family: Family, offloads: bool) -> Result<()> {
     const BYTES: u64 = 5_000_000;
-    let (here, there) = lab.wire(offloads)?;
+    let (here, there) = fixture.wire(offloads)?;
     let pair = Pair::across(&here, &there, family)?;
     pair.client.begin(&Command::Send { fd: pair.at_client.fd, bytes: BYTES, to: None })?;
     pair.server.receive(pair.at_server, BYTES)?;
@@ -236,23 +236,23 @@ fn bulk(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     // A receiver short of memory may drop what its capture has seen: no claim that both agree.
-    expect_across(lab.shared()?, lab, (&here, &client), (&there, &server))
+    expect_across(fixture.shared()?, fixture, (&here, &client), (&there, &server))
 }
 
-fn udp(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
-    datagrams(lab, family, offloads, &[1, 500, 1400])
+fn udp(fixture: &Fixture<'_>, family: Family, offloads: bool) -> Result<()> {
+    datagrams(fixture, family, offloads, &[1, 500, 1400])
 }
 
 /// A datagram longer than the wire carries at once travels in fragments.
-fn udp_fragmented(lab: &Lab<'_>, family: Family, offloads: bool) -> Result<()> {
-    if !lab.options.is_described() {
+fn udp_fragmented(fixture: &Fixture<'_>, family: Family, offloads: bool) -> Result<()> {
+    if !fixture.options.is_described() {
         return Err(skip("what lies behind a route, its MTU too, is not found by trying"));
     }
-    datagrams(lab, family, offloads, &[4000])
+    datagrams(fixture, family, offloads, &[4000])
 }
 
-fn datagrams(lab: &Lab<'_>, family: Family, offloads: bool, sizes: &[u64]) -> Result<()> {
-    let (here, there) = lab.wire(offloads)?;
+fn datagrams(fixture: &Fixture<'_>, family: Family, offloads: bool, sizes: &[u64]) -> Result<()> {
+    let (here, there) = fixture.wire(offloads)?;
     let server = Worker::spawn(&there.netns, "server")?;
     let client = Worker::spawn(&here.netns, "client")?;
     let at_server = server.udp(there.any_port(family)?)?;
@@ -267,5 +267,5 @@ fn datagrams(lab: &Lab<'_>, family: Family, offloads: bool, sizes: &[u64]) -> Re
     server.close(at_server)?;
     let one = Side::sender(&client, at_client.local, at_server.local);
     let two = Side::receiver(&server, at_server.local, at_client.local);
-    expect_lossless(lab, (&here, &one), (&there, &two))
+    expect_lossless(fixture, (&here, &one), (&there, &two))
 }

@@ -10,13 +10,13 @@ use super::{
 };
 use crate::{
     expect::Side,
-    lab::Lab,
+    fixture::Fixture,
     place::{Family, Place},
 };
 
 /// The scenario's own name, so that none of another can be taken for it.
-pub(super) fn name_of(lab: &Lab<'_>, host: &str) -> String {
-    format!("{host}.s{}.test", lab.number)
+pub(super) fn name_of(fixture: &Fixture<'_>, host: &str) -> String {
+    format!("{host}.s{}.test", fixture.number)
 }
 
 pub(super) fn ip(place: &Place, family: Family) -> Result<IpAddr> {
@@ -24,11 +24,11 @@ pub(super) fn ip(place: &Place, family: Family) -> Result<IpAddr> {
 }
 
 /// A name, then a connection. The other end did not ask, and loopback is everybody's.
-pub(super) fn a_then_tcp(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let site = Site::open(lab, lab.shared()?, &place, Family::V4)?;
+pub(super) fn a_then_tcp(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
     let client = site.client()?;
-    let name = name_of(lab, "Web");
+    let name = name_of(fixture, "Web");
     let records = [message::address(&name, ip(&place, Family::V4)?)];
     site.ask_and_close(&client, &name, A, &records)?;
     let (one, two) = site.visit(&client)?;
@@ -39,11 +39,11 @@ pub(super) fn a_then_tcp(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// A name that leads to loopback is that of who asked for it, not of all that talk there.
-pub(super) fn loopback_is_everybodys(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let site = Site::open(lab, lab.shared()?, &place, Family::V4)?;
+pub(super) fn loopback_is_everybodys(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
     let (client, other) = (site.client()?, site.client()?);
-    let name = name_of(lab, "self");
+    let name = name_of(fixture, "self");
     let records = [message::address(&name, ip(&place, Family::V4)?)];
     site.ask_and_close(&client, &name, A, &records)?;
     check(&site.visit(&client)?.0, "destination", &name, "asked")?;
@@ -56,11 +56,11 @@ pub(super) fn loopback_is_everybodys(lab: &Lab<'_>) -> Result<()> {
     site.end()
 }
 
-pub(super) fn aaaa_then_one_way_udp(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let site = Site::open(lab, lab.shared()?, &place, Family::V6)?;
+pub(super) fn aaaa_then_one_way_udp(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &place, Family::V6)?;
     let client = site.client()?;
-    let name = name_of(lab, "six");
+    let name = name_of(fixture, "six");
     let records = [message::address(&name, ip(&place, Family::V6)?)];
     site.ask_and_close(&client, &name, AAAA, &records)?;
     let to = site.server.udp(place.any_port(Family::V6)?)?;
@@ -69,19 +69,19 @@ pub(super) fn aaaa_then_one_way_udp(lab: &Lab<'_>) -> Result<()> {
     site.server.receive(to, 500)?;
     client.close(from)?;
     site.server.close(to)?;
-    let one = lab.expect(&Side::sender(&client, from.local, to.local), &place.capture)?;
-    lab.expect(&Side::receiver(&site.server, to.local, from.local), &place.capture)?;
+    let one = fixture.expect(&Side::sender(&client, from.local, to.local), &place.capture)?;
+    fixture.expect(&Side::receiver(&site.server, to.local, from.local), &place.capture)?;
     check(&one, "destination", &name, "asked")?;
     ensure!(one.number("destination.packets") == Some(0), "{:?}", one.json());
     site.end()
 }
 
 /// The name that was asked for, not those that it stands for.
-pub(super) fn chain_of_aliases(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let site = Site::open(lab, lab.shared()?, &place, Family::V4)?;
+pub(super) fn chain_of_aliases(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
     let client = site.client()?;
-    let [name, cdn, pool] = ["www", "cdn", "pool"].map(|host| name_of(lab, host));
+    let [name, cdn, pool] = ["www", "cdn", "pool"].map(|host| name_of(fixture, host));
     let records = [
         message::alias(&name, &cdn),
         message::alias(&cdn, &pool),
@@ -92,11 +92,11 @@ pub(super) fn chain_of_aliases(lab: &Lab<'_>) -> Result<()> {
     site.end()
 }
 
-pub(super) fn several_answers(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let site = Site::open(lab, lab.shared()?, &place, Family::V4)?;
+pub(super) fn several_answers(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
     let client = site.client()?;
-    let name = name_of(lab, "many");
+    let name = name_of(fixture, "many");
     let mut records: Vec<_> =
         (1..20).map(|last| message::address(&name, [192, 0, 2, last].into())).collect();
     records.push(message::address(&name, ip(&place, Family::V4)?));
@@ -106,15 +106,15 @@ pub(super) fn several_answers(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// The last of as many addresses as a datagram of 4,096 bytes holds.
-pub(super) fn whole_answer(lab: &Lab<'_>) -> Result<()> {
-    let session = lab.shared()?;
+pub(super) fn whole_answer(fixture: &Fixture<'_>) -> Result<()> {
+    let session = fixture.shared()?;
     if !super::site::sees_sockets(session) {
         return Err(crate::skip::skip("rings of packet sockets keep less of each packet"));
     }
-    let place = lab.loopback()?;
-    let site = Site::open(lab, session, &place, Family::V4)?;
+    let place = fixture.loopback()?;
+    let site = Site::open(fixture, session, &place, Family::V4)?;
     let client = site.client()?;
-    let name = name_of(lab, "whole");
+    let name = name_of(fixture, "whole");
     // Name, type, class, time to live, length, address.
     let one = name.len() + 2 + 2 + 2 + 4 + 2 + 4;
     let question = 12 + name.len() + 2 + 4;
@@ -130,12 +130,12 @@ pub(super) fn whole_answer(lab: &Lab<'_>) -> Result<()> {
     site.end()
 }
 
-pub(super) fn https_hints(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn https_hints(fixture: &Fixture<'_>) -> Result<()> {
     for family in [Family::V4, Family::V6] {
-        let place = lab.loopback()?;
-        let site = Site::open(lab, lab.shared()?, &place, family)?;
+        let place = fixture.loopback()?;
+        let site = Site::open(fixture, fixture.shared()?, &place, family)?;
         let client = site.client()?;
-        let name = name_of(lab, "service");
+        let name = name_of(fixture, "service");
         let records = [message::service(&name, ip(&place, family)?)];
         site.ask_and_close(&client, &name, HTTPS, &records)?;
         check(&site.visit(&client)?.0, "destination", &name, "asked")?;
@@ -145,11 +145,11 @@ pub(super) fn https_hints(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// The flow of the question is not reported when that of the connection is.
-pub(super) fn socket_stays_open(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let site = Site::open(lab, lab.shared()?, &place, Family::V4)?;
+pub(super) fn socket_stays_open(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
     let client = site.client()?;
-    let name = name_of(lab, "open");
+    let name = name_of(fixture, "open");
     let records = [message::address(&name, ip(&place, Family::V4)?)];
     let sock = site.ask(&client, &name, A, &records)?;
     check(&site.visit(&client)?.0, "destination", &name, "asked")?;
@@ -157,11 +157,11 @@ pub(super) fn socket_stays_open(lab: &Lab<'_>) -> Result<()> {
     site.end()
 }
 
-pub(super) fn each_process_its_own_name(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let site = Site::open(lab, lab.shared()?, &place, Family::V4)?;
+pub(super) fn each_process_its_own_name(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
     let clients = [site.client()?, site.client()?, site.client()?];
-    let names = ["one", "two", "three"].map(|host| name_of(lab, host));
+    let names = ["one", "two", "three"].map(|host| name_of(fixture, host));
     for (client, name) in clients.iter().zip(&names) {
         let records = [message::address(name, ip(&place, Family::V4)?)];
         site.ask_and_close(client, name, A, &records)?;
@@ -173,13 +173,13 @@ pub(super) fn each_process_its_own_name(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// A process that never asked gets the name that another of its host asked for last.
-pub(super) fn names_of_others(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn names_of_others(fixture: &Fixture<'_>) -> Result<()> {
     // Addresses of loopback are everybody's; this one is of one host.
-    let place = lab.loopback()?;
-    let site = Site::open(lab, lab.shared()?, &place, Family::V6)?;
+    let place = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &place, Family::V6)?;
     let address = ip(&place, Family::V6)?;
     let clients = [site.client()?, site.client()?];
-    let names = ["one", "two"].map(|host| name_of(lab, host));
+    let names = ["one", "two"].map(|host| name_of(fixture, host));
     for (client, name) in clients.iter().zip(&names) {
         site.ask_and_close(client, name, AAAA, &[message::address(name, address)])?;
     }
@@ -190,12 +190,12 @@ pub(super) fn names_of_others(lab: &Lab<'_>) -> Result<()> {
     site.end()
 }
 
-pub(super) fn children_inherit(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let site = Site::open(lab, lab.shared()?, &place, Family::V4)?;
+pub(super) fn children_inherit(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
     let (parent, other) = (site.client()?, site.client()?);
     let [before, elsewhere, after] =
-        ["before", "elsewhere", "after"].map(|host| name_of(lab, host));
+        ["before", "elsewhere", "after"].map(|host| name_of(fixture, host));
     let address = ip(&place, Family::V4)?;
     site.ask_and_close(&parent, &before, A, &[message::address(&before, address)])?;
     let child = parent.fork()?;
@@ -210,11 +210,11 @@ pub(super) fn children_inherit(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// The flow begins before its answer is there.
-pub(super) fn answered_while_connected(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let site = Site::open(lab, lab.shared()?, &place, Family::V4)?;
+pub(super) fn answered_while_connected(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
     let client = site.client()?;
-    let name = name_of(lab, "late");
+    let name = name_of(fixture, "late");
     let listener = site.server.listen(place.any_port(Family::V4)?)?;
     let at_client = client.connect(listener.local)?;
     let at_server = site.server.accept(listener)?;
@@ -223,50 +223,50 @@ pub(super) fn answered_while_connected(lab: &Lab<'_>) -> Result<()> {
     client.close(at_client)?;
     site.server.drain(at_server, 0)?;
     site.server.close(at_server)?;
-    let one = lab.expect(&Side::connected(&client, at_client)?, &place.capture)?;
-    lab.expect(&Side::accepted(&site.server, at_server)?, &place.capture)?;
+    let one = fixture.expect(&Side::connected(&client, at_client)?, &place.capture)?;
+    fixture.expect(&Side::accepted(&site.server, at_server)?, &place.capture)?;
     check(&one, "destination", &name, "asked")?;
     site.end()
 }
 
 /// A name from another namespace serves only where there is no nearer one.
-pub(super) fn other_namespace(lab: &Lab<'_>) -> Result<()> {
-    let (here, there) = lab.wire(true)?;
-    let site = Site::open(lab, lab.shared()?, &there, Family::V4)?;
+pub(super) fn other_namespace(fixture: &Fixture<'_>) -> Result<()> {
+    let (here, there) = fixture.wire(true)?;
+    let site = Site::open(fixture, fixture.shared()?, &there, Family::V4)?;
     let client = crate::worker::Worker::spawn(&here.netns, "client")?;
-    super::site::wait_until_seen(lab.shared()?, client.pid())?;
-    let name = name_of(lab, "apart");
+    super::site::wait_until_seen(fixture.shared()?, client.pid())?;
+    let name = name_of(fixture, "apart");
     let sock = client.udp(here.any_port(Family::V4)?)?;
     let records = [message::address(&name, ip(&there, Family::V4)?)];
     let (query, answer) = (message::query(9, &name, A), message::answer(9, &name, A, &records));
     site.exchange(&client, sock, &query, &[&answer])?;
     client.close(sock)?;
     let (near, far) = (sock.local, site.at_server.local);
-    lab.expect(&Side::sender(&client, near, far), &here.capture)?;
+    fixture.expect(&Side::sender(&client, near, far), &here.capture)?;
     let listener = site.server.listen(there.any_port(Family::V4)?)?;
     let at_client = client.connect(listener.local)?;
     let at_server = site.server.accept(listener)?;
     client.close(at_client)?;
     site.server.drain(at_server, 0)?;
     site.server.close(at_server)?;
-    let one = lab.expect(&Side::connected(&client, at_client)?, &here.capture)?;
-    let two = lab.expect(&Side::accepted(&site.server, at_server)?, &there.capture)?;
+    let one = fixture.expect(&Side::connected(&client, at_client)?, &here.capture)?;
+    let two = fixture.expect(&Side::accepted(&site.server, at_server)?, &there.capture)?;
     check(&one, "destination", &name, "asked")?;
     check(&two, "own", &name, "host")?;
     site.server.close(site.at_server)?;
-    lab.expect(&Side::receiver(&site.server, far, near), &there.capture).map(drop)
+    fixture.expect(&Side::receiver(&site.server, far, near), &there.capture).map(drop)
 }
 
 /// Nobody has to have looked at a network namespace before a question is asked there.
-pub(super) fn first_question(lab: &Lab<'_>) -> Result<()> {
-    let session = lab.shared()?;
+pub(super) fn first_question(fixture: &Fixture<'_>) -> Result<()> {
+    let session = fixture.shared()?;
     if !super::site::sees_sockets(session) {
         return Err(crate::skip::skip("packet sockets are opened once a process was seen there"));
     }
-    let place = lab.loopback()?;
-    let site = Site::unseen(lab, session, &place, Family::V4)?;
+    let place = fixture.loopback()?;
+    let site = Site::unseen(fixture, session, &place, Family::V4)?;
     let client = site.client()?;
-    let name = name_of(lab, "first");
+    let name = name_of(fixture, "first");
     let records = [message::address(&name, ip(&place, Family::V4)?)];
     site.ask_and_close(&client, &name, A, &records)?;
     check(&site.visit(&client)?.0, "destination", &name, "asked")?;

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     agent::Timeouts,
     expect::Side,
-    lab::Lab,
+    fixture::Fixture,
     net::{
         Netns, link,
         watch::{Usable, Watch},
@@ -34,13 +34,13 @@ use crate::{
 pub(super) const AF_PACKET: &[&str] = &["socket.dns.type: af_packet"];
 
 /// A question over each family is seen at the interface, as well as at a socket.
-pub(super) fn names(lab: &Lab<'_>) -> Result<()> {
-    let session = lab.agent_with(Timeouts::default(), AF_PACKET)?;
-    let place = lab.loopback()?;
+pub(super) fn names(fixture: &Fixture<'_>) -> Result<()> {
+    let session = fixture.agent_with(Timeouts::default(), AF_PACKET)?;
+    let place = fixture.loopback()?;
     for family in [Family::V4, Family::V6] {
-        let site = Site::open(lab, &session, &place, family)?;
+        let site = Site::open(fixture, &session, &place, family)?;
         let client = site.client()?;
-        let name = name_of(lab, "packet");
+        let name = name_of(fixture, "packet");
         let kind = if family == Family::V4 { A } else { message::AAAA };
         let records = [message::address(&name, ip(&place, family)?)];
         site.ask_and_close(&client, &name, kind, &records)?;
@@ -52,9 +52,9 @@ pub(super) fn names(lab: &Lab<'_>) -> Result<()> {
 
 /// The answer arrives behind a VLAN tag. No interface here takes it further, as it would on a host
 /// that hands the tag on to a bridge or a guest; it names the address all the same.
-pub(super) fn vlan(lab: &Lab<'_>) -> Result<()> {
-    let session = lab.agent_with(Timeouts::default(), AF_PACKET)?;
-    let (here, there) = lab.wire(true)?;
+pub(super) fn vlan(fixture: &Fixture<'_>) -> Result<()> {
+    let session = fixture.agent_with(Timeouts::default(), AF_PACKET)?;
+    let (here, there) = fixture.wire(true)?;
     let client = Worker::spawn(&here.netns, "client")?;
     let server = Worker::spawn(&there.netns, "names")?;
     wait_for_ring(client.pid(), true)?;
@@ -62,7 +62,7 @@ pub(super) fn vlan(lab: &Lab<'_>) -> Result<()> {
     address.set_port(PORT);
     let at_server = server.udp(address)?;
     let sock = client.udp(here.any_port(Family::V4)?)?;
-    let name = name_of(lab, "tagged");
+    let name = name_of(fixture, "tagged");
     let query = message::query(6, &name, A);
     client.send_bytes(sock, &query, Some(at_server.local))?;
     server.receive(at_server, query.len() as u64)?;
@@ -87,10 +87,10 @@ pub(super) fn vlan(lab: &Lab<'_>) -> Result<()> {
     server.close(at_listener)?;
     client.close(sock)?;
     server.close(at_server)?;
-    let one = session.expect(lab.name, &Side::connected(&client, at_client)?, &here.capture)?;
-    session.expect(lab.name, &Side::accepted(&server, at_listener)?, &there.capture)?;
-    session.expect_nth(lab.name, &asking, 0, || at_client_end)?;
-    session.expect_nth(lab.name, &asked, 0, || at_server_end)?;
+    let one = session.expect(fixture.name, &Side::connected(&client, at_client)?, &here.capture)?;
+    session.expect(fixture.name, &Side::accepted(&server, at_listener)?, &there.capture)?;
+    session.expect_nth(fixture.name, &asking, 0, || at_client_end)?;
+    session.expect_nth(fixture.name, &asked, 0, || at_server_end)?;
     check(&one, "destination", &name, "asked")?;
     session.stop().map(drop)
 }
@@ -145,11 +145,11 @@ fn inject(netns: &Netns, interface: &str, frame: &[u8]) -> Result<()> {
 }
 
 /// A packet socket would keep a namespace from going away: it is closed once no process is left.
-pub(super) fn namespace_that_goes(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn namespace_that_goes(fixture: &Fixture<'_>) -> Result<()> {
     if !Path::new("/proc/thread-self").exists() {
         return Err(skip("a thread sees the sockets of its own namespace since 3.17"));
     }
-    let session = lab.agent_with(Timeouts::default(), AF_PACKET)?;
+    let session = fixture.agent_with(Timeouts::default(), AF_PACKET)?;
     let netns = Netns::create()?;
     let last = Worker::spawn(&netns, "last")?;
     wait_for_ring(last.pid(), true)?;
@@ -158,7 +158,7 @@ pub(super) fn namespace_that_goes(lab: &Lab<'_>) -> Result<()> {
     // The thread that looks is no process of its own, so it does not count.
     while netns.run(|| Ok(fs::read_to_string("/proc/thread-self/net/packet")?))?.lines().count() > 1
     {
-        ensure!(Instant::now() < deadline, "{}: the agent still looks at it", lab.name);
+        ensure!(Instant::now() < deadline, "{}: the agent still looks at it", fixture.name);
         thread::sleep(Duration::from_millis(100));
     }
     session.stop().map(drop)
@@ -167,11 +167,11 @@ pub(super) fn namespace_that_goes(lab: &Lab<'_>) -> Result<()> {
 const LATE: &str = "late0";
 
 /// The interface does not exist when the agent begins to look at the namespace.
-pub(super) fn interface(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn interface(fixture: &Fixture<'_>) -> Result<()> {
     const HERE: [u8; 4] = [10, 214, 0, 1];
     const THERE: [u8; 4] = [10, 214, 0, 2];
     let setting = &["socket.dns.af_packet.interface: late0"];
-    let session = lab.agent_with(Timeouts::default(), setting)?;
+    let session = fixture.agent_with(Timeouts::default(), setting)?;
     let (here, there) = (Netns::create()?, Netns::create()?);
     let client = Worker::spawn(&here, "client")?;
     let server = Worker::spawn(&there, "names")?;
@@ -191,7 +191,7 @@ pub(super) fn interface(lab: &Lab<'_>) -> Result<()> {
     }
     wait_for_ring(client.pid(), true)?;
 
-    let name = name_of(lab, "late");
+    let name = name_of(fixture, "late");
     let at_server = server.udp((THERE, PORT).into())?;
     let sock = client.udp((HERE, 0).into())?;
     let query = message::query(6, &name, A);

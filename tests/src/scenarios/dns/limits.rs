@@ -16,18 +16,18 @@ use super::{
 use crate::{
     agent::Timeouts,
     expect::Session,
-    lab::Lab,
+    fixture::Fixture,
     place::{Family, Place},
     skip::skip,
     worker::Worker,
 };
 
-pub(super) fn disabled(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let session = lab.agent_with(Timeouts::default(), &["socket.dns.enabled: false"])?;
-    let site = Site::unseen(lab, &session, &place, Family::V4)?;
+pub(super) fn disabled(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let session = fixture.agent_with(Timeouts::default(), &["socket.dns.enabled: false"])?;
+    let site = Site::unseen(fixture, &session, &place, Family::V4)?;
     let client = site.client()?;
-    let name = name_of(lab, "off");
+    let name = name_of(fixture, "off");
     let records = [message::address(&name, ip(&place, Family::V4)?)];
     site.ask_and_close(&client, &name, A, &records)?;
     let (one, two) = site.visit(&client)?;
@@ -40,19 +40,19 @@ pub(super) fn disabled(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// The name outlives the flow of its question and its own time to live of one second.
-pub(super) fn pause(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn pause(fixture: &Fixture<'_>) -> Result<()> {
     let timeouts = Timeouts { flow_inactive: "2s", flow_termination: "1s", socket_inactive: "2s" };
-    let place = lab.loopback()?;
-    let session = lab.agent_with(timeouts, &[])?;
-    let site = Site::open(lab, &session, &place, Family::V4)?;
+    let place = fixture.loopback()?;
+    let session = fixture.agent_with(timeouts, &[])?;
+    let site = Site::open(fixture, &session, &place, Family::V4)?;
     let client = site.client()?;
-    let name = name_of(lab, "pause");
+    let name = name_of(fixture, "pause");
     let records = [message::address(&name, ip(&place, Family::V4)?)];
     site.ask_and_close(&client, &name, A, &records)?;
     site.end()?;
     // The pause itself is what is tested.
     thread::sleep(Duration::from_secs(10));
-    let site = Site::unseen(lab, &session, &place, Family::V4)?;
+    let site = Site::unseen(fixture, &session, &place, Family::V4)?;
     check(&site.visit(&client)?.0, "destination", &name, "asked")?;
     site.end()?;
     session.stop().map(drop)
@@ -62,17 +62,17 @@ pub(super) fn pause(lab: &Lab<'_>) -> Result<()> {
 const FLOOD: u32 = 2000;
 
 /// What finds the ring of the programs full, and what is longer than they may hand over, is counted.
-pub(super) fn ring(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn ring(fixture: &Fixture<'_>) -> Result<()> {
     let settings = &["socket.dns.af_packet.snaplen: 128", "socket.dns.af_packet.ring: 64KiB"];
-    let session = lab.agent_with(Timeouts::default(), settings)?;
+    let session = fixture.agent_with(Timeouts::default(), settings)?;
     if !sees_sockets(&session) {
         session.stop()?;
         return Err(skip("no program hands DNS packets over here"));
     }
-    let place = lab.loopback()?;
-    let site = Site::open(lab, &session, &place, Family::V4)?;
+    let place = fixture.loopback()?;
+    let site = Site::open(fixture, &session, &place, Family::V4)?;
     let client = site.client()?;
-    cut(lab, &site, &client, &place)?;
+    cut(fixture, &site, &client, &place)?;
     flood(&session, &site, &client, &place)?;
     site.end()?;
     let counters = session.counters()?;
@@ -83,8 +83,8 @@ pub(super) fn ring(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// The address of the name stands behind what is captured.
-fn cut(lab: &Lab<'_>, site: &Site<'_>, client: &Worker, place: &Place) -> Result<()> {
-    let name = name_of(lab, "long");
+fn cut(fixture: &Fixture<'_>, site: &Site<'_>, client: &Worker, place: &Place) -> Result<()> {
+    let name = name_of(fixture, "long");
     let mut records: Vec<_> =
         (0..9).map(|last| message::address(&name, [198, 51, 100, last].into())).collect();
     records.push(message::address(&name, ip(place, Family::V4)?));
@@ -104,8 +104,8 @@ fn flood(session: &Session, site: &Site<'_>, client: &Worker, place: &Place) -> 
 }
 
 /// Limits that are too low: what is lost is counted.
-pub(super) fn losses(lab: &Lab<'_>) -> Result<()> {
-    let session = lab.agent_with(
+pub(super) fn losses(fixture: &Fixture<'_>) -> Result<()> {
+    let session = fixture.agent_with(
         Timeouts::default(),
         &[
             "socket.dns.type: af_packet",
@@ -114,23 +114,23 @@ pub(super) fn losses(lab: &Lab<'_>) -> Result<()> {
             "socket.dns.names: 4",
         ],
     )?;
-    let place = lab.loopback()?;
-    let site = Site::open(lab, &session, &place, Family::V4)?;
+    let place = fixture.loopback()?;
+    let site = Site::open(fixture, &session, &place, Family::V4)?;
     let client = site.client()?;
     for host in 0..6 {
-        let name = name_of(lab, &format!("host{host}"));
+        let name = name_of(fixture, &format!("host{host}"));
         let records = [message::address(&name, [192, 0, 2, host].into())];
         let sock = site.ask(&client, &name, A, &records)?;
         client.close(sock)?;
     }
-    cut(lab, &site, &client, &place)?;
+    cut(fixture, &site, &client, &place)?;
     flood(&session, &site, &client, &place)?;
     site.end()?;
     // A namespace beyond the limit, seen by the agent as soon as its process runs.
-    let third = lab.loopback()?;
-    let beyond = Site::unseen(lab, &session, &third, Family::V4)?;
+    let third = fixture.loopback()?;
+    let beyond = Site::unseen(fixture, &session, &third, Family::V4)?;
     let asking = beyond.client()?;
-    let name = name_of(lab, "beyond");
+    let name = name_of(fixture, "beyond");
     let records = [message::address(&name, ip(&third, Family::V4)?)];
     beyond.ask_and_close(&asking, &name, A, &records)?;
     check(&beyond.visit(&asking)?.0, "destination", "", "")?;

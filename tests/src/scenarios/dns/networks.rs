@@ -13,7 +13,7 @@ use crate::{
     agent::Doc,
     capture::Capture,
     expect::Side,
-    lab::Lab,
+    fixture::Fixture,
     net::{
         Netns, link,
         watch::{Usable, Watch},
@@ -24,29 +24,29 @@ use crate::{
 
 /// A client asks for a name over a wire, of a server at the other end.
 fn ask(
-    lab: &Lab<'_>,
+    fixture: &Fixture<'_>,
     site: &Site<'_>,
     client: &Worker,
     here: &Place,
     at: IpAddr,
 ) -> Result<String> {
-    wait_until_seen(lab.shared()?, client.pid())?;
-    let name = name_of(lab, "apart");
+    wait_until_seen(fixture.shared()?, client.pid())?;
+    let name = name_of(fixture, "apart");
     let sock = client.udp(here.any_port(Family::V4)?)?;
     let records = [message::address(&name, at)];
     let (query, answer) = (message::query(9, &name, A), message::answer(9, &name, A, &records));
     site.exchange(client, sock, &query, &[&answer])?;
     client.close(sock)?;
     let (near, far) = (sock.local, site.at_server.local);
-    lab.expect(&Side::sender(client, near, far), &here.capture)?;
+    fixture.expect(&Side::sender(client, near, far), &here.capture)?;
     site.server.close(site.at_server)?;
-    lab.expect(&Side::receiver(&site.server, far, near), &site.place.capture)?;
+    fixture.expect(&Side::receiver(&site.server, far, near), &site.place.capture)?;
     Ok(name)
 }
 
 /// A connection; the documents of both ends.
 fn visit(
-    lab: &Lab<'_>,
+    fixture: &Fixture<'_>,
     (client, from): (&Worker, &Capture),
     (server, listener, to): (&Worker, Sock, &Capture),
 ) -> Result<(Doc, Doc)> {
@@ -55,33 +55,33 @@ fn visit(
     client.close(at_client)?;
     server.drain(at_server, 0)?;
     server.close(at_server)?;
-    let one = lab.expect(&Side::connected(client, at_client)?, from)?;
-    let two = lab.expect(&Side::accepted(server, at_server)?, to)?;
+    let one = fixture.expect(&Side::connected(client, at_client)?, from)?;
+    let two = fixture.expect(&Side::accepted(server, at_server)?, to)?;
     Ok((one, two))
 }
 
 /// Two networks with the same addresses. A name that was asked for in one says nothing of the other.
-pub(super) fn overlapping(lab: &Lab<'_>) -> Result<()> {
-    let (here, there) = lab.wire(true)?;
-    let (other_here, other_there) = lab.wire(true)?;
-    let site = Site::open(lab, lab.shared()?, &there, Family::V4)?;
+pub(super) fn overlapping(fixture: &Fixture<'_>) -> Result<()> {
+    let (here, there) = fixture.wire(true)?;
+    let (other_here, other_there) = fixture.wire(true)?;
+    let site = Site::open(fixture, fixture.shared()?, &there, Family::V4)?;
     let client = Worker::spawn(&here.netns, "client")?;
-    let name = ask(lab, &site, &client, &here, ip(&there, Family::V4)?)?;
+    let name = ask(fixture, &site, &client, &here, ip(&there, Family::V4)?)?;
 
     let listener = site.server.listen(there.any_port(Family::V4)?)?;
     let server = (&site.server, listener, &there.capture);
-    let (one, two) = visit(lab, (&client, &here.capture), server)?;
+    let (one, two) = visit(fixture, (&client, &here.capture), server)?;
     check(&one, "destination", &name, "asked")?;
     check(&two, "own", &name, "host")?;
     let neighbour = Worker::spawn(&here.netns, "neighbour")?;
-    let (one, _) = visit(lab, (&neighbour, &here.capture), server)?;
+    let (one, _) = visit(fixture, (&neighbour, &here.capture), server)?;
     check(&one, "destination", &name, "host")?;
 
     let stranger = Worker::spawn(&other_here.netns, "stranger")?;
     let other = Worker::spawn(&other_there.netns, "other")?;
     let listener = other.listen(other_there.any_port(Family::V4)?)?;
     let other = (&other, listener, &other_there.capture);
-    let (one, two) = visit(lab, (&stranger, &other_here.capture), other)?;
+    let (one, two) = visit(fixture, (&stranger, &other_here.capture), other)?;
     check(&one, "destination", "", "")?;
     check(&two, "own", "", "")
 }
@@ -90,10 +90,10 @@ pub(super) fn overlapping(lab: &Lab<'_>) -> Result<()> {
 const FAR: &str = "far";
 
 /// A host that routes for a container means by an address what the container means.
-pub(super) fn router(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn router(fixture: &Fixture<'_>) -> Result<()> {
     const ROUTER: [u8; 4] = [10, 216, 0, 1];
     const BEHIND: [u8; 4] = [10, 216, 0, 2];
-    let (here, router) = lab.wire(true)?;
+    let (here, router) = fixture.wire(true)?;
     let behind = Netns::create()?;
     link::veth(FAR, &router.netns, &behind)?;
     let mut watches = Vec::new();
@@ -116,13 +116,13 @@ pub(super) fn router(lab: &Lab<'_>) -> Result<()> {
     let at_router = Capture::start(&router.netns, FAR)?;
     let at_end = Capture::start(&behind, FAR)?;
 
-    let site = Site::open(lab, lab.shared()?, &router, Family::V4)?;
+    let site = Site::open(fixture, fixture.shared()?, &router, Family::V4)?;
     let client = Worker::spawn(&here.netns, "client")?;
-    let name = ask(lab, &site, &client, &here, BEHIND.into())?;
+    let name = ask(fixture, &site, &client, &here, BEHIND.into())?;
     let server = Worker::spawn(&behind, "behind")?;
     let listener = server.listen((BEHIND, 0).into())?;
-    let (one, _) = visit(lab, (&client, &here.capture), (&server, listener, &at_end))?;
+    let (one, _) = visit(fixture, (&client, &here.capture), (&server, listener, &at_end))?;
     check(&one, "destination", &name, "asked")?;
-    let (one, _) = visit(lab, (&site.server, &at_router), (&server, listener, &at_end))?;
+    let (one, _) = visit(fixture, (&site.server, &at_router), (&server, listener, &at_end))?;
     check(&one, "destination", &name, "host")
 }

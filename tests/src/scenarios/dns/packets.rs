@@ -9,17 +9,17 @@ use super::{
 };
 use crate::{
     expect::Side,
-    lab::Lab,
+    fixture::Fixture,
     place::Family,
     worker::{Command, Sock, Worker},
 };
 
 /// The answer does not fit; the client asks again over TCP, where it comes in pieces.
-pub(super) fn truncated_then_tcp(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let site = Site::open(lab, lab.shared()?, &place, Family::V4)?;
+pub(super) fn truncated_then_tcp(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
     let client = site.client()?;
-    let name = name_of(lab, "long");
+    let name = name_of(fixture, "long");
     let query = message::query(3, &name, A);
     let sock = client.udp(place.any_port(Family::V4)?)?;
     site.exchange(&client, sock, &query, &[&message::truncated(3, &name, A)])?;
@@ -46,24 +46,24 @@ pub(super) fn truncated_then_tcp(lab: &Lab<'_>) -> Result<()> {
     site.server.drain(at_server, 0)?;
     site.server.close(at_server)?;
     site.server.close(listener)?;
-    lab.expect(&Side::connected(&client, at_client)?, &place.capture)?;
-    lab.expect(&Side::accepted(&site.server, at_server)?, &place.capture)?;
+    fixture.expect(&Side::connected(&client, at_client)?, &place.capture)?;
+    fixture.expect(&Side::accepted(&site.server, at_server)?, &place.capture)?;
 
     check(&site.visit(&client)?.0, "destination", &name, "asked")?;
     site.server.close(site.at_server)?;
-    lab.expect(&side, &place.capture).map(drop)
+    fixture.expect(&side, &place.capture).map(drop)
 }
 
 fn with_option(
-    lab: &Lab<'_>,
+    fixture: &Fixture<'_>,
     family: Family,
     kind: u16,
     options: &[(i32, i32, &[u8])],
 ) -> Result<()> {
-    let place = lab.loopback()?;
-    let site = Site::open(lab, lab.shared()?, &place, family)?;
+    let place = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &place, family)?;
     let client = site.client()?;
-    let name = name_of(lab, "odd");
+    let name = name_of(fixture, "odd");
     let set = |worker: &Worker, sock: Sock| -> Result<()> {
         for (level, name, value) in options {
             let (fd, value) = (sock.fd, value.to_vec());
@@ -82,29 +82,29 @@ fn with_option(
     check(&site.visit(&client)?.0, "destination", &name, "asked")?;
     site.server.close(site.at_server)?;
     let side = Side::receiver(&site.server, site.at_server.local, sock.local);
-    lab.expect(&side, &place.capture).map(drop)
+    fixture.expect(&side, &place.capture).map(drop)
 }
 
-pub(super) fn ipv4_options(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn ipv4_options(fixture: &Fixture<'_>) -> Result<()> {
     // Three times no operation, then the end: ip(7).
-    with_option(lab, Family::V4, A, &[(libc::IPPROTO_IP, libc::IP_OPTIONS, &[1, 1, 1, 0])])
+    with_option(fixture, Family::V4, A, &[(libc::IPPROTO_IP, libc::IP_OPTIONS, &[1, 1, 1, 0])])
 }
 
-pub(super) fn ipv6_extension_headers(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn ipv6_extension_headers(fixture: &Fixture<'_>) -> Result<()> {
     // Padding, and an experimental option (RFC 4727) that receivers skip: ipv6(7), RFC 3542.
     let short: &[u8] = &[0, 0, 1, 4, 0, 0, 0, 0];
     let long: &[u8] = &[0, 1, 0x1e, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let level = libc::IPPROTO_IPV6;
     let options = [(level, libc::IPV6_HOPOPTS, short), (level, libc::IPV6_DSTOPTS, long)];
-    with_option(lab, Family::V6, AAAA, &options)
+    with_option(fixture, Family::V6, AAAA, &options)
 }
 
 /// Answers that nobody asked for, and messages that make no sense, name nothing.
-pub(super) fn forged(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let site = Site::open(lab, lab.shared()?, &place, Family::V4)?;
+pub(super) fn forged(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
     let client = site.client()?;
-    let [asked, bank] = ["asked", "bank"].map(|host| name_of(lab, host));
+    let [asked, bank] = ["asked", "bank"].map(|host| name_of(fixture, host));
     let address = ip(&place, Family::V4)?;
     let answer = |id, name: &str| message::answer(id, name, A, &[message::address(name, address)]);
     let stranger = message::answer(8, &asked, A, &[message::address(&bank, address)]);
@@ -122,5 +122,5 @@ pub(super) fn forged(lab: &Lab<'_>) -> Result<()> {
     site.close(&client, sock)?;
     site.server.close(site.at_server)?;
     let side = Side::receiver(&site.server, site.at_server.local, sock.local);
-    lab.expect(&side, &place.capture).map(drop)
+    fixture.expect(&side, &place.capture).map(drop)
 }

@@ -24,7 +24,7 @@ use crate::{
     agent::Doc,
     capture::Transport,
     expect::{Direction, Side},
-    lab::Lab,
+    fixture::Fixture,
     net::{Netns, link},
     place::{Family, Place},
     skip::skip,
@@ -36,24 +36,24 @@ const READY: Duration = Duration::from_secs(30);
 /// Where the cache listens.
 const CACHE: [u8; 4] = [127, 0, 0, 53];
 
-pub(super) fn without_cache(lab: &Lab<'_>) -> Result<()> {
-    let (here, there) = lab.wire(true)?;
+pub(super) fn without_cache(fixture: &Fixture<'_>) -> Result<()> {
+    let (here, there) = fixture.wire(true)?;
     let server = ip(&there)?;
-    let _names = names(lab, &there, server)?;
-    visit(lab, &here, &there, server).map(drop)
+    let _names = names(fixture, &there, server)?;
+    visit(fixture, &here, &there, server).map(drop)
 }
 
-pub(super) fn with_cache(lab: &Lab<'_>) -> Result<()> {
-    let (here, there) = lab.wire(true)?;
+pub(super) fn with_cache(fixture: &Fixture<'_>) -> Result<()> {
+    let (here, there) = fixture.wire(true)?;
     let server = ip(&there)?;
-    let _names = names(lab, &there, server)?;
+    let _names = names(fixture, &there, server)?;
     here.netns.run(|| link::up("lo"))?;
     let upstream = format!("--server={server}");
     let cache = Dnsmasq::start(&here.netns, CACHE.into(), &[&upstream])?;
-    wait_until_seen(lab.shared()?, cache.0.id())?;
-    let first = visit(lab, &here, &there, CACHE.into())?;
+    wait_until_seen(fixture.shared()?, cache.0.id())?;
+    let first = visit(fixture, &here, &there, CACHE.into())?;
     // This one is answered from the cache.
-    let second = visit(lab, &here, &there, CACHE.into())?;
+    let second = visit(fixture, &here, &there, CACHE.into())?;
     ensure!(first.text("process.pid") != second.text("process.pid"), "one curl, not two");
     Ok(())
 }
@@ -63,24 +63,24 @@ fn ip(place: &Place) -> Result<IpAddr> {
 }
 
 /// A server that knows one host, by another name.
-fn names(lab: &Lab<'_>, place: &Place, address: IpAddr) -> Result<Dnsmasq> {
-    let [alias, name] = ["www", "web"].map(|host| name_of(lab, host));
+fn names(fixture: &Fixture<'_>, place: &Place, address: IpAddr) -> Result<Dnsmasq> {
+    let [alias, name] = ["www", "web"].map(|host| name_of(fixture, host));
     let host = format!("--host-record={name},{address}");
     let alias = format!("--cname={alias},{name}");
     let dnsmasq = Dnsmasq::start(&place.netns, address, &[&host, &alias])?;
-    wait_until_seen(lab.shared()?, dnsmasq.0.id())?;
+    wait_until_seen(fixture.shared()?, dnsmasq.0.id())?;
     Ok(dnsmasq)
 }
 
 /// curl visits a web server by its name; the document of its connection.
-fn visit(lab: &Lab<'_>, here: &Place, there: &Place, resolver: IpAddr) -> Result<Doc> {
+fn visit(fixture: &Fixture<'_>, here: &Place, there: &Place, resolver: IpAddr) -> Result<Doc> {
     let curl = program("curl")?;
     let folder = tempfile::tempdir()?;
     let resolv = folder.path().join("resolv.conf");
     fs::write(&resolv, format!("nameserver {resolver}\n"))?;
     let web = Worker::spawn(&there.netns, "web")?;
     let listener = web.listen(there.any_port(Family::V4)?)?;
-    let name = name_of(lab, "www");
+    let name = name_of(fixture, "www");
     let url = format!("http://{name}:{}/", listener.local.port());
     web.begin(&Step::Accept { fd: listener.fd })?;
     let mut curl = Command::new(curl);
@@ -101,18 +101,18 @@ fn visit(lab: &Lab<'_>, here: &Place, there: &Place, resolver: IpAddr) -> Result
     );
     let at_web = answered?;
     web.close(listener)?;
-    lab.expect(&Side::accepted(&web, at_web)?, &there.capture)?;
+    fixture.expect(&Side::accepted(&web, at_web)?, &there.capture)?;
     let to = listener.local;
     let of_curl = |doc: &&Doc| {
         doc.number("process.pid") == Some(u64::from(pid)) && doc.end("destination") == Some(to)
     };
-    let doc = lab.shared()?.wait_for(|docs| docs.iter().find(of_curl).cloned());
+    let doc = fixture.shared()?.wait_for(|docs| docs.iter().find(of_curl).cloned());
     let doc = doc.with_context(|| format!("no document of curl ({pid}) to {to}"))?;
     check(&doc, "destination", &name, "asked")?;
     // The other end of what the web server saw.
     let from = at_web.peer.context("a connection from nobody")?;
     let side = Side::of(&web, Transport::Tcp, from, to, Direction::Egress).of_process(pid);
-    lab.shared()?.admit(lab.name, &side);
+    fixture.shared()?.admit(fixture.name, &side);
     Ok(doc)
 }
 

@@ -14,7 +14,7 @@ use super::message::{self, Record};
 use crate::{
     agent::Doc,
     expect::{Session, Side},
-    lab::Lab,
+    fixture::Fixture,
     place::{Family, Place},
     worker::{Sock, Worker},
 };
@@ -26,7 +26,7 @@ const OPENED: Duration = Duration::from_secs(60);
 
 /// A name server, and a web server beside it, in one place.
 pub(super) struct Site<'l> {
-    pub(super) lab: &'l Lab<'l>,
+    pub(super) fixture: &'l Fixture<'l>,
     pub(super) session: &'l Session,
     pub(super) place: &'l Place,
     pub(super) server: Worker,
@@ -39,19 +39,19 @@ pub(super) struct Site<'l> {
 impl<'l> Site<'l> {
     /// Opens when the agent sees the DNS packets there.
     pub(super) fn open(
-        lab: &'l Lab<'l>,
+        fixture: &'l Fixture<'l>,
         session: &'l Session,
         place: &'l Place,
         family: Family,
     ) -> Result<Self> {
-        let site = Self::unseen(lab, session, place, family)?;
+        let site = Self::unseen(fixture, session, place, family)?;
         wait_until_seen(session, site.server.pid())?;
         Ok(site)
     }
 
     /// Opens whether anyone sees it or not.
     pub(super) fn unseen(
-        lab: &'l Lab<'l>,
+        fixture: &'l Fixture<'l>,
         session: &'l Session,
         place: &'l Place,
         family: Family,
@@ -61,7 +61,7 @@ impl<'l> Site<'l> {
         address.set_port(PORT);
         let at_server = server.udp(address)?;
         let clients = Mutex::default();
-        Ok(Self { lab, session, place, server, at_server, family, clients })
+        Ok(Self { fixture, session, place, server, at_server, family, clients })
     }
 
     pub(super) fn client(&self) -> Result<Worker> {
@@ -120,7 +120,7 @@ impl<'l> Site<'l> {
     pub(super) fn close(&self, client: &Worker, sock: Sock) -> Result<()> {
         client.close(sock)?;
         let side = Side::sender(client, sock.local, self.at_server.local);
-        self.session.expect(self.lab.name, &side, &self.place.capture).map(drop)
+        self.session.expect(self.fixture.name, &side, &self.place.capture).map(drop)
     }
 
     /// A worker connects to the web server; the documents of both ends.
@@ -136,7 +136,7 @@ impl<'l> Site<'l> {
         self.server.close(listener)?;
         let one = Side::connected(client, at_client)?;
         let two = Side::accepted(&self.server, at_server)?;
-        let expect = |side| self.session.expect(self.lab.name, side, &self.place.capture);
+        let expect = |side| self.session.expect(self.fixture.name, side, &self.place.capture);
         Ok((expect(&one)?, expect(&two)?))
     }
 
@@ -145,7 +145,7 @@ impl<'l> Site<'l> {
         self.server.close(self.at_server)?;
         for client in self.clients.into_inner().ok().context("poisoned")? {
             let side = Side::receiver(&self.server, self.at_server.local, client);
-            self.session.expect(self.lab.name, &side, &self.place.capture)?;
+            self.session.expect(self.fixture.name, &side, &self.place.capture)?;
         }
         Ok(())
     }

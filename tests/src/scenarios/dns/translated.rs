@@ -8,24 +8,25 @@ use super::{
     site::{PORT, check, wait_until_seen},
 };
 use crate::{
-    capture::Transport, expect::Side, lab::Lab, place::Family, scenarios::translated::Translated,
+    capture::Transport, expect::Side, fixture::Fixture, place::Family,
+    scenarios::translated::Translated,
 };
 
 /// A container asks an address of its loopback, which a rule leads to another port; over a socket that is
 /// `connected`, as glibc does, or just bound, as musl does. Its question and the answer are one flow, and
 /// the name is its own.
-pub(super) fn resolver(lab: &Lab<'_>, connected: bool) -> Result<()> {
-    let session = lab.shared()?;
+pub(super) fn resolver(fixture: &Fixture<'_>, connected: bool) -> Result<()> {
+    let session = fixture.shared()?;
     if !super::site::sees_sockets(session) {
         return Err(crate::skip::skip("at interfaces the port of the server is another one"));
     }
-    let place = lab.loopback()?;
-    let (server, client) = lab.couple(&place)?;
+    let place = fixture.loopback()?;
+    let (server, client) = fixture.couple(&place)?;
     wait_until_seen(session, client.pid())?;
     let at_server = server.udp(place.any_port(Family::V4)?)?;
-    let translated = Translated::new(lab, &place, Transport::Udp, PORT, at_server.local)?;
+    let translated = Translated::new(fixture, &place, Transport::Udp, PORT, at_server.local)?;
     let at_client = client.udp(place.any_port(Family::V4)?)?;
-    let name = name_of(lab, "service");
+    let name = name_of(fixture, "service");
     let records = [message::address(&name, ip(&place, Family::V4)?)];
     let (query, answer) = (message::query(7, &name, A), message::answer(7, &name, A, &records));
     if connected {
@@ -42,8 +43,8 @@ pub(super) fn resolver(lab: &Lab<'_>, connected: bool) -> Result<()> {
     let two = Side::receiver(&server, at_server.local, own);
     let seen = translated.at_client(own, own)?;
     ensure!((seen.sent.packets, seen.received.packets) == (1, 1), "not as meant: {seen:?}");
-    session.expect_nth(lab.name, &one, 0, || Ok(seen))?;
-    session.expect_nth(lab.name, &two, 0, || translated.at_server(own, own))?;
+    session.expect_nth(fixture.name, &one, 0, || Ok(seen))?;
+    session.expect_nth(fixture.name, &two, 0, || translated.at_server(own, own))?;
 
     let listener = server.listen(place.any_port(Family::V4)?)?;
     let at_client = client.connect(listener.local)?;
@@ -51,7 +52,7 @@ pub(super) fn resolver(lab: &Lab<'_>, connected: bool) -> Result<()> {
     client.close(at_client)?;
     server.drain(at_listener, 0)?;
     server.close(at_listener)?;
-    let doc = lab.expect(&Side::connected(&client, at_client)?, &place.capture)?;
-    lab.expect(&Side::accepted(&server, at_listener)?, &place.capture)?;
+    let doc = fixture.expect(&Side::connected(&client, at_client)?, &place.capture)?;
+    fixture.expect(&Side::accepted(&server, at_listener)?, &place.capture)?;
     check(&doc, "destination", &name, "asked")
 }

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use super::{connections, settle};
 use crate::{
     agent::Options,
-    lab::Lab,
+    fixture::Fixture,
     load::{bench::Bench, disk::Disk},
 };
 
@@ -24,9 +24,9 @@ const CONNECTIONS: u32 = 2_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Documents wait for as long as the disk is full; then each is written exactly once.
-pub(super) fn full(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn full(fixture: &Fixture<'_>) -> Result<()> {
     let disk = Disk::mount(SIZE)?;
-    let options = Options { log: lab.log(), ..lab.options.clone() };
+    let options = Options { log: fixture.log(), ..fixture.options.clone() };
     let bench = Bench::start_in(&options, disk.path())?;
     disk.fill()?;
     let mut ends = connections(&bench, CONNECTIONS / 2)?;
@@ -52,15 +52,15 @@ pub(super) fn full(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// An agent that nobody reads from says so and ends with an error: it does not go on for nobody.
-pub(super) fn closed(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn closed(fixture: &Fixture<'_>) -> Result<()> {
     let (reader, writer) = pipe()?;
     drop(reader);
     // Something to report at the start.
     let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let mut command = Command::new(&lab.options.program);
+    let mut command = Command::new(&fixture.options.program);
     // With a limit: one that hangs ends with success, which is wrong.
     let limit = format!("{}s", PATIENCE.as_secs());
-    command.args(["run", "--hooks", &lab.options.hooks, "--duration", &limit]);
+    command.args(["run", "--hooks", &fixture.options.hooks, "--duration", &limit]);
     command.args(["-E", "socket.events=all"]);
     let mut agent = command.stdout(writer).stderr(Stdio::piped()).spawn().context("an agent")?;
     // The command has a copy of the pipe's end.

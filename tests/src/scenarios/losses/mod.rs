@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 use super::Scenario;
 use crate::{
     agent::{Options, Timeouts},
-    lab::Lab,
+    fixture::Fixture,
     load::{
         bench::{Bench, Outcome},
         books::SERVER,
@@ -49,16 +49,16 @@ const TRIES: u32 = 3;
 /// The smallest ring.
 const TINY_RING: &str = "socket.tables.ring: 4096";
 
-fn bench(lab: &Lab<'_>, settings: &'static [&'static str]) -> Result<Bench> {
-    bench_with(lab, settings, Timeouts::default())
+fn bench(fixture: &Fixture<'_>, settings: &'static [&'static str]) -> Result<Bench> {
+    bench_with(fixture, settings, Timeouts::default())
 }
 
 fn bench_with(
-    lab: &Lab<'_>,
+    fixture: &Fixture<'_>,
     settings: &'static [&'static str],
     timeouts: Timeouts,
 ) -> Result<Bench> {
-    Bench::start(&Options { settings, timeouts, log: lab.log(), ..lab.options.clone() })
+    Bench::start(&Options { settings, timeouts, log: fixture.log(), ..fixture.options.clone() })
 }
 
 /// Short connections, some at a time; how many ends there were.

@@ -4,14 +4,14 @@ use anyhow::{Result, ensure};
 
 use super::{TINY_RING, bench, connections, retry, settle};
 use crate::{
-    lab::Lab,
+    fixture::Fixture,
     load::{worker::Job, worker_handle::LoadWorker},
 };
 
 /// Closed flows wait in the spill table; what finds that full too is lost, flow by flow.
-pub(super) fn closed(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn closed(fixture: &Fixture<'_>) -> Result<()> {
     retry(|| {
-        let bench = bench(lab, &[TINY_RING, "socket.tables.spill: 8"])?;
+        let bench = bench(fixture, &[TINY_RING, "socket.tables.spill: 8"])?;
         let ends = bench.while_stopped(|| connections(&bench, 100))?;
         let outcome = settle(bench, &["closed_lost", "closed_lost_packets", "spilled"])?;
         let documents = outcome.reported.ends.len() as u64;
@@ -26,9 +26,10 @@ pub(super) fn closed(lab: &Lab<'_>) -> Result<()> {
 
 /// What finds the perf ring of its CPU full is lost. Kernels before 5.1 do not tell the programs: there only the
 /// number of records is known, those of processes included.
-pub(super) fn perf(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn perf(fixture: &Fixture<'_>) -> Result<()> {
     retry(|| {
-        let bench = bench(lab, &["socket.record_buffer: perf", "socket.ring_size_exponent: 1"])?;
+        let bench =
+            bench(fixture, &["socket.record_buffer: perf", "socket.ring_size_exponent: 1"])?;
         let ends = bench.while_stopped(|| connections(&bench, 100))? as u64;
         let outcome = bench.finish()?;
         ensure!(
@@ -50,9 +51,9 @@ pub(super) fn perf(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// Of a process whose records are lost only the kernel's short name is known.
-pub(super) fn processes(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn processes(fixture: &Fixture<'_>) -> Result<()> {
     retry(|| {
-        let bench = bench(lab, &[TINY_RING])?;
+        let bench = bench(fixture, &[TINY_RING])?;
         let ends = bench.while_stopped(|| {
             connections(&bench, 50)?;
             connections(&bench, 1)
@@ -65,9 +66,9 @@ pub(super) fn processes(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// What is told of sockets gives way where the ring is full; their flows do not.
-pub(super) fn sockets(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn sockets(fixture: &Fixture<'_>) -> Result<()> {
     retry(|| {
-        let bench = bench(lab, &[TINY_RING, "socket.events: all"])?;
+        let bench = bench(fixture, &[TINY_RING, "socket.events: all"])?;
         let ends = bench.while_stopped(|| connections(&bench, 100))?;
         let outcome = settle(bench, &["socket_lost"])?;
         let documents = outcome.reported.ends.len();
@@ -77,9 +78,9 @@ pub(super) fn sockets(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// Late packets of a connection, when a newer one between the same ends needs their place.
-pub(super) fn late(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn late(fixture: &Fixture<'_>) -> Result<()> {
     retry(|| {
-        let bench = bench(lab, &[TINY_RING])?;
+        let bench = bench(fixture, &[TINY_RING])?;
         bench.while_stopped(|| {
             connections(&bench, 50)?;
             let mut client = LoadWorker::start(&bench.netns, &Job::Redial { port: 999 })?;

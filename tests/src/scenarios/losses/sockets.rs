@@ -11,7 +11,7 @@ use anyhow::{Result, bail, ensure};
 use super::{bench, bench_with, retry, settle};
 use crate::{
     agent::{Options, Timeouts},
-    lab::Lab,
+    fixture::Fixture,
     load::{
         bench::{Bench, Outcome},
         books::SERVER,
@@ -42,9 +42,9 @@ fn v6(place: &Place) -> Result<Ipv6Addr> {
 const HANDSHAKES: u32 = 300;
 
 /// What becomes of an agent that is shown [`HANDSHAKES`] under way at the same time.
-fn handshakes(lab: &Lab<'_>, settings: &'static [&'static str]) -> Result<Outcome> {
-    let (here, there) = lab.wire(true)?;
-    let options = Options { settings, log: lab.log(), ..lab.options.clone() };
+fn handshakes(fixture: &Fixture<'_>, settings: &'static [&'static str]) -> Result<Outcome> {
+    let (here, there) = fixture.wire(true)?;
+    let options = Options { settings, log: fixture.log(), ..fixture.options.clone() };
     let lost = here.lose()?;
     let keep = Job::Keep { address: v4(&there)?, count: HANDSHAKES };
     let bench = Bench::watch(&options, there.netns.share()?)?;
@@ -64,9 +64,9 @@ fn handshakes(lab: &Lab<'_>, settings: &'static [&'static str]) -> Result<Outcom
 }
 
 /// A table has room for as many handshakes as it was made for; some more here, for those of others on this host.
-pub(super) fn pending_held(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn pending_held(fixture: &Fixture<'_>) -> Result<()> {
     retry(|| {
-        let outcome = handshakes(lab, &["socket.tables.pending: 320"])?;
+        let outcome = handshakes(fixture, &["socket.tables.pending: 320"])?;
         for name in ["pending_missed", "pending_full"] {
             let lost = outcome.counter(name)?;
             ensure!(lost == 0, "{name} is {lost} of {HANDSHAKES} handshakes in 320 places");
@@ -80,12 +80,12 @@ pub(super) fn pending_held(lab: &Lab<'_>) -> Result<()> {
 
 /// A flood of SYNs takes all room in the table. Handshakes of connections that are made meanwhile are counted as
 /// missed; soon there is room again.
-pub(super) fn syn_flood(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn syn_flood(fixture: &Fixture<'_>) -> Result<()> {
     const ROOM: usize = 64;
     const FLOOD: u32 = 400;
     const CONNECTIONS: u64 = 5;
     retry(|| {
-        let bench = bench(lab, &["socket.tables.pending: 64"])?;
+        let bench = bench(fixture, &["socket.tables.pending: 64"])?;
         let table = bench.table("PENDING")?;
         let server = Worker::spawn(&bench.netns, "server")?;
         let client = Worker::spawn(&bench.netns, "client")?;
@@ -126,10 +126,10 @@ pub(super) fn syn_flood(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// Handshakes that find no room in the table: the connections lack them.
-pub(super) fn pending_full(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn pending_full(fixture: &Fixture<'_>) -> Result<()> {
     const COUNT: u32 = HANDSHAKES;
     retry(|| {
-        let outcome = handshakes(lab, &["socket.tables.pending: 1"])?;
+        let outcome = handshakes(fixture, &["socket.tables.pending: 1"])?;
         let count = |name| outcome.counter(name);
         let (missed, unmatched) = (count("pending_missed")?, count("late_unmatched")?);
         ensure!(0 < missed && missed <= COUNT.into(), "{missed} handshakes of {COUNT} were missed");
@@ -150,9 +150,9 @@ pub(super) fn pending_full(lab: &Lab<'_>) -> Result<()> {
 
 /// Packets for a port that nobody listens on, and the replies to them, are nobody's. The refused
 /// connect has its SYN and the reset.
-pub(super) fn refused(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn refused(fixture: &Fixture<'_>) -> Result<()> {
     const COUNT: u64 = 20;
-    let bench = bench(lab, &[])?;
+    let bench = bench(fixture, &[])?;
     let mut client = LoadWorker::start(&bench.netns, &Job::Refused { count: COUNT as u32 })?;
     client.made(COUNT as u32)?;
     client.end()?;
@@ -165,9 +165,9 @@ pub(super) fn refused(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// A connection that was forgotten after a pause begins in its midst.
-pub(super) fn midway(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn midway(fixture: &Fixture<'_>) -> Result<()> {
     let timeouts = Timeouts { flow_inactive: "1s", socket_inactive: "1s", ..Timeouts::default() };
-    let bench = bench_with(lab, &[], timeouts)?;
+    let bench = bench_with(fixture, &[], timeouts)?;
     let server = Worker::spawn(&bench.netns, "server")?;
     let client = Worker::spawn(&bench.netns, "client")?;
     let listener = server.listen((SERVER, 0).into())?;
@@ -186,10 +186,10 @@ pub(super) fn midway(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// A packet with more IPv6 extension headers than the programs follow.
-pub(super) fn headers(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
+pub(super) fn headers(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
     let address = v6(&place)?;
-    let bench = bench(lab, &[])?;
+    let bench = bench(fixture, &[])?;
     let mut sender = LoadWorker::start(&place.netns, &Job::Extended { address, headers: 5 })?;
     sender.expect("arrived")?;
     sender.end()?;

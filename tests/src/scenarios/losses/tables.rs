@@ -4,15 +4,15 @@ use anyhow::{Result, ensure};
 
 use super::{bench, connections, retry, settle};
 use crate::{
-    lab::Lab,
+    fixture::Fixture,
     load::{worker::Job, worker_handle::LoadWorker},
     place::Family,
 };
 
 /// Packets of sockets that have no flow are counted one by one, those of the handshake too.
-pub(super) fn flows(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn flows(fixture: &Fixture<'_>) -> Result<()> {
     retry(|| {
-        let bench = bench(lab, &["socket.tables.flows: 4"])?;
+        let bench = bench(fixture, &["socket.tables.flows: 4"])?;
         let ends = connections(&bench, 200)?;
         let outcome = settle(bench, &["flow_table_full", "open_table_full"])?;
         let documents = outcome.reported.ends.len();
@@ -22,11 +22,11 @@ pub(super) fn flows(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// Packets to peers that have no place.
-pub(super) fn peers(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn peers(fixture: &Fixture<'_>) -> Result<()> {
     const PEERS: u32 = 50;
     const EACH: u32 = 3;
     retry(|| {
-        let bench = bench(lab, &["socket.tables.peers: 1"])?;
+        let bench = bench(fixture, &["socket.tables.peers: 1"])?;
         let mut sink = LoadWorker::start(&bench.netns, &Job::Sink)?;
         let port = sink.server()?.port();
         let flood = Job::Flood { port, first: 0, peers: PEERS, each: EACH };
@@ -46,11 +46,11 @@ pub(super) fn peers(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// Listeners of whom nobody can say who they belong to.
-pub(super) fn owners(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn owners(fixture: &Fixture<'_>) -> Result<()> {
     const LISTENERS: u64 = 20;
-    let bench = bench(lab, &["socket.tables.owners: 1"])?;
-    let place = lab.loopback()?;
-    let (server, _) = lab.couple(&place)?;
+    let bench = bench(fixture, &["socket.tables.owners: 1"])?;
+    let place = fixture.loopback()?;
+    let (server, _) = fixture.couple(&place)?;
     for _ in 0..LISTENERS {
         server.listen(place.any_port(Family::V4)?)?;
     }
@@ -60,10 +60,10 @@ pub(super) fn owners(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// What follows the end of a connection that has no place is nobody's.
-pub(super) fn late(lab: &Lab<'_>) -> Result<()> {
+pub(super) fn late(fixture: &Fixture<'_>) -> Result<()> {
     const PORTS: std::ops::Range<u16> = 900..905;
     retry(|| {
-        let bench = bench(lab, &["socket.tables.late: 1"])?;
+        let bench = bench(fixture, &["socket.tables.late: 1"])?;
         let jobs: Vec<Job> = PORTS.map(|port| Job::Redial { port }).collect();
         for mut client in LoadWorker::start_all(&bench.netns, &jobs)? {
             client.made(2)?;

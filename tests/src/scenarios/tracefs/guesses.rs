@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, process::Command};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{lab::Lab, skip::skip};
+use crate::{fixture::Fixture, skip::skip};
 
 /// What guesses do not look for: members behind a route, a device or a cgroup, figures of a connection, how a
 /// task ended, MPTCP connections, and where addresses are that newer kernels have in the socket itself.
@@ -39,16 +39,16 @@ const UNTRIED: [&str; 24] = [
 type Places = BTreeMap<String, Option<(u32, u32)>>;
 
 /// What is found by trying is what the kernel's type information says.
-pub(super) fn are_right(lab: &Lab<'_>) -> Result<()> {
-    if !lab.options.is_described() {
+pub(super) fn are_right(fixture: &Fixture<'_>) -> Result<()> {
+    if !fixture.options.is_described() {
         return Err(skip("there is no type information to compare with"));
     }
     let mut told = vec!["show".into(), "offsets".into()];
-    if let Some(types) = &lab.options.btf {
+    if let Some(types) = &fixture.options.btf {
         told.extend(["--btf".into(), types.display().to_string()]);
     }
-    let (true_places, _) = places(lab, &told)?;
-    let (tried, failed) = places(lab, &["show", "offsets", "--guess"].map(str::to_owned))?;
+    let (true_places, _) = places(fixture, &told)?;
+    let (tried, failed) = places(fixture, &["show", "offsets", "--guess"].map(str::to_owned))?;
     ensure!(true_places.keys().eq(tried.keys()), "the two lists name different members");
     let (true_places, tried) = (renamed(true_places), renamed(tried));
     let mut wrong = Vec::new();
@@ -61,7 +61,7 @@ pub(super) fn are_right(lab: &Lab<'_>) -> Result<()> {
             (truth, found) => wrong.push(format!("{name}: found {found:?}, should be {truth:?}")),
         }
     }
-    println!("{}: {right} of {} members found", lab.name, true_places.len());
+    println!("{}: {right} of {} members found", fixture.name, true_places.len());
     ensure!(wrong.is_empty(), "{} ({failed})", wrong.join("; "));
     ensure!(right > 0, "nothing was found");
     Ok(())
@@ -81,8 +81,8 @@ fn renamed(mut places: Places) -> Places {
 }
 
 /// The members that the agent lists, and what it says beside.
-fn places(lab: &Lab<'_>, arguments: &[String]) -> Result<(Places, String)> {
-    let output = Command::new(&lab.options.program).args(arguments).output();
+fn places(fixture: &Fixture<'_>, arguments: &[String]) -> Result<(Places, String)> {
+    let output = Command::new(&fixture.options.program).args(arguments).output();
     let output = output.context("starting the agent's program")?;
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     ensure!(output.status.success(), "{arguments:?} failed: {said}");

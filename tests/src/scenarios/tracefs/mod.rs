@@ -17,7 +17,7 @@ use anyhow::{Context, Result, ensure};
 use super::{Scenario, pair::Pair};
 use crate::{
     agent::{Agent, Doc, Timeouts},
-    lab::{Lab, same_conversation},
+    fixture::{Fixture, same_conversation},
     net::Netns,
     place::Family,
     skip::skip,
@@ -55,13 +55,13 @@ fn probes_of(prefix: &str) -> Result<Vec<String>> {
 }
 
 /// Killed under load, the agent leaves its probes; the next one removes them, and sees all there is.
-fn killed(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
-    let (server, client) = lab.couple(&place)?;
+fn killed(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
+    let (server, client) = fixture.couple(&place)?;
     let listener = server.listen(place.any_port(Family::V4)?)?;
     server.begin(&Command::Serve { fd: listener.fd, count: 300, bytes: 64 })?;
 
-    let first = Agent::start(lab.options, &Netns::current()?)?;
+    let first = Agent::start(fixture.options, &Netns::current()?)?;
     let group = format!("socket_agent_{}_", first.pid());
     client.begin(&Command::Burst { address: listener.local, count: 300, bytes: 64 })?;
     let seen = first.wait_for(PATIENCE, |documents| (!documents.is_empty()).then_some(()));
@@ -70,7 +70,7 @@ fn killed(lab: &Lab<'_>) -> Result<()> {
     let left = probes()?;
     ensure!(left.iter().any(|name| name.starts_with(&group)), "no probe was left: {left:?}");
 
-    let session = lab.agent(Timeouts::default())?;
+    let session = fixture.agent(Timeouts::default())?;
     let now = probes()?;
     ensure!(!now.iter().any(|name| name.starts_with(&group)), "stale probes are left: {now:?}");
     let groups: std::collections::HashSet<_> =
@@ -79,12 +79,12 @@ fn killed(lab: &Lab<'_>) -> Result<()> {
     for worker in [&client, &server] {
         finish(worker)?;
     }
-    let pair = Pair::meet(lab, &place, Family::V4)?;
+    let pair = Pair::meet(fixture, &place, Family::V4)?;
     pair.echo(500)?;
     pair.close_client_first()?;
     let (one, two) = pair.sides("fin_local", "fin_remote")?;
-    let one = session.expect(lab.name, &one, &place.capture)?;
-    let two = session.expect(lab.name, &two, &place.capture)?;
+    let one = session.expect(fixture.name, &one, &place.capture)?;
+    let two = session.expect(fixture.name, &two, &place.capture)?;
     same_conversation(&one, &two)?;
     session.stop()?;
     let left = probes()?;
@@ -93,16 +93,16 @@ fn killed(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// As [`killed`], where probes of eBPF programs are written through tracefs.
-fn killed_programs(lab: &Lab<'_>) -> Result<()> {
+fn killed_programs(fixture: &Fixture<'_>) -> Result<()> {
     if Path::new("/sys/bus/event_source/devices/kprobe").exists() {
         return Err(skip("from 4.17 on probes of programs go with their process"));
     }
-    let first = Agent::start(lab.options, &Netns::current()?)?;
+    let first = Agent::start(fixture.options, &Netns::current()?)?;
     let own = format!("kprobes/aya_{}_", first.pid());
     ensure!(!probes_of(&own)?.is_empty(), "an agent at work has no probes");
     drop(first);
     ensure!(!probes_of(&own)?.is_empty(), "there is nothing to clear");
-    let second = Agent::start(lab.options, &Netns::current()?)?;
+    let second = Agent::start(fixture.options, &Netns::current()?)?;
     let left = probes_of(&own)?;
     ensure!(left.is_empty(), "stale probes are left: {left:?}");
     second.stop()?;
@@ -116,8 +116,8 @@ fn finish(worker: &Worker) -> Result<()> {
 }
 
 /// Of a burst of datagrams each is counted, or missing in the counters.
-fn udp_burst(lab: &Lab<'_>) -> Result<()> {
-    let agent = Agent::start(lab.options, &Netns::current()?)?;
+fn udp_burst(fixture: &Fixture<'_>) -> Result<()> {
+    let agent = Agent::start(fixture.options, &Netns::current()?)?;
     let (sender, receiver) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
     let (from, to) = (sender.local_addr()?, receiver.local_addr()?);
     sender.connect(to)?;
@@ -150,7 +150,7 @@ fn udp_burst(lab: &Lab<'_>) -> Result<()> {
     let missing: u64 = counted.iter().map(|packets| BURST - packets.min(&BURST)).sum();
     println!(
         "{}: {BURST} datagrams in {took:?}: {counted:?} counted, {lost} samples lost",
-        lab.name
+        fixture.name
     );
     ensure!(counted.iter().all(|packets| *packets <= BURST), "too many packets: {counted:?}");
     ensure!(missing <= lost, "{missing} packets are missing, but only {lost} samples were lost");
@@ -158,8 +158,8 @@ fn udp_burst(lab: &Lab<'_>) -> Result<()> {
 }
 
 /// Of many short connections each is reported from both ends, or missing in the counters.
-fn short_connections(lab: &Lab<'_>) -> Result<()> {
-    let agent = Agent::start(lab.options, &Netns::current()?)?;
+fn short_connections(fixture: &Fixture<'_>) -> Result<()> {
+    let agent = Agent::start(fixture.options, &Netns::current()?)?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let to = listener.local_addr()?;
     let server = thread::spawn(move || -> Result<()> {
@@ -195,7 +195,7 @@ fn short_connections(lab: &Lab<'_>) -> Result<()> {
     let seen = ended(&stopped.documents);
     println!(
         "{}: {CONNECTIONS} connections in {took:?}: {seen} documents, {lost} samples lost",
-        lab.name
+        fixture.name
     );
     ensure!(seen <= 2 * CONNECTIONS, "a connection was reported more than once: {seen} documents");
     let missing = (2 * CONNECTIONS - seen) as u64;

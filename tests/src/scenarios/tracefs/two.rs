@@ -8,44 +8,44 @@ use super::probes;
 use crate::{
     agent::Timeouts,
     expect::Session,
-    lab::{Lab, same_conversation},
+    fixture::{Fixture, same_conversation},
     place::{Family, Place},
     scenarios::pair::Pair,
 };
 
 /// Two agents have groups of their own and both see all there is; what one leaves does not disturb the
 /// other.
-pub(super) fn agents(lab: &Lab<'_>) -> Result<()> {
-    let place = lab.loopback()?;
+pub(super) fn agents(fixture: &Fixture<'_>) -> Result<()> {
+    let place = fixture.loopback()?;
     let before = groups()?;
-    let first = lab.agent(Timeouts::default())?;
+    let first = fixture.agent(Timeouts::default())?;
     let alone = groups()?;
     let own = added(&before, &alone)?;
-    let second = lab.agent(Timeouts::default())?;
+    let second = fixture.agent(Timeouts::default())?;
     let both = groups()?;
     let other = added(&alone, &both)?;
     ensure!(both[&own] == alone[&own], "the second agent changed the probes of the first");
 
-    talk(lab, &place, &[&first, &second])?;
+    talk(fixture, &place, &[&first, &second])?;
     first.stop()?;
     let left = groups()?;
     ensure!(!left.contains_key(&own), "the agent that was stopped left {own}");
     ensure!(left.get(&other) == both.get(&other), "it took probes of the other along: {left:?}");
-    talk(lab, &place, &[&second])?;
+    talk(fixture, &place, &[&second])?;
     second.stop()?;
     ensure!(groups()? == before, "probes are left");
     Ok(())
 }
 
 /// A conversation, of which each agent has to tell both ends.
-fn talk(lab: &Lab<'_>, place: &Place, sessions: &[&Session]) -> Result<()> {
-    let pair = Pair::meet(lab, place, Family::V4)?;
+fn talk(fixture: &Fixture<'_>, place: &Place, sessions: &[&Session]) -> Result<()> {
+    let pair = Pair::meet(fixture, place, Family::V4)?;
     pair.echo(500)?;
     pair.close_client_first()?;
     let (one, two) = pair.sides("fin_local", "fin_remote")?;
     for session in sessions {
-        let one = session.expect(lab.name, &one, &place.capture)?;
-        let two = session.expect(lab.name, &two, &place.capture)?;
+        let one = session.expect(fixture.name, &one, &place.capture)?;
+        let two = session.expect(fixture.name, &two, &place.capture)?;
         same_conversation(&one, &two)?;
     }
     Ok(())

@@ -18,7 +18,7 @@ use crate::{
 
 /// What a scenario is given to work with.
 #[derive(Debug)]
-pub struct Lab<'r> {
+pub struct Fixture<'r> {
     /// The scenario's name.
     pub name: &'static str,
     /// Its number, for addresses of its own.
@@ -28,22 +28,22 @@ pub struct Lab<'r> {
     /// How that agent is started.
     pub options: &'r Options,
     /// What has to be there until it has ended.
-    pub kept: &'r Kept,
+    pub guards: &'r Guards,
     /// Where logs are kept.
     pub logs: Option<&'r Path>,
 }
 
 /// What lasts until an agent has ended.
 #[derive(Default)]
-pub struct Kept(Mutex<Vec<Box<dyn Send>>>);
+pub struct Guards(Mutex<Vec<Box<dyn Send>>>);
 
-impl fmt::Debug for Kept {
+impl fmt::Debug for Guards {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Kept")
+        f.write_str("Guards")
     }
 }
 
-impl Lab<'_> {
+impl Fixture<'_> {
     /// The loopback interface of this machine.
     pub fn host(&self) -> Result<Place> {
         Place::host(self.number)
@@ -92,7 +92,7 @@ impl Lab<'_> {
 
     /// Lets something last until the shared agent has ended.
     pub fn keep(&self, thing: impl Send + 'static) {
-        self.kept.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(thing));
+        self.guards.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(thing));
     }
 
     /// Checks one end of a conversation with the shared agent.
