@@ -11,8 +11,8 @@ use anyhow::{Context, Result};
 use crate::{
     agent::{Doc, Options, Timeouts},
     capture::Capture,
+    endpoint::Endpoint,
     expect::{Session, Side},
-    place::Place,
     worker::Worker,
 };
 
@@ -45,18 +45,18 @@ impl fmt::Debug for Guards {
 
 impl Fixture<'_> {
     /// The loopback interface of this machine.
-    pub fn host(&self) -> Result<Place> {
-        Place::host(self.number)
+    pub fn host(&self) -> Result<Endpoint> {
+        Endpoint::host(self.number)
     }
 
     /// A loopback interface of its own.
-    pub fn loopback(&self) -> Result<Place> {
-        Place::loopback(self.number)
+    pub fn loopback(&self) -> Result<Endpoint> {
+        Endpoint::loopback(self.number)
     }
 
-    /// Two places joined by a wire.
-    pub fn wire(&self, offloads: bool) -> Result<(Place, Place)> {
-        Place::wire(self.number, offloads)
+    /// Two endpoints joined by a wire.
+    pub fn wire(&self, offloads: bool) -> Result<(Endpoint, Endpoint)> {
+        Endpoint::wire(self.number, offloads)
     }
 
     /// An agent of the scenario's own.
@@ -85,9 +85,9 @@ impl Fixture<'_> {
         }
     }
 
-    /// A server and a client, both in `place`.
-    pub fn couple(&self, place: &Place) -> Result<(Worker, Worker)> {
-        Ok((Worker::spawn(&place.netns, "server")?, Worker::spawn(&place.netns, "client")?))
+    /// A server and a client, both in `endpoint`.
+    pub fn couple(&self, endpoint: &Endpoint) -> Result<(Worker, Worker)> {
+        Ok((Worker::spawn(&endpoint.netns, "server")?, Worker::spawn(&endpoint.netns, "client")?))
     }
 
     /// Lets something last until the shared agent has ended.
@@ -100,11 +100,11 @@ impl Fixture<'_> {
         self.shared()?.expect(self.name, side, capture)
     }
 
-    /// Checks two ends that both pass the interface of `place`, and that they are known by the same
+    /// Checks two ends that both pass the interface of `endpoint`, and that they are known by the same
     /// community id.
-    pub fn expect_both(&self, one: &Side, two: &Side, place: &Place) -> Result<()> {
-        let one = self.expect(one, &place.capture)?;
-        let two = self.expect(two, &place.capture)?;
+    pub fn expect_both(&self, one: &Side, two: &Side, endpoint: &Endpoint) -> Result<()> {
+        let one = self.expect(one, &endpoint.capture)?;
+        let two = self.expect(two, &endpoint.capture)?;
         same_conversation(&one, &two)
     }
 

@@ -15,7 +15,7 @@ use super::{
     cost, kernel,
     line::Line,
     pin,
-    traffic::{Couple, place},
+    traffic::{Couple, new_namespace},
     worker::Load,
 };
 use crate::{
@@ -150,7 +150,7 @@ impl Subject<'_> {
     }
 
     fn flows(&self) -> Result<()> {
-        let netns = place()?;
+        let netns = new_namespace()?;
         let mut couple = Couple::start(&netns)?;
         self.documents(&mut couple, &netns)?;
         self.memory(&netns)?;

@@ -94,7 +94,7 @@ impl Drop for Couple {
 }
 
 /// A namespace with a loopback interface.
-pub(super) fn place() -> Result<Netns> {
+pub(super) fn new_namespace() -> Result<Netns> {
     let netns = Netns::create()?;
     netns.run(|| link::up("lo"))?;
     Ok(netns)
@@ -108,7 +108,7 @@ pub(super) fn place() -> Result<Netns> {
 pub fn run(plan: &Traffic) -> Result<()> {
     pin::here(OTHERS)?;
     let mut subjects = Subject::all(&plan.agent, plan.other.as_deref(), &plan.hooks, &plan.peers)?;
-    let netns = place()?;
+    let netns = new_namespace()?;
     let mut couple = Couple::start(&netns)?;
     // Pages, caches and TIME_WAIT sockets are then as they will be.
     round(plan, &mut couple, None, false)?;

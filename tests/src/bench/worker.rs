@@ -142,8 +142,9 @@ fn ask() -> Result<()> {
         let line = line?;
         let (name, millis) = line.split_once(' ').context("not an order")?;
         let load = Load::from_str(name, false).map_err(anyhow::Error::msg)?;
-        let place = Load::ALL.iter().position(|known| *known == load);
-        let port = place.and_then(|place| ports.get(place)).context("a load without a port")?;
+        let position = Load::ALL.iter().position(|known| *known == load);
+        let port =
+            position.and_then(|position| ports.get(position)).context("a load without a port")?;
         let (operations, took) = drive(load, *port, Duration::from_millis(millis.parse()?))?;
         say(&format!("{operations} {}", took.as_nanos()))?;
     }

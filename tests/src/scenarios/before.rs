@@ -6,9 +6,9 @@ use super::{Rest, Scenario, pair::Pair};
 use crate::{
     agent::Timeouts,
     capture::Transport,
+    endpoint::{Endpoint, Family},
     expect::{Direction, Session, Side},
     fixture::{Fixture, same_conversation},
-    place::{Family, Place},
     skip::skip,
 };
 
@@ -38,15 +38,15 @@ pub(super) fn blind(session: &Session) -> Option<anyhow::Error> {
 
 /// Owner and direction of a connection are known though its beginning was not seen; what crossed it
 /// before does not count.
-fn connection(fixture: &Fixture<'_>, place: Place, family: Family) -> Result<Rest> {
-    let pair = Pair::meet(fixture, &place, family)?;
+fn connection(fixture: &Fixture<'_>, endpoint: Endpoint, family: Family) -> Result<Rest> {
+    let pair = Pair::meet(fixture, &endpoint, family)?;
     pair.echo(500)?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     let [client, server] = [client, server].map(|side| side.began("existing").complete(false));
     Ok(Box::new(move |fixture| {
         let seen = |side: &Side| {
             let (transport, local, remote) = side.key();
-            place.capture.seen(transport, local, remote)
+            endpoint.capture.seen(transport, local, remote)
         };
         let session = fixture.shared()?;
         if let Some(reason) = blind(session) {
@@ -66,9 +66,9 @@ fn connection(fixture: &Fixture<'_>, place: Place, family: Family) -> Result<Res
 
 /// A connection through a listener that was there before is seen from its beginning.
 fn listener(fixture: &Fixture<'_>) -> Result<Rest> {
-    let place = fixture.host()?;
-    let (server, client) = fixture.couple(&place)?;
-    let listener = server.listen(place.any_port(Family::V4)?)?;
+    let endpoint = fixture.host()?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let listener = server.listen(endpoint.any_port(Family::V4)?)?;
     Ok(Box::new(move |fixture| {
         if let Some(reason) = blind(fixture.shared()?) {
             return Err(reason);
@@ -79,20 +79,20 @@ fn listener(fixture: &Fixture<'_>) -> Result<Rest> {
         pair.echo(500)?;
         pair.close_client_first()?;
         let (client, server) = pair.sides("fin_local", "fin_remote")?;
-        fixture.expect_both(&client, &server, &place)
+        fixture.expect_both(&client, &server, &endpoint)
     }))
 }
 
 /// A UDP server that only ever receives is known by its bound socket.
 fn udp_server(fixture: &Fixture<'_>) -> Result<Rest> {
-    let place = fixture.host()?;
-    let (server, client) = fixture.couple(&place)?;
-    let at_server = server.udp(place.any_port(Family::V4)?)?;
+    let endpoint = fixture.host()?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let at_server = server.udp(endpoint.any_port(Family::V4)?)?;
     Ok(Box::new(move |fixture| {
         if let Some(reason) = blind(fixture.shared()?) {
             return Err(reason);
         }
-        let at_client = client.udp(place.any_port(Family::V4)?)?;
+        let at_client = client.udp(endpoint.any_port(Family::V4)?)?;
         client.send_to(at_client, 100, at_server.local)?;
         server.receive(at_server, 100)?;
         client.close(at_client)?;
@@ -100,25 +100,25 @@ fn udp_server(fixture: &Fixture<'_>) -> Result<Rest> {
         let one = Side::sender(&client, at_client.local, at_server.local);
         let (local, remote) = (at_server.local, at_client.local);
         let two = Side::of(&server, Transport::Udp, local, remote, Direction::Ingress);
-        fixture.expect_both(&one, &two, &place)
+        fixture.expect_both(&one, &two, &endpoint)
     }))
 }
 
 /// Two agents do not disturb each other.
 fn another_agent(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let other = fixture.agent(Timeouts::default())?;
     let second = other.degraded().into_iter().find(|hook| hook.contains("sched_process_exec"));
     if let Some(hook) = second {
         return Err(skip(format!("the second agent does without {hook}")));
     }
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     pair.echo(500)?;
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     for session in [fixture.shared()?, &other] {
-        session.expect(fixture.name, &client, &place.capture)?;
-        session.expect(fixture.name, &server, &place.capture)?;
+        session.expect(fixture.name, &client, &endpoint.capture)?;
+        session.expect(fixture.name, &server, &endpoint.capture)?;
     }
     other.stop().map(drop)
 }

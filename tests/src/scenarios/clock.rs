@@ -12,7 +12,7 @@ use nix::{
 };
 
 use super::{Scenario, Watcher, pair::Pair};
-use crate::{agent::Doc, expect::Side, fixture::Fixture, place::Family, skip::skip};
+use crate::{agent::Doc, endpoint::Family, expect::Side, fixture::Fixture, skip::skip};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::watched("clock/set_back", Watcher::Narrow, |fixture| step(fixture, -7200)).alone(),
@@ -50,17 +50,17 @@ fn step(fixture: &Fixture<'_>, seconds: i64) -> Result<()> {
     if env::var_os(DISPOSABLE).is_none() {
         return Err(skip("it would set this machine's clock"));
     }
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = fixture.shared()?;
     let start = SystemTime::now();
-    let before = Pair::meet(fixture, &place, Family::V4)?;
+    let before = Pair::meet(fixture, &endpoint, Family::V4)?;
     before.echo(100)?;
     before.close_client_first()?;
     let (near, far) = before.sides("fin_local", "fin_remote")?;
-    let old = session.expect(fixture.name, &near, &place.capture)?;
-    session.expect(fixture.name, &far, &place.capture)?;
+    let old = session.expect(fixture.name, &near, &endpoint.capture)?;
+    session.expect(fixture.name, &far, &endpoint.capture)?;
     let mut sides: Vec<Side> = vec![near, far];
-    let across = Pair::meet(fixture, &place, Family::V4)?;
+    let across = Pair::meet(fixture, &endpoint, Family::V4)?;
     across.echo(100)?;
 
     let step = Step::by(seconds)?;
@@ -77,15 +77,15 @@ fn step(fixture: &Fixture<'_>, seconds: i64) -> Result<()> {
         }
     }
     across.close_client_first()?;
-    let long = session.expect(fixture.name, &near, &place.capture)?;
-    session.expect(fixture.name, &far, &place.capture)?;
+    let long = session.expect(fixture.name, &near, &endpoint.capture)?;
+    session.expect(fixture.name, &far, &endpoint.capture)?;
     sides.extend([near, far]);
-    let after = Pair::meet(fixture, &place, Family::V4)?;
+    let after = Pair::meet(fixture, &endpoint, Family::V4)?;
     after.echo(100)?;
     after.close_client_first()?;
     let (near, far) = after.sides("fin_local", "fin_remote")?;
-    let new = session.expect(fixture.name, &near, &place.capture)?;
-    session.expect(fixture.name, &far, &place.capture)?;
+    let new = session.expect(fixture.name, &near, &endpoint.capture)?;
+    session.expect(fixture.name, &far, &endpoint.capture)?;
     sides.extend([near, far]);
 
     ensure!(distance(time(&old, "event.start")?, start) < moved / 2, "the first flow has moved");

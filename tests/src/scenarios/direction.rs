@@ -5,9 +5,9 @@ use anyhow::{Context, Result};
 use super::{Rest, Scenario, before::blind, pair::Pair};
 use crate::{
     capture::{Seen, Transport},
+    endpoint::{Endpoint, Family},
     expect::{Direction, Side},
     fixture::{Fixture, same_conversation},
-    place::{Family, Place},
     worker::{Command, PATIENCE, Sock, Worker},
 };
 
@@ -23,19 +23,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 /// Below every ephemeral range.
 const LOW: u16 = 777;
 
-fn seen(place: &Place, side: &Side) -> Result<Seen> {
+fn seen(endpoint: &Endpoint, side: &Side) -> Result<Seen> {
     let (transport, local, remote) = side.key();
-    place.capture.seen(transport, local, remote)
+    endpoint.capture.seen(transport, local, remote)
 }
 
 /// The client has the lower port.
 fn low_port_connects(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (server, client) = fixture.couple(&place)?;
-    let mut low = place.any_port(Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let mut low = endpoint.any_port(Family::V4)?;
     low.set_port(LOW);
     let bound = client.bind(low)?;
-    let listener = server.listen(place.any_port(Family::V4)?)?;
+    let listener = server.listen(endpoint.any_port(Family::V4)?)?;
     client.step(&Command::ConnectBound { fd: bound.fd, address: listener.local })?;
     let at_server = server.accept(listener)?;
     let at_client = Sock { peer: Some(listener.local), ..bound };
@@ -43,7 +43,7 @@ fn low_port_connects(fixture: &Fixture<'_>) -> Result<()> {
     pair.echo(300)?;
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    fixture.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &endpoint)
 }
 
 /// Both ends connect at the same time, so that neither accepts.
@@ -84,9 +84,9 @@ fn simultaneous_open(fixture: &Fixture<'_>) -> Result<()> {
 
 /// A connection came in before the agent started, and its listener went while the agent ran.
 fn listener_gone(fixture: &Fixture<'_>) -> Result<Rest> {
-    let place = fixture.loopback()?;
-    let (server, client) = fixture.couple(&place)?;
-    let listener = server.listen(place.any_port(Family::V4)?)?;
+    let endpoint = fixture.loopback()?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let listener = server.listen(endpoint.any_port(Family::V4)?)?;
     let at_client = client.connect(listener.local)?;
     let at_server = server.accept(listener)?;
     let pair = Pair { server, client, at_server, at_client };
@@ -99,25 +99,27 @@ fn listener_gone(fixture: &Fixture<'_>) -> Result<Rest> {
             return Err(reason);
         }
         pair.server.close(listener)?;
-        let before = [seen(&place, &client)?, seen(&place, &server)?];
+        let before = [seen(&endpoint, &client)?, seen(&endpoint, &server)?];
         pair.echo(500)?;
         pair.close_client_first()?;
-        session
-            .expect_nth(fixture.name, &client, 0, || Ok(seen(&place, &client)?.since(before[0])))?;
-        session
-            .expect_nth(fixture.name, &server, 0, || Ok(seen(&place, &server)?.since(before[1])))?;
+        session.expect_nth(fixture.name, &client, 0, || {
+            Ok(seen(&endpoint, &client)?.since(before[0]))
+        })?;
+        session.expect_nth(fixture.name, &server, 0, || {
+            Ok(seen(&endpoint, &server)?.since(before[1]))
+        })?;
         Ok(())
     }))
 }
 
 /// One socket that speaks first to one peer and is spoken to by another.
 fn udp_peers_both_ways(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (middle, asked) = fixture.couple(&place)?;
-    let asking = Worker::spawn(&place.netns, "asking")?;
-    let at_middle = middle.udp(place.any_port(Family::V4)?)?;
-    let at_asked = asked.udp(place.any_port(Family::V4)?)?;
-    let at_asking = asking.udp(place.any_port(Family::V4)?)?;
+    let endpoint = fixture.loopback()?;
+    let (middle, asked) = fixture.couple(&endpoint)?;
+    let asking = Worker::spawn(&endpoint.netns, "asking")?;
+    let at_middle = middle.udp(endpoint.any_port(Family::V4)?)?;
+    let at_asked = asked.udp(endpoint.any_port(Family::V4)?)?;
+    let at_asking = asking.udp(endpoint.any_port(Family::V4)?)?;
     middle.send_to(at_middle, 100, at_asked.local)?;
     asked.receive(at_asked, 100)?;
     asking.send_to(at_asking, 200, at_middle.local)?;
@@ -136,7 +138,7 @@ fn udp_peers_both_ways(fixture: &Fixture<'_>) -> Result<()> {
     asked.close(at_asked)?;
     asking.close(at_asking)?;
     for side in &sides {
-        fixture.expect(side, &place.capture)?;
+        fixture.expect(side, &endpoint.capture)?;
     }
     Ok(())
 }
@@ -158,12 +160,12 @@ fn answer_first(
     port: Option<u16>,
     directions: [Direction; 2],
 ) -> Result<Rest> {
-    let place = fixture.loopback()?;
-    let (server, client) = fixture.couple(&place)?;
-    let mut address = place.any_port(Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let mut address = endpoint.any_port(Family::V4)?;
     address.set_port(port.unwrap_or(0));
     let at_server = server.udp(address)?;
-    let at_client = client.udp(place.any_port(Family::V4)?)?;
+    let at_client = client.udp(endpoint.any_port(Family::V4)?)?;
     client.send_to(at_client, 50, at_server.local)?;
     server.receive(at_server, 50)?.context("a datagram from nobody")?;
     let one = Side::sender(&server, at_server.local, at_client.local).direction(directions[0]);
@@ -174,13 +176,23 @@ fn answer_first(
         if let Some(reason) = blind(session) {
             return Err(reason);
         }
-        let before = [seen(&place, &one)?, seen(&place, &two)?];
+        let before = [seen(&endpoint, &one)?, seen(&endpoint, &two)?];
         server.send_to(at_server, 500, at_client.local)?;
         client.receive(at_client, 500)?;
         client.close(at_client)?;
         server.close(at_server)?;
-        session.expect_nth(fixture.name, &one, 0, || Ok(seen(&place, &one)?.since(before[0])))?;
-        session.expect_nth(fixture.name, &two, 0, || Ok(seen(&place, &two)?.since(before[1])))?;
+        session.expect_nth(
+            fixture.name,
+            &one,
+            0,
+            || Ok(seen(&endpoint, &one)?.since(before[0])),
+        )?;
+        session.expect_nth(
+            fixture.name,
+            &two,
+            0,
+            || Ok(seen(&endpoint, &two)?.since(before[1])),
+        )?;
         Ok(())
     }))
 }

@@ -6,9 +6,9 @@ use super::Scenario;
 use crate::{
     agent::Doc,
     capture::Transport,
+    endpoint::{Endpoint, Family},
     expect::{Direction, Side},
     fixture::Fixture,
-    place::{Family, Place},
     worker::{Command, Sock, Worker},
 };
 
@@ -20,10 +20,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 fn refused(fixture: &Fixture<'_>, family: Family) -> Result<()> {
-    let place = fixture.loopback()?;
-    let client = Worker::spawn(&place.netns, "client")?;
-    let side = connect_refused(&client, &place, &place, family)?;
-    says_why(&fixture.expect(&side, &place.capture)?, "ECONNREFUSED")
+    let endpoint = fixture.loopback()?;
+    let client = Worker::spawn(&endpoint.netns, "client")?;
+    let side = connect_refused(&client, &endpoint, &endpoint, family)?;
+    says_why(&fixture.expect(&side, &endpoint.capture)?, "ECONNREFUSED")
 }
 
 /// The document of a connect that failed names the error.
@@ -36,8 +36,8 @@ fn says_why(doc: &Doc, code: &str) -> Result<()> {
 /// Connects from `here` to a port of `there` that nothing listens on.
 pub(super) fn connect_refused(
     client: &Worker,
-    here: &Place,
-    there: &Place,
+    here: &Endpoint,
+    there: &Endpoint,
     family: Family,
 ) -> Result<Side> {
     let sock = client.bind(here.any_port(family)?)?;
@@ -82,6 +82,10 @@ fn cancelled(fixture: &Fixture<'_>) -> Result<()> {
     fixture.expect(&side.began("connect").ended("cancelled").failed(), &here.capture).map(drop)
 }
 
-fn bound(client: &Worker, here: &Place, there: &Place) -> Result<(Sock, std::net::SocketAddr)> {
+fn bound(
+    client: &Worker,
+    here: &Endpoint,
+    there: &Endpoint,
+) -> Result<(Sock, std::net::SocketAddr)> {
     Ok((client.bind(here.any_port(Family::V4)?)?, there.closed_port(Family::V4)?))
 }

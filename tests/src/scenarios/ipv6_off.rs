@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::{Scenario, Watcher, pair::Pair, udp};
-use crate::{expect::Side, fixture::Fixture, place::Family};
+use crate::{endpoint::Family, expect::Side, fixture::Fixture};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::watched("ipv6_off/tcp_v4", Watcher::Narrow, |fixture| tcp(fixture, Family::V4)),
@@ -15,35 +15,35 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 fn tcp(fixture: &Fixture<'_>, family: Family) -> Result<()> {
-    let place = fixture.loopback()?;
-    let pair = Pair::meet(fixture, &place, family)?;
+    let endpoint = fixture.loopback()?;
+    let pair = Pair::meet(fixture, &endpoint, family)?;
     pair.echo(900)?;
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    fixture.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &endpoint)
 }
 
 fn three_peers(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    for side in &udp::to_three_peers(fixture, &place)? {
-        fixture.expect(side, &place.capture)?;
+    let endpoint = fixture.loopback()?;
+    for side in &udp::to_three_peers(fixture, &endpoint)? {
+        fixture.expect(side, &endpoint.capture)?;
     }
     Ok(())
 }
 
 /// Both transports over IPv6 make no document; one over IPv4, made after them, does.
 fn nothing(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let hidden = Pair::meet(fixture, &place, Family::V6)?;
+    let endpoint = fixture.loopback()?;
+    let hidden = Pair::meet(fixture, &endpoint, Family::V6)?;
     hidden.echo(100)?;
     hidden.close_client_first()?;
     let (receiver, sender) = (&hidden.server, &hidden.client);
-    let at_receiver = receiver.udp(place.any_port(Family::V6)?)?;
-    let at_sender = sender.udp(place.any_port(Family::V6)?)?;
+    let at_receiver = receiver.udp(endpoint.any_port(Family::V6)?)?;
+    let at_sender = sender.udp(endpoint.any_port(Family::V6)?)?;
     sender.send_to(at_sender, 10, at_receiver.local)?;
     receiver.receive(at_receiver, 10)?;
-    let to = receiver.udp(place.any_port(Family::V4)?)?;
-    let from = sender.udp(place.any_port(Family::V4)?)?;
+    let to = receiver.udp(endpoint.any_port(Family::V4)?)?;
+    let from = sender.udp(endpoint.any_port(Family::V4)?)?;
     sender.send_to(from, 20, to.local)?;
     receiver.receive(to, 20)?;
     for (worker, sock) in
@@ -55,6 +55,6 @@ fn nothing(fixture: &Fixture<'_>) -> Result<()> {
     fixture.expect_both(
         &Side::sender(sender, from.local, to.local),
         &Side::receiver(receiver, to.local, from.local),
-        &place,
+        &endpoint,
     )
 }

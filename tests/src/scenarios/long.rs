@@ -7,9 +7,9 @@ use anyhow::{Context, Result, ensure};
 use super::{Scenario, Watcher, pair::Pair};
 use crate::{
     agent::{Doc, Timeouts},
+    endpoint::{Endpoint, Family},
     expect::{Session, Side},
     fixture::Fixture,
-    place::{Family, Place},
     skip::skip,
     worker::Command,
 };
@@ -106,18 +106,23 @@ fn check_series(documents: &[Doc], side: &Side, closed: bool, described: bool) -
 
 fn reports_tcp(fixture: &Fixture<'_>) -> Result<()> {
     fixture.needs_ebpf()?;
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = fixture.shared()?;
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     keep_on(session, [&client, &server], 3, || pair.echo(2000))?;
     pair.close_client_first()?;
-    finish(fixture, session, &place, [&client, &server])
+    finish(fixture, session, &endpoint, [&client, &server])
 }
 
-fn finish(fixture: &Fixture<'_>, session: &Session, place: &Place, ends: [&Side; 2]) -> Result<()> {
+fn finish(
+    fixture: &Fixture<'_>,
+    session: &Session,
+    endpoint: &Endpoint,
+    ends: [&Side; 2],
+) -> Result<()> {
     for side in ends {
-        session.expect(fixture.name, side, &place.capture)?;
+        session.expect(fixture.name, side, &endpoint.capture)?;
     }
     let documents = session.documents();
     let described = fixture.options.is_described();
@@ -125,11 +130,11 @@ fn finish(fixture: &Fixture<'_>, session: &Session, place: &Place, ends: [&Side;
 }
 
 fn reports_udp(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = fixture.shared()?;
-    let (server, client) = fixture.couple(&place)?;
-    let at_server = server.udp(place.any_port(Family::V6)?)?;
-    let at_client = client.udp(place.any_port(Family::V6)?)?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let at_server = server.udp(endpoint.any_port(Family::V6)?)?;
+    let at_client = client.udp(endpoint.any_port(Family::V6)?)?;
     let one = Side::sender(&client, at_client.local, at_server.local);
     let two = Side::receiver(&server, at_server.local, at_client.local);
     keep_on(session, [&one, &two], 3, || {
@@ -138,22 +143,22 @@ fn reports_udp(fixture: &Fixture<'_>) -> Result<()> {
     })?;
     client.close(at_client)?;
     server.close(at_server)?;
-    finish(fixture, session, &place, [&one, &two])
+    finish(fixture, session, &endpoint, [&one, &two])
 }
 
 /// A pause ends the flow with a final document; what follows is another flow.
 fn then_idle(fixture: &Fixture<'_>) -> Result<()> {
     let idle = Timeouts { flow_inactive: "4s", flow_termination: "1s", socket_inactive: "30m" };
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = fixture.agent_with(idle, PERIOD)?;
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     let (client, server) = pair.sides("idle", "idle")?;
     keep_on(&session, [&client, &server], 2, || pair.echo(700))?;
-    let one = session.expect(fixture.name, &client, &place.capture)?;
-    session.expect(fixture.name, &server, &place.capture)?;
+    let one = session.expect(fixture.name, &client, &endpoint.capture)?;
+    session.expect(fixture.name, &server, &endpoint.capture)?;
     let seen = |side: &Side| {
         let (transport, local, remote) = side.key();
-        place.capture.seen(transport, local, remote)
+        endpoint.capture.seen(transport, local, remote)
     };
     let then = [seen(&client)?, seen(&server)?];
     pair.echo(50)?;
@@ -170,40 +175,40 @@ fn then_idle(fixture: &Fixture<'_>) -> Result<()> {
 /// What is open when the agent stops has a last document with all its counts.
 fn then_stopped(fixture: &Fixture<'_>) -> Result<()> {
     fixture.needs_ebpf()?;
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = fixture.shared()?;
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     let (client, server) = pair.sides("open", "open")?;
     keep_on(session, [&client, &server], 2, || pair.echo(1234))?;
     let described = fixture.options.is_described();
     for side in [client, server] {
         let (transport, local, remote) = side.key();
-        let seen = place.capture.seen(transport, local, remote)?;
+        let seen = endpoint.capture.seen(transport, local, remote)?;
         session.expect_at_end(fixture.name, side.clone(), seen);
         session.ask_at_end(fixture.name, move |documents, _| {
             check_series(documents, &side, false, described)
         });
     }
     // What is open stays so until the agent has ended.
-    fixture.keep((place, pair));
+    fixture.keep((endpoint, pair));
     Ok(())
 }
 
 /// Without a period there is one document, however long it takes.
 fn never(fixture: &Fixture<'_>) -> Result<()> {
     fixture.needs_ebpf()?;
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let often = fixture.agent_with(Timeouts::default(), PERIOD)?;
     let session = fixture.agent_with(Timeouts::default(), &["socket.flow_report_period: 0s"])?;
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     // The other agent tells how time goes by.
     keep_on(&often, [&client, &server], 3, || pair.echo(10))?;
     pair.close_client_first()?;
-    finish(fixture, &often, &place, [&client, &server])?;
+    finish(fixture, &often, &endpoint, [&client, &server])?;
     often.stop()?;
     for side in [&client, &server] {
-        session.expect(fixture.name, side, &place.capture)?;
+        session.expect(fixture.name, side, &endpoint.capture)?;
         let early = reports(&session.documents(), side).len();
         ensure!(early == 0, "{early} documents that are not final");
     }
@@ -215,9 +220,9 @@ fn beyond_4_gib(fixture: &Fixture<'_>) -> Result<()> {
     const BYTES: u64 = (4 << 30) + (200 << 20);
     const SAMPLE: u64 = 128 << 20;
     const AFFORDABLE: Duration = Duration::from_secs(60);
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = fixture.agent(Timeouts::default())?;
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     let stream = |bytes| -> Result<()> {
         pair.client.begin(&Command::Send { fd: pair.at_client.fd, bytes, to: None })?;
         pair.server.receive(pair.at_server, bytes)?;
@@ -233,7 +238,7 @@ fn beyond_4_gib(fixture: &Fixture<'_>) -> Result<()> {
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     for side in [&client, &server] {
-        let doc = session.expect(fixture.name, side, &place.capture)?;
+        let doc = session.expect(fixture.name, side, &endpoint.capture)?;
         ensure!(doc.number("source.bytes") > Some(BYTES), "only {:?}", doc.number("source.bytes"));
     }
     session.stop().map(drop)

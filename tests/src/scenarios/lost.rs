@@ -5,9 +5,9 @@ use anyhow::{Context, Result, ensure};
 use super::{Scenario, pair::Pair};
 use crate::{
     agent::{Table, Timeouts},
+    endpoint::Family,
     expect::Side,
     fixture::Fixture,
-    place::Family,
     skip::skip,
     worker::Sock,
 };
@@ -23,24 +23,24 @@ const MOST: usize = 2000;
 /// another connection it is reported, once, and the other is counted for itself.
 fn release(fixture: &Fixture<'_>) -> Result<()> {
     fixture.needs_ebpf()?;
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = fixture.agent(Timeouts::default())?;
     let flows = Table::of(session.pid(), "FLOWS")?;
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     pair.echo(300)?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     let address = address_of(&flows, pair.at_client)?;
     let mut flow = flows.get(address)?.context("the flow has gone")?;
     let (transport, local, remote) = client.key();
-    let seen = place.capture.seen(transport, local, remote)?;
+    let seen = endpoint.capture.seen(transport, local, remote)?;
     pair.close_client_first()?;
-    session.expect(fixture.name, &client, &place.capture)?;
-    session.expect(fixture.name, &server, &place.capture)?;
+    session.expect(fixture.name, &client, &endpoint.capture)?;
+    session.expect(fixture.name, &server, &endpoint.capture)?;
 
     // As another flow, whose end was lost.
     flow[0] ^= 1;
     flows.put(address, &flow)?;
-    let listener = pair.server.listen(place.any_port(Family::V4)?)?;
+    let listener = pair.server.listen(endpoint.any_port(Family::V4)?)?;
     for _ in 0..MOST {
         let at_client = pair.client.connect(listener.local)?;
         let at_server = pair.server.accept(listener)?;
@@ -56,8 +56,8 @@ fn release(fixture: &Fixture<'_>) -> Result<()> {
             session.admit(fixture.name, &near);
             session.admit(fixture.name, &far);
         } else {
-            session.expect(fixture.name, &near, &place.capture)?;
-            session.expect(fixture.name, &far, &place.capture)?;
+            session.expect(fixture.name, &near, &endpoint.capture)?;
+            session.expect(fixture.name, &far, &endpoint.capture)?;
             session.expect_nth(fixture.name, &client.ended("closed"), 1, || Ok(seen))?;
             return session.stop().map(drop);
         }

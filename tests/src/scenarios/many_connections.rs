@@ -6,9 +6,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::Scenario;
 use crate::{
+    endpoint::Family,
     expect::Side,
     fixture::Fixture,
-    place::Family,
     worker::{Command, Reply, Sock, Worker},
 };
 
@@ -20,18 +20,18 @@ const EACH: u32 = 500;
 
 /// 2,000 connections of a few milliseconds from four processes to two.
 fn many(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let mut servers = Vec::new();
     for _ in 0..SERVERS {
-        let server = Worker::spawn(&place.netns, "server")?;
-        let listener = server.listen(place.any_port(Family::V4)?)?;
+        let server = Worker::spawn(&endpoint.netns, "server")?;
+        let listener = server.listen(endpoint.any_port(Family::V4)?)?;
         let count = EACH * (CLIENTS / SERVERS) as u32;
         server.begin(&Command::Serve { fd: listener.fd, count, bytes: 64 })?;
         servers.push((server, listener.local));
     }
     let mut clients = Vec::new();
     for (_, address) in servers.iter().cycle().take(CLIENTS) {
-        let client = Worker::spawn(&place.netns, "client")?;
+        let client = Worker::spawn(&endpoint.netns, "client")?;
         client.begin(&Command::Burst { address: *address, count: EACH, bytes: 64 })?;
         clients.push(client);
     }
@@ -53,7 +53,7 @@ fn many(fixture: &Fixture<'_>) -> Result<()> {
     }
     ensure!(dialled.is_empty(), "{} connections were never accepted", dialled.len());
     ensure!(sides.len() == 2 * CLIENTS * EACH as usize, "only {} ends", sides.len());
-    fixture.shared()?.expect_all(fixture.name, &sides, &place.capture)
+    fixture.shared()?.expect_all(fixture.name, &sides, &endpoint.capture)
 }
 
 fn connections_of(worker: &Worker) -> Result<Vec<(SocketAddr, SocketAddr)>> {

@@ -7,10 +7,10 @@ use anyhow::Result;
 use super::{Act, Rest, Scenario, Watcher, before::blind, pair::Pair};
 use crate::{
     capture::{Seen, Transport},
+    endpoint::{Endpoint, Family},
     expect::{Direction, Side},
     fixture::{Fixture, same_conversation},
     net::mptcp,
-    place::{Family, Place},
     skip::skip,
     worker::{Command, PATIENCE, Worker},
 };
@@ -25,16 +25,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::shared("mptcp/added_subflow", added_subflow),
 ];
 
-fn seen(place: &Place, side: &Side) -> Result<Seen> {
+fn seen(endpoint: &Endpoint, side: &Side) -> Result<Seen> {
     let (transport, local, remote) = side.key();
-    place.capture.seen(transport, local, remote)
+    endpoint.capture.seen(transport, local, remote)
 }
 
 /// A server with MPTCP, and a client with it or with TCP.
-fn meet(fixture: &Fixture<'_>, place: &Place, family: Family, both: bool) -> Result<Pair> {
+fn meet(fixture: &Fixture<'_>, endpoint: &Endpoint, family: Family, both: bool) -> Result<Pair> {
     mptcp::needed()?;
-    let (server, client) = fixture.couple(place)?;
-    let listener = server.socket(&Command::ListenMptcp { address: place.any_port(family)? })?;
+    let (server, client) = fixture.couple(endpoint)?;
+    let listener = server.socket(&Command::ListenMptcp { address: endpoint.any_port(family)? })?;
     let address = listener.local;
     let at_client = match both {
         true => client.socket(&Command::ConnectMptcp { address })?,
@@ -52,18 +52,18 @@ fn sides(pair: &Pair) -> Result<[Side; 2]> {
 }
 
 fn echo(fixture: &Fixture<'_>, family: Family) -> Result<()> {
-    let place = fixture.loopback()?;
-    let pair = meet(fixture, &place, family, true)?;
+    let endpoint = fixture.loopback()?;
+    let pair = meet(fixture, &endpoint, family, true)?;
     pair.echo(700)?;
     pair.close_client_first()?;
     let [client, server] = sides(&pair)?;
-    fixture.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &endpoint)
 }
 
 /// Owner and direction of a connection through a listener with MPTCP are known though its beginning was not seen.
 fn before(fixture: &Fixture<'_>, family: Family, both: bool) -> Result<Rest> {
-    let place = fixture.loopback()?;
-    let pair = meet(fixture, &place, family, both)?;
+    let endpoint = fixture.loopback()?;
+    let pair = meet(fixture, &endpoint, family, both)?;
     pair.echo(500)?;
     let [client, server] = sides(&pair)?.map(|side| side.began("existing").complete(false));
     Ok(Box::new(move |fixture| {
@@ -72,21 +72,23 @@ fn before(fixture: &Fixture<'_>, family: Family, both: bool) -> Result<Rest> {
             session.ignore(fixture.name, &[&client, &server]);
             return Err(reason);
         }
-        let before = [seen(&place, &client)?, seen(&place, &server)?];
+        let before = [seen(&endpoint, &client)?, seen(&endpoint, &server)?];
         pair.echo(700)?;
         pair.close_client_first()?;
-        let one = session
-            .expect_nth(fixture.name, &client, 0, || Ok(seen(&place, &client)?.since(before[0])))?;
-        let two = session
-            .expect_nth(fixture.name, &server, 0, || Ok(seen(&place, &server)?.since(before[1])))?;
+        let one = session.expect_nth(fixture.name, &client, 0, || {
+            Ok(seen(&endpoint, &client)?.since(before[0]))
+        })?;
+        let two = session.expect_nth(fixture.name, &server, 0, || {
+            Ok(seen(&endpoint, &server)?.since(before[1]))
+        })?;
         same_conversation(&one, &two)
     }))
 }
 
 /// A connection that is forgotten after a pause comes in through its listener still, which is as old.
 fn forgotten(fixture: &Fixture<'_>) -> Result<Rest> {
-    let place = fixture.loopback()?;
-    let pair = meet(fixture, &place, Family::V4, false)?;
+    let endpoint = fixture.loopback()?;
+    let pair = meet(fixture, &endpoint, Family::V4, false)?;
     pair.echo(500)?;
     let [client, server] = sides(&pair)?.map(|side| side.complete(false));
     Ok(Box::new(move |fixture| {
@@ -96,13 +98,14 @@ fn forgotten(fixture: &Fixture<'_>) -> Result<Rest> {
             return Err(reason);
         }
         let sides = [&client, &server];
-        let look = || -> Result<_> { Ok([seen(&place, sides[0])?, seen(&place, sides[1])?]) };
+        let look = || -> Result<_> { Ok([seen(&endpoint, sides[0])?, seen(&endpoint, sides[1])?]) };
         let start = look()?;
         pair.echo(700)?;
         for (number, side) in sides.into_iter().enumerate() {
             let side = side.clone().began("existing").ended("idle");
             let since = start[number];
-            session.expect_nth(fixture.name, &side, 0, || Ok(seen(&place, &side)?.since(since)))?;
+            session
+                .expect_nth(fixture.name, &side, 0, || Ok(seen(&endpoint, &side)?.since(since)))?;
         }
         let pause = look()?;
         pair.echo(900)?;
@@ -117,7 +120,8 @@ fn forgotten(fixture: &Fixture<'_>) -> Result<Rest> {
         for (number, side) in sides.into_iter().enumerate() {
             let side = side.clone().began(began).direction(directions[number]);
             let since = pause[number];
-            session.expect_nth(fixture.name, &side, 1, || Ok(seen(&place, &side)?.since(since)))?;
+            session
+                .expect_nth(fixture.name, &side, 1, || Ok(seen(&endpoint, &side)?.since(since)))?;
         }
         Ok(())
     }))
@@ -132,8 +136,8 @@ fn added_subflow(fixture: &Fixture<'_>) -> Result<()> {
         return Err(skip(format!("the agent does without {hook}")));
     }
     let (here, there) = fixture.wire(false)?;
-    for place in [&here, &there] {
-        place.netns.run(mptcp::allow_subflow)?;
+    for endpoint in [&here, &there] {
+        endpoint.netns.run(mptcp::allow_subflow)?;
     }
     let listening = Worker::spawn(&there.netns, "server")?;
     let client = Worker::spawn(&here.netns, "client")?;
@@ -156,19 +160,19 @@ fn added_subflow(fixture: &Fixture<'_>) -> Result<()> {
     };
     let added_client = of(&pair.client, joined, listener.local, Direction::Egress);
     let added_server = of(&pair.server, listener.local, joined, Direction::Ingress);
-    for (side, place) in [
+    for (side, endpoint) in [
         (&main_client, &here),
         (&main_server, &there),
         (&added_client, &here),
         (&added_server, &there),
     ] {
-        fixture.expect(side, &place.capture)?;
+        fixture.expect(side, &endpoint.capture)?;
     }
     Ok(())
 }
 
 /// Waits until a subflow has come from an address, and its handshake is over; its other end.
-fn joined(there: &Place, local: SocketAddr, from: Ipv4Addr) -> Result<SocketAddr> {
+fn joined(there: &Endpoint, local: SocketAddr, from: Ipv4Addr) -> Result<SocketAddr> {
     let ends = (Transport::Tcp, local);
     there.capture.wait_for_remote(ends, PATIENCE, "a subflow that is added", |remote, seen| {
         // The handshake of a subflow has a fourth part.

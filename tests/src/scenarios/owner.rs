@@ -4,9 +4,9 @@ use anyhow::{Context, Result, bail};
 
 use super::{Scenario, pair::Pair};
 use crate::{
+    endpoint::{Endpoint, Family},
     expect::Side,
     fixture::Fixture,
-    place::{Family, Place},
     worker::{Command, LAST, PATIENCE, Reply, Sock, Worker},
 };
 
@@ -26,7 +26,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 /// Request and answer, then the client closes first; both ends are checked.
 fn serve(
     fixture: &Fixture<'_>,
-    place: &Place,
+    endpoint: &Endpoint,
     (client, at_client): (&Worker, Sock),
     (server, at_server): (&Worker, Sock),
 ) -> Result<()> {
@@ -40,62 +40,62 @@ fn serve(
     fixture.expect_both(
         &Side::connected(client, at_client)?.ended("fin_local"),
         &Side::accepted(server, at_server)?.ended("fin_remote"),
-        place,
+        endpoint,
     )
 }
 
 fn worker_accepts(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (master, client) = fixture.couple(&place)?;
-    let listener = master.listen(place.any_port(Family::V4)?)?;
+    let endpoint = fixture.loopback()?;
+    let (master, client) = fixture.couple(&endpoint)?;
+    let listener = master.listen(endpoint.any_port(Family::V4)?)?;
     let worker = master.fork()?;
     // The connection is complete before anyone accepts it.
     let at_client = client.connect(listener.local)?;
     let at_worker = worker.accept(listener)?;
-    serve(fixture, &place, (&client, at_client), (&worker, at_worker))
+    serve(fixture, &endpoint, (&client, at_client), (&worker, at_worker))
 }
 
 fn child_serves(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (master, client) = fixture.couple(&place)?;
-    let listener = master.listen(place.any_port(Family::V4)?)?;
+    let endpoint = fixture.loopback()?;
+    let (master, client) = fixture.couple(&endpoint)?;
+    let listener = master.listen(endpoint.any_port(Family::V4)?)?;
     let at_client = client.connect(listener.local)?;
     let sock = master.accept(listener)?;
     let child = master.fork()?;
     master.close(sock)?;
-    serve(fixture, &place, (&client, at_client), (&child, sock))
+    serve(fixture, &endpoint, (&client, at_client), (&child, sock))
 }
 
 fn passed_after_accept(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (acceptor, client) = fixture.couple(&place)?;
-    let worker = Worker::spawn(&place.netns, "worker")?;
+    let endpoint = fixture.loopback()?;
+    let (acceptor, client) = fixture.couple(&endpoint)?;
+    let worker = Worker::spawn(&endpoint.netns, "worker")?;
     acceptor.link(&worker)?;
-    let listener = acceptor.listen(place.any_port(Family::V4)?)?;
+    let listener = acceptor.listen(endpoint.any_port(Family::V4)?)?;
     let at_client = client.connect(listener.local)?;
     let sock = acceptor.accept(listener)?;
     let at_worker = acceptor.pass(sock, &worker)?;
-    serve(fixture, &place, (&client, at_client), (&worker, at_worker))
+    serve(fixture, &endpoint, (&client, at_client), (&worker, at_worker))
 }
 
 fn passed_after_connect(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (server, opener) = fixture.couple(&place)?;
-    let worker = Worker::spawn(&place.netns, "worker")?;
+    let endpoint = fixture.loopback()?;
+    let (server, opener) = fixture.couple(&endpoint)?;
+    let worker = Worker::spawn(&endpoint.netns, "worker")?;
     opener.link(&worker)?;
-    let listener = server.listen(place.any_port(Family::V4)?)?;
+    let listener = server.listen(endpoint.any_port(Family::V4)?)?;
     let sock = opener.connect(listener.local)?;
     let at_server = server.accept(listener)?;
     let at_worker = opener.pass(sock, &worker)?;
-    serve(fixture, &place, (&worker, at_worker), (&server, at_server))
+    serve(fixture, &endpoint, (&worker, at_worker), (&server, at_server))
 }
 
 fn udp_exits_at_once(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (server, mut client) = fixture.couple(&place)?;
-    let at_server = server.udp(place.any_port(Family::V4)?)?;
+    let endpoint = fixture.loopback()?;
+    let (server, mut client) = fixture.couple(&endpoint)?;
+    let at_server = server.udp(endpoint.any_port(Family::V4)?)?;
     client.last_words(vec![
-        Command::Udp { address: place.any_port(Family::V4)? },
+        Command::Udp { address: endpoint.any_port(Family::V4)? },
         Command::Send { fd: LAST, bytes: 321, to: Some(at_server.local) },
     ])?;
     let from = server.receive(at_server, 321)?.context("a datagram from nobody")?;
@@ -103,14 +103,14 @@ fn udp_exits_at_once(fixture: &Fixture<'_>) -> Result<()> {
     fixture.expect_both(
         &Side::sender(&client, from, at_server.local),
         &Side::receiver(&server, at_server.local, from),
-        &place,
+        &endpoint,
     )
 }
 
 fn tcp_exits_at_once(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (server, mut client) = fixture.couple(&place)?;
-    let listener = server.listen(place.any_port(Family::V4)?)?;
+    let endpoint = fixture.loopback()?;
+    let (server, mut client) = fixture.couple(&endpoint)?;
+    let listener = server.listen(endpoint.any_port(Family::V4)?)?;
     client.last_words(vec![
         Command::Connect { address: listener.local },
         Command::Send { fd: LAST, bytes: 321, to: None },
@@ -123,7 +123,7 @@ fn tcp_exits_at_once(fixture: &Fixture<'_>) -> Result<()> {
     fixture.expect_both(
         &Side::connected(&client, at_client)?.ended("fin_local"),
         &Side::accepted(&server, at_server)?.ended("fin_remote"),
-        &place,
+        &endpoint,
     )
 }
 
@@ -131,16 +131,16 @@ fn tcp_exits_at_once(fixture: &Fixture<'_>) -> Result<()> {
 /// context of whoever is running, here of a client and of a bystander that keeps the CPUs busy.
 fn interrupts_hit_others(fixture: &Fixture<'_>) -> Result<()> {
     const CONNECTIONS: u32 = 400;
-    let place = fixture.loopback()?;
-    let (server, client) = fixture.couple(&place)?;
-    let (peer, bystander) = fixture.couple(&place)?;
-    let busy = peer.listen(place.any_port(Family::V4)?)?;
+    let endpoint = fixture.loopback()?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let (peer, bystander) = fixture.couple(&endpoint)?;
+    let busy = peer.listen(endpoint.any_port(Family::V4)?)?;
     peer.begin(&Command::Serve { fd: busy.fd, count: CONNECTIONS, bytes: 10_000 })?;
     bystander.begin(&Command::Burst { address: busy.local, count: CONNECTIONS, bytes: 10_000 })?;
 
-    let at_udp = server.udp(place.any_port(Family::V4)?)?;
-    let listener = server.listen(place.any_port(Family::V4)?)?;
-    let from = client.udp(place.any_port(Family::V4)?)?;
+    let at_udp = server.udp(endpoint.any_port(Family::V4)?)?;
+    let listener = server.listen(endpoint.any_port(Family::V4)?)?;
+    let from = client.udp(endpoint.any_port(Family::V4)?)?;
     let at_client = client.connect(listener.local)?;
     for _ in 0..20 {
         client.send(at_client, 2000)?;
@@ -154,15 +154,15 @@ fn interrupts_hit_others(fixture: &Fixture<'_>) -> Result<()> {
         Side::receiver(&server, at_udp.local, from.local),
     );
     let what = "all that was sent";
-    place.capture.wait(four.key(), PATIENCE, what, |seen| seen.received.packets == 20)?;
+    endpoint.capture.wait(four.key(), PATIENCE, what, |seen| seen.received.packets == 20)?;
     // Closing the listener resets what it has not accepted.
     server.close(listener)?;
     server.close(at_udp)?;
     client.expect_reset(at_client)?;
     client.close(at_client)?;
     client.close(from)?;
-    fixture.expect_both(&one, &two, &place)?;
-    fixture.expect_both(&three, &four, &place)?;
+    fixture.expect_both(&one, &two, &endpoint)?;
+    fixture.expect_both(&three, &four, &endpoint)?;
 
     let ends = [(&bystander, "fin_local"), (&peer, "fin_remote")];
     let mut sides = Vec::new();
@@ -178,17 +178,17 @@ fn interrupts_hit_others(fixture: &Fixture<'_>) -> Result<()> {
             sides.push(side.ended(ended));
         }
     }
-    fixture.shared()?.expect_all(fixture.name, &sides, &place.capture)
+    fixture.shared()?.expect_all(fixture.name, &sides, &endpoint.capture)
 }
 
 /// Who has become another user after its program was executed.
 fn other_user(fixture: &Fixture<'_>, effective: bool) -> Result<()> {
     const UID: u32 = 12_345;
     const GID: u32 = 23_456;
-    let place = fixture.loopback()?;
-    let (server, client) = fixture.couple(&place)?;
+    let endpoint = fixture.loopback()?;
+    let (server, client) = fixture.couple(&endpoint)?;
     client.step(&Command::SetIds { uid: UID, gid: GID, effective })?;
-    let listener = server.listen(place.any_port(Family::V4)?)?;
+    let listener = server.listen(endpoint.any_port(Family::V4)?)?;
     let at_client = client.connect(listener.local)?;
     let at_server = server.accept(listener)?;
     let pair = Pair { server, client, at_server, at_client };
@@ -196,15 +196,15 @@ fn other_user(fixture: &Fixture<'_>, effective: bool) -> Result<()> {
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     let client = if effective { client.acting_as(UID, GID) } else { client.user(UID, GID) };
-    fixture.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &endpoint)
 }
 
 /// Every step on a thread of its own: the process is the owner.
 fn threads(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (server, client) = fixture.couple(&place)?;
+    let endpoint = fixture.loopback()?;
+    let (server, client) = fixture.couple(&endpoint)?;
     let threaded = |command| Command::Threaded(Box::new(command));
-    let listener = server.listen(place.any_port(Family::V4)?)?;
+    let listener = server.listen(endpoint.any_port(Family::V4)?)?;
     let at_client = client.socket(&threaded(Command::Connect { address: listener.local }))?;
     let at_server = server.socket(&threaded(Command::Accept { fd: listener.fd }))?;
     client.step(&threaded(Command::Send { fd: at_client.fd, bytes: 600, to: None }))?;
@@ -212,5 +212,5 @@ fn threads(fixture: &Fixture<'_>) -> Result<()> {
     let pair = Pair { server, client, at_server, at_client };
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    fixture.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &endpoint)
 }

@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use crate::{
+    endpoint::{Endpoint, Family, through},
     expect::Side,
     fixture::Fixture,
-    place::{Family, Place, through},
     worker::{Sock, Worker},
 };
 
@@ -18,21 +18,26 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    /// Both at one place.
-    pub(super) fn meet(fixture: &Fixture<'_>, place: &Place, family: Family) -> Result<Self> {
-        let (server, client) = fixture.couple(place)?;
-        Self::connect(server, client, place, family)
+    /// Server and client at the same endpoint.
+    pub(super) fn meet(fixture: &Fixture<'_>, endpoint: &Endpoint, family: Family) -> Result<Self> {
+        let (server, client) = fixture.couple(endpoint)?;
+        Self::connect(server, client, endpoint, family)
     }
 
-    /// At two places: the server at `there`, the client at `here`.
-    pub(super) fn across(here: &Place, there: &Place, family: Family) -> Result<Self> {
+    /// At two endpoints: the server at `there`, the client at `here`.
+    pub(super) fn across(here: &Endpoint, there: &Endpoint, family: Family) -> Result<Self> {
         let server = Worker::spawn(&there.netns, "server")?;
         let client = Worker::spawn(&here.netns, "client")?;
         Self::connect(server, client, there, family)
     }
 
-    fn connect(server: Worker, client: Worker, place: &Place, family: Family) -> Result<Self> {
-        let listener = server.listen(place.any_port(family)?)?;
+    fn connect(
+        server: Worker,
+        client: Worker,
+        endpoint: &Endpoint,
+        family: Family,
+    ) -> Result<Self> {
+        let listener = server.listen(endpoint.any_port(family)?)?;
         let at_client = client.connect(through(family, listener.local))?;
         let at_server = server.accept(listener)?;
         Ok(Self { server, client, at_server, at_client })

@@ -12,9 +12,9 @@ use super::Scenario;
 use crate::{
     agent::{Doc, kernel_version},
     capture::Transport,
+    endpoint::{Endpoint, Family},
     expect::{Direction, Side},
     fixture::Fixture,
-    place::{Family, Place},
     skip::skip,
     worker::{
         Sock, Worker,
@@ -41,9 +41,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 /// A UDP server, and where it hears.
-fn server(place: &Place) -> Result<(Worker, Sock)> {
-    let server = Worker::spawn(&place.netns, "server")?;
-    let sock = server.udp(place.any_port(Family::V4)?)?;
+fn server(endpoint: &Endpoint) -> Result<(Worker, Sock)> {
+    let server = Worker::spawn(&endpoint.netns, "server")?;
+    let sock = server.udp(endpoint.any_port(Family::V4)?)?;
     Ok((server, sock))
 }
 
@@ -84,24 +84,24 @@ fn one_shot_sends(fixture: &Fixture<'_>, way: Way) -> Result<()> {
     if fixture.options.is_early() && matches!(way, Way::Memory | Way::FromThread) {
         return Err(skip("the programs for kernels before 5.8 do not tell where an executable is"));
     }
-    let place = fixture.loopback()?;
-    let server = server(&place)?;
+    let endpoint = fixture.loopback()?;
+    let server = server(&endpoint)?;
     // More, and longer ones, than any fixed number of small buffers would hold.
     let extra: Vec<String> = (0..40).map(|number| format!("{number:0>200}")).collect();
-    let mut one_shot = OneShot::start(&place.netns, server.1.local, way, &extra)?;
-    landed(fixture, &place, server, &mut one_shot).map(drop)
+    let mut one_shot = OneShot::start(&endpoint.netns, server.1.local, way, &extra)?;
+    landed(fixture, &endpoint, server, &mut one_shot).map(drop)
 }
 
 /// As many as are carried of a process that is gone, 16 KiB.
 fn many_arguments(fixture: &Fixture<'_>) -> Result<()> {
     read_whole(fixture)?;
-    let place = fixture.loopback()?;
-    let server = server(&place)?;
+    let endpoint = fixture.loopback()?;
+    let server = server(&endpoint)?;
     let extra: Vec<String> = (0..3000).map(|number| format!("{number:0>4}")).collect();
-    let mut one_shot = OneShot::start(&place.netns, server.1.local, Way::Plain, &extra)?;
+    let mut one_shot = OneShot::start(&endpoint.netns, server.1.local, Way::Plain, &extra)?;
     let length: usize = one_shot.arguments.iter().map(|argument| argument.len() + 1).sum();
     ensure!((12_288..16_384).contains(&length), "the arguments take {length} bytes");
-    landed(fixture, &place, server, &mut one_shot).map(drop)
+    landed(fixture, &endpoint, server, &mut one_shot).map(drop)
 }
 
 /// Two processes with one pid are two processes.
@@ -110,17 +110,17 @@ fn pid_used_again(fixture: &Fixture<'_>) -> Result<()> {
     if kernel_version() < (5, 5) {
         return Err(skip("kernels before 5.5 choose the pids of processes themselves"));
     }
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     for _ in 0..TRIES {
-        let (one, two) = (server(&place)?, server(&place)?);
-        let mut first = OneShot::start(&place.netns, one.1.local, Way::Plain, &[])?;
+        let (one, two) = (server(&endpoint)?, server(&endpoint)?);
+        let mut first = OneShot::start(&endpoint.netns, one.1.local, Way::Plain, &[])?;
         first.wait()?;
         next_tick()?;
         // Someone else may have been given the pid meanwhile.
-        let second = OneShot::start_as(first.pid, &place.netns, two.1.local)?;
-        let first = landed(fixture, &place, one, &mut first)?;
+        let second = OneShot::start_as(first.pid, &endpoint.netns, two.1.local)?;
+        let first = landed(fixture, &endpoint, one, &mut first)?;
         let Some(mut second) = second else { continue };
-        let second = landed(fixture, &place, two, &mut second)?;
+        let second = landed(fixture, &endpoint, two, &mut second)?;
         let ids = [first, second].map(|doc| doc.text("process.entity_id"));
         ensure!(ids[0] != ids[1], "two processes of one pid have one entity_id: {ids:?}");
         return Ok(());
@@ -146,15 +146,15 @@ fn next_tick() -> Result<()> {
 /// Checks both ends of what a one-shot process sent; returns the document of its own.
 fn landed(
     fixture: &Fixture<'_>,
-    place: &Place,
+    endpoint: &Endpoint,
     (server, sock): (Worker, Sock),
     one_shot: &mut OneShot,
 ) -> Result<Doc> {
     let from = server.receive(sock, BYTES)?.context("a datagram from nobody")?;
     one_shot.wait()?;
     server.close(sock)?;
-    fixture.expect(&Side::receiver(&server, sock.local, from), &place.capture)?;
-    let doc = fixture.expect(&side(one_shot, from, sock.local), &place.capture)?;
+    fixture.expect(&Side::receiver(&server, sock.local, from), &endpoint.capture)?;
+    let doc = fixture.expect(&side(one_shot, from, sock.local), &endpoint.capture)?;
     check_birth(&doc)?;
     Ok(doc)
 }

@@ -6,9 +6,9 @@ use anyhow::{Result, ensure};
 use super::{Rest, Scenario, pair::Pair};
 use crate::{
     capture::Seen,
+    endpoint::{Endpoint, Family},
     expect::Side,
     fixture::Fixture,
-    place::{Family, Place},
     worker::{PATIENCE, Sock, Worker},
 };
 
@@ -28,16 +28,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 /// Raw sockets that listen in at the same time.
 const LISTENING_IN: usize = 3;
 
-fn seen(place: &Place, side: &Side) -> Result<Seen> {
+fn seen(endpoint: &Endpoint, side: &Side) -> Result<Seen> {
     let (transport, local, remote) = side.key();
-    place.capture.seen(transport, local, remote)
+    endpoint.capture.seen(transport, local, remote)
 }
 
 /// A process with raw sockets of a protocol, as `nmap` and `hping` have them.
-fn listening_in(place: &Place, family: Family, protocol: i32) -> Result<Worker> {
-    let worker = Worker::spawn(&place.netns, "raw")?;
+fn listening_in(endpoint: &Endpoint, family: Family, protocol: i32) -> Result<Worker> {
+    let worker = Worker::spawn(&endpoint.netns, "raw")?;
     for _ in 0..LISTENING_IN {
-        worker.raw(protocol, place.any_port(family)?)?;
+        worker.raw(protocol, endpoint.any_port(family)?)?;
     }
     Ok(worker)
 }
@@ -45,10 +45,10 @@ fn listening_in(place: &Place, family: Family, protocol: i32) -> Result<Worker> 
 /// Packets of a connection count once, however many raw sockets hear them: from its beginning on, or, `midway`,
 /// from its midst.
 fn overheard_tcp(fixture: &Fixture<'_>, family: Family, midway: bool) -> Result<()> {
-    let place = fixture.loopback()?;
-    let listen_in = || listening_in(&place, family, libc::IPPROTO_TCP);
+    let endpoint = fixture.loopback()?;
+    let listen_in = || listening_in(&endpoint, family, libc::IPPROTO_TCP);
     let mut raw = if midway { None } else { Some(listen_in()?) };
-    let pair = Pair::meet(fixture, &place, family)?;
+    let pair = Pair::meet(fixture, &endpoint, family)?;
     pair.echo(300)?;
     if midway {
         raw = Some(listen_in()?);
@@ -57,15 +57,15 @@ fn overheard_tcp(fixture: &Fixture<'_>, family: Family, midway: bool) -> Result<
     pair.close_client_first()?;
     drop(raw);
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    fixture.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &endpoint)
 }
 
 fn overheard_udp(fixture: &Fixture<'_>, family: Family) -> Result<()> {
-    let place = fixture.loopback()?;
-    let raw = listening_in(&place, family, libc::IPPROTO_UDP)?;
-    let (server, client) = fixture.couple(&place)?;
-    let at_server = server.udp(place.any_port(family)?)?;
-    let at_client = client.udp(place.any_port(family)?)?;
+    let endpoint = fixture.loopback()?;
+    let raw = listening_in(&endpoint, family, libc::IPPROTO_UDP)?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let at_server = server.udp(endpoint.any_port(family)?)?;
+    let at_client = client.udp(endpoint.any_port(family)?)?;
     for bytes in [10, 200, 3000] {
         client.send_to(at_client, bytes, at_server.local)?;
         server.receive(at_server, bytes)?;
@@ -77,7 +77,7 @@ fn overheard_udp(fixture: &Fixture<'_>, family: Family) -> Result<()> {
     drop(raw);
     let one = Side::sender(&client, at_client.local, at_server.local);
     let two = Side::receiver(&server, at_server.local, at_client.local);
-    fixture.expect_both(&one, &two, &place)
+    fixture.expect_both(&one, &two, &endpoint)
 }
 
 /// Ports at the beginning of a TCP or UDP header.
@@ -87,40 +87,46 @@ fn ports(from: Sock, to: Sock) -> Vec<u8> {
 
 /// Sends from a raw socket what says that it goes from one socket to another; what a capture sees of it, from the
 /// side of `from`.
-fn forge(place: &Place, family: Family, protocol: i32, side: &Side, packet: &[u8]) -> Result<Seen> {
-    let forger = Worker::spawn(&place.netns, "forger")?;
-    let raw = forger.raw(protocol, place.any_port(family)?)?;
-    let before = seen(place, side)?;
+fn forge(
+    endpoint: &Endpoint,
+    family: Family,
+    protocol: i32,
+    side: &Side,
+    packet: &[u8],
+) -> Result<Seen> {
+    let forger = Worker::spawn(&endpoint.netns, "forger")?;
+    let raw = forger.raw(protocol, endpoint.any_port(family)?)?;
+    let before = seen(endpoint, side)?;
     let (_, _, mut to) = side.key();
     to.set_port(0);
     forger.send_bytes(raw, packet, Some(to))?;
-    place.capture.wait(side.key(), PATIENCE, "what was forged", |seen| {
+    endpoint.capture.wait(side.key(), PATIENCE, "what was forged", |seen| {
         seen.sent.packets > before.sent.packets
     })?;
-    Ok(seen(place, side)?.since(before))
+    Ok(seen(endpoint, side)?.since(before))
 }
 
 /// An acknowledgement that a raw socket makes up is not the server's, for which it passes itself off. Its checksum
 /// is wrong, so that the client's socket is not shown it.
 fn forged_tcp(fixture: &Fixture<'_>, family: Family) -> Result<()> {
     const ACK: u8 = 0x10;
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = fixture.shared()?;
-    let pair = Pair::meet(fixture, &place, family)?;
+    let pair = Pair::meet(fixture, &endpoint, family)?;
     pair.echo(300)?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     let mut header = ports(pair.at_server, pair.at_client);
     header.extend([0, 0, 0, 1, 0, 0, 0, 1, 0x50, ACK, 0x10, 0, 0xba, 0xd1, 0, 0]);
-    let forged = forge(&place, family, libc::IPPROTO_TCP, &server, &header)?;
+    let forged = forge(&endpoint, family, libc::IPPROTO_TCP, &server, &header)?;
     ensure!(forged.sent.packets == 1, "one packet was forged, and seen {forged:?}");
     pair.echo(500)?;
     pair.close_client_first()?;
     session.expect_nth(fixture.name, &client, 0, || {
-        let Seen { sent, received } = seen(&place, &client)?;
+        let Seen { sent, received } = seen(&endpoint, &client)?;
         Ok(Seen { sent, received: received.since(forged.sent) })
     })?;
     session.expect_nth(fixture.name, &server, 0, || {
-        let Seen { sent, received } = seen(&place, &server)?;
+        let Seen { sent, received } = seen(&endpoint, &server)?;
         Ok(Seen { sent: sent.since(forged.sent), received })
     })?;
     Ok(())
@@ -128,11 +134,11 @@ fn forged_tcp(fixture: &Fixture<'_>, family: Family) -> Result<()> {
 
 /// A datagram that a raw socket makes up is received by whom it is for, and is not sent by whom it says.
 fn forged_udp(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = fixture.shared()?;
-    let (server, client) = fixture.couple(&place)?;
-    let at_server = server.udp(place.any_port(Family::V4)?)?;
-    let at_client = client.udp(place.any_port(Family::V4)?)?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let at_server = server.udp(endpoint.any_port(Family::V4)?)?;
+    let at_client = client.udp(endpoint.any_port(Family::V4)?)?;
     client.send_to(at_client, 10, at_server.local)?;
     server.receive(at_server, 10)?;
     server.send_to(at_server, 20, at_client.local)?;
@@ -143,13 +149,13 @@ fn forged_udp(fixture: &Fixture<'_>) -> Result<()> {
     // Length, no checksum, data.
     datagram.extend([0, 13, 0, 0]);
     datagram.extend(b"false");
-    let forged = forge(&place, Family::V4, libc::IPPROTO_UDP, &two, &datagram)?;
+    let forged = forge(&endpoint, Family::V4, libc::IPPROTO_UDP, &two, &datagram)?;
     client.receive(at_client, 5)?;
     client.close(at_client)?;
     server.close(at_server)?;
-    fixture.expect(&one, &place.capture)?;
+    fixture.expect(&one, &endpoint.capture)?;
     session.expect_nth(fixture.name, &two, 0, || {
-        let Seen { sent, received } = seen(&place, &two)?;
+        let Seen { sent, received } = seen(&endpoint, &two)?;
         Ok(Seen { sent: sent.since(forged.sent), received })
     })?;
     Ok(())
@@ -158,18 +164,18 @@ fn forged_udp(fixture: &Fixture<'_>) -> Result<()> {
 /// Raw sockets that are open when the agent starts, one connected, are no connections and no servers: not even at
 /// the end, when all flows are reported that are open.
 fn connected_before(fixture: &Fixture<'_>) -> Result<Rest> {
-    let place = fixture.loopback()?;
-    let raw = listening_in(&place, Family::V6, libc::IPPROTO_UDP)?;
-    let at_raw = raw.raw(libc::IPPROTO_TCP, place.any_port(Family::V6)?)?;
-    let mut to = place.any_port(Family::V6)?;
+    let endpoint = fixture.loopback()?;
+    let raw = listening_in(&endpoint, Family::V6, libc::IPPROTO_UDP)?;
+    let at_raw = raw.raw(libc::IPPROTO_TCP, endpoint.any_port(Family::V6)?)?;
+    let mut to = endpoint.any_port(Family::V6)?;
     to.set_port(4242);
     raw.udp_connect(at_raw, to)?;
     Ok(Box::new(move |fixture| {
         fixture.keep(raw);
-        let pair = Pair::meet(fixture, &place, Family::V6)?;
+        let pair = Pair::meet(fixture, &endpoint, Family::V6)?;
         pair.echo(500)?;
         pair.close_client_first()?;
         let (client, server) = pair.sides("fin_local", "fin_remote")?;
-        fixture.expect_both(&client, &server, &place)
+        fixture.expect_both(&client, &server, &endpoint)
     }))
 }

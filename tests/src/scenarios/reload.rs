@@ -16,10 +16,10 @@ use crate::{
     agent::{Options, Timeouts},
     audit,
     capture::Seen,
+    endpoint::{Endpoint, Family},
     expect::{Session, Side},
     fixture::Fixture,
     machine::AuditLock,
-    place::{Family, Place},
     skip::skip,
 };
 
@@ -35,9 +35,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Directories that are made before the rules are changed, and after.
 const DIRECTORIES: usize = 200;
 
-fn seen(place: &Place, side: &Side) -> Result<Seen> {
+fn seen(endpoint: &Endpoint, side: &Side) -> Result<Seen> {
     let (transport, local, remote) = side.key();
-    place.capture.seen(transport, local, remote)
+    endpoint.capture.seen(transport, local, remote)
 }
 
 /// Lines of the log that hold a text.
@@ -47,24 +47,34 @@ fn logged(session: &Session, text: &str) -> usize {
 
 /// A shorter timeout holds for a flow that is older; nothing is lost, and hooks stay where they are.
 fn flow_timeout(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = fixture.agent(Timeouts::default())?;
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     pair.echo(300)?;
     let timeouts = Timeouts { flow_inactive: "3s", ..Timeouts::default() };
     session.reconfigure(&Options { timeouts, ..fixture.options.clone() }.configuration())?;
     session.wait_logged("the dataset socket goes on with changed options", PATIENCE)?;
     let (client, server) = pair.sides("idle", "idle")?;
-    session.expect(fixture.name, &client, &place.capture)?;
-    session.expect(fixture.name, &server, &place.capture)?;
-    let then = [seen(&place, &client)?, seen(&place, &server)?];
+    session.expect(fixture.name, &client, &endpoint.capture)?;
+    session.expect(fixture.name, &server, &endpoint.capture)?;
+    let then = [seen(&endpoint, &client)?, seen(&endpoint, &server)?];
 
     pair.echo(4000)?;
     pair.close_client_first()?;
     let [client, server] =
         [client.ended("fin_local"), server.ended("fin_remote")].map(|side| side.complete(false));
-    session.expect_nth(fixture.name, &client, 1, || Ok(seen(&place, &client)?.since(then[0])))?;
-    session.expect_nth(fixture.name, &server, 1, || Ok(seen(&place, &server)?.since(then[1])))?;
+    session.expect_nth(
+        fixture.name,
+        &client,
+        1,
+        || Ok(seen(&endpoint, &client)?.since(then[0])),
+    )?;
+    session.expect_nth(
+        fixture.name,
+        &server,
+        1,
+        || Ok(seen(&endpoint, &server)?.since(then[1])),
+    )?;
     let starts = logged(&session, "ready: hooks=");
     ensure!(starts == 1, "hooks were attached {starts} times");
     session.end()?;
@@ -73,9 +83,9 @@ fn flow_timeout(fixture: &Fixture<'_>) -> Result<()> {
 
 /// A file that is wrong changes nothing, and the log says what is wrong where.
 fn broken_file(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = fixture.agent(Timeouts::default())?;
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     pair.echo(300)?;
     let text = "modules:\n- module: system\n  datasets: [socket]\n  socket.events: sometimes\n";
     session.reconfigure(text)?;
@@ -85,8 +95,8 @@ fn broken_file(fixture: &Fixture<'_>) -> Result<()> {
     pair.echo(4000)?;
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    session.expect(fixture.name, &client, &place.capture)?;
-    session.expect(fixture.name, &server, &place.capture)?;
+    session.expect(fixture.name, &client, &endpoint.capture)?;
+    session.expect(fixture.name, &server, &endpoint.capture)?;
     let starts = logged(&session, "ready: hooks=");
     ensure!(starts == 1, "hooks were attached {starts} times");
     session.end()?;
@@ -98,7 +108,7 @@ fn broken_file(fixture: &Fixture<'_>) -> Result<()> {
 fn datasets(fixture: &Fixture<'_>) -> Result<()> {
     // Other rules would make events, and events that are left out gaps.
     let _turn = AuditLock::take().context("waiting for the audit framework")?;
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     // All in the file: options of the command line are for a dataset that has to be there.
     let mut options = Options { log: fixture.log(), ..fixture.options.clone() };
     let mut own = format!("{}  socket.hooks: {}\n", options.configuration(), options.hooks);
@@ -108,9 +118,9 @@ fn datasets(fixture: &Fixture<'_>) -> Result<()> {
     options.modules = Some(own.clone());
     let session = Session::start(&options)?;
     // Datagrams: no acknowledgement is still to come when the dataset stops.
-    let (server, client) = fixture.couple(&place)?;
-    let at_server = server.udp(place.any_port(Family::V4)?)?;
-    let at_client = client.udp(place.any_port(Family::V4)?)?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let at_server = server.udp(endpoint.any_port(Family::V4)?)?;
+    let at_client = client.udp(endpoint.any_port(Family::V4)?)?;
     let exchange = |bytes| {
         client.send_to(at_client, bytes, at_server.local)?;
         server.receive(at_server, bytes)
@@ -128,7 +138,7 @@ fn datasets(fixture: &Fixture<'_>) -> Result<()> {
         Side::sender(&client, at_client.local, at_server.local).ended("open"),
         Side::receiver(&server, at_server.local, at_client.local).ended("open"),
     ] {
-        session.expect(fixture.name, &side, &place.capture)?;
+        session.expect(fixture.name, &side, &endpoint.capture)?;
     }
     session.wait_logged("the dataset socket stops", PATIENCE)?;
 
@@ -136,12 +146,12 @@ fn datasets(fixture: &Fixture<'_>) -> Result<()> {
     session.wait_logged("the dataset auditd stops", PATIENCE)?;
     session.wait_logged("the dataset socket starts", PATIENCE)?;
     session.wait_logged_times("ready: hooks=", 2, PATIENCE)?;
-    let later = Pair::meet(fixture, &place, Family::V4)?;
+    let later = Pair::meet(fixture, &endpoint, Family::V4)?;
     later.echo(100)?;
     later.close_client_first()?;
     let (client, server) = later.sides("fin_local", "fin_remote")?;
-    session.expect(fixture.name, &client, &place.capture)?;
-    session.expect(fixture.name, &server, &place.capture)?;
+    session.expect(fixture.name, &client, &endpoint.capture)?;
+    session.expect(fixture.name, &server, &endpoint.capture)?;
     // What the kernel tells of programs that are loaded meanwhile are events without an end, and of processes
     // that came and went while no hooks were attached there are no records.
     session.end()?.whole_but(&["audit_own", "audit_timed_out", "process_unresolved"])

@@ -12,9 +12,9 @@ use super::{Rest, Scenario, Watcher, pair::Pair};
 use crate::{
     agent::Doc,
     btf,
+    endpoint::{Endpoint, Family},
     expect::Session,
     fixture::Fixture,
-    place::{Family, Place},
     skip::skip,
     worker::{Command, Sock, Worker},
 };
@@ -157,23 +157,23 @@ fn comes_and_goes(
 }
 
 fn listener(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let server = Worker::spawn(&place.netns, "server")?;
-    let sock = server.listen(place.any_port(Family::V4)?)?;
+    let endpoint = fixture.loopback()?;
+    let server = Worker::spawn(&endpoint.netns, "server")?;
+    let sock = server.listen(endpoint.any_port(Family::V4)?)?;
     comes_and_goes(fixture, "tcp", &server, sock, || server.close(sock))
 }
 
 fn listener_v6(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let server = Worker::spawn(&place.netns, "server")?;
-    let sock = server.listen(place.any_port(Family::V6)?)?;
+    let endpoint = fixture.loopback()?;
+    let server = Worker::spawn(&endpoint.netns, "server")?;
+    let sock = server.listen(endpoint.any_port(Family::V6)?)?;
     comes_and_goes(fixture, "tcp", &server, sock, || server.close(sock))
 }
 
 /// The kernel gives it a port after it has told that it listens.
 fn without_bind(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let server = Worker::spawn(&place.netns, "server")?;
+    let endpoint = fixture.loopback()?;
+    let server = Worker::spawn(&endpoint.netns, "server")?;
     let sock = server.socket(&Command::ListenAnywhere)?;
     ensure!(sock.local.port() != 0, "the listener has no port");
     comes_and_goes(fixture, "tcp", &server, sock, || server.close(sock))
@@ -181,8 +181,8 @@ fn without_bind(fixture: &Fixture<'_>) -> Result<()> {
 
 /// The same, gone before anyone could ask for the port.
 fn of_a_process_that_exits(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let mut server = Worker::spawn(&place.netns, "server")?;
+    let endpoint = fixture.loopback()?;
+    let mut server = Worker::spawn(&endpoint.netns, "server")?;
     let (pid, session) = (u64::from(server.pid()), watcher(fixture)?);
     server.last_words(vec![Command::ListenAnywhere])?;
     let told = |action: &'static str| {
@@ -205,9 +205,9 @@ fn udp_server(fixture: &Fixture<'_>) -> Result<()> {
             "the programs for kernels before 5.8 do not tell of UDP sockets that are bound",
         ));
     }
-    let place = fixture.loopback()?;
-    let server = Worker::spawn(&place.netns, "server")?;
-    let mut address = place.any_port(Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let server = Worker::spawn(&endpoint.netns, "server")?;
+    let mut address = endpoint.any_port(Family::V4)?;
     address.set_port(UDP_PORT);
     let sock = server.udp(address)?;
     comes_and_goes(fixture, "udp", &server, sock, || server.close(sock))
@@ -215,13 +215,13 @@ fn udp_server(fixture: &Fixture<'_>) -> Result<()> {
 
 /// A UDP socket on a port that the kernel chose is not told of when it comes and goes.
 fn udp_client(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let server = Worker::spawn(&place.netns, "server")?;
+    let endpoint = fixture.loopback()?;
+    let server = Worker::spawn(&endpoint.netns, "server")?;
     let session = watcher(fixture)?;
-    let client = server.udp(place.any_port(Family::V4)?)?;
+    let client = server.udp(endpoint.any_port(Family::V4)?)?;
     server.close(client)?;
     // Records come in order: when this one is there, one of the client would be too.
-    let sock = server.listen(place.any_port(Family::V4)?)?;
+    let sock = server.listen(endpoint.any_port(Family::V4)?)?;
     comes_and_goes(fixture, "tcp", &server, sock, || server.close(sock))?;
     let told = session.documents().into_iter().find(|doc| {
         doc.text("event.action").starts_with("socket_")
@@ -247,9 +247,9 @@ fn both_ends<'a>(action: &'static str, pair: &'a Pair) -> Result<[Expected<'a>; 
 /// With `socket.events: all`, connections are told of like listeners, and by the id of their flow.
 fn connections(fixture: &Fixture<'_>) -> Result<()> {
     told(fixture)?;
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = fixture.shared()?;
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     let mut flows = Vec::new();
     for expected in both_ends(OPENED, &pair)? {
         flows.push(expected.of(session)?.text("flow.id"));
@@ -262,18 +262,18 @@ fn connections(fixture: &Fixture<'_>) -> Result<()> {
         ensure!(closed.number("event.duration").is_some_and(|time| time > 0), "no event.duration");
     }
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    fixture.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &endpoint)
 }
 
 /// The end of a connection whose flow was forgotten, as nothing crossed it, is told all the same.
 fn idle_connection(fixture: &Fixture<'_>) -> Result<()> {
     told(fixture)?;
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = fixture.shared()?;
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     let (client, server) = pair.sides("idle", "idle")?;
-    session.expect(fixture.name, &client, &place.capture)?;
-    session.expect(fixture.name, &server, &place.capture)?;
+    session.expect(fixture.name, &client, &endpoint.capture)?;
+    session.expect(fixture.name, &server, &endpoint.capture)?;
     pair.abort()?;
     let ends = [(pair.at_client, "egress"), (pair.at_server, "ingress")];
     let told = |doc: &Doc, (sock, direction): (Sock, &str)| {
@@ -298,12 +298,12 @@ fn idle_connection(fixture: &Fixture<'_>) -> Result<()> {
 }
 
 /// A listener, a connection through it, and a UDP server, in a namespace of their own.
-fn sockets(fixture: &Fixture<'_>, place: &Place) -> Result<(Pair, Sock, Sock)> {
-    let (server, client) = fixture.couple(place)?;
-    let listener = server.listen(place.any_port(Family::V4)?)?;
+fn sockets(fixture: &Fixture<'_>, endpoint: &Endpoint) -> Result<(Pair, Sock, Sock)> {
+    let (server, client) = fixture.couple(endpoint)?;
+    let listener = server.listen(endpoint.any_port(Family::V4)?)?;
     let at_client = client.connect(listener.local)?;
     let at_server = server.accept(listener)?;
-    let udp = server.udp(place.any_port(Family::V4)?)?;
+    let udp = server.udp(endpoint.any_port(Family::V4)?)?;
     Ok((Pair { server, client, at_server, at_client }, listener, udp))
 }
 
@@ -319,14 +319,14 @@ fn all<'a>(pair: &'a Pair, listener: Sock, udp: Sock) -> Result<Vec<Expected<'a>
 
 /// What was open before the agent is in one report, each socket once.
 fn existing(fixture: &Fixture<'_>) -> Result<Rest> {
-    let place = fixture.loopback()?;
-    let (pair, listener, udp) = sockets(fixture, &place)?;
-    Ok(Box::new(move |fixture| is_told(fixture, &place, &pair, listener, udp)))
+    let endpoint = fixture.loopback()?;
+    let (pair, listener, udp) = sockets(fixture, &endpoint)?;
+    Ok(Box::new(move |fixture| is_told(fixture, &endpoint, &pair, listener, udp)))
 }
 
 fn is_told(
     fixture: &Fixture<'_>,
-    place: &Place,
+    endpoint: &Endpoint,
     pair: &Pair,
     listener: Sock,
     udp: Sock,
@@ -335,7 +335,7 @@ fn is_told(
     // Its flow is not at issue here.
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     session.ignore(fixture.name, &[&client, &server]);
-    let netns = place.netns.inode()?;
+    let netns = endpoint.netns.inode()?;
     let mut reports = Vec::new();
     for expected in all(pair, listener, udp)? {
         let doc = expected.of(session)?;
@@ -371,8 +371,8 @@ fn is_told(
 
 /// Reports come again, each with an id of its own.
 fn existing_again(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (pair, listener, udp) = sockets(fixture, &place)?;
+    let endpoint = fixture.loopback()?;
+    let (pair, listener, udp) = sockets(fixture, &endpoint)?;
     let session = fixture.shared()?;
     // Its flow is not at issue here.
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
@@ -387,8 +387,8 @@ fn existing_again(fixture: &Fixture<'_>) -> Result<()> {
 
 /// The same without an agent, as a table and as documents.
 fn show(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (pair, listener, udp) = sockets(fixture, &place)?;
+    let endpoint = fixture.loopback()?;
+    let (pair, listener, udp) = sockets(fixture, &endpoint)?;
     let run = |arguments: &[&str]| {
         let mut command = Process::new(&fixture.options.program);
         command.args(["show", "sockets"]).args(arguments).stdin(Stdio::null());

@@ -12,7 +12,7 @@ use nix::{
 };
 
 use super::{Scenario, pair::Pair};
-use crate::{agent::Options, expect::Session, fixture::Fixture, place::Family, skip::skip};
+use crate::{agent::Options, endpoint::Family, expect::Session, fixture::Fixture, skip::skip};
 
 /// None of them depends on the set that runs beside: `auto` is what is tried.
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -92,18 +92,18 @@ fn watches(
     diagnosis: &Diagnosis,
     told: &[&str],
 ) -> Result<()> {
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = Session::start(options)?;
     let chosen = diagnosis.choice()?;
     let log = session.log();
     let taken = log.iter().any(|line| line.contains(&format!("ready: hooks={chosen}")));
     ensure!(taken, "doctor takes {chosen}, the agent said {log:?}");
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     pair.echo(700)?;
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    session.expect(fixture.name, &client, &place.capture)?;
-    session.expect(fixture.name, &server, &place.capture)?;
+    session.expect(fixture.name, &client, &endpoint.capture)?;
+    session.expect(fixture.name, &server, &endpoint.capture)?;
     session.end()?.whole_but(told)
 }
 

@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use super::{Scenario, pair::Pair};
 use crate::{
+    endpoint::{Endpoint, Family},
     fixture::Fixture,
-    place::{Family, Place},
     worker::{Command, PATIENCE},
 };
 
@@ -32,27 +32,27 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::shared("tcp/large", large),
 ];
 
-fn echo(fixture: &Fixture<'_>, place: &Place, family: Family) -> Result<()> {
-    let pair = Pair::meet(fixture, place, family)?;
+fn echo(fixture: &Fixture<'_>, endpoint: &Endpoint, family: Family) -> Result<()> {
+    let pair = Pair::meet(fixture, endpoint, family)?;
     pair.echo(1000)?;
     pair.echo(20_000)?;
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    fixture.expect_both(&client, &server, place)
+    fixture.expect_both(&client, &server, endpoint)
 }
 
 fn server_closes_first(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     pair.echo(1000)?;
     pair.close_server_first()?;
     let (client, server) = pair.sides("fin_remote", "fin_local")?;
-    fixture.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &endpoint)
 }
 
 fn half_close(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let pair = Pair::meet(fixture, &place, Family::V6)?;
+    let endpoint = fixture.loopback()?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V6)?;
     pair.client.send(pair.at_client, 700)?;
     pair.client.shutdown(pair.at_client)?;
     pair.server.drain(pair.at_server, 700)?;
@@ -63,50 +63,50 @@ fn half_close(fixture: &Fixture<'_>) -> Result<()> {
     pair.client.drain(pair.at_client, 0)?;
     pair.client.close(pair.at_client)?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    fixture.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &endpoint)
 }
 
 fn reset(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     pair.echo(1000)?;
     pair.client.abort(pair.at_client)?;
     pair.server.expect_reset(pair.at_server)?;
     pair.server.close(pair.at_server)?;
     let (client, server) = pair.sides("reset_local", "reset_remote")?;
-    fixture.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &endpoint)
 }
 
 /// Closing with data unread resets the connection.
 fn unread_data(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     pair.client.send(pair.at_client, 5000)?;
     pair.server.receive(pair.at_server, 10)?;
     pair.server.close(pair.at_server)?;
     pair.client.expect_reset(pair.at_client)?;
     pair.client.close(pair.at_client)?;
     let (client, server) = pair.sides("reset_remote", "reset_local")?;
-    fixture.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &endpoint)
 }
 
 /// Data to a socket that is closed already is answered with a reset.
 fn send_after_close(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     pair.server.close(pair.at_server)?;
     pair.client.drain(pair.at_client, 0)?;
     pair.client.send(pair.at_client, 100)?;
     let (client, server) = pair.sides("reset_remote", "fin_local")?;
     let what = "the reset";
-    place.capture.wait(client.key(), PATIENCE, what, |seen| seen.received.resets >= 1)?;
+    endpoint.capture.wait(client.key(), PATIENCE, what, |seen| seen.received.resets >= 1)?;
     pair.client.close(pair.at_client)?;
-    fixture.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &endpoint)
 }
 
 fn zero_copy(fixture: &Fixture<'_>, send: fn(i32) -> Command) -> Result<()> {
-    let place = fixture.loopback()?;
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     let command = send(pair.at_client.fd);
     let (Command::SendFile { bytes, .. } | Command::Splice { bytes, .. }) = command else {
         anyhow::bail!("{command:?} does not send")
@@ -116,12 +116,12 @@ fn zero_copy(fixture: &Fixture<'_>, send: fn(i32) -> Command) -> Result<()> {
     pair.client.finish()?;
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    fixture.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &endpoint)
 }
 
 fn peek(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     pair.client.send(pair.at_client, 3000)?;
     for _ in 0..3 {
         pair.server.step(&Command::Peek { fd: pair.at_server.fd })?;
@@ -129,21 +129,21 @@ fn peek(fixture: &Fixture<'_>) -> Result<()> {
     pair.server.receive(pair.at_server, 3000)?;
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
-    fixture.expect_both(&client, &server, &place)
+    fixture.expect_both(&client, &server, &endpoint)
 }
 
 fn large(fixture: &Fixture<'_>) -> Result<()> {
     const BYTES: u64 = 100 << 20;
-    let place = fixture.loopback()?;
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     pair.client.begin(&Command::Send { fd: pair.at_client.fd, bytes: BYTES, to: None })?;
     pair.server.receive(pair.at_server, BYTES)?;
     pair.client.finish()?;
     pair.close_client_first()?;
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     let (transport, local, remote) = client.key();
-    fixture.expect_both(&client, &server, &place)?;
-    let sent = place.capture.seen(transport, local, remote)?.sent;
+    fixture.expect_both(&client, &server, &endpoint)?;
+    let sent = endpoint.capture.seen(transport, local, remote)?.sent;
     anyhow::ensure!(sent.bytes > BYTES, "the capture itself saw only {sent:?}");
     Ok(())
 }

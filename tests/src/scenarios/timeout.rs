@@ -5,9 +5,9 @@ use anyhow::{Result, ensure};
 use super::{Scenario, Watcher, pair::Pair};
 use crate::{
     capture::Seen,
+    endpoint::{Endpoint, Family},
     expect::{Direction, Side},
     fixture::Fixture,
-    place::{Family, Place},
     worker::PATIENCE,
 };
 
@@ -19,37 +19,47 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::watched("timeout/sigterm", Watcher::AtEnd, sigterm),
 ];
 
-fn seen(place: &Place, side: &Side) -> Result<Seen> {
+fn seen(endpoint: &Endpoint, side: &Side) -> Result<Seen> {
     let (transport, local, remote) = side.key();
-    place.capture.seen(transport, local, remote)
+    endpoint.capture.seen(transport, local, remote)
 }
 
 /// A flow that was idle is reported; when traffic resumes, it is a new record that counts from zero.
 fn idle_tcp(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = fixture.shared()?;
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     pair.echo(300)?;
     let (client, server) = pair.sides("idle", "idle")?;
-    session.expect(fixture.name, &client, &place.capture)?;
-    session.expect(fixture.name, &server, &place.capture)?;
-    let then = [seen(&place, &client)?, seen(&place, &server)?];
+    session.expect(fixture.name, &client, &endpoint.capture)?;
+    session.expect(fixture.name, &server, &endpoint.capture)?;
+    let then = [seen(&endpoint, &client)?, seen(&endpoint, &server)?];
 
     pair.echo(4000)?;
     pair.close_client_first()?;
     let [client, server] =
         [client.ended("fin_local"), server.ended("fin_remote")].map(|side| side.complete(false));
-    session.expect_nth(fixture.name, &client, 1, || Ok(seen(&place, &client)?.since(then[0])))?;
-    session.expect_nth(fixture.name, &server, 1, || Ok(seen(&place, &server)?.since(then[1])))?;
+    session.expect_nth(
+        fixture.name,
+        &client,
+        1,
+        || Ok(seen(&endpoint, &client)?.since(then[0])),
+    )?;
+    session.expect_nth(
+        fixture.name,
+        &server,
+        1,
+        || Ok(seen(&endpoint, &server)?.since(then[1])),
+    )?;
     Ok(())
 }
 
 fn idle_udp(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = fixture.shared()?;
-    let (server, client) = fixture.couple(&place)?;
-    let at_server = server.udp(place.any_port(Family::V4)?)?;
-    let at_client = client.udp(place.any_port(Family::V4)?)?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let at_server = server.udp(endpoint.any_port(Family::V4)?)?;
+    let at_client = client.udp(endpoint.any_port(Family::V4)?)?;
     let exchange = |bytes| {
         client.send_to(at_client, bytes, at_server.local)?;
         server.receive(at_server, bytes)
@@ -57,31 +67,31 @@ fn idle_udp(fixture: &Fixture<'_>) -> Result<()> {
     exchange(10)?;
     let one = Side::sender(&client, at_client.local, at_server.local).ended("idle");
     let two = Side::receiver(&server, at_server.local, at_client.local).ended("idle");
-    session.expect(fixture.name, &one, &place.capture)?;
-    session.expect(fixture.name, &two, &place.capture)?;
-    let then = [seen(&place, &one)?, seen(&place, &two)?];
+    session.expect(fixture.name, &one, &endpoint.capture)?;
+    session.expect(fixture.name, &two, &endpoint.capture)?;
+    let then = [seen(&endpoint, &one)?, seen(&endpoint, &two)?];
 
     exchange(20)?;
     exchange(30)?;
     client.close(at_client)?;
     server.close(at_server)?;
     let [one, two] = [one, two].map(|side| side.ended("closed"));
-    session.expect_nth(fixture.name, &one, 1, || Ok(seen(&place, &one)?.since(then[0])))?;
-    session.expect_nth(fixture.name, &two, 1, || Ok(seen(&place, &two)?.since(then[1])))?;
+    session.expect_nth(fixture.name, &one, 1, || Ok(seen(&endpoint, &one)?.since(then[0])))?;
+    session.expect_nth(fixture.name, &two, 1, || Ok(seen(&endpoint, &two)?.since(then[1])))?;
     Ok(())
 }
 
 /// A connection that is forgotten is two flows; of the second nobody knows who began, except that a
 /// port that is listened on is a server's.
 fn forgotten_tcp(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = fixture.shared()?;
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     pair.echo(300)?;
     let (client, server) = pair.sides("idle", "idle")?;
-    let first = session.expect(fixture.name, &client, &place.capture)?;
-    session.expect(fixture.name, &server, &place.capture)?;
-    let then = [seen(&place, &client)?, seen(&place, &server)?];
+    let first = session.expect(fixture.name, &client, &endpoint.capture)?;
+    session.expect(fixture.name, &server, &endpoint.capture)?;
+    let then = [seen(&endpoint, &client)?, seen(&endpoint, &server)?];
 
     pair.echo(4000)?;
     pair.close_client_first()?;
@@ -89,8 +99,13 @@ fn forgotten_tcp(fixture: &Fixture<'_>) -> Result<()> {
     let [client, server] =
         [client, server.began("midway").ended("fin_remote")].map(|side| side.complete(false));
     let second = session
-        .expect_nth(fixture.name, &client, 1, || Ok(seen(&place, &client)?.since(then[0])))?;
-    session.expect_nth(fixture.name, &server, 1, || Ok(seen(&place, &server)?.since(then[1])))?;
+        .expect_nth(fixture.name, &client, 1, || Ok(seen(&endpoint, &client)?.since(then[0])))?;
+    session.expect_nth(
+        fixture.name,
+        &server,
+        1,
+        || Ok(seen(&endpoint, &server)?.since(then[1])),
+    )?;
     let ids = [first, second].map(|doc| doc.text("flow.id"));
     ensure!(ids[0] != ids[1], "two flows with the id {}", ids[0]);
     Ok(())
@@ -98,46 +113,46 @@ fn forgotten_tcp(fixture: &Fixture<'_>) -> Result<()> {
 
 /// A UDP socket that is forgotten begins anew with its next packet.
 fn forgotten_udp(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = fixture.shared()?;
-    let (server, client) = fixture.couple(&place)?;
-    let at_server = server.udp(place.any_port(Family::V4)?)?;
-    let at_client = client.udp(place.any_port(Family::V4)?)?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let at_server = server.udp(endpoint.any_port(Family::V4)?)?;
+    let at_client = client.udp(endpoint.any_port(Family::V4)?)?;
     client.send_to(at_client, 10, at_server.local)?;
     server.receive(at_server, 10)?;
     let one = Side::sender(&client, at_client.local, at_server.local);
     let two = Side::receiver(&server, at_server.local, at_client.local);
-    session.expect(fixture.name, &one.clone().ended("idle"), &place.capture)?;
-    session.expect(fixture.name, &two.clone().ended("idle"), &place.capture)?;
-    let then = [seen(&place, &one)?, seen(&place, &two)?];
+    session.expect(fixture.name, &one.clone().ended("idle"), &endpoint.capture)?;
+    session.expect(fixture.name, &two.clone().ended("idle"), &endpoint.capture)?;
+    let then = [seen(&endpoint, &one)?, seen(&endpoint, &two)?];
 
     client.send_to(at_client, 20, at_server.local)?;
     server.receive(at_server, 20)?;
     client.close(at_client)?;
     server.close(at_server)?;
-    session.expect_nth(fixture.name, &one, 1, || Ok(seen(&place, &one)?.since(then[0])))?;
-    session.expect_nth(fixture.name, &two, 1, || Ok(seen(&place, &two)?.since(then[1])))?;
+    session.expect_nth(fixture.name, &one, 1, || Ok(seen(&endpoint, &one)?.since(then[0])))?;
+    session.expect_nth(fixture.name, &two, 1, || Ok(seen(&endpoint, &two)?.since(then[1])))?;
     Ok(())
 }
 
 /// What is open, and what was closed a moment ago, is reported at the end.
 fn sigterm(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let open = Pair::meet(fixture, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let open = Pair::meet(fixture, &endpoint, Family::V4)?;
     open.echo(300)?;
-    let closed = Pair::meet(fixture, &place, Family::V6)?;
+    let closed = Pair::meet(fixture, &endpoint, Family::V6)?;
     closed.echo(300)?;
     let (closed_client, closed_server) = closed.sides("fin_local", "fin_remote")?;
     closed.client.close(closed.at_client)?;
     closed.server.drain(closed.at_server, 0)?;
-    let before = seen(&place, &closed_server)?;
+    let before = seen(&endpoint, &closed_server)?;
     closed.server.close(closed.at_server)?;
-    place.capture.wait(closed_server.key(), PATIENCE, "the last acknowledgement", |seen| {
+    endpoint.capture.wait(closed_server.key(), PATIENCE, "the last acknowledgement", |seen| {
         seen.received.packets > before.received.packets
     })?;
     let (sender, receiver) = (&open.client, &open.server);
-    let at_receiver = receiver.udp(place.any_port(Family::V4)?)?;
-    let at_sender = sender.udp(place.any_port(Family::V4)?)?;
+    let at_receiver = receiver.udp(endpoint.any_port(Family::V4)?)?;
+    let at_sender = sender.udp(endpoint.any_port(Family::V4)?)?;
     sender.send_to(at_sender, 40, at_receiver.local)?;
     receiver.receive(at_receiver, 40)?;
 
@@ -151,10 +166,10 @@ fn sigterm(fixture: &Fixture<'_>) -> Result<()> {
     ];
     sides.extend([closed_client, closed_server]);
     for side in sides {
-        let seen = seen(&place, &side)?;
+        let seen = seen(&endpoint, &side)?;
         fixture.shared()?.expect_at_end(fixture.name, side, seen);
     }
     // What is open stays so until the agent has ended.
-    fixture.keep((place, open, at_receiver, at_sender));
+    fixture.keep((endpoint, open, at_receiver, at_sender));
     Ok(())
 }

@@ -8,10 +8,10 @@ use anyhow::{Context, Result, ensure};
 use super::Scenario;
 use crate::{
     capture::{Seen, Transport},
+    endpoint::{Endpoint, Family},
     expect::Side,
     fixture::Fixture,
     net::nat,
-    place::{Family, Place},
     skip::skip,
     worker::{Sock, Worker},
 };
@@ -31,7 +31,7 @@ const PORT: u16 = 7;
 
 /// What is sent to `asked` goes to a server elsewhere, and its answers come from there.
 pub(super) struct Translated<'p> {
-    place: &'p Place,
+    endpoint: &'p Endpoint,
     transport: Transport,
     /// Where clients send to.
     pub(super) asked: SocketAddr,
@@ -44,7 +44,7 @@ impl<'p> Translated<'p> {
     /// A skip where the kernel cannot, or the agent does not look behind translations.
     pub(super) fn new(
         fixture: &Fixture<'_>,
-        place: &'p Place,
+        endpoint: &'p Endpoint,
         transport: Transport,
         port: u16,
         server: SocketAddr,
@@ -54,14 +54,14 @@ impl<'p> Translated<'p> {
         }
         let mut asked = server;
         asked.set_port(port);
-        place.netns.run(|| nat::redirect(transport, port, server))?;
-        Ok(Self { place, transport, asked, server })
+        endpoint.netns.run(|| nat::redirect(transport, port, server))?;
+        Ok(Self { endpoint, transport, asked, server })
     }
 
     /// What was on the wire of a client that asked. What it sends comes from `wire` there, which is another
     /// than its own address where that is taken; answers are translated back before.
     pub(super) fn at_client(&self, own: SocketAddr, wire: SocketAddr) -> Result<Seen> {
-        let seen = |local, remote| self.place.capture.seen(self.transport, local, remote);
+        let seen = |local, remote| self.endpoint.capture.seen(self.transport, local, remote);
         let (there, back) = (seen(wire, self.server)?, seen(own, self.asked)?);
         ensure!(
             there.sent.packets > 0 && there.received.packets == 0 && back.sent.packets == 0,
@@ -83,11 +83,11 @@ fn sees_through(fixture: &Fixture<'_>) -> bool {
 }
 
 fn udp(fixture: &Fixture<'_>, family: Family, connected: bool) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (server, client) = fixture.couple(&place)?;
-    let at_server = server.udp(place.any_port(family)?)?;
-    let translated = Translated::new(fixture, &place, Transport::Udp, PORT, at_server.local)?;
-    let at_client = client.udp(place.any_port(family)?)?;
+    let endpoint = fixture.loopback()?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let at_server = server.udp(endpoint.any_port(family)?)?;
+    let translated = Translated::new(fixture, &endpoint, Transport::Udp, PORT, at_server.local)?;
+    let at_client = client.udp(endpoint.any_port(family)?)?;
     if connected {
         client.udp_connect(at_client, translated.asked)?;
     }
@@ -127,11 +127,11 @@ fn check_udp(
 /// A socket sends to the server itself, and to an address that stands for it. The port it sends from is
 /// taken then, so that it gets another on the wire.
 fn udp_beside_direct(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (server, client) = fixture.couple(&place)?;
-    let at_server = server.udp(place.any_port(Family::V4)?)?;
-    let translated = Translated::new(fixture, &place, Transport::Udp, PORT, at_server.local)?;
-    let at_client = client.udp(place.any_port(Family::V4)?)?;
+    let endpoint = fixture.loopback()?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let at_server = server.udp(endpoint.any_port(Family::V4)?)?;
+    let translated = Translated::new(fixture, &endpoint, Transport::Udp, PORT, at_server.local)?;
+    let at_client = client.udp(endpoint.any_port(Family::V4)?)?;
     let mut wires = Vec::new();
     for (to, bytes) in [(at_server.local, 100), (translated.asked, 50), (at_server.local, 10)] {
         client.send_to(at_client, bytes, to)?;
@@ -150,7 +150,7 @@ fn udp_beside_direct(fixture: &Fixture<'_>) -> Result<()> {
         Side::receiver(&server, at_server.local, at_client.local),
     ];
     for side in &direct {
-        fixture.expect(side, &place.capture)?;
+        fixture.expect(side, &endpoint.capture)?;
     }
     check_udp(fixture, &translated, (&client, at_client), (&server, at_server), wire)
 }
@@ -160,10 +160,10 @@ fn tcp(fixture: &Fixture<'_>, family: Family) -> Result<()> {
     if !sees_through(fixture) {
         return Err(skip("what a packet was translated from is not known to this set here"));
     }
-    let place = fixture.loopback()?;
-    let (server, client) = fixture.couple(&place)?;
-    let listener = server.listen(place.any_port(family)?)?;
-    let translated = Translated::new(fixture, &place, Transport::Tcp, PORT, listener.local)?;
+    let endpoint = fixture.loopback()?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let listener = server.listen(endpoint.any_port(family)?)?;
+    let translated = Translated::new(fixture, &endpoint, Transport::Tcp, PORT, listener.local)?;
     let at_client = client.connect(translated.asked)?;
     let at_server = server.accept(listener)?;
     client.send(at_client, 100)?;

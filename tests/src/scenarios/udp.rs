@@ -4,9 +4,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::Scenario;
 use crate::{
+    endpoint::{Endpoint, Family, through},
     expect::Side,
     fixture::Fixture,
-    place::{Family, Place, through},
     worker::{By, Command, PATIENCE, Reply, Sock, Worker, uring},
 };
 
@@ -49,10 +49,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 
 /// Three datagrams one way, one back.
 fn exchange(fixture: &Fixture<'_>, family: Family, connected: bool) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (server, client) = fixture.couple(&place)?;
-    let at_server = server.udp(place.any_port(family)?)?;
-    let at_client = client.udp(place.any_port(family)?)?;
+    let endpoint = fixture.loopback()?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let at_server = server.udp(endpoint.any_port(family)?)?;
+    let at_client = client.udp(endpoint.any_port(family)?)?;
     let to_server = through(family, at_server.local);
     if connected {
         client.udp_connect(at_client, to_server)?;
@@ -77,26 +77,26 @@ fn exchange(fixture: &Fixture<'_>, family: Family, connected: bool) -> Result<()
     server.close(at_server)?;
     let one = Side::sender(&client, at_client.local, at_server.local);
     let two = Side::receiver(&server, at_server.local, at_client.local);
-    fixture.expect_both(&one, &two, &place)
+    fixture.expect_both(&one, &two, &endpoint)
 }
 
 fn three_peers(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    for side in &to_three_peers(fixture, &place)? {
-        fixture.expect(side, &place.capture)?;
+    let endpoint = fixture.loopback()?;
+    for side in &to_three_peers(fixture, &endpoint)? {
+        fixture.expect(side, &endpoint.capture)?;
     }
     Ok(())
 }
 
 /// One socket speaks with three others, one datagram each way.
-pub(super) fn to_three_peers(_: &Fixture<'_>, place: &Place) -> Result<Vec<Side>> {
-    let client = Worker::spawn(&place.netns, "client")?;
-    let at_client = client.udp(place.any_port(Family::V4)?)?;
+pub(super) fn to_three_peers(_: &Fixture<'_>, endpoint: &Endpoint) -> Result<Vec<Side>> {
+    let client = Worker::spawn(&endpoint.netns, "client")?;
+    let at_client = client.udp(endpoint.any_port(Family::V4)?)?;
     let mut sides = Vec::new();
     let mut servers = Vec::new();
     for number in 1..=3 {
-        let server = Worker::spawn(&place.netns, "server")?;
-        let at_server = server.udp(place.any_port(Family::V4)?)?;
+        let server = Worker::spawn(&endpoint.netns, "server")?;
+        let at_server = server.udp(endpoint.any_port(Family::V4)?)?;
         client.send_to(at_client, 100 * number, at_server.local)?;
         server.receive(at_server, 100 * number)?;
         server.send_to(at_server, number, at_client.local)?;
@@ -112,10 +112,10 @@ pub(super) fn to_three_peers(_: &Fixture<'_>, place: &Place) -> Result<Vec<Side>
 
 /// Both sockets are connected before anything is sent; most comes from the one that is not asked.
 fn connected_receiver(fixture: &Fixture<'_>, family: Family) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (server, client) = fixture.couple(&place)?;
-    let at_server = server.udp(place.any_port(family)?)?;
-    let at_client = client.udp(place.any_port(family)?)?;
+    let endpoint = fixture.loopback()?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let at_server = server.udp(endpoint.any_port(family)?)?;
+    let at_client = client.udp(endpoint.any_port(family)?)?;
     server.udp_connect(at_server, at_client.local)?;
     client.udp_connect(at_client, at_server.local)?;
     for bytes in [10, 20, 30] {
@@ -135,9 +135,9 @@ fn connected_receiver(fixture: &Fixture<'_>, family: Family) -> Result<()> {
     let one = Side::sender(&client, at_client.local, at_server.local);
     let two = Side::receiver(&server, at_server.local, at_client.local);
     let (transport, local, remote) = two.key();
-    let seen = place.capture.seen(transport, local, remote)?;
+    let seen = endpoint.capture.seen(transport, local, remote)?;
     ensure!((seen.received.packets, seen.sent.packets) == (5, 2), "not as meant: {seen:?}");
-    fixture.expect_both(&one, &two, &place)
+    fixture.expect_both(&one, &two, &endpoint)
 }
 
 /// A receiver that never reads has dropped what does not fit into its queue, and is told to have
@@ -145,18 +145,18 @@ fn connected_receiver(fixture: &Fixture<'_>, family: Family) -> Result<()> {
 fn dropped(fixture: &Fixture<'_>, family: Family) -> Result<()> {
     const SENT: u64 = 40;
     fixture.needs_ebpf()?;
-    let place = fixture.loopback()?;
-    let (server, client) = fixture.couple(&place)?;
-    let at_server = server.udp(place.any_port(family)?)?;
+    let endpoint = fixture.loopback()?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let at_server = server.udp(endpoint.any_port(family)?)?;
     server.step(&Command::ReceiveBuffer { fd: at_server.fd, bytes: 4096 })?;
-    let at_client = client.udp(place.any_port(family)?)?;
+    let at_client = client.udp(endpoint.any_port(family)?)?;
     for _ in 0..SENT {
         client.send_to(at_client, 1000, at_server.local)?;
     }
     let one = Side::sender(&client, at_client.local, at_server.local);
     let two = Side::receiver(&server, at_server.local, at_client.local);
     let what = "all datagrams";
-    place.capture.wait(two.key(), PATIENCE, what, |seen| seen.received.packets == SENT)?;
+    endpoint.capture.wait(two.key(), PATIENCE, what, |seen| seen.received.packets == SENT)?;
     let waited = match server.step(&Command::Waiting { fd: at_server.fd })? {
         Reply::Waited(count) => count,
         other => bail!("expected a number, got {other:?}"),
@@ -165,9 +165,9 @@ fn dropped(fixture: &Fixture<'_>, family: Family) -> Result<()> {
     client.close(at_client)?;
     server.close(at_server)?;
     let drops = "system.audit.socket.udp.drops";
-    let doc = fixture.expect(&one, &place.capture)?;
+    let doc = fixture.expect(&one, &endpoint.capture)?;
     ensure!(doc.field(drops).is_none(), "the sender is told to have dropped something");
-    let doc = fixture.expect(&two, &place.capture)?;
+    let doc = fixture.expect(&two, &endpoint.capture)?;
     let told = doc.number(drops);
     // Where that is counted is not found by trying.
     let truth = fixture.options.is_described().then_some(SENT - waited);
@@ -176,10 +176,10 @@ fn dropped(fixture: &Fixture<'_>, family: Family) -> Result<()> {
 }
 
 fn one_way(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (server, client) = fixture.couple(&place)?;
-    let at_server = server.udp(place.any_port(Family::V4)?)?;
-    let at_client = client.udp(place.any_port(Family::V4)?)?;
+    let endpoint = fixture.loopback()?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let at_server = server.udp(endpoint.any_port(Family::V4)?)?;
+    let at_client = client.udp(endpoint.any_port(Family::V4)?)?;
     // An empty datagram is a packet as well.
     client.send_to(at_client, 0, at_server.local)?;
     server.receive(at_server, 0)?;
@@ -187,26 +187,26 @@ fn one_way(fixture: &Fixture<'_>) -> Result<()> {
     server.close(at_server)?;
     let one = Side::sender(&client, at_client.local, at_server.local);
     let two = Side::receiver(&server, at_server.local, at_client.local);
-    fixture.expect_both(&one, &two, &place)
+    fixture.expect_both(&one, &two, &endpoint)
 }
 
 /// A datagram to a socket that is closed already reaches no socket: it belongs to the sender's flow
 /// only, and makes no document of its own.
 fn late(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (server, client) = fixture.couple(&place)?;
-    let at_server = server.udp(place.any_port(Family::V4)?)?;
-    let at_client = client.udp(place.any_port(Family::V4)?)?;
+    let endpoint = fixture.loopback()?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let at_server = server.udp(endpoint.any_port(Family::V4)?)?;
+    let at_client = client.udp(endpoint.any_port(Family::V4)?)?;
     client.send_to(at_client, 50, at_server.local)?;
     server.receive(at_server, 50)?;
     let one = Side::sender(&client, at_client.local, at_server.local);
     let two = Side::receiver(&server, at_server.local, at_client.local);
     let (transport, local, remote) = two.key();
-    let before = place.capture.seen(transport, local, remote)?;
+    let before = endpoint.capture.seen(transport, local, remote)?;
     server.close(at_server)?;
     client.send_to(at_client, 60, at_server.local)?;
     client.close(at_client)?;
-    fixture.expect(&one, &place.capture)?;
+    fixture.expect(&one, &endpoint.capture)?;
     fixture.shared()?.expect_nth(fixture.name, &two, 0, || Ok(before))?;
     Ok(())
 }
@@ -217,11 +217,11 @@ fn elsewhere(fixture: &Fixture<'_>, family: Family, by: Option<By>) -> Result<()
     if by == Some(By::Uring) {
         uring::needed()?;
     }
-    let place = fixture.loopback()?;
-    let (server, client) = fixture.couple(&place)?;
+    let endpoint = fixture.loopback()?;
+    let (server, client) = fixture.couple(&endpoint)?;
     let (other, silent) =
-        (Worker::spawn(&place.netns, "other")?, Worker::spawn(&place.netns, "silent")?);
-    let open = |worker: &Worker| worker.udp(place.any_port(family)?);
+        (Worker::spawn(&endpoint.netns, "other")?, Worker::spawn(&endpoint.netns, "silent")?);
+    let open = |worker: &Worker| worker.udp(endpoint.any_port(family)?);
     let (at_server, at_other, at_silent) = (open(&server)?, open(&other)?, open(&silent)?);
     let to_other = through(family, at_other.local);
     let send = |from: Sock, bytes| match by {
@@ -262,7 +262,7 @@ fn elsewhere(fixture: &Fixture<'_>, family: Family, by: Option<By>) -> Result<()
     {
         let one = Side::sender(&client, from.local, to.local);
         let two = Side::receiver(worker, to.local, from.local);
-        fixture.expect_both(&one, &two, &place)?;
+        fixture.expect_both(&one, &two, &endpoint)?;
     }
     let told = fixture.shared()?.documents();
     let untrue = told
@@ -275,12 +275,12 @@ fn elsewhere(fixture: &Fixture<'_>, family: Family, by: Option<By>) -> Result<()
 /// A socket that is disconnected, sends to another, and is connected again: it gets another port meanwhile, so that
 /// it has two conversations with the first.
 fn reconnected(fixture: &Fixture<'_>, family: Family) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (server, client) = fixture.couple(&place)?;
-    let other = Worker::spawn(&place.netns, "other")?;
-    let at_server = server.udp(place.any_port(family)?)?;
-    let at_other = other.udp(place.any_port(family)?)?;
-    let before = client.udp(place.any_port(family)?)?;
+    let endpoint = fixture.loopback()?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let other = Worker::spawn(&endpoint.netns, "other")?;
+    let at_server = server.udp(endpoint.any_port(family)?)?;
+    let at_other = other.udp(endpoint.any_port(family)?)?;
+    let before = client.udp(endpoint.any_port(family)?)?;
     client.udp_connect(before, at_server.local)?;
     client.send(before, 10)?;
     server.receive(at_server, 10)?;
@@ -307,24 +307,24 @@ fn reconnected(fixture: &Fixture<'_>, family: Family) -> Result<()> {
     {
         let one = Side::sender(&client, from.local, to.local);
         let two = Side::receiver(worker, to.local, from.local);
-        fixture.expect_both(&one, &two, &place)?;
+        fixture.expect_both(&one, &two, &endpoint)?;
     }
     Ok(())
 }
 
 /// Another socket on the same port is another flow, counted from zero.
 fn port_used_again(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (server, client) = fixture.couple(&place)?;
-    let first = server.udp(place.any_port(Family::V4)?)?;
-    let at_client = client.udp(place.any_port(Family::V4)?)?;
+    let endpoint = fixture.loopback()?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let first = server.udp(endpoint.any_port(Family::V4)?)?;
+    let at_client = client.udp(endpoint.any_port(Family::V4)?)?;
     let side = Side::receiver(&server, first.local, at_client.local);
     let (transport, local, remote) = side.key();
 
     client.send_to(at_client, 50, first.local)?;
     server.receive(first, 50)?;
     server.close(first)?;
-    let then = place.capture.seen(transport, local, remote)?;
+    let then = endpoint.capture.seen(transport, local, remote)?;
 
     let second = server.udp(local)?;
     client.send_to(at_client, 60, second.local)?;
@@ -337,8 +337,8 @@ fn port_used_again(fixture: &Fixture<'_>) -> Result<()> {
     let session = fixture.shared()?;
     session.expect_nth(fixture.name, &side, 0, || Ok(then))?;
     session.expect_nth(fixture.name, &side, 1, || {
-        Ok(place.capture.seen(transport, local, remote)?.since(then))
+        Ok(endpoint.capture.seen(transport, local, remote)?.since(then))
     })?;
     let one = Side::sender(&client, at_client.local, local);
-    fixture.expect(&one, &place.capture).map(drop)
+    fixture.expect(&one, &endpoint.capture).map(drop)
 }

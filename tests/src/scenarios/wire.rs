@@ -8,9 +8,9 @@ use anyhow::{Result, ensure};
 use super::{Scenario, Watcher, failing::connect_refused, pair::Pair};
 use crate::{
     capture::Count,
+    endpoint::{Endpoint, Family},
     expect::{Session, Side},
     fixture::{Fixture, same_conversation},
-    place::{Family, Place},
     skip::skip,
     worker::{Command, PATIENCE, Worker},
 };
@@ -49,8 +49,8 @@ pub(super) const AT_END: &[Scenario] =
 fn expect_across(
     session: &Session,
     fixture: &Fixture<'_>,
-    (here, client): (&Place, &Side),
-    (there, server): (&Place, &Side),
+    (here, client): (&Endpoint, &Side),
+    (there, server): (&Endpoint, &Side),
 ) -> Result<()> {
     let one = session.expect(fixture.name, client, &here.capture)?;
     let two = session.expect(fixture.name, server, &there.capture)?;
@@ -60,8 +60,8 @@ fn expect_across(
 /// Without loss, both captures have to agree: a check of the truth itself.
 fn expect_lossless(
     fixture: &Fixture<'_>,
-    (here, client): (&Place, &Side),
-    (there, server): (&Place, &Side),
+    (here, client): (&Endpoint, &Side),
+    (there, server): (&Endpoint, &Side),
 ) -> Result<()> {
     expect_across(fixture.shared()?, fixture, (here, client), (there, server))?;
     let (transport, local, remote) = client.key();
@@ -218,9 +218,9 @@ fn last_ack_lost(fixture: &Fixture<'_>) -> Result<()> {
         seen.received.packets > before.received.packets
     })?;
     let session = fixture.shared()?;
-    for (place, side) in [(&here, client), (&there, server)] {
+    for (endpoint, side) in [(&here, client), (&there, server)] {
         let (transport, local, remote) = side.key();
-        let seen = place.capture.seen(transport, local, remote)?;
+        let seen = endpoint.capture.seen(transport, local, remote)?;
         session.expect_at_end(fixture.name, side, seen);
     }
     Ok(())

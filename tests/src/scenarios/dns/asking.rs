@@ -9,9 +9,9 @@ use super::{
     site::{Site, check},
 };
 use crate::{
+    endpoint::{Endpoint, Family},
     expect::Side,
     fixture::Fixture,
-    place::{Family, Place},
 };
 
 /// The scenario's own name, so that none of another can be taken for it.
@@ -19,17 +19,17 @@ pub(super) fn name_of(fixture: &Fixture<'_>, host: &str) -> String {
     format!("{host}.s{}.test", fixture.number)
 }
 
-pub(super) fn ip(place: &Place, family: Family) -> Result<IpAddr> {
-    Ok(place.any_port(family)?.ip())
+pub(super) fn ip(endpoint: &Endpoint, family: Family) -> Result<IpAddr> {
+    Ok(endpoint.any_port(family)?.ip())
 }
 
 /// A name, then a connection. The other end did not ask, and loopback is everybody's.
 pub(super) fn a_then_tcp(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &endpoint, Family::V4)?;
     let client = site.client()?;
     let name = name_of(fixture, "Web");
-    let records = [message::address(&name, ip(&place, Family::V4)?)];
+    let records = [message::address(&name, ip(&endpoint, Family::V4)?)];
     site.ask_and_close(&client, &name, A, &records)?;
     let (one, two) = site.visit(&client)?;
     let name = name.to_ascii_lowercase();
@@ -40,11 +40,11 @@ pub(super) fn a_then_tcp(fixture: &Fixture<'_>) -> Result<()> {
 
 /// A name that leads to loopback is that of who asked for it, not of all that talk there.
 pub(super) fn loopback_is_everybodys(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &endpoint, Family::V4)?;
     let (client, other) = (site.client()?, site.client()?);
     let name = name_of(fixture, "self");
-    let records = [message::address(&name, ip(&place, Family::V4)?)];
+    let records = [message::address(&name, ip(&endpoint, Family::V4)?)];
     site.ask_and_close(&client, &name, A, &records)?;
     check(&site.visit(&client)?.0, "destination", &name, "asked")?;
     let (from_other, at_server) = site.visit(&other)?;
@@ -57,20 +57,20 @@ pub(super) fn loopback_is_everybodys(fixture: &Fixture<'_>) -> Result<()> {
 }
 
 pub(super) fn aaaa_then_one_way_udp(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let site = Site::open(fixture, fixture.shared()?, &place, Family::V6)?;
+    let endpoint = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &endpoint, Family::V6)?;
     let client = site.client()?;
     let name = name_of(fixture, "six");
-    let records = [message::address(&name, ip(&place, Family::V6)?)];
+    let records = [message::address(&name, ip(&endpoint, Family::V6)?)];
     site.ask_and_close(&client, &name, AAAA, &records)?;
-    let to = site.server.udp(place.any_port(Family::V6)?)?;
-    let from = client.udp(place.any_port(Family::V6)?)?;
+    let to = site.server.udp(endpoint.any_port(Family::V6)?)?;
+    let from = client.udp(endpoint.any_port(Family::V6)?)?;
     client.send_to(from, 500, to.local)?;
     site.server.receive(to, 500)?;
     client.close(from)?;
     site.server.close(to)?;
-    let one = fixture.expect(&Side::sender(&client, from.local, to.local), &place.capture)?;
-    fixture.expect(&Side::receiver(&site.server, to.local, from.local), &place.capture)?;
+    let one = fixture.expect(&Side::sender(&client, from.local, to.local), &endpoint.capture)?;
+    fixture.expect(&Side::receiver(&site.server, to.local, from.local), &endpoint.capture)?;
     check(&one, "destination", &name, "asked")?;
     ensure!(one.number("destination.packets") == Some(0), "{:?}", one.json());
     site.end()
@@ -78,14 +78,14 @@ pub(super) fn aaaa_then_one_way_udp(fixture: &Fixture<'_>) -> Result<()> {
 
 /// The name that was asked for, not those that it stands for.
 pub(super) fn chain_of_aliases(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &endpoint, Family::V4)?;
     let client = site.client()?;
     let [name, cdn, pool] = ["www", "cdn", "pool"].map(|host| name_of(fixture, host));
     let records = [
         message::alias(&name, &cdn),
         message::alias(&cdn, &pool),
-        message::address(&pool, ip(&place, Family::V4)?),
+        message::address(&pool, ip(&endpoint, Family::V4)?),
     ];
     site.ask_and_close(&client, &name, A, &records)?;
     check(&site.visit(&client)?.0, "destination", &name, "asked")?;
@@ -93,13 +93,13 @@ pub(super) fn chain_of_aliases(fixture: &Fixture<'_>) -> Result<()> {
 }
 
 pub(super) fn several_answers(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &endpoint, Family::V4)?;
     let client = site.client()?;
     let name = name_of(fixture, "many");
     let mut records: Vec<_> =
         (1..20).map(|last| message::address(&name, [192, 0, 2, last].into())).collect();
-    records.push(message::address(&name, ip(&place, Family::V4)?));
+    records.push(message::address(&name, ip(&endpoint, Family::V4)?));
     site.ask_and_close(&client, &name, A, &records)?;
     check(&site.visit(&client)?.0, "destination", &name, "asked")?;
     site.end()
@@ -111,8 +111,8 @@ pub(super) fn whole_answer(fixture: &Fixture<'_>) -> Result<()> {
     if !super::site::sees_sockets(session) {
         return Err(crate::skip::skip("rings of packet sockets keep less of each packet"));
     }
-    let place = fixture.loopback()?;
-    let site = Site::open(fixture, session, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let site = Site::open(fixture, session, &endpoint, Family::V4)?;
     let client = site.client()?;
     let name = name_of(fixture, "whole");
     // Name, type, class, time to live, length, address.
@@ -122,7 +122,7 @@ pub(super) fn whole_answer(fixture: &Fixture<'_>) -> Result<()> {
     let mut records: Vec<_> = (1..count)
         .map(|number| message::address(&name, [198, 18, 0, number as u8].into()))
         .collect();
-    records.push(message::address(&name, ip(&place, Family::V4)?));
+    records.push(message::address(&name, ip(&endpoint, Family::V4)?));
     let length = message::answer(7, &name, A, &records).len();
     ensure!((4096 - one..=4096).contains(&length), "the answer has {length} bytes");
     site.ask_and_close(&client, &name, A, &records)?;
@@ -132,11 +132,11 @@ pub(super) fn whole_answer(fixture: &Fixture<'_>) -> Result<()> {
 
 pub(super) fn https_hints(fixture: &Fixture<'_>) -> Result<()> {
     for family in [Family::V4, Family::V6] {
-        let place = fixture.loopback()?;
-        let site = Site::open(fixture, fixture.shared()?, &place, family)?;
+        let endpoint = fixture.loopback()?;
+        let site = Site::open(fixture, fixture.shared()?, &endpoint, family)?;
         let client = site.client()?;
         let name = name_of(fixture, "service");
-        let records = [message::service(&name, ip(&place, family)?)];
+        let records = [message::service(&name, ip(&endpoint, family)?)];
         site.ask_and_close(&client, &name, HTTPS, &records)?;
         check(&site.visit(&client)?.0, "destination", &name, "asked")?;
         site.end()?;
@@ -146,11 +146,11 @@ pub(super) fn https_hints(fixture: &Fixture<'_>) -> Result<()> {
 
 /// The flow of the question is not reported when that of the connection is.
 pub(super) fn socket_stays_open(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &endpoint, Family::V4)?;
     let client = site.client()?;
     let name = name_of(fixture, "open");
-    let records = [message::address(&name, ip(&place, Family::V4)?)];
+    let records = [message::address(&name, ip(&endpoint, Family::V4)?)];
     let sock = site.ask(&client, &name, A, &records)?;
     check(&site.visit(&client)?.0, "destination", &name, "asked")?;
     site.close(&client, sock)?;
@@ -158,12 +158,12 @@ pub(super) fn socket_stays_open(fixture: &Fixture<'_>) -> Result<()> {
 }
 
 pub(super) fn each_process_its_own_name(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &endpoint, Family::V4)?;
     let clients = [site.client()?, site.client()?, site.client()?];
     let names = ["one", "two", "three"].map(|host| name_of(fixture, host));
     for (client, name) in clients.iter().zip(&names) {
-        let records = [message::address(name, ip(&place, Family::V4)?)];
+        let records = [message::address(name, ip(&endpoint, Family::V4)?)];
         site.ask_and_close(client, name, A, &records)?;
     }
     for (client, name) in clients.iter().zip(&names) {
@@ -175,9 +175,9 @@ pub(super) fn each_process_its_own_name(fixture: &Fixture<'_>) -> Result<()> {
 /// A process that never asked gets the name that another of its host asked for last.
 pub(super) fn names_of_others(fixture: &Fixture<'_>) -> Result<()> {
     // Addresses of loopback are everybody's; this one is of one host.
-    let place = fixture.loopback()?;
-    let site = Site::open(fixture, fixture.shared()?, &place, Family::V6)?;
-    let address = ip(&place, Family::V6)?;
+    let endpoint = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &endpoint, Family::V6)?;
+    let address = ip(&endpoint, Family::V6)?;
     let clients = [site.client()?, site.client()?];
     let names = ["one", "two"].map(|host| name_of(fixture, host));
     for (client, name) in clients.iter().zip(&names) {
@@ -191,12 +191,12 @@ pub(super) fn names_of_others(fixture: &Fixture<'_>) -> Result<()> {
 }
 
 pub(super) fn children_inherit(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &endpoint, Family::V4)?;
     let (parent, other) = (site.client()?, site.client()?);
     let [before, elsewhere, after] =
         ["before", "elsewhere", "after"].map(|host| name_of(fixture, host));
-    let address = ip(&place, Family::V4)?;
+    let address = ip(&endpoint, Family::V4)?;
     site.ask_and_close(&parent, &before, A, &[message::address(&before, address)])?;
     let child = parent.fork()?;
     let grandchild = child.fork()?;
@@ -211,20 +211,20 @@ pub(super) fn children_inherit(fixture: &Fixture<'_>) -> Result<()> {
 
 /// The flow begins before its answer is there.
 pub(super) fn answered_while_connected(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &endpoint, Family::V4)?;
     let client = site.client()?;
     let name = name_of(fixture, "late");
-    let listener = site.server.listen(place.any_port(Family::V4)?)?;
+    let listener = site.server.listen(endpoint.any_port(Family::V4)?)?;
     let at_client = client.connect(listener.local)?;
     let at_server = site.server.accept(listener)?;
-    let records = [message::address(&name, ip(&place, Family::V4)?)];
+    let records = [message::address(&name, ip(&endpoint, Family::V4)?)];
     site.ask_and_close(&client, &name, A, &records)?;
     client.close(at_client)?;
     site.server.drain(at_server, 0)?;
     site.server.close(at_server)?;
-    let one = fixture.expect(&Side::connected(&client, at_client)?, &place.capture)?;
-    fixture.expect(&Side::accepted(&site.server, at_server)?, &place.capture)?;
+    let one = fixture.expect(&Side::connected(&client, at_client)?, &endpoint.capture)?;
+    fixture.expect(&Side::accepted(&site.server, at_server)?, &endpoint.capture)?;
     check(&one, "destination", &name, "asked")?;
     site.end()
 }
@@ -263,11 +263,11 @@ pub(super) fn first_question(fixture: &Fixture<'_>) -> Result<()> {
     if !super::site::sees_sockets(session) {
         return Err(crate::skip::skip("packet sockets are opened once a process was seen there"));
     }
-    let place = fixture.loopback()?;
-    let site = Site::unseen(fixture, session, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let site = Site::unseen(fixture, session, &endpoint, Family::V4)?;
     let client = site.client()?;
     let name = name_of(fixture, "first");
-    let records = [message::address(&name, ip(&place, Family::V4)?)];
+    let records = [message::address(&name, ip(&endpoint, Family::V4)?)];
     site.ask_and_close(&client, &name, A, &records)?;
     check(&site.visit(&client)?.0, "destination", &name, "asked")?;
     site.end()

@@ -19,13 +19,13 @@ use super::{
 };
 use crate::{
     agent::Timeouts,
+    endpoint::Family,
     expect::Side,
     fixture::Fixture,
     net::{
         Netns, link,
         watch::{Usable, Watch},
     },
-    place::Family,
     skip::skip,
     worker::{PATIENCE, Worker},
 };
@@ -36,13 +36,13 @@ pub(super) const AF_PACKET: &[&str] = &["socket.dns.type: af_packet"];
 /// A question over each family is seen at the interface, as well as at a socket.
 pub(super) fn names(fixture: &Fixture<'_>) -> Result<()> {
     let session = fixture.agent_with(Timeouts::default(), AF_PACKET)?;
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     for family in [Family::V4, Family::V6] {
-        let site = Site::open(fixture, &session, &place, family)?;
+        let site = Site::open(fixture, &session, &endpoint, family)?;
         let client = site.client()?;
         let name = name_of(fixture, "packet");
         let kind = if family == Family::V4 { A } else { message::AAAA };
-        let records = [message::address(&name, ip(&place, family)?)];
+        let records = [message::address(&name, ip(&endpoint, family)?)];
         site.ask_and_close(&client, &name, kind, &records)?;
         check(&site.visit(&client)?.0, "destination", &name, "asked")?;
         site.end()?;
@@ -72,9 +72,9 @@ pub(super) fn vlan(fixture: &Fixture<'_>) -> Result<()> {
     let asking = Side::sender(&client, sock.local, at_server.local);
     let asked = Side::receiver(&server, at_server.local, sock.local);
     // The captures see what is injected, the sockets do not.
-    let truth = [(&asking, &here), (&asked, &there)].map(|(side, place)| {
+    let truth = [(&asking, &here), (&asked, &there)].map(|(side, endpoint)| {
         let (transport, local, remote) = side.key();
-        place.capture.seen(transport, local, remote)
+        endpoint.capture.seen(transport, local, remote)
     });
     let [at_client_end, at_server_end] = truth;
     inject(&there.netns, "wire", &tagged(mac, at_server.local, sock.local, &answer)?)?;

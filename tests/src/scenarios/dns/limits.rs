@@ -15,20 +15,20 @@ use super::{
 };
 use crate::{
     agent::Timeouts,
+    endpoint::{Endpoint, Family},
     expect::Session,
     fixture::Fixture,
-    place::{Family, Place},
     skip::skip,
     worker::Worker,
 };
 
 pub(super) fn disabled(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = fixture.agent_with(Timeouts::default(), &["socket.dns.enabled: false"])?;
-    let site = Site::unseen(fixture, &session, &place, Family::V4)?;
+    let site = Site::unseen(fixture, &session, &endpoint, Family::V4)?;
     let client = site.client()?;
     let name = name_of(fixture, "off");
-    let records = [message::address(&name, ip(&place, Family::V4)?)];
+    let records = [message::address(&name, ip(&endpoint, Family::V4)?)];
     site.ask_and_close(&client, &name, A, &records)?;
     let (one, two) = site.visit(&client)?;
     for (doc, end) in [(&one, "destination"), (&one, "source"), (&two, "own")] {
@@ -42,17 +42,17 @@ pub(super) fn disabled(fixture: &Fixture<'_>) -> Result<()> {
 /// The name outlives the flow of its question and its own time to live of one second.
 pub(super) fn pause(fixture: &Fixture<'_>) -> Result<()> {
     let timeouts = Timeouts { flow_inactive: "2s", flow_termination: "1s", socket_inactive: "2s" };
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let session = fixture.agent_with(timeouts, &[])?;
-    let site = Site::open(fixture, &session, &place, Family::V4)?;
+    let site = Site::open(fixture, &session, &endpoint, Family::V4)?;
     let client = site.client()?;
     let name = name_of(fixture, "pause");
-    let records = [message::address(&name, ip(&place, Family::V4)?)];
+    let records = [message::address(&name, ip(&endpoint, Family::V4)?)];
     site.ask_and_close(&client, &name, A, &records)?;
     site.end()?;
     // The pause itself is what is tested.
     thread::sleep(Duration::from_secs(10));
-    let site = Site::unseen(fixture, &session, &place, Family::V4)?;
+    let site = Site::unseen(fixture, &session, &endpoint, Family::V4)?;
     check(&site.visit(&client)?.0, "destination", &name, "asked")?;
     site.end()?;
     session.stop().map(drop)
@@ -69,11 +69,11 @@ pub(super) fn ring(fixture: &Fixture<'_>) -> Result<()> {
         session.stop()?;
         return Err(skip("no program hands DNS packets over here"));
     }
-    let place = fixture.loopback()?;
-    let site = Site::open(fixture, &session, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let site = Site::open(fixture, &session, &endpoint, Family::V4)?;
     let client = site.client()?;
-    cut(fixture, &site, &client, &place)?;
-    flood(&session, &site, &client, &place)?;
+    cut(fixture, &site, &client, &endpoint)?;
+    flood(&session, &site, &client, &endpoint)?;
     site.end()?;
     let counters = session.counters()?;
     for name in ["dns_cut", "dns_dropped"] {
@@ -83,19 +83,19 @@ pub(super) fn ring(fixture: &Fixture<'_>) -> Result<()> {
 }
 
 /// The address of the name stands behind what is captured.
-fn cut(fixture: &Fixture<'_>, site: &Site<'_>, client: &Worker, place: &Place) -> Result<()> {
+fn cut(fixture: &Fixture<'_>, site: &Site<'_>, client: &Worker, endpoint: &Endpoint) -> Result<()> {
     let name = name_of(fixture, "long");
     let mut records: Vec<_> =
         (0..9).map(|last| message::address(&name, [198, 51, 100, last].into())).collect();
-    records.push(message::address(&name, ip(place, Family::V4)?));
+    records.push(message::address(&name, ip(endpoint, Family::V4)?));
     site.ask_and_close(client, &name, A, &records)?;
     check(&site.visit(client)?.0, "destination", "", "")
 }
 
 /// More packets than any ring holds, while nobody reads it.
-fn flood(session: &Session, site: &Site<'_>, client: &Worker, place: &Place) -> Result<()> {
+fn flood(session: &Session, site: &Site<'_>, client: &Worker, endpoint: &Endpoint) -> Result<()> {
     let agent = Pid::from_raw(session.pid().cast_signed());
-    let flood = client.udp(place.any_port(Family::V4)?)?;
+    let flood = client.udp(endpoint.any_port(Family::V4)?)?;
     kill(agent, Signal::SIGSTOP).context("stopping the agent")?;
     let sent = (0..FLOOD).try_for_each(|_| client.send_to(flood, 9, site.at_server.local));
     kill(agent, Signal::SIGCONT).context("letting the agent go on")?;
@@ -114,8 +114,8 @@ pub(super) fn losses(fixture: &Fixture<'_>) -> Result<()> {
             "socket.dns.names: 4",
         ],
     )?;
-    let place = fixture.loopback()?;
-    let site = Site::open(fixture, &session, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let site = Site::open(fixture, &session, &endpoint, Family::V4)?;
     let client = site.client()?;
     for host in 0..6 {
         let name = name_of(fixture, &format!("host{host}"));
@@ -123,8 +123,8 @@ pub(super) fn losses(fixture: &Fixture<'_>) -> Result<()> {
         let sock = site.ask(&client, &name, A, &records)?;
         client.close(sock)?;
     }
-    cut(fixture, &site, &client, &place)?;
-    flood(&session, &site, &client, &place)?;
+    cut(fixture, &site, &client, &endpoint)?;
+    flood(&session, &site, &client, &endpoint)?;
     site.end()?;
     // A namespace beyond the limit, seen by the agent as soon as its process runs.
     let third = fixture.loopback()?;

@@ -12,13 +12,13 @@ use super::{
 use crate::{
     agent::Doc,
     capture::Capture,
+    endpoint::{Endpoint, Family},
     expect::Side,
     fixture::Fixture,
     net::{
         Netns, link,
         watch::{Usable, Watch},
     },
-    place::{Family, Place},
     worker::{Sock, Worker},
 };
 
@@ -27,7 +27,7 @@ fn ask(
     fixture: &Fixture<'_>,
     site: &Site<'_>,
     client: &Worker,
-    here: &Place,
+    here: &Endpoint,
     at: IpAddr,
 ) -> Result<String> {
     wait_until_seen(fixture.shared()?, client.pid())?;
@@ -40,7 +40,7 @@ fn ask(
     let (near, far) = (sock.local, site.at_server.local);
     fixture.expect(&Side::sender(client, near, far), &here.capture)?;
     site.server.close(site.at_server)?;
-    fixture.expect(&Side::receiver(&site.server, far, near), &site.place.capture)?;
+    fixture.expect(&Side::receiver(&site.server, far, near), &site.endpoint.capture)?;
     Ok(name)
 }
 

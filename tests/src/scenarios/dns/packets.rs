@@ -8,20 +8,20 @@ use super::{
     site::{Site, check},
 };
 use crate::{
+    endpoint::Family,
     expect::Side,
     fixture::Fixture,
-    place::Family,
     worker::{Command, Sock, Worker},
 };
 
 /// The answer does not fit; the client asks again over TCP, where it comes in pieces.
 pub(super) fn truncated_then_tcp(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &endpoint, Family::V4)?;
     let client = site.client()?;
     let name = name_of(fixture, "long");
     let query = message::query(3, &name, A);
-    let sock = client.udp(place.any_port(Family::V4)?)?;
+    let sock = client.udp(endpoint.any_port(Family::V4)?)?;
     site.exchange(&client, sock, &query, &[&message::truncated(3, &name, A)])?;
     site.close(&client, sock)?;
     let side = Side::receiver(&site.server, site.at_server.local, sock.local);
@@ -34,7 +34,7 @@ pub(super) fn truncated_then_tcp(fixture: &Fixture<'_>) -> Result<()> {
     site.server.receive(at_server, question.len() as u64)?;
     let mut records: Vec<_> =
         (0..60).map(|last| message::address(&name, [192, 0, 2, last].into())).collect();
-    records.insert(7, message::address(&name, ip(&place, Family::V4)?));
+    records.insert(7, message::address(&name, ip(&endpoint, Family::V4)?));
     let answer = message::framed(&message::answer(4, &name, A, &records));
     // The first byte of the length alone, then the rest in pieces.
     let (first, rest) = answer.split_at(1);
@@ -46,12 +46,12 @@ pub(super) fn truncated_then_tcp(fixture: &Fixture<'_>) -> Result<()> {
     site.server.drain(at_server, 0)?;
     site.server.close(at_server)?;
     site.server.close(listener)?;
-    fixture.expect(&Side::connected(&client, at_client)?, &place.capture)?;
-    fixture.expect(&Side::accepted(&site.server, at_server)?, &place.capture)?;
+    fixture.expect(&Side::connected(&client, at_client)?, &endpoint.capture)?;
+    fixture.expect(&Side::accepted(&site.server, at_server)?, &endpoint.capture)?;
 
     check(&site.visit(&client)?.0, "destination", &name, "asked")?;
     site.server.close(site.at_server)?;
-    fixture.expect(&side, &place.capture).map(drop)
+    fixture.expect(&side, &endpoint.capture).map(drop)
 }
 
 fn with_option(
@@ -60,8 +60,8 @@ fn with_option(
     kind: u16,
     options: &[(i32, i32, &[u8])],
 ) -> Result<()> {
-    let place = fixture.loopback()?;
-    let site = Site::open(fixture, fixture.shared()?, &place, family)?;
+    let endpoint = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &endpoint, family)?;
     let client = site.client()?;
     let name = name_of(fixture, "odd");
     let set = |worker: &Worker, sock: Sock| -> Result<()> {
@@ -71,10 +71,10 @@ fn with_option(
         }
         Ok(())
     };
-    let sock = client.udp(place.any_port(family)?)?;
+    let sock = client.udp(endpoint.any_port(family)?)?;
     set(&client, sock)?;
     set(&site.server, site.at_server)?;
-    let records = [message::address(&name, ip(&place, family)?)];
+    let records = [message::address(&name, ip(&endpoint, family)?)];
     let (query, answer) =
         (message::query(5, &name, kind), message::answer(5, &name, kind, &records));
     site.exchange(&client, sock, &query, &[&answer])?;
@@ -82,7 +82,7 @@ fn with_option(
     check(&site.visit(&client)?.0, "destination", &name, "asked")?;
     site.server.close(site.at_server)?;
     let side = Side::receiver(&site.server, site.at_server.local, sock.local);
-    fixture.expect(&side, &place.capture).map(drop)
+    fixture.expect(&side, &endpoint.capture).map(drop)
 }
 
 pub(super) fn ipv4_options(fixture: &Fixture<'_>) -> Result<()> {
@@ -101,17 +101,17 @@ pub(super) fn ipv6_extension_headers(fixture: &Fixture<'_>) -> Result<()> {
 
 /// Answers that nobody asked for, and messages that make no sense, name nothing.
 pub(super) fn forged(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let site = Site::open(fixture, fixture.shared()?, &place, Family::V4)?;
+    let endpoint = fixture.loopback()?;
+    let site = Site::open(fixture, fixture.shared()?, &endpoint, Family::V4)?;
     let client = site.client()?;
     let [asked, bank] = ["asked", "bank"].map(|host| name_of(fixture, host));
-    let address = ip(&place, Family::V4)?;
+    let address = ip(&endpoint, Family::V4)?;
     let answer = |id, name: &str| message::answer(id, name, A, &[message::address(name, address)]);
     let stranger = message::answer(8, &asked, A, &[message::address(&bank, address)]);
     // A name that points at itself.
     let mut circle = vec![0, 8, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0, 0xc0, 12, 0, 1, 0, 1];
     circle.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 1, 2, 3, 4]);
-    let sock = client.udp(place.any_port(Family::V4)?)?;
+    let sock = client.udp(endpoint.any_port(Family::V4)?)?;
     let answers = [answer(9, &asked), answer(8, &bank), circle, vec![0xff; 300], stranger];
     let answers: Vec<&[u8]> = answers.iter().map(Vec::as_slice).collect();
     site.exchange(&client, sock, &message::query(8, &asked, A), &answers)?;
@@ -122,5 +122,5 @@ pub(super) fn forged(fixture: &Fixture<'_>) -> Result<()> {
     site.close(&client, sock)?;
     site.server.close(site.at_server)?;
     let side = Side::receiver(&site.server, site.at_server.local, sock.local);
-    fixture.expect(&side, &place.capture).map(drop)
+    fixture.expect(&side, &endpoint.capture).map(drop)
 }

@@ -23,10 +23,10 @@ use super::{
 use crate::{
     agent::Doc,
     capture::Transport,
+    endpoint::{Endpoint, Family},
     expect::{Direction, Side},
     fixture::Fixture,
     net::{Netns, link},
-    place::{Family, Place},
     skip::skip,
     worker::{Command as Step, Reply, Worker},
 };
@@ -58,22 +58,27 @@ pub(super) fn with_cache(fixture: &Fixture<'_>) -> Result<()> {
     Ok(())
 }
 
-fn ip(place: &Place) -> Result<IpAddr> {
-    Ok(place.any_port(Family::V4)?.ip())
+fn ip(endpoint: &Endpoint) -> Result<IpAddr> {
+    Ok(endpoint.any_port(Family::V4)?.ip())
 }
 
 /// A server that knows one host, by another name.
-fn names(fixture: &Fixture<'_>, place: &Place, address: IpAddr) -> Result<Dnsmasq> {
+fn names(fixture: &Fixture<'_>, endpoint: &Endpoint, address: IpAddr) -> Result<Dnsmasq> {
     let [alias, name] = ["www", "web"].map(|host| name_of(fixture, host));
     let host = format!("--host-record={name},{address}");
     let alias = format!("--cname={alias},{name}");
-    let dnsmasq = Dnsmasq::start(&place.netns, address, &[&host, &alias])?;
+    let dnsmasq = Dnsmasq::start(&endpoint.netns, address, &[&host, &alias])?;
     wait_until_seen(fixture.shared()?, dnsmasq.0.id())?;
     Ok(dnsmasq)
 }
 
 /// curl visits a web server by its name; the document of its connection.
-fn visit(fixture: &Fixture<'_>, here: &Place, there: &Place, resolver: IpAddr) -> Result<Doc> {
+fn visit(
+    fixture: &Fixture<'_>,
+    here: &Endpoint,
+    there: &Endpoint,
+    resolver: IpAddr,
+) -> Result<Doc> {
     let curl = program("curl")?;
     let folder = tempfile::tempdir()?;
     let resolv = folder.path().join("resolv.conf");

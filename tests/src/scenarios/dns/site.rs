@@ -13,9 +13,9 @@ use anyhow::{Context, Result, ensure};
 use super::message::{self, Record};
 use crate::{
     agent::Doc,
+    endpoint::{Endpoint, Family},
     expect::{Session, Side},
     fixture::Fixture,
-    place::{Family, Place},
     worker::{Sock, Worker},
 };
 
@@ -24,11 +24,11 @@ pub(super) const PORT: u16 = 53;
 /// The agent looks at a new namespace within this time, on an emulated machine too.
 const OPENED: Duration = Duration::from_secs(60);
 
-/// A name server, and a web server beside it, in one place.
+/// A name server, and a web server beside it, at one endpoint.
 pub(super) struct Site<'l> {
     pub(super) fixture: &'l Fixture<'l>,
     pub(super) session: &'l Session,
-    pub(super) place: &'l Place,
+    pub(super) endpoint: &'l Endpoint,
     pub(super) server: Worker,
     pub(super) at_server: Sock,
     family: Family,
@@ -41,10 +41,10 @@ impl<'l> Site<'l> {
     pub(super) fn open(
         fixture: &'l Fixture<'l>,
         session: &'l Session,
-        place: &'l Place,
+        endpoint: &'l Endpoint,
         family: Family,
     ) -> Result<Self> {
-        let site = Self::unseen(fixture, session, place, family)?;
+        let site = Self::unseen(fixture, session, endpoint, family)?;
         wait_until_seen(session, site.server.pid())?;
         Ok(site)
     }
@@ -53,19 +53,19 @@ impl<'l> Site<'l> {
     pub(super) fn unseen(
         fixture: &'l Fixture<'l>,
         session: &'l Session,
-        place: &'l Place,
+        endpoint: &'l Endpoint,
         family: Family,
     ) -> Result<Self> {
-        let server = Worker::spawn(&place.netns, "names")?;
-        let mut address = place.any_port(family)?;
+        let server = Worker::spawn(&endpoint.netns, "names")?;
+        let mut address = endpoint.any_port(family)?;
         address.set_port(PORT);
         let at_server = server.udp(address)?;
         let clients = Mutex::default();
-        Ok(Self { fixture, session, place, server, at_server, family, clients })
+        Ok(Self { fixture, session, endpoint, server, at_server, family, clients })
     }
 
     pub(super) fn client(&self) -> Result<Worker> {
-        Worker::spawn(&self.place.netns, "client")
+        Worker::spawn(&self.endpoint.netns, "client")
     }
 
     /// A worker asks for a name over a socket of its own, which stays open.
@@ -76,7 +76,7 @@ impl<'l> Site<'l> {
         kind: u16,
         records: &[Record],
     ) -> Result<Sock> {
-        let sock = client.udp(self.place.any_port(self.family)?)?;
+        let sock = client.udp(self.endpoint.any_port(self.family)?)?;
         self.clients.lock().ok().context("poisoned")?.push(sock.local);
         self.exchange(
             client,
@@ -120,12 +120,12 @@ impl<'l> Site<'l> {
     pub(super) fn close(&self, client: &Worker, sock: Sock) -> Result<()> {
         client.close(sock)?;
         let side = Side::sender(client, sock.local, self.at_server.local);
-        self.session.expect(self.fixture.name, &side, &self.place.capture).map(drop)
+        self.session.expect(self.fixture.name, &side, &self.endpoint.capture).map(drop)
     }
 
     /// A worker connects to the web server; the documents of both ends.
     pub(super) fn visit(&self, client: &Worker) -> Result<(Doc, Doc)> {
-        let listener = self.server.listen(self.place.any_port(self.family)?)?;
+        let listener = self.server.listen(self.endpoint.any_port(self.family)?)?;
         let at_client = client.connect(listener.local)?;
         let at_server = self.server.accept(listener)?;
         client.send(at_client, 100)?;
@@ -136,7 +136,7 @@ impl<'l> Site<'l> {
         self.server.close(listener)?;
         let one = Side::connected(client, at_client)?;
         let two = Side::accepted(&self.server, at_server)?;
-        let expect = |side| self.session.expect(self.fixture.name, side, &self.place.capture);
+        let expect = |side| self.session.expect(self.fixture.name, side, &self.endpoint.capture);
         Ok((expect(&one)?, expect(&two)?))
     }
 
@@ -145,7 +145,7 @@ impl<'l> Site<'l> {
         self.server.close(self.at_server)?;
         for client in self.clients.into_inner().ok().context("poisoned")? {
             let side = Side::receiver(&self.server, self.at_server.local, client);
-            self.session.expect(self.fixture.name, &side, &self.place.capture)?;
+            self.session.expect(self.fixture.name, &side, &self.endpoint.capture)?;
         }
         Ok(())
     }

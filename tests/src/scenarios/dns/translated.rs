@@ -8,7 +8,7 @@ use super::{
     site::{PORT, check, wait_until_seen},
 };
 use crate::{
-    capture::Transport, expect::Side, fixture::Fixture, place::Family,
+    capture::Transport, endpoint::Family, expect::Side, fixture::Fixture,
     scenarios::translated::Translated,
 };
 
@@ -20,14 +20,14 @@ pub(super) fn resolver(fixture: &Fixture<'_>, connected: bool) -> Result<()> {
     if !super::site::sees_sockets(session) {
         return Err(crate::skip::skip("at interfaces the port of the server is another one"));
     }
-    let place = fixture.loopback()?;
-    let (server, client) = fixture.couple(&place)?;
+    let endpoint = fixture.loopback()?;
+    let (server, client) = fixture.couple(&endpoint)?;
     wait_until_seen(session, client.pid())?;
-    let at_server = server.udp(place.any_port(Family::V4)?)?;
-    let translated = Translated::new(fixture, &place, Transport::Udp, PORT, at_server.local)?;
-    let at_client = client.udp(place.any_port(Family::V4)?)?;
+    let at_server = server.udp(endpoint.any_port(Family::V4)?)?;
+    let translated = Translated::new(fixture, &endpoint, Transport::Udp, PORT, at_server.local)?;
+    let at_client = client.udp(endpoint.any_port(Family::V4)?)?;
     let name = name_of(fixture, "service");
-    let records = [message::address(&name, ip(&place, Family::V4)?)];
+    let records = [message::address(&name, ip(&endpoint, Family::V4)?)];
     let (query, answer) = (message::query(7, &name, A), message::answer(7, &name, A, &records));
     if connected {
         client.udp_connect(at_client, translated.asked)?;
@@ -46,13 +46,13 @@ pub(super) fn resolver(fixture: &Fixture<'_>, connected: bool) -> Result<()> {
     session.expect_nth(fixture.name, &one, 0, || Ok(seen))?;
     session.expect_nth(fixture.name, &two, 0, || translated.at_server(own, own))?;
 
-    let listener = server.listen(place.any_port(Family::V4)?)?;
+    let listener = server.listen(endpoint.any_port(Family::V4)?)?;
     let at_client = client.connect(listener.local)?;
     let at_listener = server.accept(listener)?;
     client.close(at_client)?;
     server.drain(at_listener, 0)?;
     server.close(at_listener)?;
-    let doc = fixture.expect(&Side::connected(&client, at_client)?, &place.capture)?;
-    fixture.expect(&Side::accepted(&server, at_listener)?, &place.capture)?;
+    let doc = fixture.expect(&Side::connected(&client, at_client)?, &endpoint.capture)?;
+    fixture.expect(&Side::accepted(&server, at_listener)?, &endpoint.capture)?;
     check(&doc, "destination", &name, "asked")
 }

@@ -77,7 +77,7 @@ pub(super) fn sockets(fixture: &Fixture<'_>) -> Result<()> {
     })
 }
 
-/// Late packets of a connection, when a newer one between the same ends needs their place.
+/// Late packets of a connection, when a newer one between the same ends needs their entry.
 pub(super) fn late(fixture: &Fixture<'_>) -> Result<()> {
     retry(|| {
         let bench = bench(fixture, &[TINY_RING])?;

@@ -11,6 +11,7 @@ use anyhow::{Result, bail, ensure};
 use super::{bench, bench_with, retry, settle};
 use crate::{
     agent::{Options, Timeouts},
+    endpoint::{Endpoint, Family},
     fixture::Fixture,
     load::{
         bench::{Bench, Outcome},
@@ -19,20 +20,19 @@ use crate::{
         worker::Job,
         worker_handle::LoadWorker,
     },
-    place::{Family, Place},
     scenarios::pair::Pair,
     worker::{PATIENCE, Worker},
 };
 
-fn v4(place: &Place) -> Result<Ipv4Addr> {
-    match place.any_port(Family::V4)?.ip() {
+fn v4(endpoint: &Endpoint) -> Result<Ipv4Addr> {
+    match endpoint.any_port(Family::V4)?.ip() {
         IpAddr::V4(ip) => Ok(ip),
         IpAddr::V6(ip) => bail!("{ip} is not an IPv4 address"),
     }
 }
 
-fn v6(place: &Place) -> Result<Ipv6Addr> {
-    match place.any_port(Family::V6)?.ip() {
+fn v6(endpoint: &Endpoint) -> Result<Ipv6Addr> {
+    match endpoint.any_port(Family::V6)?.ip() {
         IpAddr::V6(ip) => Ok(ip),
         IpAddr::V4(ip) => bail!("{ip} is not an IPv6 address"),
     }
@@ -187,10 +187,10 @@ pub(super) fn midway(fixture: &Fixture<'_>) -> Result<()> {
 
 /// A packet with more IPv6 extension headers than the programs follow.
 pub(super) fn headers(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let address = v6(&place)?;
+    let endpoint = fixture.loopback()?;
+    let address = v6(&endpoint)?;
     let bench = bench(fixture, &[])?;
-    let mut sender = LoadWorker::start(&place.netns, &Job::Extended { address, headers: 5 })?;
+    let mut sender = LoadWorker::start(&endpoint.netns, &Job::Extended { address, headers: 5 })?;
     sender.expect("arrived")?;
     sender.end()?;
     let outcome = settle(bench, &["unparsed"])?;

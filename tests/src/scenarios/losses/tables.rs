@@ -4,9 +4,9 @@ use anyhow::{Result, ensure};
 
 use super::{bench, connections, retry, settle};
 use crate::{
+    endpoint::Family,
     fixture::Fixture,
     load::{worker::Job, worker_handle::LoadWorker},
-    place::Family,
 };
 
 /// Packets of sockets that have no flow are counted one by one, those of the handshake too.
@@ -21,7 +21,7 @@ pub(super) fn flows(fixture: &Fixture<'_>) -> Result<()> {
     })
 }
 
-/// Packets to peers that have no place.
+/// Packets to peers for which the table has no entry left.
 pub(super) fn peers(fixture: &Fixture<'_>) -> Result<()> {
     const PEERS: u32 = 50;
     const EACH: u32 = 3;
@@ -49,17 +49,17 @@ pub(super) fn peers(fixture: &Fixture<'_>) -> Result<()> {
 pub(super) fn owners(fixture: &Fixture<'_>) -> Result<()> {
     const LISTENERS: u64 = 20;
     let bench = bench(fixture, &["socket.tables.owners: 1"])?;
-    let place = fixture.loopback()?;
-    let (server, _) = fixture.couple(&place)?;
+    let endpoint = fixture.loopback()?;
+    let (server, _) = fixture.couple(&endpoint)?;
     for _ in 0..LISTENERS {
-        server.listen(place.any_port(Family::V4)?)?;
+        server.listen(endpoint.any_port(Family::V4)?)?;
     }
     let full = settle(bench, &[])?.counter("owner_table_full")?;
     ensure!(full >= LISTENERS - 1, "{LISTENERS} listeners, one place, {full} were counted");
     Ok(())
 }
 
-/// What follows the end of a connection that has no place is nobody's.
+/// What follows the end of a connection without an entry belongs to no flow.
 pub(super) fn late(fixture: &Fixture<'_>) -> Result<()> {
     const PORTS: std::ops::Range<u16> = 900..905;
     retry(|| {

@@ -17,9 +17,9 @@ use anyhow::{Context, Result, ensure};
 use super::{Scenario, pair::Pair};
 use crate::{
     agent::{Agent, Doc, Timeouts},
+    endpoint::Family,
     fixture::{Fixture, same_conversation},
     net::Netns,
-    place::Family,
     skip::skip,
     worker::{Command, Worker},
 };
@@ -56,9 +56,9 @@ fn probes_of(prefix: &str) -> Result<Vec<String>> {
 
 /// Killed under load, the agent leaves its probes; the next one removes them, and sees all there is.
 fn killed(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
-    let (server, client) = fixture.couple(&place)?;
-    let listener = server.listen(place.any_port(Family::V4)?)?;
+    let endpoint = fixture.loopback()?;
+    let (server, client) = fixture.couple(&endpoint)?;
+    let listener = server.listen(endpoint.any_port(Family::V4)?)?;
     server.begin(&Command::Serve { fd: listener.fd, count: 300, bytes: 64 })?;
 
     let first = Agent::start(fixture.options, &Netns::current()?)?;
@@ -79,12 +79,12 @@ fn killed(fixture: &Fixture<'_>) -> Result<()> {
     for worker in [&client, &server] {
         finish(worker)?;
     }
-    let pair = Pair::meet(fixture, &place, Family::V4)?;
+    let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     pair.echo(500)?;
     pair.close_client_first()?;
     let (one, two) = pair.sides("fin_local", "fin_remote")?;
-    let one = session.expect(fixture.name, &one, &place.capture)?;
-    let two = session.expect(fixture.name, &two, &place.capture)?;
+    let one = session.expect(fixture.name, &one, &endpoint.capture)?;
+    let two = session.expect(fixture.name, &two, &endpoint.capture)?;
     same_conversation(&one, &two)?;
     session.stop()?;
     let left = probes()?;

@@ -7,16 +7,16 @@ use anyhow::{Result, ensure};
 use super::probes;
 use crate::{
     agent::Timeouts,
+    endpoint::{Endpoint, Family},
     expect::Session,
     fixture::{Fixture, same_conversation},
-    place::{Family, Place},
     scenarios::pair::Pair,
 };
 
 /// Two agents have groups of their own and both see all there is; what one leaves does not disturb the
 /// other.
 pub(super) fn agents(fixture: &Fixture<'_>) -> Result<()> {
-    let place = fixture.loopback()?;
+    let endpoint = fixture.loopback()?;
     let before = groups()?;
     let first = fixture.agent(Timeouts::default())?;
     let alone = groups()?;
@@ -26,26 +26,26 @@ pub(super) fn agents(fixture: &Fixture<'_>) -> Result<()> {
     let other = added(&alone, &both)?;
     ensure!(both[&own] == alone[&own], "the second agent changed the probes of the first");
 
-    talk(fixture, &place, &[&first, &second])?;
+    talk(fixture, &endpoint, &[&first, &second])?;
     first.stop()?;
     let left = groups()?;
     ensure!(!left.contains_key(&own), "the agent that was stopped left {own}");
     ensure!(left.get(&other) == both.get(&other), "it took probes of the other along: {left:?}");
-    talk(fixture, &place, &[&second])?;
+    talk(fixture, &endpoint, &[&second])?;
     second.stop()?;
     ensure!(groups()? == before, "probes are left");
     Ok(())
 }
 
 /// A conversation, of which each agent has to tell both ends.
-fn talk(fixture: &Fixture<'_>, place: &Place, sessions: &[&Session]) -> Result<()> {
-    let pair = Pair::meet(fixture, place, Family::V4)?;
+fn talk(fixture: &Fixture<'_>, endpoint: &Endpoint, sessions: &[&Session]) -> Result<()> {
+    let pair = Pair::meet(fixture, endpoint, Family::V4)?;
     pair.echo(500)?;
     pair.close_client_first()?;
     let (one, two) = pair.sides("fin_local", "fin_remote")?;
     for session in sessions {
-        let one = session.expect(fixture.name, &one, &place.capture)?;
-        let two = session.expect(fixture.name, &two, &place.capture)?;
+        let one = session.expect(fixture.name, &one, &endpoint.capture)?;
+        let two = session.expect(fixture.name, &two, &endpoint.capture)?;
         same_conversation(&one, &two)?;
     }
     Ok(())

@@ -32,7 +32,7 @@ pub enum Family {
 /// A network namespace with a capture at its one interface, and addresses that no other scenario
 /// uses: a document tells by its addresses which scenario it is of.
 #[derive(Debug)]
-pub struct Place {
+pub struct Endpoint {
     /// The namespace.
     pub netns: Netns,
     /// The capture.
@@ -44,7 +44,7 @@ pub struct Place {
 
 const WIRE: &str = "wire";
 
-impl Place {
+impl Endpoint {
     /// The loopback interface of the namespace this process runs in.
     pub fn host(number: u16) -> Result<Self> {
         let netns = Netns::current()?;
@@ -125,7 +125,7 @@ impl Place {
         Ok(address)
     }
 
-    /// Any port of this place, to bind to.
+    /// Any port of this endpoint, to bind to.
     ///
     /// # Errors
     /// A skip if the kernel has no IPv6.
@@ -141,7 +141,7 @@ impl Place {
         Ok(SocketAddr::new(address, 0))
     }
 
-    /// A port of this place that nothing listens on, but that would answer.
+    /// A port of this endpoint that nothing listens on, but that would answer.
     pub fn closed_port(&self, family: Family) -> Result<SocketAddr> {
         let mut address = self.any_port(family)?;
         // Below the ephemeral range, so that no socket gets it by chance.
@@ -149,7 +149,7 @@ impl Place {
         Ok(address)
     }
 
-    /// Makes this place lose everything that is sent to it, until the guard is dropped.
+    /// Makes this endpoint lose everything that is sent to it, until the guard is dropped.
     ///
     /// # Errors
     /// A skip on kernels whose generic XDP leaves cloned buffers alone, as TCP sends them: 4.14 and 4.19 do.
