@@ -3,7 +3,10 @@
 
 use anyhow::{Result, ensure};
 
-use super::{Rest, Scenario, pair::Pair};
+use super::{
+    Rest, Scenario,
+    pair::{Pair, UdpPair, seen},
+};
 use crate::{
     capture::Seen,
     endpoint::{Endpoint, Family},
@@ -27,11 +30,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 
 /// Raw sockets that listen in at the same time.
 const LISTENING_IN: usize = 3;
-
-fn seen(endpoint: &Endpoint, side: &Side) -> Result<Seen> {
-    let (transport, local, remote) = side.key();
-    endpoint.capture.seen(transport, local, remote)
-}
 
 /// A process with raw sockets of a protocol, as `nmap` and `hping` have them.
 fn listening_in(endpoint: &Endpoint, family: Family, protocol: i32) -> Result<Worker> {
@@ -63,20 +61,14 @@ fn overheard_tcp(fixture: &Fixture<'_>, family: Family, midway: bool) -> Result<
 fn overheard_udp(fixture: &Fixture<'_>, family: Family) -> Result<()> {
     let endpoint = fixture.loopback()?;
     let raw = listening_in(&endpoint, family, libc::IPPROTO_UDP)?;
-    let (server, client) = fixture.couple(&endpoint)?;
-    let at_server = server.udp(endpoint.any_port(family)?)?;
-    let at_client = client.udp(endpoint.any_port(family)?)?;
+    let pair = UdpPair::meet(fixture, &endpoint, family)?;
     for bytes in [10, 200, 3000] {
-        client.send_to(at_client, bytes, at_server.local)?;
-        server.receive(at_server, bytes)?;
+        pair.ask(bytes)?;
     }
-    server.send_to(at_server, 77, at_client.local)?;
-    client.receive(at_client, 77)?;
-    client.close(at_client)?;
-    server.close(at_server)?;
+    pair.answer(77)?;
+    pair.close()?;
     drop(raw);
-    let one = Side::sender(&client, at_client.local, at_server.local);
-    let two = Side::receiver(&server, at_server.local, at_client.local);
+    let (one, two) = pair.sides();
     fixture.expect_both(&one, &two, &endpoint)
 }
 
@@ -136,23 +128,17 @@ fn forged_tcp(fixture: &Fixture<'_>, family: Family) -> Result<()> {
 fn forged_udp(fixture: &Fixture<'_>) -> Result<()> {
     let endpoint = fixture.loopback()?;
     let session = fixture.shared()?;
-    let (server, client) = fixture.couple(&endpoint)?;
-    let at_server = server.udp(endpoint.any_port(Family::V4)?)?;
-    let at_client = client.udp(endpoint.any_port(Family::V4)?)?;
-    client.send_to(at_client, 10, at_server.local)?;
-    server.receive(at_server, 10)?;
-    server.send_to(at_server, 20, at_client.local)?;
-    client.receive(at_client, 20)?;
-    let one = Side::sender(&client, at_client.local, at_server.local);
-    let two = Side::receiver(&server, at_server.local, at_client.local);
-    let mut datagram = ports(at_server, at_client);
+    let pair = UdpPair::meet(fixture, &endpoint, Family::V4)?;
+    pair.ask(10)?;
+    pair.answer(20)?;
+    let (one, two) = pair.sides();
+    let mut datagram = ports(pair.at_server, pair.at_client);
     // Length, no checksum, data.
     datagram.extend([0, 13, 0, 0]);
     datagram.extend(b"false");
     let forged = forge(&endpoint, Family::V4, libc::IPPROTO_UDP, &two, &datagram)?;
-    client.receive(at_client, 5)?;
-    client.close(at_client)?;
-    server.close(at_server)?;
+    pair.client.receive(pair.at_client, 5)?;
+    pair.close()?;
     fixture.expect(&one, &endpoint.capture)?;
     session.expect_nth(fixture.name, &two, 0, || {
         let Seen { sent, received } = seen(&endpoint, &two)?;

@@ -2,10 +2,12 @@
 
 use anyhow::{Result, ensure};
 
-use super::{Scenario, Watcher, pair::Pair};
+use super::{
+    Scenario, Watcher,
+    pair::{Pair, UdpPair, seen},
+};
 use crate::{
-    capture::Seen,
-    endpoint::{Endpoint, Family},
+    endpoint::Family,
     expect::{Direction, Side},
     fixture::Fixture,
     worker::PATIENCE,
@@ -18,11 +20,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::watched("timeout/forgotten_udp", Watcher::Forgetful, forgotten_udp),
     Scenario::watched("timeout/sigterm", Watcher::AtEnd, sigterm),
 ];
-
-fn seen(endpoint: &Endpoint, side: &Side) -> Result<Seen> {
-    let (transport, local, remote) = side.key();
-    endpoint.capture.seen(transport, local, remote)
-}
 
 /// A flow that was idle is reported; when traffic resumes, it is a new record that counts from zero.
 fn idle_tcp(fixture: &Fixture<'_>) -> Result<()> {
@@ -57,24 +54,17 @@ fn idle_tcp(fixture: &Fixture<'_>) -> Result<()> {
 fn idle_udp(fixture: &Fixture<'_>) -> Result<()> {
     let endpoint = fixture.loopback()?;
     let session = fixture.shared()?;
-    let (server, client) = fixture.couple(&endpoint)?;
-    let at_server = server.udp(endpoint.any_port(Family::V4)?)?;
-    let at_client = client.udp(endpoint.any_port(Family::V4)?)?;
-    let exchange = |bytes| {
-        client.send_to(at_client, bytes, at_server.local)?;
-        server.receive(at_server, bytes)
-    };
-    exchange(10)?;
-    let one = Side::sender(&client, at_client.local, at_server.local).ended("idle");
-    let two = Side::receiver(&server, at_server.local, at_client.local).ended("idle");
+    let pair = UdpPair::meet(fixture, &endpoint, Family::V4)?;
+    pair.ask(10)?;
+    let (one, two) = pair.sides();
+    let [one, two] = [one, two].map(|side| side.ended("idle"));
     session.expect(fixture.name, &one, &endpoint.capture)?;
     session.expect(fixture.name, &two, &endpoint.capture)?;
     let then = [seen(&endpoint, &one)?, seen(&endpoint, &two)?];
 
-    exchange(20)?;
-    exchange(30)?;
-    client.close(at_client)?;
-    server.close(at_server)?;
+    pair.ask(20)?;
+    pair.ask(30)?;
+    pair.close()?;
     let [one, two] = [one, two].map(|side| side.ended("closed"));
     session.expect_nth(fixture.name, &one, 1, || Ok(seen(&endpoint, &one)?.since(then[0])))?;
     session.expect_nth(fixture.name, &two, 1, || Ok(seen(&endpoint, &two)?.since(then[1])))?;
@@ -115,21 +105,15 @@ fn forgotten_tcp(fixture: &Fixture<'_>) -> Result<()> {
 fn forgotten_udp(fixture: &Fixture<'_>) -> Result<()> {
     let endpoint = fixture.loopback()?;
     let session = fixture.shared()?;
-    let (server, client) = fixture.couple(&endpoint)?;
-    let at_server = server.udp(endpoint.any_port(Family::V4)?)?;
-    let at_client = client.udp(endpoint.any_port(Family::V4)?)?;
-    client.send_to(at_client, 10, at_server.local)?;
-    server.receive(at_server, 10)?;
-    let one = Side::sender(&client, at_client.local, at_server.local);
-    let two = Side::receiver(&server, at_server.local, at_client.local);
+    let pair = UdpPair::meet(fixture, &endpoint, Family::V4)?;
+    pair.ask(10)?;
+    let (one, two) = pair.sides();
     session.expect(fixture.name, &one.clone().ended("idle"), &endpoint.capture)?;
     session.expect(fixture.name, &two.clone().ended("idle"), &endpoint.capture)?;
     let then = [seen(&endpoint, &one)?, seen(&endpoint, &two)?];
 
-    client.send_to(at_client, 20, at_server.local)?;
-    server.receive(at_server, 20)?;
-    client.close(at_client)?;
-    server.close(at_server)?;
+    pair.ask(20)?;
+    pair.close()?;
     session.expect_nth(fixture.name, &one, 1, || Ok(seen(&endpoint, &one)?.since(then[0])))?;
     session.expect_nth(fixture.name, &two, 1, || Ok(seen(&endpoint, &two)?.since(then[1])))?;
     Ok(())
