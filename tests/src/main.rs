@@ -51,7 +51,7 @@ enum Command {
         #[arg(long)]
         keep_logs: Option<PathBuf>,
     },
-    /// Put an agent under load and check its books; needs root.
+    /// Put an agent under load and check its totals; needs root.
     Load {
         /// The agent's executable.
         #[arg(long, default_value = "/bin/socket-agent")]

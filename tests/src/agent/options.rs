@@ -75,12 +75,12 @@ impl Options {
         if let Some(output) = &self.output {
             command.arg("--output-file").arg(output);
         }
-        self.surround(&mut command);
+        self.set_environment(&mut command);
         Ok(command)
     }
 
-    /// Lets a process begin as that of the agent does.
-    pub fn surround(&self, command: &mut Command) {
+    /// Makes a process start in the same environment as the agent.
+    pub fn set_environment(&self, command: &mut Command) {
         if let Some(before) = self.before {
             // SAFETY: what is given makes system calls only.
             unsafe { command.pre_exec(before) };

@@ -1,7 +1,7 @@
 //! What a scenario knows to be true, and the comparison with what the agent says.
 
 mod compare;
-mod ledger;
+mod expected_documents;
 mod session;
 mod side;
 mod verdict;

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use super::{
     Side,
     compare::{self, Given},
-    ledger::{Ledger, Pair, brief},
+    expected_documents::{ExpectedDocuments, Pair, brief},
     verdict::{Counters, Ended, complain, ended_well, skips_probes},
 };
 use crate::{
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub struct Session {
     agent: Agent,
-    ledger: Ledger,
+    expected_documents: ExpectedDocuments,
     at_end: Mutex<Vec<Expected>>,
     questions: Mutex<Vec<(&'static str, Question)>>,
     given: Given,
@@ -70,15 +70,22 @@ impl Session {
         let types = options.is_described();
         let given = Given { since, types, samples: options.samples() };
         let agent = Agent::start(options, &Netns::current()?)?;
-        let (ledger, at_end, questions) = Default::default();
-        Ok(Self { agent, ledger, at_end, questions, given, hooks: options.hooks.clone() })
+        let (expected_documents, at_end, questions) = Default::default();
+        Ok(Self {
+            agent,
+            expected_documents,
+            at_end,
+            questions,
+            given,
+            hooks: options.hooks.clone(),
+        })
     }
 
     /// Waits for the document of one end of a conversation and compares it with the truth; what the
     /// capture says is read when the document is there.
     pub fn expect(&self, scenario: &str, side: &Side, capture: &Capture) -> Result<Doc> {
         let (transport, local, remote) = side.key();
-        self.ledger.enter(scenario, side);
+        self.expected_documents.add(scenario, side);
         let doc = self.find(side, 0)?;
         let limit = made(&doc);
         let seen = capture.seen_until(transport, local, remote, limit)?;
@@ -93,7 +100,7 @@ impl Session {
         earlier: usize,
         seen: impl FnOnce() -> Result<Seen>,
     ) -> Result<Doc> {
-        self.ledger.enter(scenario, side);
+        self.expected_documents.add(scenario, side);
         let doc = self.find(side, earlier)?;
         self.compare(doc, side, &seen()?)
     }
@@ -106,7 +113,7 @@ impl Session {
 
     /// A document of this end has to be there, once; what it says is not compared.
     pub fn admit(&self, scenario: &str, side: &Side) {
-        self.ledger.enter(scenario, side);
+        self.expected_documents.add(scenario, side);
     }
 
     /// As [`Session::expect`], for many at once. Where the kernel skips probes, one in a hundred may lack what
@@ -121,7 +128,7 @@ impl Session {
         capture: &Capture,
     ) -> Result<()> {
         for side in sides {
-            self.ledger.enter(scenario, side);
+            self.expected_documents.add(scenario, side);
         }
         let found = self.find_all(sides);
         let (mut wrong, mut lacking) = (Vec::new(), 0);
@@ -163,7 +170,7 @@ impl Session {
 
     /// One more document has to be there when the agent has ended.
     pub fn expect_at_end(&self, scenario: &'static str, side: Side, seen: Seen) {
-        self.ledger.enter(scenario, &side);
+        self.expected_documents.add(scenario, &side);
         let mut at_end = self.at_end.lock().unwrap_or_else(PoisonError::into_inner);
         at_end.push(Expected { scenario, side, seen });
     }
@@ -191,12 +198,13 @@ impl Session {
     /// # Errors
     /// If it does not end.
     pub fn end(self) -> Result<Ended> {
-        let Self { agent, ledger, at_end, questions, given, hooks } = self;
+        let Self { agent, expected_documents, at_end, questions, given, hooks } = self;
         let stopped = agent.stop()?;
         let mut wrong = ended_well(&stopped, &hooks);
         let program = executable()?.to_string_lossy().into_owned();
         wrong.extend(
-            ledger.settle(&stopped.documents, |doc| doc.text("process.executable") == program),
+            expected_documents
+                .differences(&stopped.documents, |doc| doc.text("process.executable") == program),
         );
         let documents = &stopped.documents;
         let mut by_scenario = BTreeMap::<_, Vec<_>>::new();
@@ -254,12 +262,12 @@ impl Session {
 
     /// Does not hold against the agent what a scenario could not finish: it has failed already.
     pub fn forgive(&self, scenario: &str) {
-        self.ledger.forgive(scenario);
+        self.expected_documents.forgive(scenario);
     }
 
     /// Does not mind what the agent tells of processes of a scenario that broke off.
     pub fn disown(&self, pids: Vec<u32>) {
-        self.ledger.disown(pids.into_iter().map(u64::from));
+        self.expected_documents.disown(pids.into_iter().map(u64::from));
     }
 
     /// Waits until `find` finds what it looks for in the documents that came so far.
@@ -274,8 +282,8 @@ impl Session {
 
     /// Ends of conversations that this scenario makes no claim about.
     pub fn ignore(&self, scenario: &str, sides: &[&Side]) {
-        sides.iter().for_each(|side| self.ledger.enter(scenario, side));
-        self.ledger.forgive(scenario);
+        sides.iter().for_each(|side| self.expected_documents.add(scenario, side));
+        self.expected_documents.forgive(scenario);
     }
 
     /// The documents that came so far.

@@ -12,7 +12,7 @@ use nix::{
 };
 use tempfile::TempDir;
 
-use super::{books::Reported, reader::Reader, wire::Wire};
+use super::{expected_totals::Reported, reader::Reader, wire::Wire};
 use crate::{
     agent::{Agent, Options, Stopped, Table},
     net::{Netns, link},

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::{
-    books::{End, SERVER},
+    expected_totals::{End, SERVER},
     worker::Job,
     worker_handle::LoadWorker,
 };

@@ -1,11 +1,11 @@
 //! Much traffic at a time, and an agent that has to account for all of it.
 //!
-//! Every load has a network namespace for itself. Its books are the list of connections that its
-//! processes kept, and the kernel's own count of what crossed the namespace.
+//! Every load has a network namespace for itself. The totals it expects are the list of
+//! connections that its processes kept, and the kernel's own count of what crossed the namespace.
 
 pub(crate) mod bench;
-pub(crate) mod books;
 pub(crate) mod disk;
+pub(crate) mod expected_totals;
 pub(crate) mod held;
 pub(crate) mod measure;
 mod names;
@@ -28,8 +28,8 @@ use anyhow::{Context as _, Result, bail};
 pub use self::worker::main as worker;
 use self::{
     bench::{Bench, Outcome},
-    books::{Findings, compare},
     disk::Disk,
+    expected_totals::{Findings, compare},
     measure::{Cost, SAME, cost, forget_peak, wait_below},
     parts::{PARTS, Part, Site},
     report::mib,

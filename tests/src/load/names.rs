@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 
 use super::{
-    books::SERVER,
+    expected_totals::SERVER,
     worker::{address, say, tell, wait_end},
 };
 use crate::dns::{self, A};

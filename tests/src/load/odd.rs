@@ -18,7 +18,7 @@ use nix::{
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{
-    books::SERVER,
+    expected_totals::SERVER,
     worker::{Ends, address, say, tell, wait_end},
 };
 

@@ -9,8 +9,8 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use super::{
-    books::{End, Transport},
     disk::Disk,
+    expected_totals::{End, Transport},
     held::Held,
     measure::cost,
     names::{GREETING, name},
@@ -156,7 +156,7 @@ fn full_disk(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
 /// Connections from five processes to two, so many a second of all together.
 fn dial(site: &Site<'_>, count: u32, first: u32, pace: Option<u32>) -> Result<Vec<End>> {
     const CLIENTS: u32 = 5;
-    let serve = Job::Serve { address: super::books::SERVER, threads: 40 };
+    let serve = Job::Serve { address: super::expected_totals::SERVER, threads: 40 };
     let mut servers = LoadWorker::start_all(site.netns, &[serve.clone(), serve])?;
     let mut jobs = Vec::new();
     let mut addresses = Vec::new();
@@ -190,8 +190,10 @@ fn dial(site: &Site<'_>, count: u32, first: u32, pace: Option<u32>) -> Result<Ve
 
 /// Processes that live for some milliseconds, with a few connections each.
 fn processes(site: &Site<'_>, count: u32, first: u32) -> Result<Vec<End>> {
-    let mut server =
-        LoadWorker::start(site.netns, &Job::Serve { address: super::books::SERVER, threads: 60 })?;
+    let mut server = LoadWorker::start(
+        site.netns,
+        &Job::Serve { address: super::expected_totals::SERVER, threads: 60 },
+    )?;
     let address = server.server()?;
     let mut ends = Vec::new();
     let numbers: Vec<u32> = (0..count).collect();

@@ -1,4 +1,4 @@
-//! Reads documents as they come, and keeps of each what the books need.
+//! Reads documents as they come, and keeps of each what the comparison needs.
 
 use std::{
     fs::File,
@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use super::{
-    books::{Reported, Transport},
+    expected_totals::{Reported, Transport},
     wire::Wire,
 };
 

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 
 use super::{
-    books::SERVER,
+    expected_totals::SERVER,
     worker::{Ends, Job},
 };
 use crate::{net::Netns, worker::executable};

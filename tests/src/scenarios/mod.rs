@@ -20,9 +20,9 @@ mod process;
 mod programs;
 mod raw;
 mod reload;
+mod restricted_host;
 mod self_test;
 mod sockets;
-mod surroundings;
 mod tcp;
 mod timeout;
 mod tracefs;
@@ -202,7 +202,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         clock::SCENARIOS,
         tracefs::SCENARIOS,
         input::SCENARIOS,
-        surroundings::SCENARIOS,
+        restricted_host::SCENARIOS,
         self_test::SCENARIOS,
         losses::SCENARIOS,
         reload::SCENARIOS,

@@ -14,7 +14,7 @@ use crate::{
     fixture::Fixture,
     load::{
         bench::{Bench, Outcome},
-        books::SERVER,
+        expected_totals::SERVER,
         worker::Job,
         worker_handle::LoadWorker,
     },

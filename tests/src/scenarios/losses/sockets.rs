@@ -15,7 +15,7 @@ use crate::{
     fixture::Fixture,
     load::{
         bench::{Bench, Outcome},
-        books::SERVER,
+        expected_totals::SERVER,
         wire::Wire,
         worker::Job,
         worker_handle::LoadWorker,

@@ -58,7 +58,7 @@ impl Diagnosis {
     fn of(options: &Options) -> Result<Self> {
         let mut command = Command::new(&options.program);
         command.arg("doctor").stdin(Stdio::null()).stderr(Stdio::inherit());
-        options.surround(&mut command);
+        options.set_environment(&mut command);
         let output = command.output().context("starting the agent's program")?;
         ensure!(output.status.success(), "doctor ended with {}", output.status);
         Ok(Self(String::from_utf8_lossy(&output.stdout).into_owned()))

@@ -38,10 +38,10 @@ impl Pair {
 
 /// Documents by conversation and process.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct ExpectedDocuments {
     entries: Mutex<HashMap<Pair, Entry>>,
     /// Processes whose further documents nobody expects and nobody minds.
-    strangers: Mutex<HashSet<u64>>,
+    foreign_processes: Mutex<HashSet<u64>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -51,9 +51,9 @@ struct Entry {
     forgiven: bool,
 }
 
-impl Ledger {
+impl ExpectedDocuments {
     /// One more document has to be there.
-    pub(super) fn enter(&self, scenario: &str, side: &Side) {
+    pub(super) fn add(&self, scenario: &str, side: &Side) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = entries
             .entry(Pair::new(side.transport, side.local, side.remote))
@@ -71,16 +71,21 @@ impl Ledger {
 
     /// What further documents tell of these processes is not looked at.
     pub(super) fn disown(&self, pids: impl IntoIterator<Item = u64>) {
-        self.strangers.lock().unwrap_or_else(PoisonError::into_inner).extend(pids);
+        self.foreign_processes.lock().unwrap_or_else(PoisonError::into_inner).extend(pids);
     }
 
     /// What is missing, there twice, or should not be there at all; by scenario.
     ///
     /// `ours` tells whether a document is of a process that a scenario started.
-    pub(super) fn settle(&self, documents: &[Doc], ours: impl Fn(&Doc) -> bool) -> Vec<String> {
+    pub(super) fn differences(
+        &self,
+        documents: &[Doc],
+        ours: impl Fn(&Doc) -> bool,
+    ) -> Vec<String> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-        let stranger = |pid: Option<u64>| pid.is_some_and(|pid| strangers.contains(&pid));
+        let foreign_processes =
+            self.foreign_processes.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_foreign = |pid: Option<u64>| pid.is_some_and(|pid| foreign_processes.contains(&pid));
         let mut found: HashMap<Pair, HashMap<u64, usize>> = HashMap::new();
         let mut wrong = Vec::new();
         for doc in documents {
@@ -92,7 +97,7 @@ impl Ledger {
             if entries.contains_key(&pair) {
                 let pid = doc.number("process.pid").unwrap_or_default();
                 *found.entry(pair).or_default().entry(pid).or_default() += 1;
-            } else if ours(doc) && !stranger(doc.number("process.pid")) {
+            } else if ours(doc) && !is_foreign(doc.number("process.pid")) {
                 wrong.push(format!("a document that no scenario expects: {}", brief(doc)));
             }
         }
@@ -171,29 +176,29 @@ mod tests {
 
     #[test]
     fn settles_when_each_document_came_once() {
-        let ledger = Ledger::default();
-        ledger.enter("one", &side(7));
-        assert_eq!(ledger.settle(&[doc(7, 999)], |_| true), Vec::<String>::new());
+        let expected_documents = ExpectedDocuments::default();
+        expected_documents.add("one", &side(7));
+        assert_eq!(expected_documents.differences(&[doc(7, 999)], |_| true), Vec::<String>::new());
     }
 
     #[test]
     fn forgives_what_failed_anyway() {
-        let ledger = Ledger::default();
-        ledger.enter("one", &side(7));
-        ledger.forgive("two");
-        assert_eq!(ledger.settle(&[], |_| true).len(), 1);
-        ledger.forgive("one");
-        assert_eq!(ledger.settle(&[], |_| true).len(), 0);
+        let expected_documents = ExpectedDocuments::default();
+        expected_documents.add("one", &side(7));
+        expected_documents.forgive("two");
+        assert_eq!(expected_documents.differences(&[], |_| true).len(), 1);
+        expected_documents.forgive("one");
+        assert_eq!(expected_documents.differences(&[], |_| true).len(), 0);
     }
 
     #[test]
     fn names_what_is_missing_doubled_misattributed_and_unexpected() {
-        let ledger = Ledger::default();
-        ledger.enter("one", &side(7));
-        assert_eq!(ledger.settle(&[], |_| true).len(), 1);
-        assert_eq!(ledger.settle(&[doc(7, 999), doc(7, 999)], |_| true).len(), 1);
-        assert_eq!(ledger.settle(&[doc(8, 999)], |_| false).len(), 1);
-        assert_eq!(ledger.settle(&[doc(7, 999), doc(7, 998)], |_| true).len(), 1);
-        assert_eq!(ledger.settle(&[doc(7, 999), doc(7, 998)], |_| false).len(), 0);
+        let expected_documents = ExpectedDocuments::default();
+        expected_documents.add("one", &side(7));
+        assert_eq!(expected_documents.differences(&[], |_| true).len(), 1);
+        assert_eq!(expected_documents.differences(&[doc(7, 999), doc(7, 999)], |_| true).len(), 1);
+        assert_eq!(expected_documents.differences(&[doc(8, 999)], |_| false).len(), 1);
+        assert_eq!(expected_documents.differences(&[doc(7, 999), doc(7, 998)], |_| true).len(), 1);
+        assert_eq!(expected_documents.differences(&[doc(7, 999), doc(7, 998)], |_| false).len(), 0);
     }
 }
