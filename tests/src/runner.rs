@@ -124,7 +124,7 @@ pub fn run(plan: &Plan) -> Result<Totals> {
         };
         let result = match act() {
             Err(error) if may_repeat(plan, &error) => {
-                tell_again(task, &error);
+                log_repetition(task, &error);
                 act()
             }
             result => result,
@@ -179,7 +179,7 @@ fn watch(plan: &Plan, watcher: Watcher, tasks: Vec<Task>, report: &Report) -> Re
                 session.forgive(name);
                 match task.scenario.act {
                     Act::Whole(run) if !last && may_repeat(plan, &error) => {
-                        tell_again(task, &error);
+                        log_repetition(task, &error);
                         session.disown(Worker::take_spawned());
                         let rest: Rest = Box::new(run);
                         again.lock().unwrap_or_else(PoisonError::into_inner).push((task, rest));
@@ -242,7 +242,7 @@ fn may_repeat(plan: &Plan, error: &anyhow::Error) -> bool {
     plan.kernel_only && error.downcast_ref::<Skip>().is_none()
 }
 
-fn tell_again(task: Task, error: &anyhow::Error) {
+fn log_repetition(task: Task, error: &anyhow::Error) {
     println!("AGAIN {}: {}", task.scenario.name, one_line(error));
 }
 

@@ -75,8 +75,8 @@ fn read(record: &Record, key: &str) -> Option<String> {
             errno.and_then(decode::errno_name).map(str::to_owned).or(Some(text))
         }
         (_, "result") => {
-            let told = text("res").or_else(|| text("success"))?;
-            let good = matches!(told.as_str(), "1" | "yes" | "success");
+            let reported = text("res").or_else(|| text("success"))?;
+            let good = matches!(reported.as_str(), "1" | "yes" | "success");
             Some(if good { "success" } else { "fail" }.to_owned())
         }
         (_, "auid" | "ses" | "old-auid") => text(key).map(unset),

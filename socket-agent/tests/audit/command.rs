@@ -162,7 +162,7 @@ fn lines_of_other_logs_are_records() {
                type=1334 msg=audit(1.900:810): prog-id=76 op=UNLOAD\n";
     let (documents, said, succeeded) = replayed(&["-"], log.as_bytes());
     assert!(succeeded && said.contains("(0 lines are no records)"), "{said}");
-    let told: Vec<_> = documents
+    let reported: Vec<_> = documents
         .iter()
         .map(|document| {
             let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
@@ -176,7 +176,7 @@ fn lines_of_other_logs_are_records() {
         ("avc", "-"),
         ("bpf", "-"),
     ];
-    assert_eq!(told, expected.map(|(kind, host)| (kind.to_owned(), host.to_owned())));
+    assert_eq!(reported, expected.map(|(kind, host)| (kind.to_owned(), host.to_owned())));
     let words = b"type=CRED_ACQ msg=audit(11/30/2023 07:00:04.600:807) : pid=1 uid=root\n";
     let (_, said, succeeded) = replayed(&["-"], words);
     assert!(!succeeded && said.contains("ausearch --raw"), "{said}");

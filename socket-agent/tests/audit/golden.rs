@@ -64,7 +64,7 @@ fn every_kernel_tells_of_everything() {
         }
         let fields = documents.iter().map(|document| document["auditd"]["message_type"].clone());
         for kind in ["syscall", "seccomp", "login", "anom_abend", "config_change"] {
-            assert!(fields.clone().any(|told| told == *kind), "{kernel}: {kind}");
+            assert!(fields.clone().any(|reported| reported == *kind), "{kernel}: {kind}");
         }
     }
     assert_eq!(kernels, 4);

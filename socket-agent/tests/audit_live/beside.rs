@@ -134,10 +134,10 @@ fn one_that_cannot_start_does_not_end_the_other() {
     running.terminate();
     let stopped = running.wait();
     assert!(stopped.status.success());
-    let told = |line: &String| {
+    let mentions = |line: &String| {
         line.contains("ERROR agent: the dataset auditd cannot start, the others go on: ")
     };
-    assert!(stopped.log.iter().any(told), "{:#?}", stopped.log);
+    assert!(stopped.log.iter().any(mentions), "{:#?}", stopped.log);
     assert!(!stopped.find(|it| it["destination"]["port"] == port).is_empty());
     drop(daemon);
 
@@ -150,10 +150,10 @@ fn one_that_cannot_start_does_not_end_the_other() {
     let mut running = Agent::start_as(agent(), &hooks, 1);
     running.wait_for_line(LIMIT, "cannot start");
     let stopped = running.stop();
-    let told = |line: &String| {
+    let mentions = |line: &String| {
         line.contains("ERROR agent: the dataset socket cannot start, the others go on: ")
     };
-    assert!(stopped.log.iter().any(told), "{:#?}", stopped.log);
+    assert!(stopped.log.iter().any(mentions), "{:#?}", stopped.log);
 
     // Neither can.
     let neither = hooks.replace("- module: auditd\n", "- module: auditd\n  socket_type: unicast\n");

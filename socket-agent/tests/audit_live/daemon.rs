@@ -65,7 +65,7 @@ fn its_pid_its_rules_and_its_events_stay_and_the_agent_tells_the_same() {
     theirs.retain(|_, records| {
         let call = records.iter().find(|record| record.kind() == Kind::SYSCALL);
         call.is_none_or(|call| {
-            told(call, "pid") != own_pid.to_string() && told(call, "comm") != "auditctl"
+            text_of(call, "pid") != own_pid.to_string() && text_of(call, "comm") != "auditctl"
         })
     });
     let is_theirs =
@@ -91,7 +91,7 @@ fn its_pid_its_rules_and_its_events_stay_and_the_agent_tells_the_same() {
     }
 }
 
-fn told(record: &Record, field: &str) -> String {
+fn text_of(record: &Record, field: &str) -> String {
     record.find(field).unwrap_or_else(|| panic!("no {field}: {}", record.raw())).text().to_string()
 }
 
@@ -110,7 +110,7 @@ fn same(document: &Value, records: &[Record]) {
         ("exit", "/auditd/data/exit"),
         ("key", "/tags/0"),
     ] {
-        let theirs = match told(call, field) {
+        let theirs = match text_of(call, field) {
             // Documents name the error.
             code if field == "exit" && code.starts_with('-') => {
                 format!("{:?}", Errno::from_raw(-code.parse::<i32>().unwrap()))
@@ -121,11 +121,11 @@ fn same(document: &Value, records: &[Record]) {
         let ours = ours.as_str().map_or_else(|| ours.to_string(), str::to_owned);
         assert_eq!(ours, theirs, "{field}: {document}");
     }
-    let success = told(call, "success");
+    let success = text_of(call, "success");
     let outcome = if success == "yes" { "success" } else { "failure" };
     assert_eq!(text(document, "/event/outcome"), outcome);
     let paths = records.iter().filter(|record| record.kind() == Kind::PATH);
-    let theirs: Vec<_> = paths.map(|record| told(record, "name")).collect();
+    let theirs: Vec<_> = paths.map(|record| text_of(record, "name")).collect();
     let ours: Vec<_> = document["auditd"]["paths"]
         .as_array()
         .unwrap()

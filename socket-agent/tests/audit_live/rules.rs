@@ -103,8 +103,8 @@ fn all_that_the_kernel_refuses_is_told_at_once() {
         ("agent.yml:4:", "there is no directory /nonexistent: create it"),
         ("agent.yml:6:", "there is no directory /nonexistent: create it"),
     ] {
-        let told = |line: &&&str| line.contains(place) && line.contains(words);
-        assert_eq!(errors.iter().filter(told).count(), 1, "{place} {said}");
+        let mentions = |line: &&&str| line.contains(place) && line.contains(words);
+        assert_eq!(errors.iter().filter(mentions).count(), 1, "{place} {said}");
     }
     // Kernels with a thousand ticks a second take it.
     let ticks = errors.iter().find(|line| line.contains("agent.yml:7:"));

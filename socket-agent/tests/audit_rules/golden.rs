@@ -10,7 +10,7 @@ use socket_agent::audit::{
     rules::{Command, Condition, Position, Rule, RuleSet, Source, Value},
 };
 
-use crate::host::Told;
+use crate::host::FakeHost;
 
 /// Where the paths of the data were made.
 const PREFIX: &str = "/tmp/audit-test";
@@ -49,10 +49,10 @@ fn read(text: &str) -> Vec<Golden> {
     rules
 }
 
-fn rules(name: &str, text: &str, told: &Told) -> Vec<Rule> {
+fn rules(name: &str, text: &str, fake_host: &FakeHost) -> Vec<Rule> {
     let source = Source { name, first_line: 1, text: text.as_bytes() };
     let set =
-        RuleSet::read([source], &told.host(), false).unwrap_or_else(|error| panic!("{error}"));
+        RuleSet::read([source], &fake_host.host(), false).unwrap_or_else(|error| panic!("{error}"));
     let rule = |command| match command {
         Command::Add { rule, position: Position::Last } => rule,
         other => panic!("{name}: {other:?}"),
@@ -60,10 +60,10 @@ fn rules(name: &str, text: &str, told: &Told) -> Vec<Rule> {
     set.commands.into_iter().map(|command| rule(command.value)).collect()
 }
 
-fn told(prefix: &str) -> Told {
+fn fake_host(prefix: &str) -> FakeHost {
     let directories: HashSet<String> =
         DIRECTORIES.iter().map(|path| format!("{prefix}/{path}")).collect();
-    Told { directories }
+    FakeHost { directories }
 }
 
 /// The same rule with the paths of the data's own host.
@@ -105,7 +105,7 @@ fn rules_have_the_bytes_of_the_golden_files() {
         let golden = read(&fs::read_to_string(file.with_extension("golden.yml")).unwrap());
 
         // Each rule as the golden file words it.
-        let prefixed = told(PREFIX);
+        let prefixed = fake_host(PREFIX);
         for Golden { flags, bytes } in &golden {
             let rule = rules(&name, flags, &prefixed).pop().unwrap();
             let decoded = Rule::decode(bytes).unwrap();
@@ -117,7 +117,7 @@ fn rules_have_the_bytes_of_the_golden_files() {
         }
 
         // The rule file itself, whose paths have no prefix.
-        let plain = rules(&name, &fs::read_to_string(&file).unwrap(), &told(""));
+        let plain = rules(&name, &fs::read_to_string(&file).unwrap(), &fake_host(""));
         let expected: Vec<Rule> =
             golden.iter().map(|it| unprefixed(Rule::decode(&it.bytes).unwrap())).collect();
         assert_eq!(plain, expected, "{name}");

@@ -7,12 +7,12 @@ use socket_agent::audit::{
     rules::{Accounts, Host, PathKind, Paths, PermCalls},
 };
 
-/// A host of which every account and path is told.
-pub(crate) struct Told {
+/// A host with given accounts and directories.
+pub(crate) struct FakeHost {
     pub(crate) directories: HashSet<String>,
 }
 
-impl Accounts for Told {
+impl Accounts for FakeHost {
     fn user(&self, name: &str) -> Option<u32> {
         (name == "root").then_some(0)
     }
@@ -22,7 +22,7 @@ impl Accounts for Told {
     }
 }
 
-impl Paths for Told {
+impl Paths for FakeHost {
     fn kind(&self, path: &Path) -> PathKind {
         match path.to_str() {
             Some(path) if self.directories.contains(path.trim_end_matches('/')) => {
@@ -33,7 +33,7 @@ impl Paths for Told {
     }
 }
 
-impl Told {
+impl FakeHost {
     pub(crate) fn host(&self) -> Host<'_> {
         Host { arch: Some(Arch::X86_64), accounts: self, paths: self, perm_calls: PermCalls::All }
     }

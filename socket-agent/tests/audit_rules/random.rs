@@ -7,7 +7,7 @@ use socket_agent::audit::{
     rules::{Command, Position, Rule, Source, parse},
 };
 
-use crate::{host::Told, survives::read_all};
+use crate::{host::FakeHost, survives::read_all};
 
 const SEEDS: [&str; 7] = [
     include_str!("data/watches.rules"),
@@ -23,17 +23,18 @@ const SEEDS: [&str; 7] = [
 /// Rules whose listing takes care.
 const HARD_TO_LIST: &[u8] = include_bytes!("../../../tests/fuzz/corpus/rules/hard_to_list");
 
-fn told() -> Told {
-    Told { directories: HashSet::from(["/etc".to_owned(), "/usr/bin".to_owned()]) }
+fn fake_host() -> FakeHost {
+    FakeHost { directories: HashSet::from(["/etc".to_owned(), "/usr/bin".to_owned()]) }
 }
 
 #[test]
 fn what_is_hard_to_list_is_listed() {
-    let told = told();
-    let parsed = parse(&Source { name: "rules", first_line: 1, text: HARD_TO_LIST }, &told.host());
+    let fake_host = fake_host();
+    let parsed =
+        parse(&Source { name: "rules", first_line: 1, text: HARD_TO_LIST }, &fake_host.host());
     let lines = HARD_TO_LIST.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
     assert_eq!(parsed.commands.len(), lines, "{:?}", parsed.problems);
-    read_all(HARD_TO_LIST, &told);
+    read_all(HARD_TO_LIST, &fake_host);
 }
 
 #[test]
@@ -41,7 +42,7 @@ fn bytes_without_meaning_are_read_without_panic() {
     let mut random = fastrand::Rng::with_seed(0x5eed_0001);
     for _ in 0..3_000 {
         let bytes: Vec<u8> = (0..random.usize(..120)).map(|_| random.u8(..)).collect();
-        read_all(&bytes, &told());
+        read_all(&bytes, &fake_host());
         let rule: Vec<u8> = (0..random.usize(..1200)).map(|_| random.u8(..16)).collect();
         let _ = Rule::decode(&rule).map(|rule| rule.to_text(None));
     }
@@ -67,21 +68,21 @@ fn damaged_rule_files_are_read_without_panic() {
             }
         }
         whole += usize::from(parse_is_clean(&bytes));
-        read_all(&bytes, &told());
+        read_all(&bytes, &fake_host());
         assert!(round < 100 || whole > 0, "no rule survives the damage: it tests nothing");
     }
 }
 
 fn parse_is_clean(text: &[u8]) -> bool {
-    parse(&Source { name: "random", first_line: 1, text }, &told().host()).problems.is_empty()
+    parse(&Source { name: "random", first_line: 1, text }, &fake_host().host()).problems.is_empty()
 }
 
 #[test]
 fn damaged_kernel_bytes_are_read_without_panic() {
     let mut random = fastrand::Rng::with_seed(0x5eed_0003);
-    let told = told();
+    let fake_host = fake_host();
     let text = SEEDS[2].as_bytes();
-    let parsed = parse(&Source { name: "seed", first_line: 1, text }, &told.host());
+    let parsed = parse(&Source { name: "seed", first_line: 1, text }, &fake_host.host());
     let rules: Vec<Vec<u8>> = parsed
         .commands
         .iter()

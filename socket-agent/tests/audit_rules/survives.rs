@@ -5,11 +5,11 @@ use socket_agent::audit::{
     rules::{Command, Field, Position, Rule, RuleSet, Source, Value, parse},
 };
 
-use crate::host::Told;
+use crate::host::FakeHost;
 
 /// Problems name their place, and what is read survives.
-pub(crate) fn read_all(text: &[u8], told: &Told) {
-    let parsed = parse(&Source { name: "any", first_line: 1, text }, &told.host());
+pub(crate) fn read_all(text: &[u8], fake_host: &FakeHost) {
+    let parsed = parse(&Source { name: "any", first_line: 1, text }, &fake_host.host());
     let lines = text.split(|byte| *byte == b'\n').count();
     for problem in &parsed.problems {
         assert!((1..=lines).contains(&problem.place.line) && problem.place.column > 0);
@@ -38,14 +38,14 @@ fn survives(rule: &Rule) {
         Value::Text(path) if condition.field == Field::DIR => str::from_utf8(path).ok(),
         _ => None,
     });
-    let told = Told {
+    let fake_host = FakeHost {
         directories: watched
             .map(|path| path.trim_end_matches('/').to_owned())
             .into_iter()
             .collect(),
     };
     let source = Source { name: "text", first_line: 1, text: text.as_bytes() };
-    let again = RuleSet::read([source], &told.host(), false)
+    let again = RuleSet::read([source], &fake_host.host(), false)
         .unwrap_or_else(|error| panic!("{text}\n{error}"));
     match again.commands.as_slice() {
         [command] => match &command.value {

@@ -64,18 +64,18 @@ impl Couple {
         BufReader::new(said).read_line(&mut ports).context("reading the server's ports")?;
         let answers = BufReader::new(client.stdout.take().context("a client without output")?);
         let mut couple = Self { server, client, answers };
-        couple.tell(ports.trim_end())?;
+        couple.send_line(ports.trim_end())?;
         Ok(couple)
     }
 
-    fn tell(&mut self, line: &str) -> Result<()> {
+    fn send_line(&mut self, line: &str) -> Result<()> {
         let input = self.client.stdin.as_mut().context("a client without input")?;
         writeln!(input, "{line}").context("telling the client what to do")
     }
 
     /// Makes a load for some time: operations and nanoseconds.
     pub(super) fn drive(&mut self, load: Load, time: Duration) -> Result<(u64, u64)> {
-        self.tell(&format!("{} {}", load.name(), time.as_millis()))?;
+        self.send_line(&format!("{} {}", load.name(), time.as_millis()))?;
         let mut answer = String::new();
         self.answers.read_line(&mut answer).context("reading from the client")?;
         let numbers = answer.trim_end().split_once(' ').context("the client has ended")?;

@@ -64,7 +64,8 @@ pub(super) fn lacks_only(doc: &Doc, side: &Side, seen: &Seen) -> bool {
     let mut findings = Findings::default();
     process(&mut findings, doc, side);
     let captured = seen.sent.packets + seen.received.packets;
-    findings.0.is_empty() && doc.number("network.packets").is_some_and(|told| told <= captured)
+    findings.0.is_empty()
+        && doc.number("network.packets").is_some_and(|reported| reported <= captured)
 }
 
 fn process(findings: &mut Findings, doc: &Doc, side: &Side) {
@@ -160,9 +161,9 @@ fn measured(findings: &mut Findings, doc: &Doc, side: &Side, seen: &Seen, given:
         let measured = doc.number("system.audit.socket.tcp.srtt_us").is_some();
         findings.same("tcp.srtt_us is there", &measured, &asked);
     }
-    let told = doc.number("system.audit.socket.tcp.retransmits");
-    let counted = if side.counts_retransmits { Some(seen.sent.retransmits) } else { told };
-    findings.same("tcp.retransmits", &told, &counted.filter(|_| asked));
+    let reported = doc.number("system.audit.socket.tcp.retransmits");
+    let counted = if side.counts_retransmits { Some(seen.sent.retransmits) } else { reported };
+    findings.same("tcp.retransmits", &reported, &counted.filter(|_| asked));
 }
 
 fn times(findings: &mut Findings, doc: &Doc, since: SystemTime) {
@@ -182,8 +183,8 @@ fn times(findings: &mut Findings, doc: &Doc, since: SystemTime) {
         findings.0.push(format!("event.end {end:?} is before event.start {start:?}"));
         return;
     };
-    let told = Duration::from_nanos(doc.number("event.duration").unwrap_or_default());
+    let reported = Duration::from_nanos(doc.number("event.duration").unwrap_or_default());
     // Both times may be written with no more than milliseconds.
-    let off = told.abs_diff(between);
+    let off = reported.abs_diff(between);
     findings.same("event.duration is end - start", &(off <= Duration::from_millis(2)), &true);
 }

@@ -395,7 +395,7 @@ fn key_of(doc: &Doc) -> Option<Key> {
 
 impl Side {
     /// Whether a document, final or not, is of this end.
-    pub fn is_told_by(&self, doc: &Doc) -> bool {
+    pub fn is_reported_by(&self, doc: &Doc) -> bool {
         doc.number("process.pid") == Some(u64::from(self.pid)) && key_of(doc) == Some(key(self))
     }
 }

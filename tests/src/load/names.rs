@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::{
     expected_totals::SERVER,
-    worker::{address, say, tell, wait_end},
+    worker::{address, report, say, wait_end},
 };
 use crate::dns::{self, A};
 
@@ -75,7 +75,7 @@ fn asked(question: &[u8]) -> Result<u32> {
 }
 
 /// The address in an answer with one record: its last four bytes.
-fn told(answer: &[u8]) -> Result<Ipv4Addr> {
+fn answered_address(answer: &[u8]) -> Result<Ipv4Addr> {
     let octets = answer.last_chunk::<4>().context("a short answer")?;
     Ok(Ipv4Addr::from(*octets))
 }
@@ -98,14 +98,14 @@ pub(super) fn ask(port: u16, numbers: Range<u32>) -> Result<()> {
             waiting += 1;
         }
         let length = resolver.recv(&mut buffer).context("waiting for an answer")?;
-        let to = told(buffer.get(..length).context("no answer")?)?;
+        let to = answered_address(buffer.get(..length).context("no answer")?)?;
         ensure!(numbers.contains(&number(to)), "an answer that nobody has asked for: {to}");
         socket.send_to(&[0; GREETING], (to, port))?;
         made.push((local(&socket)?, SocketAddrV4::new(to, port)));
         (waiting, left) = (waiting - 1, left - 1);
     }
     drop((socket, resolver));
-    tell(&made)
+    report(&made)
 }
 
 fn local(socket: &UdpSocket) -> io::Result<SocketAddrV4> {

@@ -19,7 +19,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{
     expected_totals::SERVER,
-    worker::{Ends, address, say, tell, wait_end},
+    worker::{Ends, address, report, say, wait_end},
 };
 
 /// What has to happen happens within this time.
@@ -72,7 +72,7 @@ pub(super) fn redial(port: u16) -> Result<()> {
         drop(accepted);
         made.push((local, SocketAddrV4::new(SERVER, server.port())));
     }
-    tell(&made)
+    report(&made)
 }
 
 /// Whether a local port waits for the other end's FIN.
@@ -159,7 +159,7 @@ pub(super) fn refused(count: u32) -> Result<()> {
             other => bail!("a connect that should be refused: {other:?}"),
         }
     }
-    tell(&tried)
+    report(&tried)
 }
 
 pub(super) fn extended(address: Ipv6Addr, headers: u8) -> Result<()> {

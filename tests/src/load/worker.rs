@@ -227,11 +227,11 @@ fn dial(
         Ok(())
     })?;
     let made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
-    tell(&made)
+    report(&made)
 }
 
 /// Says which connections there were.
-pub(super) fn tell(made: &[Ends]) -> Result<()> {
+pub(super) fn report(made: &[Ends]) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout());
     for (local, remote) in made {
         writeln!(out, "{local} {remote}")?;
@@ -245,7 +245,7 @@ fn hold(server: SocketAddrV4, first: u32, count: u32) -> Result<()> {
         held.push(connect(address(first + number), server)?);
     }
     let ends: Vec<Ends> = held.iter().map(|(_, ends)| *ends).collect();
-    tell(&ends)?;
+    report(&ends)?;
     say("held")?;
     let mut order = String::new();
     io::stdin().lock().read_line(&mut order)?;
@@ -300,6 +300,6 @@ fn flood(port: u16, peers: Range<u32>, each: u32) -> Result<()> {
     let made: Vec<Ends> =
         peers.map(|peer| (local, SocketAddrV4::new(address(peer), port))).collect();
     drop(socket);
-    tell(&made)?;
+    report(&made)?;
     Ok(())
 }

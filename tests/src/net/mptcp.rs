@@ -46,7 +46,7 @@ pub fn allow_subflow() -> Result<()> {
         attribute(RECEIVED_ADDRESSES, &0_u32.to_ne_bytes()),
         attribute(SUBFLOWS, &1_u32.to_ne_bytes()),
     ];
-    tell(SET_LIMITS, &limits.concat()).context("allowing subflows of MPTCP")
+    request(SET_LIMITS, &limits.concat()).context("allowing subflows of MPTCP")
 }
 
 /// Lets connections of the calling thread's namespace have a subflow from a further address of their own.
@@ -56,7 +56,7 @@ pub fn add_address(address: Ipv4Addr) -> Result<()> {
         attribute(ADDRESS_V4, &address.octets()),
         attribute(ADDRESS_FLAGS, &FLAG_SUBFLOW.to_ne_bytes()),
     ];
-    tell(ADD_ADDRESS, &attribute(ADDRESS, &parts.concat()))
+    request(ADD_ADDRESS, &attribute(ADDRESS, &parts.concat()))
         .with_context(|| format!("giving MPTCP the address {address}"))
 }
 
@@ -69,7 +69,7 @@ fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn tell(command: u8, attributes: &[u8]) -> Result<()> {
+fn request(command: u8, attributes: &[u8]) -> Result<()> {
     let mut socket = Socket::new(NETLINK_GENERIC)?;
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;

@@ -15,7 +15,7 @@ use crate::{
 
 /// Once a kernel: with the set that runs on all of them, and last.
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario::own("audit/told_in_full", told_in_full).only("kprobe"),
+    Scenario::own("audit/told_in_full", reported_in_full).only("kprobe"),
     Scenario::own("audit/backpressure", backpressure).only("kprobe"),
     Scenario::own("audit/locked", locked).only("kprobe"),
 ];
@@ -67,7 +67,7 @@ pub(super) fn ended_well(stopped: &Stopped) -> Result<()> {
 }
 
 /// One of everything: a document of each, and the host is as it was before.
-fn told_in_full(fixture: &Fixture<'_>) -> Result<()> {
+fn reported_in_full(fixture: &Fixture<'_>) -> Result<()> {
     needs_a_machine_of_its_own()?;
     let program = &fixture.options.program;
     let state = || Ok::<_, anyhow::Error>((rules(program)?, setting(program, "pid")?));
@@ -84,8 +84,8 @@ fn told_in_full(fixture: &Fixture<'_>) -> Result<()> {
     let started = started.context("the program with strange arguments is missing")?;
     let arguments = started.field("process.args").and_then(|args| args.as_array());
     let arguments = arguments.into_iter().flatten().filter_map(|it| it.as_str());
-    let told: Vec<&str> = arguments.skip(3).collect();
-    ensure!(told == ["two words", "a\ttab", "é", "\"quoted\"", ""], "{told:?}");
+    let reported: Vec<&str> = arguments.skip(3).collect();
+    ensure!(reported == ["two words", "a\ttab", "é", "\"quoted\"", ""], "{reported:?}");
     ensure!(state()? == before, "the host is not as it was: {before:?}, {:?}", state()?);
     Ok(())
 }
@@ -120,9 +120,9 @@ fn backpressure(fixture: &Fixture<'_>) -> Result<()> {
         let stopped = agent.stop()?;
         ended_well(&stopped).with_context(|| strategy.to_owned())?;
         let port = u64::from(address.port());
-        let told = stopped.documents.iter();
-        let told = told.filter(|doc| doc.number("destination.port") == Some(port)).count();
-        ensure!(told == 20, "{strategy}: {told} of 20 connects");
+        let reported = stopped.documents.iter();
+        let reported = reported.filter(|doc| doc.number("destination.port") == Some(port)).count();
+        ensure!(reported == 20, "{strategy}: {reported} of 20 connects");
         let set = setting(program, "backlog_wait_time")?;
         ensure!(set == wait, "{strategy}: {set} is left behind, not {wait}");
     }
@@ -146,11 +146,11 @@ fn locked(fixture: &Fixture<'_>) -> Result<()> {
     connects(address, 5)?;
     let stopped = agent.stop()?;
     ended_well(&stopped)?;
-    let told = stopped.documents.iter().filter(|doc| {
+    let reported = stopped.documents.iter().filter(|doc| {
         doc.number("destination.port") == Some(u64::from(address.port()))
             && doc.text("tags").contains("locked")
     });
-    ensure!(told.count() == 5, "not every connect was told: {:?}", stopped.log);
+    ensure!(reported.count() == 5, "not every connect was told: {:?}", stopped.log);
     let warned =
         |line: &String| line.contains("WARN") && line.contains("locked until the next boot");
     ensure!(stopped.log.iter().any(warned), "no warning: {:?}", stopped.log);

@@ -69,10 +69,10 @@ fn step(fixture: &Fixture<'_>, seconds: i64) -> Result<()> {
     let moved = Duration::from_secs(seconds.unsigned_abs());
     for size in 200.. {
         across.echo(size)?;
-        let told = session
-            .wait_for(|docs| docs.iter().rev().find(|doc| near.is_told_by(doc)).cloned())
+        let reported = session
+            .wait_for(|docs| docs.iter().rev().find(|doc| near.is_reported_by(doc)).cloned())
             .context("no report came")?;
-        if distance(time(&told, "@timestamp")?, start) > moved / 2 {
+        if distance(time(&reported, "@timestamp")?, start) > moved / 2 {
             break;
         }
     }
@@ -95,7 +95,7 @@ fn step(fixture: &Fixture<'_>, seconds: i64) -> Result<()> {
     }
     let documents = session.documents();
     drop(step);
-    for doc in documents.iter().filter(|doc| sides.iter().any(|side| side.is_told_by(doc))) {
+    for doc in documents.iter().filter(|doc| sides.iter().any(|side| side.is_reported_by(doc))) {
         let (start, end) = (time(doc, "event.start")?, time(doc, "event.end")?);
         ensure!(start <= end, "it ends before it starts: {doc:?}");
         let long = distance(start, end);

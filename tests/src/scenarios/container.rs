@@ -116,13 +116,13 @@ fn check(doc: &Doc, id: &str, arguments: &[&str]) -> Result<()> {
         ("process.name", "scenarios"),
         ("user.id", "0"),
     ] {
-        let told = doc.text(field);
-        ensure!(told == truth, "{field} is {told:?}, should be {truth}: {}", doc.json());
+        let reported = doc.text(field);
+        ensure!(reported == truth, "{field} is {reported:?}, should be {truth}: {}", doc.json());
     }
     let args: Vec<String> =
         [PROGRAM].iter().chain(arguments).map(|&word| word.to_owned()).collect();
-    let told = doc.field("process.args").context("no process.args")?;
-    ensure!(*told == serde_json::json!(args), "process.args are {told}");
+    let reported = doc.field("process.args").context("no process.args")?;
+    ensure!(*reported == serde_json::json!(args), "process.args are {reported}");
     let netns = doc.number("system.audit.socket.netns.inode").context("no netns.inode")?;
     ensure!(netns != Netns::current()?.inode()?, "netns.inode is that of the host");
     let pid = doc.number("process.pid").context("no process.pid")?;

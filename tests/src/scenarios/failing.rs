@@ -28,8 +28,11 @@ fn refused(fixture: &Fixture<'_>, family: Family) -> Result<()> {
 
 /// The document of a connect that failed names the error.
 fn says_why(doc: &Doc, code: &str) -> Result<()> {
-    let told = doc.text("error.code");
-    ensure!(told == code && !doc.text("error.message").is_empty(), "error.code is {told:?}");
+    let reported = doc.text("error.code");
+    ensure!(
+        reported == code && !doc.text("error.message").is_empty(),
+        "error.code is {reported:?}"
+    );
     Ok(())
 }
 

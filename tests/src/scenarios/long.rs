@@ -29,7 +29,7 @@ const PERIOD: &[&str] = &["socket.flow_report_period: 300ms"];
 
 /// Documents of one end that are not final.
 fn reports<'d>(documents: &'d [Doc], side: &Side) -> Vec<&'d Doc> {
-    documents.iter().filter(|doc| side.is_told_by(doc) && !is_final(doc)).collect()
+    documents.iter().filter(|doc| side.is_reported_by(doc) && !is_final(doc)).collect()
 }
 
 fn is_final(doc: &Doc) -> bool {
@@ -44,11 +44,11 @@ fn keep_on(
     speak: impl Fn() -> Result<()>,
 ) -> Result<()> {
     for _ in 0..times {
-        let told = ends.map(|side| reports(&session.documents(), side).len());
+        let reported = ends.map(|side| reports(&session.documents(), side).len());
         speak()?;
         let more = session.wait_for(|documents| {
             let now = ends.map(|side| reports(documents, side).len());
-            (now[0] > told[0] && now[1] > told[1]).then_some(())
+            (now[0] > reported[0] && now[1] > reported[1]).then_some(())
         });
         more.context("no report of a flow that goes on came")?;
     }
@@ -59,7 +59,7 @@ fn keep_on(
 ///
 /// Round-trip times are told if the kernel's types are `described`.
 fn check_series(documents: &[Doc], side: &Side, closed: bool, described: bool) -> Result<()> {
-    let series: Vec<&Doc> = documents.iter().filter(|doc| side.is_told_by(doc)).collect();
+    let series: Vec<&Doc> = documents.iter().filter(|doc| side.is_reported_by(doc)).collect();
     let Some((last, before)) = series.split_last() else { anyhow::bail!("no document") };
     ensure!(before.len() >= 2, "only {} reports before the last", before.len());
     ensure!(is_final(last), "the last document is not final");

@@ -209,7 +209,7 @@ fn audit_rules(fixture: &Fixture<'_>) -> Result<()> {
     let stopped = agent.stop()?;
     super::audit::ended_well(&stopped)?;
     let made = count.into_inner();
-    let told = |tag: &str, number: usize| {
+    let reported = |tag: &str, number: usize| {
         let path = folder.path().join(format!("d{number}")).display().to_string();
         let about = stopped
             .documents
@@ -218,10 +218,10 @@ fn audit_rules(fixture: &Fixture<'_>) -> Result<()> {
         about.count()
     };
     for number in 0..made {
-        let documents = told("made", number);
+        let documents = reported("made", number);
         ensure!(documents == 1, "directory {number} of {made}: {documents} documents");
     }
-    let after = (then..made).filter(|number| told("removed", *number) == 1).count();
+    let after = (then..made).filter(|number| reported("removed", *number) == 1).count();
     ensure!(after == made - then, "{after} of {} removed ones are told", made - then);
     Ok(())
 }

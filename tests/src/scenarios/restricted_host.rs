@@ -85,12 +85,12 @@ impl Diagnosis {
 
 /// Starts an agent that takes what it can; it has to take what `doctor` says, and say why not a
 /// better one. A conversation has to be counted as on any host, and nothing lost but what the counters
-/// `told` tell.
+/// `reported` count.
 fn watches(
     fixture: &Fixture<'_>,
     options: &Options,
     diagnosis: &Diagnosis,
-    told: &[&str],
+    reported: &[&str],
 ) -> Result<()> {
     let endpoint = fixture.loopback()?;
     let session = Session::start(options)?;
@@ -104,7 +104,7 @@ fn watches(
     let (client, server) = pair.sides("fin_local", "fin_remote")?;
     session.expect(fixture.name, &client, &endpoint.capture)?;
     session.expect(fixture.name, &server, &endpoint.capture)?;
-    session.end()?.whole_but(told)
+    session.end()?.whole_but(reported)
 }
 
 fn auto(fixture: &Fixture<'_>, before: Option<fn() -> io::Result<()>>) -> Options {
@@ -162,8 +162,8 @@ fn few_capabilities(fixture: &Fixture<'_>) -> Result<()> {
     let diagnosis = Diagnosis::of(&options)?;
     diagnosis.lacks("CAP_SYS_PTRACE", "not held")?;
     // Other network namespaces cannot be entered, nor packets captured.
-    let told = ["socket_namespaces_missed", "dns_namespaces_missed"];
-    watches(fixture, &options, &diagnosis, &told)
+    let reported = ["socket_namespaces_missed", "dns_namespaces_missed"];
+    watches(fixture, &options, &diagnosis, &reported)
 }
 
 /// Root keeps across `execve` what is in the bounding set.

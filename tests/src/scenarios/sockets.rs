@@ -91,8 +91,8 @@ impl Expected<'_> {
             ("group.id", "0"),
             ("system.audit.socket.euid", "0"),
         ] {
-            let told = doc.text(field);
-            ensure!(told == truth, "{field} is {told}, should be {truth}");
+            let reported = doc.text(field);
+            ensure!(reported == truth, "{field} is {reported}, should be {truth}");
         }
         let arguments: Vec<&str> = doc
             .field("process.args")
@@ -108,13 +108,13 @@ impl Expected<'_> {
 
 /// The shared agent, if its set tells of sockets that open and close.
 fn watcher<'l>(fixture: &'l Fixture<'_>) -> Result<&'l Session> {
-    told(fixture)?;
+    needs_socket_events(fixture)?;
     fixture.shared()
 }
 
 /// # Errors
 /// A skip for the set that is not told of them.
-fn told(fixture: &Fixture<'_>) -> Result<()> {
+fn needs_socket_events(fixture: &Fixture<'_>) -> Result<()> {
     if fixture.options.hooks == "tracefs" {
         return Err(skip("the set tracefs does not tell of sockets that open and close"));
     }
@@ -148,8 +148,8 @@ fn comes_and_goes(
         "event.start",
         "process.entity_id",
     ] {
-        let told = [&opened, &closed].map(|doc| doc.text(field));
-        ensure!(!told[0].is_empty() && told[0] == told[1], "{field}: {told:?}");
+        let reported = [&opened, &closed].map(|doc| doc.text(field));
+        ensure!(!reported[0].is_empty() && reported[0] == reported[1], "{field}: {reported:?}");
     }
     ensure!(opened.field("event.end").is_none(), "an opened socket has an end");
     ensure!(closed.number("event.duration").is_some_and(|time| time > 0), "no event.duration");
@@ -185,12 +185,12 @@ fn of_a_process_that_exits(fixture: &Fixture<'_>) -> Result<()> {
     let mut server = Worker::spawn(&endpoint.netns, "server")?;
     let (pid, session) = (u64::from(server.pid()), watcher(fixture)?);
     server.last_words(vec![Command::ListenAnywhere])?;
-    let told = |action: &'static str| {
+    let reported = |action: &'static str| {
         session.wait(&format!("{action} of pid {pid}"), |doc| {
             doc.text("event.action") == action && doc.number("process.pid") == Some(pid)
         })
     };
-    let (opened, closed) = (told(OPENED)?, told(CLOSED)?);
+    let (opened, closed) = (reported(OPENED)?, reported(CLOSED)?);
     let ports = [&opened, &closed].map(|doc| doc.number("destination.port"));
     ensure!(ports[0] == ports[1] && ports[0] > Some(0), "ports are {ports:?}");
     Ok(())
@@ -223,12 +223,12 @@ fn udp_client(fixture: &Fixture<'_>) -> Result<()> {
     // Records come in order: when this one is there, one of the client would be too.
     let sock = server.listen(endpoint.any_port(Family::V4)?)?;
     comes_and_goes(fixture, "tcp", &server, sock, || server.close(sock))?;
-    let told = session.documents().into_iter().find(|doc| {
+    let reported = session.documents().into_iter().find(|doc| {
         doc.text("event.action").starts_with("socket_")
             && doc.number("destination.port") == Some(client.local.port().into())
             && doc.number("process.pid") == Some(server.pid().into())
     });
-    ensure!(told.is_none(), "told of a client's socket: {told:?}");
+    ensure!(reported.is_none(), "told of a client's socket: {reported:?}");
     Ok(())
 }
 
@@ -246,7 +246,7 @@ fn both_ends<'a>(action: &'static str, pair: &'a Pair) -> Result<[Expected<'a>; 
 
 /// With `socket.events: all`, connections are told of like listeners, and by the id of their flow.
 fn connections(fixture: &Fixture<'_>) -> Result<()> {
-    told(fixture)?;
+    needs_socket_events(fixture)?;
     let endpoint = fixture.loopback()?;
     let session = fixture.shared()?;
     let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
@@ -267,7 +267,7 @@ fn connections(fixture: &Fixture<'_>) -> Result<()> {
 
 /// The end of a connection whose flow was forgotten, as nothing crossed it, is told all the same.
 fn idle_connection(fixture: &Fixture<'_>) -> Result<()> {
-    told(fixture)?;
+    needs_socket_events(fixture)?;
     let endpoint = fixture.loopback()?;
     let session = fixture.shared()?;
     let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
@@ -276,7 +276,7 @@ fn idle_connection(fixture: &Fixture<'_>) -> Result<()> {
     session.expect(fixture.name, &server, &endpoint.capture)?;
     pair.abort()?;
     let ends = [(pair.at_client, "egress"), (pair.at_server, "ingress")];
-    let told = |doc: &Doc, (sock, direction): (Sock, &str)| {
+    let reported = |doc: &Doc, (sock, direction): (Sock, &str)| {
         let (here, there) = match direction {
             "egress" => (doc.end("source"), doc.end("destination")),
             _ => (doc.end("destination"), doc.end("source")),
@@ -286,10 +286,10 @@ fn idle_connection(fixture: &Fixture<'_>) -> Result<()> {
             && (here, there) == (Some(sock.local), sock.peer)
     };
     for end in ends {
-        session.wait(&format!("{CLOSED} {}", end.1), |doc| told(doc, end))?;
+        session.wait(&format!("{CLOSED} {}", end.1), |doc| reported(doc, end))?;
     }
     for end in ends {
-        let count = session.documents().iter().filter(|doc| told(doc, end)).count();
+        let count = session.documents().iter().filter(|doc| reported(doc, end)).count();
         ensure!(count == 1, "{count} times told that the connection was closed");
     }
     // The reset is the first packet of a flow that began midway, which is not at issue here.
@@ -321,10 +321,10 @@ fn all<'a>(pair: &'a Pair, listener: Sock, udp: Sock) -> Result<Vec<Expected<'a>
 fn existing(fixture: &Fixture<'_>) -> Result<Rest> {
     let endpoint = fixture.loopback()?;
     let (pair, listener, udp) = sockets(fixture, &endpoint)?;
-    Ok(Box::new(move |fixture| is_told(fixture, &endpoint, &pair, listener, udp)))
+    Ok(Box::new(move |fixture| is_reported(fixture, &endpoint, &pair, listener, udp)))
 }
 
-fn is_told(
+fn is_reported(
     fixture: &Fixture<'_>,
     endpoint: &Endpoint,
     pair: &Pair,
@@ -339,8 +339,8 @@ fn is_told(
     let mut reports = Vec::new();
     for expected in all(pair, listener, udp)? {
         let doc = expected.of(session)?;
-        let told = doc.number("system.audit.socket.netns.inode");
-        ensure!(told == Some(netns), "netns.inode is {told:?}, should be {netns}");
+        let reported = doc.number("system.audit.socket.netns.inode");
+        ensure!(reported == Some(netns), "netns.inode is {reported:?}, should be {netns}");
         reports.push(doc.text("event.id"));
         let docs = session.documents();
         let count = docs.iter().filter(|doc| expected.is_in(doc)).count();
@@ -349,7 +349,7 @@ fn is_told(
     reports.dedup();
     ensure!(reports.len() == 1 && !reports[0].is_empty(), "event.id: {reports:?}");
     // One that was there before is told of when it goes.
-    told(fixture)?;
+    needs_socket_events(fixture)?;
     if fixture.options.is_early() || !btf::is_published() {
         return Err(skip(
             "what was open before is looked up from 5.8 on, where the kernel publishes its types",

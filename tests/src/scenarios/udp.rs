@@ -168,10 +168,10 @@ fn dropped(fixture: &Fixture<'_>, family: Family) -> Result<()> {
     let doc = fixture.expect(&one, &endpoint.capture)?;
     ensure!(doc.field(drops).is_none(), "the sender is told to have dropped something");
     let doc = fixture.expect(&two, &endpoint.capture)?;
-    let told = doc.number(drops);
+    let reported = doc.number(drops);
     // Where that is counted is not found by trying.
     let truth = fixture.options.is_described().then_some(SENT - waited);
-    ensure!(told == truth, "{drops} is {told:?}; {waited} of {SENT} were received");
+    ensure!(reported == truth, "{drops} is {reported:?}; {waited} of {SENT} were received");
     Ok(())
 }
 
@@ -264,8 +264,8 @@ fn elsewhere(fixture: &Fixture<'_>, family: Family, by: Option<By>) -> Result<()
         let two = Side::receiver(worker, to.local, from.local);
         fixture.expect_both(&one, &two, &endpoint)?;
     }
-    let told = fixture.shared()?.documents();
-    let untrue = told
+    let reported = fixture.shared()?.documents();
+    let untrue = reported
         .iter()
         .find(|doc| [doc.end("source"), doc.end("destination")].contains(&Some(at_silent.local)));
     ensure!(untrue.is_none(), "a document about whom nothing was sent to: {untrue:?}");

@@ -38,13 +38,14 @@ pub(super) fn perf(fixture: &Fixture<'_>) -> Result<()> {
             outcome.stopped.status
         );
         let documents = outcome.reported.ends.len() as u64;
-        let (told, records) = (outcome.counter("closed_lost")?, outcome.counter("records_lost")?);
+        let (reported, records) =
+            (outcome.counter("closed_lost")?, outcome.counter("records_lost")?);
         let missing = ends.saturating_sub(documents);
         ensure!(missing > 0, "{ends} ends, {documents} in documents: nothing was lost");
-        let counted = if told > 0 { told == missing } else { records >= missing };
+        let counted = if reported > 0 { reported == missing } else { records >= missing };
         ensure!(
             counted && documents <= ends,
-            "{ends} ends, {documents} in documents, {told} and {records} counted lost"
+            "{ends} ends, {documents} in documents, {reported} and {records} counted lost"
         );
         Ok(())
     })

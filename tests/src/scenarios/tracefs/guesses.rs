@@ -43,11 +43,11 @@ pub(super) fn are_right(fixture: &Fixture<'_>) -> Result<()> {
     if !fixture.options.is_described() {
         return Err(skip("there is no type information to compare with"));
     }
-    let mut told = vec!["show".into(), "offsets".into()];
+    let mut arguments = vec!["show".into(), "offsets".into()];
     if let Some(types) = &fixture.options.btf {
-        told.extend(["--btf".into(), types.display().to_string()]);
+        arguments.extend(["--btf".into(), types.display().to_string()]);
     }
-    let (true_places, _) = places(fixture, &told)?;
+    let (true_places, _) = places(fixture, &arguments)?;
     let (tried, failed) = places(fixture, &["show", "offsets", "--guess"].map(str::to_owned))?;
     ensure!(true_places.keys().eq(tried.keys()), "the two lists name different members");
     let (true_places, tried) = (renamed(true_places), renamed(tried));
