@@ -31,7 +31,7 @@ pub use flow::{
     PeerKey, Pending, Rank, SAMPLES, Sample, SocketOwner, SubflowWalk, Tcp, Traffic, Tuple,
 };
 pub use settings::{
-    BEGUN, ESTABLISHED, REPLIES_HIDDEN, STAND_INS, Settings, TELL_CONNECTIONS, TELL_LISTENERS,
+    BEGUN, ESTABLISHED, REPLIES_HIDDEN, REPORT_CONNECTIONS, REPORT_LISTENERS, STAND_INS, Settings,
     TWICE, TWINS, Twin,
 };
 

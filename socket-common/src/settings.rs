@@ -8,9 +8,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 pub const REPLIES_HIDDEN: u32 = 2;
 
 /// Bit of [`Settings::features`]: listeners and bound UDP sockets that come and go are told.
-pub const TELL_LISTENERS: u32 = 4;
+pub const REPORT_LISTENERS: u32 = 4;
 /// Bit of [`Settings::features`]: TCP connections that come and go are told.
-pub const TELL_CONNECTIONS: u32 = 8;
+pub const REPORT_CONNECTIONS: u32 = 8;
 
 /// Bit of [`Settings::features`]: a task may be put aside in the midst of a tracepoint program, and another
 /// that comes to the same program on that CPU meanwhile is skipped (7.0). Hooks are there twice then.

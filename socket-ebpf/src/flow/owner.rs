@@ -8,7 +8,7 @@ use core::mem::MaybeUninit;
 
 use aya_ebpf::bindings::{BPF_ANY, BPF_NOEXIST};
 use socket_common::{
-    Counter, Flow, Owner, PROTO_UDP, Rank, SocketOwner, TELL_LISTENERS, Tuple,
+    Counter, Flow, Owner, PROTO_UDP, Rank, SocketOwner, REPORT_LISTENERS, Tuple,
     rules::owner::{acts_for_connection, taken_over},
 };
 
@@ -138,7 +138,7 @@ pub fn remember(sock: Sock, task: Task, protocol: u8, rank: Rank, seen: Seen) {
             }
         }
     }
-    let tell = seen == Seen::Coming && wanted(TELL_LISTENERS);
+    let report = seen == Seen::Coming && wanted(REPORT_LISTENERS);
     let mut entry = MaybeUninit::<SocketOwner>::uninit();
     zero(entry.as_mut_ptr());
     // SAFETY: zeroes are valid.
@@ -151,7 +151,7 @@ pub fn remember(sock: Sock, task: Task, protocol: u8, rank: Rank, seen: Seen) {
     entry.inode = sock.inode();
     entry.rank = rank as u8;
     entry.listening = listening;
-    if tell {
+    if report {
         entry.announced = 1;
     }
     // What the start-up scan finds never replaces what was seen to happen.
@@ -162,7 +162,7 @@ pub fn remember(sock: Sock, task: Task, protocol: u8, rank: Rank, seen: Seen) {
         }
         return;
     }
-    if tell {
+    if report {
         submit::socket(entry, sock.key(), entry.tuple.local_port, 0);
     }
 }
@@ -179,7 +179,7 @@ pub fn is_listener(sock: Sock) -> bool {
 pub fn forget(sock: Sock) {
     // SAFETY: as above.
     if let Some(known) = unsafe { OWNERS.get(&sock.key()) } {
-        if wanted(TELL_LISTENERS) && (known.announced != 0 || known.since == 0) {
+        if wanted(REPORT_LISTENERS) && (known.announced != 0 || known.since == 0) {
             // A listener that never called bind has been given its port since.
             let port = sock.tuple(known.tuple.protocol, true).local_port;
             submit::socket(known, sock.key(), port, now());
@@ -216,7 +216,7 @@ pub fn left(sock: Sock, tuple: &Tuple) {
 
 /// The end of a connection has been told with its flow: the other copy of the hook need not.
 #[inline(always)]
-pub fn told(sock: Sock, now: u64) {
+pub fn reported(sock: Sock, now: u64) {
     if let Some(last) = LAST_CLOSED.get_ptr_mut(0) {
         // SAFETY: as above.
         unsafe { *last = [sock.key(), now] }

@@ -4,7 +4,7 @@
 use core::mem::MaybeUninit;
 
 use socket_common::{
-    Began, Counter, FAMILY_IPV6, Flow, PROTO_TCP, Rank, TELL_CONNECTIONS, Tuple,
+    Began, Counter, FAMILY_IPV6, Flow, PROTO_TCP, Rank, REPORT_CONNECTIONS, Tuple,
     kernel::tcp_state::{ESTABLISHED, LISTEN, SYN_RECV, SYN_SENT},
     rules::{
         Way,
@@ -255,13 +255,13 @@ fn established(sock: Sock, old: u8) {
         if old == SYN_RECV {
             owner::adopt(flow, sock);
         }
-        tell_connected(flow);
+        report_connected(flow);
     }
 }
 
 #[inline(always)]
-fn tell_connected(flow: &Flow) {
-    if owner::wanted(TELL_CONNECTIONS) && (flow.tuple.family != FAMILY_IPV6 || ipv6_enabled()) {
+fn report_connected(flow: &Flow) {
+    if owner::wanted(REPORT_CONNECTIONS) && (flow.tuple.family != FAMILY_IPV6 || ipv6_enabled()) {
         submit::connected(flow);
     }
 }
@@ -290,7 +290,7 @@ fn closed(sock: Sock, old: u8) {
         return;
     }
     let Some(flow) = FLOWS.get_ptr_mut(key) else {
-        if old != SYN_SENT && owner::wanted(TELL_CONNECTIONS) {
+        if old != SYN_SENT && owner::wanted(REPORT_CONNECTIONS) {
             owner::left(sock, &sock.tcp_tuple(old));
         }
         return;
@@ -327,7 +327,7 @@ fn closed(sock: Sock, old: u8) {
         field(sock.0, at::tcp_sock_srtt_us()),
     );
     submit::flow(flow);
-    owner::told(sock, now);
+    owner::reported(sock, now);
     let _ = FLOWS.remove(key);
 }
 

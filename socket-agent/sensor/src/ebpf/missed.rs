@@ -46,7 +46,7 @@ impl Missed {
 }
 
 /// Logs which programs the kernel has skipped, and how often.
-pub(super) fn tell<'a>(programs: impl Iterator<Item = &'a Attached>) {
+pub(super) fn log_skipped<'a>(programs: impl Iterator<Item = &'a Attached>) {
     let counts = programs.filter_map(|Attached { name, fd, .. }| {
         let count = sys::recursion_misses(fd.as_ref()?.as_fd()).ok()?;
         (count > 0).then(|| format!("{name} {count}"))

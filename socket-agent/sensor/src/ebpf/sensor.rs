@@ -56,7 +56,7 @@ pub struct Sensor {
     programs: Option<Vec<Attached>>,
     tables: Tables,
     records: Arc<RecordCounters>,
-    told: ProgramSettings,
+    settings: ProgramSettings,
     /// Until it is taken; `None` if no DNS packets are handed over.
     dns: Option<DnsRing>,
     /// `None` where the kernel does not run programs on demand.
@@ -121,7 +121,7 @@ impl Sensor {
         #[cfg(feature = "ebpf-log")]
         let program_log = ProgramLog::open(&mut ebpf);
         drop((loader, object));
-        let told = ProgramSettings::new(&ebpf, config, options, &prototypes)?;
+        let settings = ProgramSettings::new(&ebpf, config, options, &prototypes)?;
         let tables = open_tables(&mut ebpf)?;
         let records = open_records(&ebpf, config, options.buffer)?;
         let perf = options.buffer == RecordBuffer::Perf;
@@ -157,7 +157,7 @@ impl Sensor {
             programs: Some(programs),
             tables,
             records: records.counters(),
-            told,
+            settings,
             dns: dns.map(DnsRing::new),
             sampler,
             missed_before: Missed::default(),
@@ -180,7 +180,7 @@ impl Sensor {
 impl Source for Sensor {
     fn detach(&mut self) {
         self.missed_before = self.missed();
-        missed::tell(self.programs.iter().flatten());
+        missed::log_skipped(self.programs.iter().flatten());
         self.programs = None;
         if let Err(error) = clear_own_programs() {
             log::warn!(target: "sensor", "probes are left, without effect: {error}");
@@ -190,7 +190,7 @@ impl Source for Sensor {
     }
 
     fn reconfigure(&mut self, config: &SocketConfig) -> Result<(), SensorError> {
-        self.told.set_idle(config.flow_inactive_timeout)
+        self.settings.set_idle(config.flow_inactive_timeout)
     }
 
     fn take_dns(&mut self) -> Option<DnsRing> {
@@ -246,7 +246,7 @@ impl Source for Sensor {
     }
 
     fn tidy(&mut self) -> Result<(), SensorError> {
-        if let Err(error) = self.told.refresh() {
+        if let Err(error) = self.settings.refresh() {
             log::warn!(target: "sensor", "times may be wrong after a suspend: {error}");
         }
         #[cfg(feature = "ebpf-log")]
@@ -280,8 +280,8 @@ impl Source for Sensor {
             // Kernels from 5.1 on tell the programs, which count it as what it was.
             let of_programs =
                 [Counter::ClosedLost, Counter::LateLost, Counter::ProcessLost, Counter::SocketLost];
-            let told: u64 = of_programs.map(|counter| self.tables.count(counter)).iter().sum();
-            counters.add(&RECORDS_LOST, lost.saturating_sub(told));
+            let counted: u64 = of_programs.map(|counter| self.tables.count(counter)).iter().sum();
+            counters.add(&RECORDS_LOST, lost.saturating_sub(counted));
             counters.add(&RECORDS_DISORDERED, disordered);
         }
         counters

@@ -1,4 +1,4 @@
-//! What the agent tells the programs.
+//! Settings of the programs, which the agent writes to a map.
 
 use std::{
     os::fd::{AsFd, OwnedFd},
@@ -6,7 +6,9 @@ use std::{
 };
 
 use aya::{Ebpf, maps::Map};
-use socket_common::{DNS_ROOM, REPLIES_HIDDEN, Settings, TELL_CONNECTIONS, TELL_LISTENERS, TWICE};
+use socket_common::{
+    DNS_ROOM, REPLIES_HIDDEN, REPORT_CONNECTIONS, REPORT_LISTENERS, Settings, TWICE,
+};
 
 use super::{
     features::Prototypes,
@@ -19,7 +21,7 @@ use linux::clock::Clock;
 
 const MAP: &str = "SETTINGS";
 
-/// The one element of the map, and what keeps it right.
+/// The settings map of the programs and its one element, with what keeps the clock in it right.
 pub(super) struct ProgramSettings {
     map: OwnedFd,
     settings: Settings,
@@ -30,7 +32,7 @@ pub(super) struct ProgramSettings {
 }
 
 impl ProgramSettings {
-    /// Tells the programs.
+    /// Writes the settings for the first time.
     ///
     /// # Errors
     ///
@@ -44,18 +46,18 @@ impl ProgramSettings {
         // Borrowed, as programs that are loaded later name the map by its descriptor.
         let Some(Map::Array(map)) = ebpf.map(MAP) else { return Err(no_map(MAP)) };
         let map = map.fd().as_fd().try_clone_to_owned().map_err(failed)?;
-        let told = Self {
+        let program_settings = Self {
             map,
             settings: settings(config, options, prototypes),
             period: (options.buffer == RecordBuffer::Perf).then_some(config.clock_sync_period),
             tolerance: config.clock_max_drift,
             compared: Instant::now(),
         };
-        told.write()?;
-        Ok(told)
+        program_settings.write()?;
+        Ok(program_settings)
     }
 
-    /// Tells the programs anew after which pause a flow begins anew.
+    /// Writes the idle time after which a flow is a new one.
     ///
     /// # Errors
     ///
@@ -69,7 +71,7 @@ impl ProgramSettings {
         sys::update(self.map.as_fd(), &0u32, &self.settings).map_err(failed)
     }
 
-    /// Tells the programs anew how far the clock that they read is behind, if the host was suspended.
+    /// Writes how far the clock that they read is behind, if the host was suspended.
     pub(super) fn refresh(&mut self) -> Result<(), SensorError> {
         if self.period.is_none_or(|period| self.compared.elapsed() < period) {
             return Ok(());
@@ -101,10 +103,10 @@ fn failed(source: std::io::Error) -> SensorError {
 fn settings(config: &SocketConfig, options: &Options, prototypes: &Prototypes) -> Settings {
     let [tcp_v4_rcv, tcp_v6_rcv] = options.receive_functions;
     let hidden = if prototypes.hides_replies() { REPLIES_HIDDEN } else { 0 };
-    let tell = match config.events {
+    let reports = match config.events {
         SocketEvents::Off => 0,
-        SocketEvents::Listeners => TELL_LISTENERS,
-        SocketEvents::All => TELL_LISTENERS | TELL_CONNECTIONS,
+        SocketEvents::Listeners => REPORT_LISTENERS,
+        SocketEvents::All => REPORT_LISTENERS | REPORT_CONNECTIONS,
     };
     let twice = if tasks_come_between() { TWICE } else { 0 };
     Settings {
@@ -112,7 +114,7 @@ fn settings(config: &SocketConfig, options: &Options, prototypes: &Prototypes) -
         boottime_ahead: ahead(),
         tcp_v4_rcv,
         tcp_v6_rcv,
-        features: hidden | tell | twice,
+        features: hidden | reports | twice,
         ipv6: options.ipv6.into(),
         dns_snaplen: match config.dns.from_sockets() {
             // All that a record has room for, as it takes that room anyway.

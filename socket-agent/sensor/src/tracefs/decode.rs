@@ -12,7 +12,7 @@ use socket_common::{
 use super::{
     aggregate::{Fact, Packet, Sock},
     format::Layout,
-    probe::{ENDS, Field, HEADER_WORDS, Shapes, Tell},
+    probe::{ENDS, Field, HEADER_WORDS, Observation, Shapes},
 };
 
 /// Bytes of headers in a sample.
@@ -34,10 +34,10 @@ pub(super) struct Values<'v> {
 }
 
 /// What a record says; an error is a counter for what it could not.
-pub(super) fn fact(tell: Tell, values: &Values<'_>) -> Result<Option<Fact>, Counter> {
+pub(super) fn fact(observation: Observation, values: &Values<'_>) -> Result<Option<Fact>, Counter> {
     let sock = || values.get(Field::Sock);
-    Ok(match tell {
-        Tell::Sent => {
+    Ok(match observation {
+        Observation::Sent => {
             let Some(packet) = values.packet(Way::Out)? else { return Ok(None) };
             if sock() == 0 {
                 // Forwarded packets have come in through a device.
@@ -45,7 +45,7 @@ pub(super) fn fact(tell: Tell, values: &Values<'_>) -> Result<Option<Fact>, Coun
             }
             Some(Fact::Packet { packet, sock: values.sock(), way: Way::Out })
         }
-        Tell::Received | Tell::Child => {
+        Observation::Received | Observation::Child => {
             // The filter is asked for sockets of any family, and for raw ones, which get copies of what others receive.
             let sock = values.sock();
             if !sock.is_inet() || sock.kind == RAW {
@@ -53,24 +53,26 @@ pub(super) fn fact(tell: Tell, values: &Values<'_>) -> Result<Option<Fact>, Coun
             }
             values.packet(Way::In)?.map(|packet| Fact::Packet { packet, sock, way: Way::In })
         }
-        Tell::Dropped => {
+        Observation::Dropped => {
             let location = values.get(Field::Location);
             if !values.receive.iter().any(|[from, to]| (*from..*to).contains(&location)) {
                 return Ok(None);
             }
             values.packet(Way::In)?.map(|packet| Fact::Orphan { packet })
         }
-        Tell::State => {
+        Observation::State => {
             Some(Fact::State { sock: values.sock(), new: values.get(Field::NewState) as u8 })
         }
-        Tell::Listen => Some(Fact::Listen { sock: values.sock() }),
-        Tell::Bound => Some(Fact::Bound { sock: values.sock() }),
-        Tell::Accepted => (sock() != 0).then(|| Fact::Touched { sock: sock(), rank: Rank::Opener }),
-        Tell::TcpTaken | Tell::UdpTaken => {
+        Observation::Listen => Some(Fact::Listen { sock: values.sock() }),
+        Observation::Bound => Some(Fact::Bound { sock: values.sock() }),
+        Observation::Accepted => {
+            (sock() != 0).then(|| Fact::Touched { sock: sock(), rank: Rank::Opener })
+        }
+        Observation::TcpTaken | Observation::UdpTaken => {
             Some(Fact::Touched { sock: sock(), rank: Rank::FirstIo })
         }
-        Tell::UdpClosed => Some(Fact::Closed { sock: sock() }),
-        Tell::DropTold | Tell::Task(_) => None,
+        Observation::UdpClosed => Some(Fact::Closed { sock: sock() }),
+        Observation::DropTracepoint | Observation::Task(_) => None,
     })
 }
 

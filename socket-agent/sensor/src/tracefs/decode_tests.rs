@@ -47,15 +47,15 @@ impl Record {
             .field("window", &window)
     }
 
-    fn fact(&self, tell: Tell) -> Result<Option<Fact>, Counter> {
+    fn fact(&self, observation: Observation) -> Result<Option<Fact>, Counter> {
         let layout = Layout::parse(&self.format, &[]);
         let (shapes, receive) = (Shapes::default(), [[100, 200], [0, 0]]);
         let (layout, raw) = (&layout, &self.raw[..]);
-        fact(tell, &Values { layout, raw, shapes: &shapes, receive: &receive, netns: 7 })
+        fact(observation, &Values { layout, raw, shapes: &shapes, receive: &receive, netns: 7 })
     }
 
-    fn packet(&self, tell: Tell) -> Packet {
-        match self.fact(tell) {
+    fn packet(&self, observation: Observation) -> Packet {
+        match self.fact(observation) {
             Ok(Some(
                 Fact::Packet { packet, .. } | Fact::Orphan { packet } | Fact::Reply { packet },
             )) => packet,
@@ -66,13 +66,13 @@ impl Record {
 
 #[test]
 fn what_a_record_does_not_hold_is_not_known() {
-    let told = |record: Record| match record.number("sock", 5).fact(Tell::State) {
+    let retransmits = |record: Record| match record.number("sock", 5).fact(Observation::State) {
         Ok(Some(Fact::State { sock, .. })) => sock.retransmits,
         other => panic!("{other:?}"),
     };
-    assert_eq!(told(Record::new()), None);
-    assert_eq!(told(Record::new().number("retrans", 0)), Some(0));
-    assert_eq!(told(Record::new().number("retrans", 4)), Some(4));
+    assert_eq!(retransmits(Record::new()), None);
+    assert_eq!(retransmits(Record::new().number("retrans", 0)), Some(0));
+    assert_eq!(retransmits(Record::new().number("retrans", 4)), Some(4));
 }
 
 /// IPv4 and TCP headers, the latter of `words` words.
@@ -96,28 +96,28 @@ fn udp6() -> Vec<u8> {
 #[test]
 fn a_packet_that_is_sent() {
     let record = Record::new().number("sock", 0x10).number("family", 2);
-    let packet = record.buffer(&tcp4(8, 0x18), 152, 0, 0).packet(Tell::Sent);
+    let packet = record.buffer(&tcp4(8, 0x18), 152, 0, 0).packet(Observation::Sent);
     assert_eq!((packet.packets, packet.bytes, packet.flags), (1, 152, 0x18));
     assert_eq!((packet.source_port, packet.destination_port), (8080, 80));
     assert_eq!(packet.destination[0].to_ne_bytes(), [10, 0, 0, 2]);
     assert!(packet.payload);
-    let bare = Record::new().buffer(&tcp4(8, 0x10), 52, 0, 0).packet(Tell::Sent);
+    let bare = Record::new().buffer(&tcp4(8, 0x10), 52, 0, 0).packet(Observation::Sent);
     assert!(!bare.payload);
 }
 
 #[test]
 fn an_offloaded_buffer_counts_as_its_segments() {
-    let packet = Record::new().buffer(&tcp4(8, 0x10), 52 + 3500, 0, 1448).packet(Tell::Sent);
+    let packet = Record::new().buffer(&tcp4(8, 0x10), 52 + 3500, 0, 1448).packet(Observation::Sent);
     assert_eq!((packet.packets, packet.bytes), (3, 3500 + 3 * 52));
 }
 
 #[test]
 fn received_headers_stand_before_the_data() {
     let record = Record::new().number("sock", 0x10).number("family", 2);
-    let packet = record.buffer(&tcp4(8, 0x10), 52 + 2000, 20, 1000).packet(Tell::Received);
+    let packet = record.buffer(&tcp4(8, 0x10), 52 + 2000, 20, 1000).packet(Observation::Received);
     assert_eq!((packet.packets, packet.bytes), (2, 2000 + 2 * 52));
     let record = Record::new().number("family", 10);
-    let packet = record.buffer(&udp6(), 156, 48, 0).packet(Tell::Received);
+    let packet = record.buffer(&udp6(), 156, 48, 0).packet(Observation::Received);
     assert_eq!((packet.family, packet.protocol, packet.bytes), (FAMILY_IPV6, PROTO_UDP, 156));
     assert_eq!((packet.source_port, packet.destination_port), (53, 8080));
     assert_eq!(packet.source[0].to_ne_bytes(), [1; 4]);
@@ -128,7 +128,7 @@ fn large_datagrams_count_as_the_fragments_they_leave_in() {
     let mut headers = tcp4(5, 0);
     headers[9] = PROTO_UDP;
     let sent = |record: Record| {
-        let packet = record.buffer(&headers, 20 + 3008, 0, 0).packet(Tell::Sent);
+        let packet = record.buffer(&headers, 20 + 3008, 0, 0).packet(Observation::Sent);
         (packet.packets, packet.bytes)
     };
     // 1480 bytes of payload fit into each.
@@ -141,7 +141,7 @@ fn large_datagrams_count_as_the_fragments_they_leave_in() {
         Record::new().number("mtu", 1500).number("metrics", 0x1001).number("metricmtu", metric);
     assert_eq!(sent(record), (3, 3008 + 3 * 20));
     let received = Record::new().number("family", 2).field("fragmax4", &1028u16.to_ne_bytes());
-    let packet = received.buffer(&headers, 20 + 3008, 20, 0).packet(Tell::Received);
+    let packet = received.buffer(&headers, 20 + 3008, 20, 0).packet(Observation::Received);
     assert_eq!((packet.packets, packet.bytes), (3, 3008 + 3 * 20));
 }
 
@@ -151,7 +151,7 @@ fn a_segment_size_that_was_not_fetched_is_no_guess() {
     let odd = |length| {
         let mut record = Record::new().number("end", 12_345);
         record = record.number("head", HEAD).number("data", HEAD).number("len", length);
-        record.field("window", &[tcp4(8, 0x10), vec![0; 128]].concat()).fact(Tell::Sent)
+        record.field("window", &[tcp4(8, 0x10), vec![0; 128]].concat()).fact(Observation::Sent)
     };
     assert!(matches!(odd(1500), Ok(Some(_))));
     assert_eq!(odd(20_000), Err(Counter::Unparsed));
@@ -162,7 +162,7 @@ fn a_segment_size_that_was_not_fetched_is_no_guess() {
 fn only_drops_of_the_receive_path_are_orphans() {
     for (location, expected) in [(150, true), (99, false), (200, false)] {
         let record = Record::new().number("location", location);
-        let fact = record.buffer(&tcp4(8, 0x10), 52, 20, 0).fact(Tell::Dropped).unwrap();
+        let fact = record.buffer(&tcp4(8, 0x10), 52, 20, 0).fact(Observation::Dropped).unwrap();
         assert_eq!(matches!(fact, Some(Fact::Orphan { .. })), expected, "{location}");
     }
 }
@@ -171,7 +171,7 @@ fn only_drops_of_the_receive_path_are_orphans() {
 fn what_is_sent_without_a_socket_is_a_reply_unless_it_was_forwarded() {
     let fact = |iif| {
         let record = Record::new().number("sock", 0).number("iif", iif);
-        record.buffer(&tcp4(5, 4), 40, 0, 0).fact(Tell::Sent).unwrap()
+        record.buffer(&tcp4(5, 4), 40, 0, 0).fact(Observation::Sent).unwrap()
     };
     assert!(matches!(fact(0), Some(Fact::Reply { .. })));
     assert_eq!(fact(2), None);
@@ -188,7 +188,7 @@ fn a_socket_is_read_with_its_byte_orders() {
         .field("num", &8080u16.to_ne_bytes())
         .field("daddr", &[10, 0, 0, 2])
         .number("newstate", 1);
-    let Ok(Some(Fact::State { sock, new })) = record.fact(Tell::State) else { panic!() };
+    let Ok(Some(Fact::State { sock, new })) = record.fact(Observation::State) else { panic!() };
     assert_eq!((sock.address, sock.state, new), (0x77, 3, 1));
     assert_eq!((sock.dport, sock.sport, sock.num), (80, 8080, 8080));
     assert_eq!(sock.remote[0].to_ne_bytes(), [10, 0, 0, 2]);
@@ -197,18 +197,18 @@ fn a_socket_is_read_with_its_byte_orders() {
 #[test]
 fn headers_that_are_no_ip_or_out_of_reach_are_counted() {
     let record = Record::new().buffer(&[0; 40], 40, 0, 0);
-    assert_eq!(record.fact(Tell::Sent), Err(Counter::Unparsed));
+    assert_eq!(record.fact(Observation::Sent), Err(Counter::Unparsed));
     let record = Record::new().number("family", 2).number("head", HEAD);
     let record = record.number("data", HEAD + 5000).number("len", 40);
     let record = record.field("window", &[0x45; WINDOW]);
-    assert_eq!(record.fact(Tell::Received), Err(Counter::Unparsed));
+    assert_eq!(record.fact(Observation::Received), Err(Counter::Unparsed));
     let mut icmp = tcp4(5, 0);
     icmp[9] = 1;
-    assert_eq!(Record::new().buffer(&icmp, 84, 0, 0).fact(Tell::Sent), Ok(None));
+    assert_eq!(Record::new().buffer(&icmp, 84, 0, 0).fact(Observation::Sent), Ok(None));
     let unix = Record::new().number("family", 1).buffer(&[0; 40], 40, 20, 0);
-    assert_eq!(unix.fact(Tell::Received), Ok(None));
+    assert_eq!(unix.fact(Observation::Received), Ok(None));
     let copy = Record::new().number("family", 2).number("kind", u64::from(RAW));
-    assert_eq!(copy.buffer(&tcp4(5, 0x10), 40, 0, 0).fact(Tell::Received), Ok(None));
+    assert_eq!(copy.buffer(&tcp4(5, 0x10), 40, 0, 0).fact(Observation::Received), Ok(None));
 }
 
 /// A read that fails leaves what an earlier record had there.
@@ -216,7 +216,7 @@ fn headers_that_are_no_ip_or_out_of_reach_are_counted() {
 fn nothing_is_behind_a_null_pointer() {
     let file = |socket| {
         let record = Record::new().number("sock", 1).number("socket", socket).number("file", 77);
-        match record.fact(Tell::Listen) {
+        match record.fact(Observation::Listen) {
             Ok(Some(Fact::Listen { sock })) => sock.has_file,
             other => panic!("{other:?}"),
         }

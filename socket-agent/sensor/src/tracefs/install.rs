@@ -12,7 +12,9 @@ use super::{
     group::Group,
     mount::Tracing,
     offsets::Offsets,
-    probe::{Abi, Field, Line, Missing, PROBES, Probe, Shapes, TRACEPOINTS, Task, Tell, fetch},
+    probe::{
+        Abi, Field, Line, Missing, Observation, PROBES, Probe, Shapes, TRACEPOINTS, Task, fetch,
+    },
 };
 use crate::{
     Degraded, SensorError,
@@ -43,7 +45,8 @@ pub struct Options {
 
 impl Options {
     fn want(&self, probe: &Probe) -> bool {
-        (self.ipv6 || !probe.ipv6) && (self.listener_passed_by || probe.tell != Tell::Child)
+        (self.ipv6 || !probe.ipv6)
+            && (self.listener_passed_by || probe.observation != Observation::Child)
     }
 }
 
@@ -52,7 +55,7 @@ impl Options {
 pub(super) struct Kind {
     /// Name of the probe, or path of the tracepoint.
     pub(super) event: &'static str,
-    pub(super) tell: Tell,
+    pub(super) observation: Observation,
     pub(super) layout: Layout,
 }
 
@@ -108,8 +111,9 @@ impl Installer<'_> {
         }
         for tracepoint in TRACEPOINTS {
             let directory = self.tracing.file("events").join(tracepoint.path);
-            let filter = self.filter(tracepoint.tell);
-            match self.open(tracepoint.path, &directory, tracepoint.tell, filter.as_deref()) {
+            let filter = self.filter(tracepoint.observation);
+            match self.open(tracepoint.path, &directory, tracepoint.observation, filter.as_deref())
+            {
                 Ok((id, kind)) => {
                     kinds.insert(id, kind);
                 }
@@ -156,8 +160,8 @@ impl Installer<'_> {
                 continue;
             }
             let directory = self.group.description(probe.event);
-            let filter = self.filter(probe.tell);
-            let opened = self.open(probe.event, &directory, probe.tell, filter.as_deref());
+            let filter = self.filter(probe.observation);
+            let opened = self.open(probe.event, &directory, probe.observation, filter.as_deref());
             if opened.is_err() {
                 // What cannot be opened is of no use; nothing else can be done if it stays.
                 let _ = self.group.remove(probe.event);
@@ -172,7 +176,7 @@ impl Installer<'_> {
         &mut self,
         event: &'static str,
         directory: &std::path::Path,
-        tell: Tell,
+        observation: Observation,
         filter: Option<&CStr>,
     ) -> Result<(u16, Kind), String> {
         let id =
@@ -180,7 +184,7 @@ impl Installer<'_> {
         let file = directory.join("format");
         let text =
             fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let layout = Layout::parse(&text, renamed(tell));
+        let layout = Layout::parse(&text, renamed(observation));
         let opened = self.rings.add(id.into(), filter);
         let refused = |error: RingsError| error.to_string();
         // A filter only saves work.
@@ -191,13 +195,13 @@ impl Installer<'_> {
             }
             other => other.map_err(refused)?,
         }
-        Ok((id, Kind { event, tell, layout }))
+        Ok((id, Kind { event, observation, layout }))
     }
 
     /// Lets pass only drops of the TCP receive path, and packets for IP sockets.
-    fn filter(&self, tell: Tell) -> Option<CString> {
-        let text = match tell {
-            Tell::Dropped | Tell::DropTold => {
+    fn filter(&self, observation: Observation) -> Option<CString> {
+        let text = match observation {
+            Observation::Dropped | Observation::DropTracepoint => {
                 let location = Field::Location.name();
                 let ranges = self.options.receive_functions.iter().filter(|[from, _]| *from != 0);
                 ranges
@@ -205,7 +209,7 @@ impl Installer<'_> {
                     .collect::<Vec<_>>()
                     .join(" || ")
             }
-            Tell::Received => {
+            Observation::Received => {
                 let family = Field::Family.name();
                 format!("{family} == {} || {family} == {}", libc::AF_INET, libc::AF_INET6)
             }
@@ -223,13 +227,13 @@ fn takes_maximum(tracing: &Tracing) -> bool {
 }
 
 /// Names of the fields of tracepoints.
-fn renamed(tell: Tell) -> &'static [(&'static str, Field)] {
-    match tell {
-        Tell::Task(Task::ExecPath) => &[("filename", Field::Filename)],
-        Tell::Task(Task::Moved) => {
+fn renamed(observation: Observation) -> &'static [(&'static str, Field)] {
+    match observation {
+        Observation::Task(Task::ExecPath) => &[("filename", Field::Filename)],
+        Observation::Task(Task::Moved) => {
             &[("dst_root", Field::DstRoot), ("dst_id", Field::DstId), ("pid", Field::Pid)]
         }
-        Tell::DropTold => &[("skbaddr", Field::Skb), ("location", Field::Location)],
+        Observation::DropTracepoint => &[("skbaddr", Field::Skb), ("location", Field::Location)],
         _ => &[],
     }
 }

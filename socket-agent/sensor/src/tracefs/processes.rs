@@ -93,13 +93,13 @@ impl Processes {
     /// Takes in a record about a process. Returns what the table of processes is to know.
     pub(super) fn take(
         &mut self,
-        told: Task,
+        change: Task,
         values: &Values<'_>,
         context: Context,
         tasks: &mut TaskTable,
     ) -> Option<Event> {
         let get = |field| values.get(field);
-        match told {
+        match change {
             Task::Fork => {
                 let (pid, tgid) = (get(Field::Pid) as u32, get(Field::Tgid) as u32);
                 if pid != tgid {

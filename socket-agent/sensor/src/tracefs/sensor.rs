@@ -25,7 +25,7 @@ use super::{
     install::{Installer, Kind, Options, STACK},
     mount::Tracing,
     offsets::{self, Offsets},
-    probe::{DROPPED, EXEC, Field, Shapes, Task, Tell},
+    probe::{DROPPED, EXEC, Field, Observation, Shapes, Task},
     processes::Processes,
     skipped::Skipped,
     tasks::TaskTable,
@@ -75,7 +75,7 @@ struct Probes {
     filtered: HashMap<u32, u64>,
     detached: bool,
     /// Whether a tracepoint tells of each program that is executed, beside the probe.
-    execs_told: bool,
+    has_exec_paths: bool,
     /// Where the kernel counts failed reads with what it skips.
     skipped: Option<Skipped>,
     /// Where a tracepoint tells of each packet that is dropped, beside the probe.
@@ -181,11 +181,11 @@ impl Probes {
         };
         let (kinds, missing) = installer.all()?;
         degraded.extend(missing);
-        let told = |task| kinds.values().any(|kind| kind.tell == Tell::Task(task));
-        let probed = [Task::Fork, Task::Exec, Task::Exit].into_iter().all(told);
-        let execs_told = probed && told(Task::ExecPath);
-        let tells = |tell| kinds.values().any(|kind| kind.tell == tell);
-        let drops = tells(Tell::Dropped) && tells(Tell::DropTold);
+        let has = |task| kinds.values().any(|kind| kind.observation == Observation::Task(task));
+        let probed = [Task::Fork, Task::Exec, Task::Exit].into_iter().all(has);
+        let has_exec_paths = probed && has(Task::ExecPath);
+        let observes = |observation| kinds.values().any(|kind| kind.observation == observation);
+        let drops = observes(Observation::Dropped) && observes(Observation::DropTracepoint);
         let enabled = rings.enable();
         enabled.map_err(|error| SensorError::Hook {
             set: "tracefs",
@@ -230,8 +230,8 @@ impl Probes {
             },
             filtered: HashMap::new(),
             detached: false,
-            execs_told,
-            skipped: Skipped::told_apart(options.misses_per_failed_read),
+            has_exec_paths,
+            skipped: Skipped::distinguished(options.misses_per_failed_read),
             drops: drops.then(Drops::default),
             missed_before: Vec::new(),
         };
@@ -312,9 +312,9 @@ impl Probes {
             receive: &self.receive,
             netns: self.netns,
         };
-        if let Tell::Task(told) = kind.tell {
+        if let Observation::Task(change) = kind.observation {
             let tasks = &mut self.aggregator.tasks;
-            if let Some(event) = self.processes.take(told, &values, context, tasks) {
+            if let Some(event) = self.processes.take(change, &values, context, tasks) {
                 self.aggregator.push(event);
             }
             return;
@@ -325,24 +325,24 @@ impl Probes {
             skipped.sample(kind.event, &values);
         }
         if let Some(drops) = &mut self.drops {
-            match kind.tell {
-                Tell::Dropped => drops.probed(cpu, buffer),
-                Tell::DropTold => drops.traced(cpu, buffer),
+            match kind.observation {
+                Observation::Dropped => drops.probed(cpu, buffer),
+                Observation::DropTracepoint => drops.traced(cpu, buffer),
                 _ => {}
             }
         }
-        match kind.tell {
-            Tell::Received => {
+        match kind.observation {
+            Observation::Received => {
                 let stack = kind.layout.bytes(raw, Field::Stack, STACK * size_of::<usize>());
                 if asked_again(stack, &self.receive, self.second_filter) {
                     return;
                 }
                 self.filtered.insert(cpu, buffer);
             }
-            Tell::Child if self.filtered.get(&cpu) == Some(&buffer) => return,
+            Observation::Child if self.filtered.get(&cpu) == Some(&buffer) => return,
             _ => {}
         }
-        match decode::fact(kind.tell, &values) {
+        match decode::fact(kind.observation, &values) {
             Ok(Some(fact)) => self.aggregator.take(fact, context),
             Ok(None) => {}
             Err(counter) => self.aggregator.count(counter),
@@ -360,7 +360,7 @@ impl Probes {
             missed.retain(|(probe, _)| probe != DROPPED);
             missed.push((DROPPED.to_owned(), drops.missed()));
         }
-        if self.execs_told {
+        if self.has_exec_paths {
             // What the kernel counts here are reads without memory.
             missed.retain(|(probe, _)| probe != EXEC);
             missed.push((EXEC.to_owned(), self.processes.missed()));
@@ -388,10 +388,10 @@ impl Probes {
         for (cpu, count) in &self.losses.by_cpu {
             log::warn!(target: "sensor", "CPU {cpu}: {count} samples lost: {LOST}");
         }
-        self.tell_missed();
+        self.log_missed();
     }
 
-    fn tell_missed(&self) {
+    fn log_missed(&self) {
         let missed = self.missed().into_iter().filter(|(_, count)| *count > 0);
         let missed: Vec<_> = missed.map(|(probe, count)| format!("{probe} {count}")).collect();
         if !missed.is_empty() {

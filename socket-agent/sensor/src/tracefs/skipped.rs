@@ -64,7 +64,7 @@ struct Explained {
 
 impl Skipped {
     /// For a kernel that counts each failed read so often; `None` if it counts none, and there is nothing to tell apart.
-    pub(super) fn told_apart(per_read: u64) -> Option<Self> {
+    pub(super) fn distinguished(per_read: u64) -> Option<Self> {
         (per_read > 0).then(|| Self { per_read, ..Self::default() })
     }
 
@@ -169,12 +169,12 @@ mod tests {
         let receive = [[0; 2]; 2];
         let values =
             Values { layout: &layout, raw: &raw, shapes: &shapes, receive: &receive, netns: 0 };
-        let mut skipped = Skipped::told_apart(2).unwrap();
+        let mut skipped = Skipped::distinguished(2).unwrap();
         skipped.sample(OUTPUT, &values);
         skipped.counted(100, misses(3, 1));
         skipped.reached(101);
         assert_eq!(skipped.known(), [(OUTPUT.to_owned(), 1)]);
-        assert!(Skipped::told_apart(0).is_none());
+        assert!(Skipped::distinguished(0).is_none());
     }
 
     #[test]

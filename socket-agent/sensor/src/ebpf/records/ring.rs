@@ -19,8 +19,8 @@ const BUSY: u32 = 1 << 31;
 const DISCARDED: u32 = 1 << 30;
 /// `BPF_RINGBUF_HDR_SZ`.
 const HEADER: usize = 8;
-/// Bytes that are read before the kernel is told: telling it costs the programs a cache miss.
-const TELL: usize = 32 << 10;
+/// Bytes that are read before their space is released to the kernel: each release costs the programs a cache miss.
+const RELEASE_BYTES: usize = 32 << 10;
 
 /// Pages shared with the kernel.
 #[derive(Debug)]
@@ -42,7 +42,8 @@ pub(in crate::ebpf) struct RingBuffer {
     size: usize,
     longest: usize,
     position: usize,
-    told: usize,
+    /// The position that the kernel knows of: what is before it is released.
+    released: usize,
     /// The writers' position when it was last looked at.
     written: usize,
 }
@@ -114,7 +115,7 @@ impl RingBuffer {
             size,
             longest,
             position,
-            told: position,
+            released: position,
             written: position,
         })
     }
@@ -126,7 +127,7 @@ impl RingBuffer {
             if self.position == self.written {
                 self.written = self.producer.position().load(Ordering::Acquire);
                 if self.position == self.written {
-                    self.tell();
+                    self.release();
                     return None;
                 }
             }
@@ -136,19 +137,19 @@ impl RingBuffer {
             // SAFETY: as above; a record begins with its length, which its writer changes.
             let header = unsafe { AtomicU32::from_ptr(start.cast()) }.load(Ordering::Acquire);
             if header & BUSY != 0 {
-                self.tell();
+                self.release();
                 return None;
             }
             let length = (header & !(BUSY | DISCARDED)) as usize;
             let taken = (header & DISCARDED == 0).then(|| {
                 let length = length.min(self.longest);
                 // SAFETY: the mapping goes on behind the data for the longest record, and the record is
-                // not written to until the position behind it has been told.
+                // not written to until the position behind it has been released.
                 take(unsafe { std::slice::from_raw_parts(start.add(HEADER), length) })
             });
             self.position = self.position.wrapping_add((HEADER + length).next_multiple_of(8));
-            if self.position.wrapping_sub(self.told) >= TELL {
-                self.tell();
+            if self.position.wrapping_sub(self.released) >= RELEASE_BYTES {
+                self.release();
             }
             if taken.is_some() {
                 return taken;
@@ -156,10 +157,10 @@ impl RingBuffer {
         }
     }
 
-    /// Lets the kernel use again what has been read.
-    fn tell(&mut self) {
-        if self.told != self.position {
-            self.told = self.position;
+    /// Advances the consumer position, so that the kernel can use the space of what has been read.
+    fn release(&mut self) {
+        if self.released != self.position {
+            self.released = self.position;
             self.consumer.position().store(self.position, Ordering::Release);
         }
     }

@@ -85,12 +85,12 @@ pub(super) fn save(state: &Path, key: &str, (offsets, shapes, failed): &Kept) ->
         boot: boot(),
     };
     let path = state.join(FILE);
-    let told = |error: io::Error| io::Error::other(format!("{}: {error}", path.display()));
-    fs::create_dir_all(state).map_err(told)?;
+    let failed = |error: io::Error| io::Error::other(format!("{}: {error}", path.display()));
+    fs::create_dir_all(state).map_err(failed)?;
     // Moved into place, so that a start meanwhile does not read half of it.
     let fresh = path.with_extension("new");
-    fs::write(&fresh, serde_json::to_vec(&stored)?).map_err(told)?;
-    fs::rename(&fresh, &path).map_err(told)
+    fs::write(&fresh, serde_json::to_vec(&stored)?).map_err(failed)?;
+    fs::rename(&fresh, &path).map_err(failed)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ARGUMENT_WORDS, Base, ENDS, Field, HEADER_WORDS, Line, Probe, Task, Tell};
+use super::{ARGUMENT_WORDS, Base, ENDS, Field, HEADER_WORDS, Line, Observation, Probe, Task};
 use crate::tracefs::offsets::Member;
 
 /// Bytes before the transport header from which on headers of a received packet are fetched: room
@@ -44,8 +44,8 @@ impl Default for Shapes {
 pub(in crate::tracefs) fn fetch(line: &mut Line<'_>, probe: &Probe, shapes: &Shapes) -> bool {
     let argument = |line: &Line<'_>, index| line.argument(index);
     let Some(first) = argument(line, 0) else { return false };
-    match probe.tell {
-        Tell::Sent => argument(line, shapes.output_buffer).is_some_and(|skb| {
+    match probe.observation {
+        Observation::Sent => argument(line, shapes.output_buffer).is_some_and(|skb| {
             let Some(own) = line.behind(&skb, &[Member::SkbSk]) else { return false };
             subflow(line, &own);
             sock(line, &own) && packet(line, &skb, shapes, 0) && {
@@ -62,15 +62,15 @@ pub(in crate::tracefs) fn fetch(line: &mut Line<'_>, probe: &Probe, shapes: &Sha
                 true
             }
         }),
-        Tell::Received => argument(line, 1).is_some_and(|skb| {
+        Observation::Received => argument(line, 1).is_some_and(|skb| {
             for index in 0..shapes.stack {
                 line.word_of_stack(index);
             }
             sock(line, &first) && packet(line, &skb, shapes, -BEFORE)
         }),
-        Tell::Child => argument(line, 2)
+        Observation::Child => argument(line, 2)
             .is_some_and(|skb| sock(line, &first) && packet(line, &skb, shapes, -BEFORE)),
-        Tell::Dropped => argument(line, shapes.dropped_buffer).is_some_and(|skb| {
+        Observation::Dropped => argument(line, shapes.dropped_buffer).is_some_and(|skb| {
             let caller = Base(line.return_address().to_owned());
             let device = [Member::SkbDev, Member::DevNet, Member::NetInum];
             // As for files of sockets.
@@ -78,7 +78,7 @@ pub(in crate::tracefs) fn fetch(line: &mut Line<'_>, probe: &Probe, shapes: &Sha
             line.member(Field::PacketNetns, &skb, &device);
             line.word(Field::Location, &caller) && packet(line, &skb, shapes, -BEFORE)
         }),
-        Tell::State => {
+        Observation::State => {
             line.member(Field::Err, &first, &[Member::SkErr]);
             line.member(Field::Retrans, &first, &[Member::TotalRetrans]);
             line.member(Field::Srtt, &first, &[Member::SrttUs]);
@@ -86,14 +86,14 @@ pub(in crate::tracefs) fn fetch(line: &mut Line<'_>, probe: &Probe, shapes: &Sha
             let new = argument(line, 1);
             sock(line, &first) && new.is_some_and(|new| line.word(Field::NewState, &new))
         }
-        Tell::Listen | Tell::Bound => sock(line, &first),
-        Tell::Accepted => line.word(Field::Sock, &Base("$retval".into())),
-        Tell::TcpTaken | Tell::UdpClosed => line.word(Field::Sock, &first),
-        Tell::UdpTaken => argument(line, shapes.taking_socket)
+        Observation::Listen | Observation::Bound => sock(line, &first),
+        Observation::Accepted => line.word(Field::Sock, &Base("$retval".into())),
+        Observation::TcpTaken | Observation::UdpClosed => line.word(Field::Sock, &first),
+        Observation::UdpTaken => argument(line, shapes.taking_socket)
             .is_some_and(|socket| line.word(Field::Sock, &socket)),
-        Tell::Task(told) => task(line, told, &first),
+        Observation::Task(change) => task(line, change, &first),
         // A tracepoint fetches what it will.
-        Tell::DropTold => false,
+        Observation::DropTracepoint => false,
     }
 }
 
@@ -166,14 +166,14 @@ fn packet(line: &mut Line<'_>, skb: &Base, shapes: &Shapes, distance: i64) -> bo
 }
 
 /// What is needed of a task, or of credentials.
-fn task(line: &mut Line<'_>, told: Task, first: &Base) -> bool {
+fn task(line: &mut Line<'_>, change: Task, first: &Base) -> bool {
     let ids = [
         (Field::Uid, Member::CredUid),
         (Field::Gid, Member::CredGid),
         (Field::Euid, Member::CredEuid),
         (Field::Egid, Member::CredEgid),
     ];
-    if told == Task::Credentials {
+    if change == Task::Credentials {
         return ids.into_iter().all(|(field, member)| line.member(field, first, &[member]));
     }
     let leader = Member::TaskLeader;
@@ -181,7 +181,7 @@ fn task(line: &mut Line<'_>, told: Task, first: &Base) -> bool {
     let mut needed = line.member(Field::Pid, first, &[Member::TaskPid])
         && line.member(Field::Tgid, first, &[Member::TaskTgid])
         && line.start([Field::Start, Field::StartNanos], &process);
-    if told == Task::Exit {
+    if change == Task::Exit {
         line.member(Field::ExitCode, first, &[leader, Member::TaskExitCode]);
         let dead = line.argument(1);
         return needed && dead.is_some_and(|dead| line.word(Field::Dead, &dead));
@@ -200,7 +200,7 @@ fn task(line: &mut Line<'_>, told: Task, first: &Base) -> bool {
         line.at(&Field::Comm.name(), &process, comm, 8);
         line.at(&Field::CommLow.name(), &process, comm + 8, 8);
     }
-    if told == Task::Exec {
+    if change == Task::Exec {
         line.member(Field::ArgStart, first, &[Member::TaskMm, Member::MmArgStart]);
         line.member(Field::ArgEnd, first, &[Member::TaskMm, Member::MmArgEnd]);
         if let Some(arguments) = line.behind(first, &[Member::TaskMm, Member::MmArgStart]) {

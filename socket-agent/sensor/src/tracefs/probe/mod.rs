@@ -10,4 +10,4 @@ pub(super) use arch::Abi;
 pub(super) use fetch::{Shapes, fetch};
 pub(super) use field::{ARGUMENT_WORDS, ENDS, Field, HEADER_WORDS};
 pub(super) use line::{Base, Line};
-pub(super) use set::{DROPPED, EXEC, Missing, PROBES, Probe, TRACEPOINTS, Task, Tell};
+pub(super) use set::{DROPPED, EXEC, Missing, Observation, PROBES, Probe, TRACEPOINTS, Task};

@@ -1,8 +1,8 @@
 //! The probes and tracepoints of the set.
 
-/// What a probe tells.
+/// Kind of event that a probe or tracepoint reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::tracefs) enum Tell {
+pub(in crate::tracefs) enum Observation {
     /// A packet is sent.
     Sent,
     /// A packet is received by a socket.
@@ -11,8 +11,8 @@ pub(in crate::tracefs) enum Tell {
     Child,
     /// A packet is dropped.
     Dropped,
-    /// As `Dropped`, without what is to be known of the packet.
-    DropTold,
+    /// A packet is dropped, as the tracepoint `kfree_skb` reports it: without its headers.
+    DropTracepoint,
     /// A TCP socket changes its state.
     State,
     /// A TCP socket begins to listen.
@@ -31,7 +31,7 @@ pub(in crate::tracefs) enum Tell {
     Task(Task),
 }
 
-/// What is told about processes.
+/// Kind of change of a process or thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::tracefs) enum Task {
     /// A thread begins.
@@ -48,7 +48,7 @@ pub(in crate::tracefs) enum Task {
     Moved,
 }
 
-/// What it means if a probe cannot be had.
+/// Consequence of a probe that cannot be installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::tracefs) enum Missing {
     /// The set cannot run.
@@ -66,7 +66,7 @@ pub(in crate::tracefs) struct Probe {
     pub(in crate::tracefs) functions: &'static [&'static str],
     /// On the return from the function.
     pub(in crate::tracefs) returns: bool,
-    pub(in crate::tracefs) tell: Tell,
+    pub(in crate::tracefs) observation: Observation,
     pub(in crate::tracefs) missing: Missing,
     /// Of no use without IPv6.
     pub(in crate::tracefs) ipv6: bool,
@@ -77,7 +77,7 @@ pub(in crate::tracefs) struct Probe {
 pub(in crate::tracefs) struct Tracepoint {
     /// Directory below `events`.
     pub(in crate::tracefs) path: &'static str,
-    pub(in crate::tracefs) tell: Tell,
+    pub(in crate::tracefs) observation: Observation,
     pub(in crate::tracefs) effect: &'static str,
 }
 
@@ -98,10 +98,10 @@ const CGROUPS: &str = "processes that move to another cgroup are shown in the ol
 const fn probe(
     event: &'static str,
     functions: &'static [&'static str],
-    tell: Tell,
+    observation: Observation,
     missing: Missing,
 ) -> Probe {
-    Probe { event, functions, returns: false, tell, missing, ipv6: false }
+    Probe { event, functions, returns: false, observation, missing, ipv6: false }
 }
 
 const fn ipv6(probe: Probe) -> Probe {
@@ -117,52 +117,60 @@ pub(in crate::tracefs) const DROPPED: &str = "dropped";
 
 /// All probes. The first alternative of each is that of the newest kernels.
 pub(in crate::tracefs) const PROBES: [Probe; 20] = [
-    probe("state", &["tcp_set_state"], Tell::State, Fatal),
-    probe("listen", &["inet_csk_listen_start"], Tell::Listen, Worse(LISTEN)),
-    probe("output4", &["ip_output"], Tell::Sent, Fatal),
-    probe("output4_multi", &["ip_mc_output"], Tell::Sent, Worse(MULTICAST)),
-    ipv6(probe("output6", &["ip6_output"], Tell::Sent, Worse("IPv6 packets sent are not counted"))),
+    probe("state", &["tcp_set_state"], Observation::State, Fatal),
+    probe("listen", &["inet_csk_listen_start"], Observation::Listen, Worse(LISTEN)),
+    probe("output4", &["ip_output"], Observation::Sent, Fatal),
+    probe("output4_multi", &["ip_mc_output"], Observation::Sent, Worse(MULTICAST)),
+    ipv6(probe(
+        "output6",
+        &["ip6_output"],
+        Observation::Sent,
+        Worse("IPv6 packets sent are not counted"),
+    )),
     // Before 4.7 the filter is called by its old name.
-    probe("input", &["sk_filter_trim_cap", "sk_filter"], Tell::Received, Fatal),
+    probe("input", &["sk_filter_trim_cap", "sk_filter"], Observation::Received, Fatal),
     // Kernels of about 4.4 do not ask the filter for these; older ones do, and are left without the probe.
-    probe("child", &["tcp_child_process"], Tell::Child, Worse(CHILD)),
-    Probe { returns: true, ..probe("accept", &["inet_csk_accept"], Tell::Accepted, Worse(ACCEPT)) },
-    probe("tcp_taken", &["tcp_rcv_space_adjust"], Tell::TcpTaken, Worse(RECEIVER)),
-    probe("udp_taken4", &["udp_recvmsg"], Tell::UdpTaken, Worse(RECEIVER)),
-    ipv6(probe("udp_taken6", &["udpv6_recvmsg"], Tell::UdpTaken, Worse(RECEIVER))),
-    probe("bind4", &["udp_v4_get_port"], Tell::Bound, Worse(BIND)),
-    ipv6(probe("bind6", &["udp_v6_get_port"], Tell::Bound, Worse(BIND))),
-    probe("closed4", &["udp_destroy_sock"], Tell::UdpClosed, Worse(RELEASE)),
-    ipv6(probe("closed6", &["udpv6_destroy_sock"], Tell::UdpClosed, Worse(RELEASE))),
+    probe("child", &["tcp_child_process"], Observation::Child, Worse(CHILD)),
+    Probe {
+        returns: true,
+        ..probe("accept", &["inet_csk_accept"], Observation::Accepted, Worse(ACCEPT))
+    },
+    probe("tcp_taken", &["tcp_rcv_space_adjust"], Observation::TcpTaken, Worse(RECEIVER)),
+    probe("udp_taken4", &["udp_recvmsg"], Observation::UdpTaken, Worse(RECEIVER)),
+    ipv6(probe("udp_taken6", &["udpv6_recvmsg"], Observation::UdpTaken, Worse(RECEIVER))),
+    probe("bind4", &["udp_v4_get_port"], Observation::Bound, Worse(BIND)),
+    ipv6(probe("bind6", &["udp_v6_get_port"], Observation::Bound, Worse(BIND))),
+    probe("closed4", &["udp_destroy_sock"], Observation::UdpClosed, Worse(RELEASE)),
+    ipv6(probe("closed6", &["udpv6_destroy_sock"], Observation::UdpClosed, Worse(RELEASE))),
     // Renamed in 6.11 and 5.17.
     probe(
         DROPPED,
         &["sk_skb_reason_drop", "kfree_skb_reason", "kfree_skb"],
-        Tell::Dropped,
+        Observation::Dropped,
         Worse(LATE),
     ),
-    probe("fork", &["wake_up_new_task"], Tell::Task(Task::Fork), Worse(PROCESSES)),
-    probe(EXEC, &["proc_exec_connector"], Tell::Task(Task::Exec), Worse(PROCESSES)),
-    probe("exit", &["taskstats_exit"], Tell::Task(Task::Exit), Worse(PROCESSES)),
-    probe("creds", &["commit_creds"], Tell::Task(Task::Credentials), Worse(IDS)),
+    probe("fork", &["wake_up_new_task"], Observation::Task(Task::Fork), Worse(PROCESSES)),
+    probe(EXEC, &["proc_exec_connector"], Observation::Task(Task::Exec), Worse(PROCESSES)),
+    probe("exit", &["taskstats_exit"], Observation::Task(Task::Exit), Worse(PROCESSES)),
+    probe("creds", &["commit_creds"], Observation::Task(Task::Credentials), Worse(IDS)),
 ];
 
 /// All tracepoints.
 pub(in crate::tracefs) const TRACEPOINTS: [Tracepoint; 3] = [
     Tracepoint {
         path: "sched/sched_process_exec",
-        tell: Tell::Task(Task::ExecPath),
+        observation: Observation::Task(Task::ExecPath),
         effect: PROCESSES,
     },
     Tracepoint {
         path: "cgroup/cgroup_attach_task",
-        tell: Tell::Task(Task::Moved),
+        observation: Observation::Task(Task::Moved),
         effect: CGROUPS,
     },
     // Tells of the same as the probe on drops, and is never skipped.
     Tracepoint {
         path: "skb/kfree_skb",
-        tell: Tell::DropTold,
+        observation: Observation::DropTracepoint,
         effect: "programs_missed also counts drops of no connection that the probe on drops was skipped for, and before \
                  5.14 its reads that failed",
     },
