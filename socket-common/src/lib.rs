@@ -31,8 +31,8 @@ pub use flow::{
     PeerKey, Pending, Rank, SAMPLES, Sample, SocketOwner, SubflowWalk, Tcp, Traffic, Tuple,
 };
 pub use settings::{
-    BEGUN, ESTABLISHED, REPLIES_HIDDEN, REPORT_CONNECTIONS, REPORT_LISTENERS, STAND_INS, Settings,
-    TWICE, TWINS, Twin,
+    BEGUN, COPIED_HOOKS, CopiedHook, ESTABLISHED, HOOKS_COPIED, REPLIES_HIDDEN, REPORT_CONNECTIONS,
+    REPORT_LISTENERS, SUBSTITUTES, Settings,
 };
 
 /// Address family in [`Tuple::family`]: IPv4 (also for IPv4-mapped IPv6 sockets).

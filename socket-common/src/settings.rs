@@ -1,4 +1,4 @@
-//! What the agent tells the programs, in a one-element array.
+//! Settings that the agent gives the programs, in a one-element array.
 
 #[cfg(feature = "user")]
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -7,19 +7,19 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 /// acknowledgements) carry the socket they answer for and pass no cgroup program (6.13).
 pub const REPLIES_HIDDEN: u32 = 2;
 
-/// Bit of [`Settings::features`]: listeners and bound UDP sockets that come and go are told.
+/// Bit of [`Settings::features`]: listeners and bound UDP sockets that come and go are reported.
 pub const REPORT_LISTENERS: u32 = 4;
-/// Bit of [`Settings::features`]: TCP connections that come and go are told.
+/// Bit of [`Settings::features`]: TCP connections that come and go are reported.
 pub const REPORT_CONNECTIONS: u32 = 8;
 
 /// Bit of [`Settings::features`]: a task may be put aside in the midst of a tracepoint program, and another
 /// that comes to the same program on that CPU meanwhile is skipped (7.0). Hooks are there twice then.
-pub const TWICE: u32 = 16;
+pub const HOOKS_COPIED: u32 = 16;
 
-/// Hooks whose copies note what they have dealt with, where [`TWICE`] is set.
+/// Hooks whose copies record what they have handled, where [`HOOKS_COPIED`] is set.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Twin {
+pub enum CopiedHook {
     /// `inet_sock_set_state`.
     State = 0,
     /// `kfree_skb`.
@@ -34,15 +34,15 @@ pub enum Twin {
     Exit = 5,
 }
 
-/// Number of [`Twin`]s; no more than the alignment of what hooks are shown.
-pub const TWINS: u32 = 6;
+/// Number of [`CopiedHook`]s; no more than the alignment of what hooks are shown.
+pub const COPIED_HOOKS: u32 = 6;
 
-/// What may stand in for the first copy of a hook: the second, the last, and a program of another kind.
-pub const STAND_INS: u32 = 3;
+/// Number of programs that may substitute the first copy of a hook: the second copy, the last, and a program of another kind.
+pub const SUBSTITUTES: u32 = 3;
 
-/// Place behind those of stand-ins: connections from a listener whose beginning a copy was shown.
-pub const BEGUN: u32 = STAND_INS * TWINS;
-/// Place behind [`BEGUN`]: connections from a listener that came to be established. Of those whose beginning all
+/// Index behind those of substitutes: connections from a listener whose beginning a copy was shown.
+pub const BEGUN: u32 = SUBSTITUTES * COPIED_HOOKS;
+/// Index behind [`BEGUN`]: connections from a listener that came to be established. Of those whose beginning all
 /// copies were skipped for nothing is missing: that tells nothing yet.
 pub const ESTABLISHED: u32 = BEGUN + 1;
 

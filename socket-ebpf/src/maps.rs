@@ -58,7 +58,7 @@ pub static LAST_HANDSHAKE: PerCpuArray<[u64; 4]> = PerCpuArray::with_max_entries
 #[map]
 pub static OWNED: Array<u64> = Array::with_max_entries(OWNED_PLACES, 0);
 
-/// The socket whose end was told last on each CPU, and when: the state hook is there twice.
+/// The socket whose end was reported last on each CPU, and when: the state hook is attached twice.
 #[map]
 pub static LAST_CLOSED: PerCpuArray<[u64; 2]> = PerCpuArray::with_max_entries(1, 0);
 
@@ -89,14 +89,14 @@ pub static SAMPLED: Array<[Sample; SAMPLES]> = Array::with_max_entries(1, 0);
 pub static EXEC: PerCpuArray<ExecEvent> = PerCpuArray::with_max_entries(4, 0);
 
 /// What the first copy of a hook has dealt with and the second has not been shown yet: see
-/// [`twice`](crate::hooks::twice).
+/// [`copies`](crate::hooks::copies).
 #[map]
-pub static DONE: HashMap<u64, u64> = HashMap::with_max_entries(1, 0);
+pub static HANDLED: HashMap<u64, u64> = HashMap::with_max_entries(1, 0);
 
 /// By hook and what stood in for its first copy, which was skipped: the second copy, the last, a program of
 /// another kind. What the last of these counts may wrap on one CPU, not in the sum.
 #[map]
-pub static CAUGHT: PerCpuArray<u64> = PerCpuArray::with_max_entries(ESTABLISHED + 1, 0);
+pub static RECOVERED: PerCpuArray<u64> = PerCpuArray::with_max_entries(ESTABLISHED + 1, 0);
 
 /// Places of [`OWNED`], a power of two.
 const OWNED_PLACES: u32 = 256;

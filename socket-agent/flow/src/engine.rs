@@ -221,7 +221,7 @@ impl Engine {
         let horizon = now.saturating_sub(self.rules.socket_inactive);
         self.closed_sockets.retain(|_, socket| socket.ended >= horizon);
         shrink::shrink_table(&mut self.closed_sockets);
-        self.progress.release_room();
+        self.progress.shrink();
     }
 
     /// Reports everything that is left: closed connections, then `flows`, which are still open. Flows

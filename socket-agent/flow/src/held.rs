@@ -1,6 +1,6 @@
 //! Closed connections that wait for late packets.
 //!
-//! Hundreds of thousands may wait, and seconds later none. They lie in lots that are given back whole:
+//! Hundreds of thousands may wait, and seconds later none. They are stored in batches that are freed whole:
 //! flows among the small pieces that processes and names need would keep every page of those in use, and
 //! a table of flows would hold twice as much while it grows.
 
@@ -13,16 +13,16 @@ use socket_common::Flow;
 
 use linux::shrink;
 
-/// Flows of a lot.
-const LOT: usize = 512;
+/// Number of flows of a batch.
+const BATCH: usize = 512;
 
-/// See the module.
+/// Closed flows that wait for late packets, in the order of their arrival.
 #[derive(Default)]
 pub(super) struct Held {
     /// Numbers, in the order of arrival, by flow id.
     numbers: HashMap<u64, u64>,
-    lots: VecDeque<Lot>,
-    /// Number of the first flow of the first lot.
+    batches: VecDeque<Batch>,
+    /// Number of the first flow of the first batch.
     first: u64,
     /// When each has waited for long enough, and its id. What was taken before its time stays in here
     /// until then.
@@ -30,7 +30,7 @@ pub(super) struct Held {
 }
 
 /// Flows that arrived one after another.
-struct Lot {
+struct Batch {
     flows: Vec<Option<Flow>>,
     left: usize,
 }
@@ -44,22 +44,22 @@ impl Held {
     /// Holds a flow until `due`, boottime nanoseconds. One of the same id is replaced.
     pub(super) fn insert(&mut self, flow: Flow, due: u64) {
         self.take(flow.id);
-        if self.lots.back().is_none_or(|lot| lot.flows.len() == LOT) {
-            self.lots.push_back(Lot { flows: Vec::with_capacity(LOT), left: 0 });
+        if self.batches.back().is_none_or(|batch| batch.flows.len() == BATCH) {
+            self.batches.push_back(Batch { flows: Vec::with_capacity(BATCH), left: 0 });
         }
-        let before = (self.lots.len() - 1) * LOT;
-        if let Some(lot) = self.lots.back_mut() {
-            self.numbers.insert(flow.id, self.first + (before + lot.flows.len()) as u64);
+        let before = (self.batches.len() - 1) * BATCH;
+        if let Some(batch) = self.batches.back_mut() {
+            self.numbers.insert(flow.id, self.first + (before + batch.flows.len()) as u64);
             self.due.push(Reverse((due, flow.id)));
-            lot.flows.push(Some(flow));
-            lot.left += 1;
+            batch.flows.push(Some(flow));
+            batch.left += 1;
         }
     }
 
     /// A flow that waits.
     pub(super) fn get_mut(&mut self, id: u64) -> Option<&mut Flow> {
-        let (lot, place) = self.place(*self.numbers.get(&id)?);
-        self.lots.get_mut(lot)?.flows.get_mut(place)?.as_mut()
+        let (batch, position) = self.position(*self.numbers.get(&id)?);
+        self.batches.get_mut(batch)?.flows.get_mut(position)?.as_mut()
     }
 
     /// Takes the flow whose time comes first, if `ready` says so of that time.
@@ -67,7 +67,7 @@ impl Held {
         loop {
             let Some(Reverse((_, id))) = self.due.peek().filter(|Reverse((due, _))| ready(*due))
             else {
-                self.release_room();
+                self.shrink();
                 return None;
             };
             let id = *id;
@@ -80,29 +80,33 @@ impl Held {
 
     fn take(&mut self, id: u64) -> Option<Flow> {
         let number = self.numbers.remove(&id)?;
-        let (at, place) = self.place(number);
-        let lot = self.lots.get_mut(at)?;
-        let flow = lot.flows.get_mut(place)?.take();
-        lot.left -= usize::from(flow.is_some());
-        while self.lots.front().is_some_and(|lot| lot.left == 0 && lot.flows.len() == LOT) {
-            self.lots.pop_front();
-            self.first += LOT as u64;
+        let (at, position) = self.position(number);
+        let batch = self.batches.get_mut(at)?;
+        let flow = batch.flows.get_mut(position)?.take();
+        batch.left -= usize::from(flow.is_some());
+        while self
+            .batches
+            .front()
+            .is_some_and(|batch| batch.left == 0 && batch.flows.len() == BATCH)
+        {
+            self.batches.pop_front();
+            self.first += BATCH as u64;
         }
         flow
     }
 
-    /// The lot of a number, and the place in it.
-    fn place(&self, number: u64) -> (usize, usize) {
-        let place = (number - self.first) as usize;
-        (place / LOT, place % LOT)
+    /// Index of the batch of a number, and the position in it.
+    fn position(&self, number: u64) -> (usize, usize) {
+        let position = (number - self.first) as usize;
+        (position / BATCH, position % BATCH)
     }
 
-    fn release_room(&mut self) {
+    fn shrink(&mut self) {
         shrink::shrink_table(&mut self.numbers);
         if self.numbers.is_empty() {
-            self.lots.clear();
+            self.batches.clear();
             self.due.clear();
-            self.due.shrink_to(LOT);
+            self.due.shrink_to(BATCH);
         }
     }
 }
@@ -145,12 +149,12 @@ mod tests {
                 taken += 1;
             }
             assert_eq!(held.len() as u64, next - taken);
-            assert!(held.lots.len() <= 4_500 / LOT, "{} lots", held.lots.len());
+            assert!(held.batches.len() <= 4_500 / BATCH, "{} batches", held.batches.len());
         }
         while held.take_first(|_| true).is_some() {
             taken += 1;
         }
-        assert_eq!((taken, held.len(), held.lots.len()), (next, 0, 0));
+        assert_eq!((taken, held.len(), held.batches.len()), (next, 0, 0));
     }
 
     #[test]

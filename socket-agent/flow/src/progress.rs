@@ -121,7 +121,7 @@ impl Progress {
     }
 
     /// Gives memory back after a peak.
-    pub(super) fn release_room(&mut self) {
+    pub(super) fn shrink(&mut self) {
         shrink::shrink_table(&mut self.flows);
     }
 

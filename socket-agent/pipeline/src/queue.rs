@@ -31,7 +31,7 @@ pub(crate) struct Queue {
     /// Something has been settled, or packed.
     settled: Condvar,
     /// There is something to pack, or no more will come.
-    crowded: Condvar,
+    to_pack: Condvar,
 }
 
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Queue {
             limit,
             ready: Condvar::new(),
             settled: Condvar::new(),
-            crowded: Condvar::new(),
+            to_pack: Condvar::new(),
         }
     }
 
@@ -218,7 +218,7 @@ impl Queue {
         drop(state);
         self.ready.notify_all();
         self.settled.notify_all();
-        self.crowded.notify_all();
+        self.to_pack.notify_all();
     }
 
     /// Packs what waits longer than a moment, until the queue ends. The work of a thread of its own: who
@@ -230,7 +230,7 @@ impl Queue {
             let State { backlog, readers, .. } = &mut *state;
             let Some((number, batch)) = backlog.next_to_pack(readers) else {
                 buffer = Vec::new();
-                state = self.crowded.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = self.to_pack.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
             drop(state);
@@ -282,8 +282,8 @@ impl Queue {
         state.taps.retain(|tap| tap.offer(&batch));
         state.backlog.push(batch);
         self.ready.notify_all();
-        if state.backlog.is_crowded() {
-            self.crowded.notify_one();
+        if state.backlog.exceeds_unpacked() {
+            self.to_pack.notify_one();
         }
     }
 
@@ -295,8 +295,8 @@ impl Queue {
         let next = next.unwrap_or_else(|| state.backlog.end());
         state.backlog.release(next);
         // What an output has just passed may be packed for the others.
-        if state.backlog.is_crowded() {
-            self.crowded.notify_one();
+        if state.backlog.exceeds_unpacked() {
+            self.to_pack.notify_one();
         }
         drop(state);
         self.settled.notify_all();

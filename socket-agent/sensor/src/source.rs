@@ -64,7 +64,7 @@ pub trait Source: Send {
     /// Stops observing. What was seen until now can still be read, after [`Records::finish`].
     fn detach(&mut self);
 
-    /// Takes a lot of the closed flows that found no room among the records; whether there may be
+    /// Takes a batch of the closed flows that found no room among the records; whether there may be
     /// more.
     ///
     /// # Errors
@@ -72,8 +72,8 @@ pub trait Source: Send {
     /// The kernel refuses the read.
     fn take_spilled(&mut self, each: &mut dyn FnMut(Flow)) -> Result<bool, SensorError>;
 
-    /// The next lot of the flows that are open: by socket, then further UDP peers; whether there may
-    /// be more. After the last lot it begins anew. Flows may be evicted between two lots.
+    /// The next batch of the flows that are open: by socket, then further UDP peers; whether there may
+    /// be more. After the last batch it begins anew. Flows may be evicted between two batches.
     ///
     /// # Errors
     ///

@@ -8,7 +8,7 @@ use core::mem::MaybeUninit;
 
 use aya_ebpf::bindings::{BPF_ANY, BPF_NOEXIST};
 use socket_common::{
-    Counter, Flow, Owner, PROTO_UDP, Rank, SocketOwner, REPORT_LISTENERS, Tuple,
+    Counter, Flow, Owner, PROTO_UDP, REPORT_LISTENERS, Rank, SocketOwner, Tuple,
     rules::owner::{acts_for_connection, taken_over},
 };
 

@@ -4,7 +4,7 @@
 use core::mem::MaybeUninit;
 
 use socket_common::{
-    Began, Counter, FAMILY_IPV6, Flow, PROTO_TCP, Rank, REPORT_CONNECTIONS, Tuple,
+    Began, Counter, FAMILY_IPV6, Flow, PROTO_TCP, REPORT_CONNECTIONS, Rank, Tuple,
     kernel::tcp_state::{ESTABLISHED, LISTEN, SYN_RECV, SYN_SENT},
     rules::{
         Way,

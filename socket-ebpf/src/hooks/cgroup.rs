@@ -10,7 +10,7 @@ use aya_ebpf::{
     programs::{SkBuffContext, SockContext, SockOpsContext},
 };
 use socket_common::{
-    ESTABLISHED, Twin,
+    CopiedHook, ESTABLISHED,
     kernel::{
         is_inet,
         tcp_state::{CLOSE, LISTEN, SYN_SENT},
@@ -18,7 +18,7 @@ use socket_common::{
     rules::Way,
 };
 
-use super::twice;
+use super::copies;
 use crate::{
     dns, flow,
     kernel::{address, packet::Packet, sock::Sock},
@@ -117,7 +117,7 @@ pub fn cgroup_state(ctx: SockOpsContext) -> u32 {
         }
     }
     if op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB {
-        twice::child(ESTABLISHED);
+        copies::child(ESTABLISHED);
     }
     // SAFETY: the context of this run; the kernel sets the full socket for it.
     let sock = unsafe { (*ctx.ops).__bindgen_anon_2.sk };
@@ -132,10 +132,10 @@ pub fn cgroup_state(ctx: SockOpsContext) -> u32 {
         _ => return ALLOW as u32,
     };
     let turn = if op == BPF_SOCK_OPS_STATE_CB {
-        twice::ahead_has_turn(Twin::State, twice::change(sock, old, new))
+        copies::ahead_has_turn(CopiedHook::State, copies::change(sock, old, new))
     } else {
         // Behind the tracepoint.
-        flow::tcp::has_missed(sock, new) && twice::stood_in(Twin::State)
+        flow::tcp::has_missed(sock, new) && copies::recovered_later(CopiedHook::State)
     };
     if turn {
         flow::tcp::state_changed(sock, old, new);

@@ -3,9 +3,9 @@
 //! of this kind. Attached ahead of the raw tracepoints, which see to what is skipped.
 
 use aya_ebpf::{EbpfContext as _, macros::tracepoint, programs::TracePointContext};
-use socket_common::Twin;
+use socket_common::CopiedHook;
 
-use super::twice::ahead_has_turn;
+use super::copies::ahead_has_turn;
 use crate::{
     kernel::{core_offsets as at, field, task::Task},
     process::raw::{executed, exited, forked, once},
@@ -27,7 +27,7 @@ fn member<T: Copy>(ctx: &TracePointContext, offset: usize) -> T {
 #[inline(always)]
 pub fn event_exec(ctx: TracePointContext) -> u32 {
     let task = Task::current();
-    if ahead_has_turn(Twin::Exec, task.0) {
+    if ahead_has_turn(CopiedHook::Exec, task.0) {
         let place = (member::<u32>(&ctx, 8) & 0xffff) as usize;
         let mm: usize = field(task.0, at::task_struct_mm());
         executed(PLACE, task, ctx.as_ptr() as usize + place, field(mm, at::mm_struct_exe_file()));
@@ -40,7 +40,7 @@ pub fn event_exec(ctx: TracePointContext) -> u32 {
 #[inline(always)]
 pub fn event_exit(_: TracePointContext) -> u32 {
     let task = Task::current();
-    if ahead_has_turn(Twin::Exit, once(task, task.pid())) {
+    if ahead_has_turn(CopiedHook::Exit, once(task, task.pid())) {
         exited(task);
     }
     0
@@ -54,7 +54,7 @@ pub fn event_fork(ctx: TracePointContext) -> u32 {
     let parent = Task::current();
     let Some(child) = parent.youngest_child() else { return 0 };
     let pid = child.pid();
-    if pid == member::<u32>(&ctx, 20) && ahead_has_turn(Twin::Fork, once(child, pid)) {
+    if pid == member::<u32>(&ctx, 20) && ahead_has_turn(CopiedHook::Fork, once(child, pid)) {
         forked(parent, child);
     }
     0

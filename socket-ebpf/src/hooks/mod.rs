@@ -16,6 +16,8 @@
 
 #[cfg(not(feature = "perf"))]
 mod cgroup;
+#[cfg(not(feature = "perf"))]
+pub mod copies;
 #[cfg(feature = "perf")]
 mod early;
 #[cfg(not(feature = "perf"))]
@@ -29,5 +31,3 @@ mod kprobe;
 mod sample;
 #[cfg(not(feature = "perf"))]
 mod tracepoint;
-#[cfg(not(feature = "perf"))]
-pub mod twice;

@@ -2,7 +2,7 @@
 
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
 use socket_common::{
-    BEGUN, FAMILY_IPV4, PROTO_TCP, REPLIES_HIDDEN, Rank, Twin,
+    BEGUN, CopiedHook, FAMILY_IPV4, PROTO_TCP, REPLIES_HIDDEN, Rank,
     kernel::{
         tcp_flag::SYN,
         tcp_state::{LISTEN, NEW_SYN_RECV, SYN_RECV, TIME_WAIT},
@@ -10,7 +10,7 @@ use socket_common::{
     rules::{Way, tcp::is_full},
 };
 
-use super::twice::{self, Copy};
+use super::copies::{self, Copy};
 use crate::{
     flow,
     kernel::{core_offsets as at, field, now, packet::Packet, sock::Sock},
@@ -43,9 +43,9 @@ pub fn tp_state_third(ctx: RawTracePointContext) -> i32 {
 fn state(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     let sock = Sock(ctx.arg::<u64>(0) as usize);
     let (old, new) = (ctx.arg::<u64>(1) as u8, ctx.arg::<u64>(2) as u8);
-    if copy.has_turn(Twin::State, twice::change(sock, old, new)) {
+    if copy.has_turn(CopiedHook::State, copies::change(sock, old, new)) {
         if old == LISTEN && new == SYN_RECV {
-            twice::child(BEGUN);
+            copies::child(BEGUN);
         }
         flow::tcp::state_changed(sock, old, new);
     }
@@ -120,7 +120,7 @@ pub fn tp_dropped_again(ctx: RawTracePointContext) -> i32 {
 fn dropped(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     let skb = ctx.arg::<u64>(0) as usize;
     // Of all that is dropped hardly anything counts.
-    if flow::late::is_orphan(ctx.arg(1)) && copy.has_turn(Twin::Dropped, skb) {
+    if flow::late::is_orphan(ctx.arg(1)) && copy.has_turn(CopiedHook::Dropped, skb) {
         flow::late::orphan(skb, now());
     }
     0
@@ -214,7 +214,7 @@ fn reset(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     let sock = Sock(ctx.arg::<u64>(0) as usize);
     let skb = ctx.arg::<u64>(1) as usize;
     let object = if skb == 0 { sock.0 } else { skb };
-    if !copy.has_turn(Twin::Reset, object) || skb == 0 {
+    if !copy.has_turn(CopiedHook::Reset, object) || skb == 0 {
         return 0;
     }
     if sock.0 != 0 && sock.state() == TIME_WAIT {

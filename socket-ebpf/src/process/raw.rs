@@ -4,13 +4,13 @@ use aya_ebpf::{
     helpers::generated::bpf_probe_read_user, macros::raw_tracepoint, programs::RawTracePointContext,
 };
 use socket_common::{
-    ARGS_MAX, Counter, ExecEvent, ExitEvent, ForkEvent, Header, NAME_MAX, NAMES_MAX, Twin, kind,
-    whole,
+    ARGS_MAX, CopiedHook, Counter, ExecEvent, ExitEvent, ForkEvent, Header, NAME_MAX, NAMES_MAX,
+    kind, whole,
 };
 
 use super::{FIXED, begin, is_last, names};
 use crate::{
-    hooks::twice::Copy,
+    hooks::copies::Copy,
     kernel::{core_offsets as at, field, now, task::Task},
     maps::{EXEC, count},
     outlet::{EVENTS, wakeup},
@@ -40,7 +40,7 @@ pub fn tp_exec_third(ctx: RawTracePointContext) -> i32 {
 #[inline(always)]
 fn exec(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     let task = Task(ctx.arg::<u64>(0) as usize);
-    if !copy.has_turn(Twin::Exec, task.0) {
+    if !copy.has_turn(CopiedHook::Exec, task.0) {
         return 0;
     }
     let binprm = ctx.arg::<u64>(2) as usize;
@@ -148,7 +148,7 @@ fn fork(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     let child = Task(ctx.arg::<u64>(1) as usize);
     let pid = child.pid();
     // Threads too: which of the forks that the first copy was skipped for were processes nobody would know.
-    if !copy.has_turn(Twin::Fork, once(child, pid)) {
+    if !copy.has_turn(CopiedHook::Fork, once(child, pid)) {
         return 0;
     }
     // Most are threads.
@@ -199,7 +199,7 @@ pub fn tp_exit_third(ctx: RawTracePointContext) -> i32 {
 #[inline(always)]
 fn exit(ctx: &RawTracePointContext, copy: Copy) -> i32 {
     let task = Task(ctx.arg::<u64>(0) as usize);
-    if copy.has_turn(Twin::Exit, once(task, task.pid())) {
+    if copy.has_turn(CopiedHook::Exit, once(task, task.pid())) {
         exited(task);
     }
     0

@@ -82,13 +82,13 @@ impl Backlog {
     }
 
     /// Whether more waits than stays unpacked.
-    pub(crate) fn is_crowded(&self) -> bool {
+    pub(crate) fn exceeds_unpacked(&self) -> bool {
         self.plain > self.limit
     }
 
     /// The next batch to be packed: one that no reader takes soon.
     pub(crate) fn next_to_pack(&mut self, readers: &[Option<u64>]) -> Option<(u64, Arc<Batch>)> {
-        if !self.is_crowded() {
+        if !self.exceeds_unpacked() {
             return None;
         }
         self.packed_to = self.packed_to.max(self.first);

@@ -32,7 +32,7 @@ pub(super) struct Places<'a> {
     pub(super) prototypes: &'a Prototypes,
     pub(super) ipv6: bool,
     /// Hooks are attached twice, and their copies rely on each other.
-    pub(super) twice: bool,
+    pub(super) copied: bool,
 }
 
 /// What keeps a program at its place.
@@ -66,11 +66,11 @@ pub(super) fn all(
         let by_cgroup = attached.contains(&"cgroup_egress");
         match program.when {
             When::InsteadOf(name) | When::Unless(name, _) if attached.contains(&name) => continue,
-            When::Unskipped if !places.twice || places.cgroup.is_none() => continue,
+            When::Unskipped if !places.copied || places.cgroup.is_none() => continue,
             When::WithCgroup(_) if !by_cgroup => continue,
-            When::First if !places.twice => continue,
+            When::First if !places.copied => continue,
             When::Again(first) | When::Ahead(first)
-                if !places.twice || !attached.contains(&first) =>
+                if !places.copied || !attached.contains(&first) =>
             {
                 continue;
             }
@@ -93,7 +93,7 @@ pub(super) fn all(
         let hook = describe(program);
         // The first copy leaves to the others what it cannot deal with.
         let is_copy = COPIES.iter().any(|end| program.name.ends_with(end));
-        let relied_on = places.twice && is_copy;
+        let relied_on = places.copied && is_copy;
         match program.when {
             _ if relied_on => return Err(refused(hook, reason)),
             When::Required | When::InsteadOf(_) | When::Again(_) => {

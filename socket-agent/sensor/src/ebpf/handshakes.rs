@@ -25,7 +25,7 @@ const PAUSES: [u64; 2] = [1_000_000_000, 250_000_000];
 #[derive(Debug)]
 pub(super) struct Handshakes {
     /// Of the table.
-    room: u32,
+    capacity: u32,
     /// Handshakes that were left after the last look.
     left: u32,
     /// When the next look is due, boottime nanoseconds.
@@ -35,8 +35,8 @@ pub(super) struct Handshakes {
 // === impl Handshakes ===
 
 impl Handshakes {
-    pub(super) fn new(room: u32) -> Self {
-        Self { room, left: 0, due: 0 }
+    pub(super) fn new(capacity: u32) -> Self {
+        Self { capacity, left: 0, due: 0 }
     }
 
     /// Removes what is over or abandoned, if it is time. `now` is boottime nanoseconds.
@@ -52,25 +52,25 @@ impl Handshakes {
         if now < self.due {
             return Ok(());
         }
-        let crowded = self.left > self.room / 2;
+        let crowded = self.left > self.capacity / 2;
         let (mut left, mut gone) = (0_u32, Vec::new());
         let mut walk = Walk::default();
         let mut more = true;
         while more {
-            more = table.lot(&mut walk, |tuple, pending| {
+            more = table.next_batch(&mut walk, |tuple, pending| {
                 if is_over(&pending, now) || is_abandoned(&pending, now, crowded) {
                     gone.push(tuple);
                 } else {
                     left = left.saturating_add(1);
                 }
             })?;
-            // Elements may be removed between two lots of a walk.
+            // Elements may be removed between two batches of a walk.
             for tuple in gone.drain(..) {
                 table.remove(&tuple);
             }
         }
         self.left = left;
-        self.due = now + PAUSES[usize::from(left > self.room / 16)];
+        self.due = now + PAUSES[usize::from(left > self.capacity / 16)];
         Ok(())
     }
 }

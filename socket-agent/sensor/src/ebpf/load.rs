@@ -97,7 +97,7 @@ pub(super) fn load<'c>(
         .map_max_entries("PENDING", tables.pending)
         .map_max_entries("LATE", tables.late)
         .map_max_entries("SPILL", tables.spill)
-        .map_max_entries("DONE", if tasks_come_between() { NOTES } else { 1 });
+        .map_max_entries("HANDLED", if tasks_come_between() { NOTES } else { 1 });
     if buffer != RecordBuffer::Perf {
         let dns = if config.dns.from_sockets() { config.dns.ring } else { UNUSED };
         loader.map_max_entries("EVENTS", tables.ring).map_max_entries("DNS", dns);
@@ -164,7 +164,7 @@ pub(super) fn open_ring(
 }
 
 pub(super) fn open_tables(ebpf: &mut Ebpf) -> Result<Tables, SensorError> {
-    let (counts, caught) = (take_map(ebpf, "COUNTS")?, take_map(ebpf, "CAUGHT")?);
+    let (counts, recovered) = (take_map(ebpf, "COUNTS")?, take_map(ebpf, "RECOVERED")?);
     Ok(Tables {
         flows: Table::open(take_map(ebpf, "FLOWS")?, "FLOWS")?,
         peers: Table::open(take_map(ebpf, "PEERS")?, "PEERS")?,
@@ -173,6 +173,6 @@ pub(super) fn open_tables(ebpf: &mut Ebpf) -> Result<Tables, SensorError> {
         late: Table::open(take_map(ebpf, "LATE")?, "LATE")?,
         spill: Table::open(take_map(ebpf, "SPILL")?, "SPILL")?,
         counts: counts.try_into().map_err(object_error)?,
-        caught: caught.try_into().map_err(object_error)?,
+        recovered: recovered.try_into().map_err(object_error)?,
     })
 }

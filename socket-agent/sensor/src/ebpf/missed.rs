@@ -33,7 +33,7 @@ impl Missed {
             // Of several copies one sees what another misses: at most the lowest number was seen by none,
             // and nothing of what a copy says it stood in for.
             let copies = COPIES.iter().filter_map(|end| of(&format!("{}{end}", first.name)));
-            let left = missed.saturating_sub(tables.caught(first.name));
+            let left = missed.saturating_sub(tables.recovered(first.name));
             let missed = copies.min().map_or(missed, |least| least.min(left));
             if only_finds_owner(first.name, |name| of(name).is_some()) {
                 all.owners += missed;

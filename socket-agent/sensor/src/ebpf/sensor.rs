@@ -137,7 +137,7 @@ impl Sensor {
             kernel_btf,
             prototypes: &prototypes,
             ipv6: options.ipv6,
-            twice: tasks_come_between(),
+            copied: tasks_come_between(),
         };
         let mut programs = if perf { early() } else { hooks(options.set) };
         if options.only_processes {
@@ -204,7 +204,7 @@ impl Source for Sensor {
         if spilled == self.spilled && self.programs.is_some() {
             return Ok(false);
         }
-        let more = self.tables.spill.take_lot(|_, flow| each(flow))?;
+        let more = self.tables.spill.take_batch(|_, flow| each(flow))?;
         if !more {
             self.spilled = spilled;
         }

@@ -1,6 +1,6 @@
 //! Which programs make up each hook set, and where they are attached.
 
-use socket_common::Twin;
+use socket_common::CopiedHook;
 
 use crate::HookSet;
 
@@ -110,7 +110,7 @@ const PROCESSES: &str = "short-lived processes are known by name only";
 const RECEIVER: &str = "a process that only receives on a socket it was given is not its owner";
 const RELEASE: &str = "UDP flows end by timeout, not when the socket is closed";
 const REPLIES: &str = "replies sent without a socket (TIME_WAIT, resets) are not counted";
-const TWICE: &str =
+const SKIPPED_CHANGES: &str =
     "a state change that interrupts another may be missed; programs_missed counts it";
 
 /// Attached before all others: what they deal with the copies behind them need not.
@@ -127,7 +127,7 @@ const FIRST: [Program; 3] = [
 /// 7.0 on the same happens to all when another task comes between, and all are there twice, those on
 /// states and processes three times.
 const SHARED: [Program; 16] = [
-    program("tp_state_again", RawTracepoint("inet_sock_set_state"), Wanted(TWICE)),
+    program("tp_state_again", RawTracepoint("inet_sock_set_state"), Wanted(SKIPPED_CHANGES)),
     program("tp_state_third", RawTracepoint("inet_sock_set_state"), Again("tp_state")),
     program("cgroup_state", Hook::CgroupSockOps, Ahead("tp_state")),
     program("tp_dropped", RawTracepoint("kfree_skb"), Wanted(LATE)),
@@ -168,13 +168,13 @@ pub(super) fn only_finds_owner(name: &str, is_attached: impl Fn(&str) -> bool) -
 }
 
 /// Hooks whose copies tell each other what they have dealt with.
-pub(super) const TWINS: [(&str, Twin); 6] = [
-    ("tp_state", Twin::State),
-    ("tp_dropped", Twin::Dropped),
-    ("tp_reset", Twin::Reset),
-    ("tp_exec", Twin::Exec),
-    ("tp_fork", Twin::Fork),
-    ("tp_exit", Twin::Exit),
+pub(super) const COPIED_HOOKS: [(&str, CopiedHook); 6] = [
+    ("tp_state", CopiedHook::State),
+    ("tp_dropped", CopiedHook::Dropped),
+    ("tp_reset", CopiedHook::Reset),
+    ("tp_exec", CopiedHook::Exec),
+    ("tp_fork", CopiedHook::Fork),
+    ("tp_exit", CopiedHook::Exit),
 ];
 
 /// Packets that cgroup programs do not see: SYN-ACKs over IPv6 on older kernels, replies without a
@@ -305,6 +305,10 @@ mod tests {
             Degraded { hook, reason, effect }.loses_packets()
         };
         assert!([LATE, REPLIES].into_iter().all(loses));
-        assert!(![ACCEPT, BIND, BOUND, PROCESSES, RECEIVER, RELEASE, TWICE].into_iter().any(loses));
+        assert!(
+            ![ACCEPT, BIND, BOUND, PROCESSES, RECEIVER, RELEASE, SKIPPED_CHANGES]
+                .into_iter()
+                .any(loses)
+        );
     }
 }

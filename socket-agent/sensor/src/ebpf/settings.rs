@@ -7,7 +7,7 @@ use std::{
 
 use aya::{Ebpf, maps::Map};
 use socket_common::{
-    DNS_ROOM, REPLIES_HIDDEN, REPORT_CONNECTIONS, REPORT_LISTENERS, Settings, TWICE,
+    DNS_ROOM, HOOKS_COPIED, REPLIES_HIDDEN, REPORT_CONNECTIONS, REPORT_LISTENERS, Settings,
 };
 
 use super::{
@@ -108,13 +108,13 @@ fn settings(config: &SocketConfig, options: &Options, prototypes: &Prototypes) -
         SocketEvents::Listeners => REPORT_LISTENERS,
         SocketEvents::All => REPORT_LISTENERS | REPORT_CONNECTIONS,
     };
-    let twice = if tasks_come_between() { TWICE } else { 0 };
+    let copied = if tasks_come_between() { HOOKS_COPIED } else { 0 };
     Settings {
         idle_ns: nanos(config.flow_inactive_timeout),
         boottime_ahead: ahead(),
         tcp_v4_rcv,
         tcp_v6_rcv,
-        features: hidden | reports | twice,
+        features: hidden | reports | copied,
         ipv6: options.ipv6.into(),
         dns_snaplen: match config.dns.from_sockets() {
             // All that a record has room for, as it takes that room anyway.

@@ -54,15 +54,15 @@ pub(super) trait Element: FromBytes + IntoBytes + Immutable + Copy + 'static {}
 impl<T: FromBytes + IntoBytes + Immutable + Copy + 'static> Element for T {}
 
 /// Elements asked for in one call.
-const LOT: usize = 1024;
+const BATCH: usize = 1024;
 
-/// A walk over all elements of a hash map (5.6), in lots of some hundred.
+/// A walk over all elements of a hash map (5.6), in batches of some hundred.
 ///
-/// Elements may be removed between two lots; each of the others is shown once.
+/// Elements may be removed between two batches; each of the others is shown once.
 pub(super) struct Walk<K, V> {
     keys: Vec<K>,
     values: Vec<V>,
-    /// Where the next lot begins; `None` before the first.
+    /// Where the next batch begins; `None` before the first.
     cursor: Option<[u8; 16]>,
 }
 
@@ -73,18 +73,18 @@ impl<K, V> Default for Walk<K, V> {
 }
 
 impl<K: Element + Default, V: Element + Default> Walk<K, V> {
-    /// Calls `each` for the elements of the next lot, and removes them if `take`; whether there may
+    /// Calls `each` for the elements of the next batch, and removes them if `take`; whether there may
     /// be more.
     ///
     /// `K` and `V` must be as long as the map's keys and values.
-    pub(super) fn lot(
+    pub(super) fn next_batch(
         &mut self,
         map: BorrowedFd<'_>,
         take: bool,
         mut each: impl FnMut(K, V),
     ) -> io::Result<bool> {
         if self.keys.is_empty() {
-            self.make_room(LOT);
+            self.set_capacity(BATCH);
         }
         loop {
             let mut next = [0u8; 16];
@@ -105,7 +105,7 @@ impl<K: Element + Default, V: Element + Default> Walk<K, V> {
                 Err(error)
                     if error.raw_os_error() == Some(libc::ENOSPC) && attributes.count == 0 =>
                 {
-                    self.make_room(self.keys.len() * 2);
+                    self.set_capacity(self.keys.len() * 2);
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -119,9 +119,9 @@ impl<K: Element + Default, V: Element + Default> Walk<K, V> {
         }
     }
 
-    fn make_room(&mut self, room: usize) {
-        self.keys.resize(room, K::default());
-        self.values.resize(room, V::default());
+    fn set_capacity(&mut self, capacity: usize) {
+        self.keys.resize(capacity, K::default());
+        self.values.resize(capacity, V::default());
     }
 }
 

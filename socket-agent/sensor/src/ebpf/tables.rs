@@ -7,11 +7,12 @@ use aya::{
     maps::{HashMap, MapData, PerCpuArray},
 };
 use socket_common::{
-    BEGUN, Counter, ESTABLISHED, Flow, Late, PeerKey, Pending, STAND_INS, SocketOwner, Tuple, Twin,
+    BEGUN, CopiedHook, Counter, ESTABLISHED, Flow, Late, PeerKey, Pending, SUBSTITUTES,
+    SocketOwner, Tuple,
 };
 
 pub(super) use super::sys::{Element, Walk};
-use super::{sets::TWINS, sys};
+use super::{sets::COPIED_HOOKS, sys};
 use crate::SensorError;
 
 /// A shared type as aya wants it.
@@ -57,18 +58,18 @@ impl<K: Element + Default, V: Element + Default> Table<K, V> {
     /// Calls `each` for every element.
     pub(super) fn each(&mut self, mut each: impl FnMut(K, V)) -> Result<(), SensorError> {
         let mut walk = Walk::default();
-        while self.lot(&mut walk, &mut each)? {}
+        while self.next_batch(&mut walk, &mut each)? {}
         Ok(())
     }
 
-    /// Calls `each` for the next lot of elements; whether there may be more.
-    pub(super) fn lot(
+    /// Calls `each` for the next batch of elements; whether there may be more.
+    pub(super) fn next_batch(
         &mut self,
         walk: &mut Walk<K, V>,
         mut each: impl FnMut(K, V),
     ) -> Result<bool, SensorError> {
         if self.batch {
-            match walk.lot(self.fd(), false, &mut each) {
+            match walk.next_batch(self.fd(), false, &mut each) {
                 Ok(more) => return Ok(more),
                 Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.batch = false,
                 Err(error) => return Err(self.failed(error)),
@@ -108,9 +109,9 @@ impl<K: Element + Default, V: Element + Default> Table<K, V> {
     }
 
     /// Removes some elements and returns them; whether there may be more.
-    pub(super) fn take_lot(&mut self, mut each: impl FnMut(K, V)) -> Result<bool, SensorError> {
+    pub(super) fn take_batch(&mut self, mut each: impl FnMut(K, V)) -> Result<bool, SensorError> {
         if self.batch {
-            match Walk::default().lot(self.fd(), true, &mut each) {
+            match Walk::default().next_batch(self.fd(), true, &mut each) {
                 Ok(more) => return Ok(more),
                 Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.batch = false,
                 Err(error) => return Err(self.failed(error)),
@@ -144,20 +145,20 @@ pub(super) struct Tables {
     pub(super) late: Table<Tuple, Late>,
     pub(super) spill: Table<u64, Flow>,
     pub(super) counts: PerCpuArray<MapData, u64>,
-    pub(super) caught: PerCpuArray<MapData, u64>,
+    pub(super) recovered: PerCpuArray<MapData, u64>,
 }
 
 impl Tables {
-    /// Shows the next lot of open flows; whether there may be more.
+    /// Shows the next batch of open flows; whether there may be more.
     pub(super) fn open_flows(
         &mut self,
         walk: &mut OpenFlows,
         each: &mut dyn FnMut(Flow),
     ) -> Result<bool, SensorError> {
         if walk.at_peers {
-            return self.peers.lot(&mut walk.peers, |_, flow| each(flow));
+            return self.peers.next_batch(&mut walk.peers, |_, flow| each(flow));
         }
-        walk.at_peers = !self.flows.lot(&mut walk.flows, |_, flow| each(flow))?;
+        walk.at_peers = !self.flows.next_batch(&mut walk.flows, |_, flow| each(flow))?;
         Ok(true)
     }
 
@@ -166,24 +167,28 @@ impl Tables {
         self.counts.get(&(counter as u32), 0).map_or(0, |values| values.iter().sum())
     }
 
-    /// How often copies of a program have dealt with what the first was not run for; 0 if the copies do
-    /// not tell each other.
-    pub(super) fn caught(&self, program: &str) -> u64 {
-        let Some((_, twin)) = TWINS.iter().find(|(name, _)| *name == program) else { return 0 };
-        let first = STAND_INS * *twin as u32;
-        let values = (first..first + STAND_INS).filter_map(|index| self.caught.get(&index, 0).ok());
+    /// Number of events that copies of a program handled because the first was not run; 0 if the copies do
+    /// not keep such records.
+    pub(super) fn recovered(&self, program: &str) -> u64 {
+        let Some((_, hook)) = COPIED_HOOKS.iter().find(|(name, _)| *name == program) else {
+            return 0;
+        };
+        let first = SUBSTITUTES * *hook as u32;
+        let values =
+            (first..first + SUBSTITUTES).filter_map(|index| self.recovered.get(&index, 0).ok());
         // What one CPU has taken back may have been noted on another.
         let sum = values.flat_map(|values| values.to_vec()).fold(0, u64::wrapping_add);
         // Or is being noted only now.
         let sum = if sum > u64::MAX / 2 { 0 } else { sum };
-        if *twin == Twin::State { sum + self.told_nothing() } else { sum }
+        if *hook == CopiedHook::State { sum + self.skipped_beginnings() } else { sum }
     }
 
     /// How often at least all copies were skipped for the beginning of a connection from a listener, which tells
     /// nothing before it is established. Some may not come to that.
-    fn told_nothing(&self) -> u64 {
-        let [begun, established] = [BEGUN, ESTABLISHED]
-            .map(|place| self.caught.get(&place, 0).map_or(0, |values| values.iter().sum::<u64>()));
+    fn skipped_beginnings(&self) -> u64 {
+        let [begun, established] = [BEGUN, ESTABLISHED].map(|place| {
+            self.recovered.get(&place, 0).map_or(0, |values| values.iter().sum::<u64>())
+        });
         established.saturating_sub(begun)
     }
 }

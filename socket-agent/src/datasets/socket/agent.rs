@@ -52,7 +52,7 @@ pub(super) struct Agent {
     clock: WallClock,
     output: Publisher,
     records: Vec<FlowRecord>,
-    /// One lot of the flows that are open.
+    /// One batch of the flows that are open.
     open: Vec<Flow>,
     memory: Memory,
     /// Flow records made when memory was looked at last.
@@ -274,7 +274,7 @@ impl Agent {
         Ok(())
     }
 
-    /// Reads the next lot of open flows; whether there may be more. A host may have many more of
+    /// Reads the next batch of open flows; whether there may be more. A host may have many more of
     /// them than should be held at a time.
     fn read_open_flows(&mut self) -> anyhow::Result<bool> {
         let Self { tables, open, .. } = self;

@@ -33,7 +33,7 @@ pub(super) struct NameService {
     expired: Instant,
     look_next: Instant,
     /// The flows that are open are being gone through.
-    between_lots: bool,
+    between_batches: bool,
     memory: Memory,
 }
 
@@ -62,7 +62,7 @@ impl NameService {
             cache,
             expired: now,
             look_next: now,
-            between_lots: false,
+            between_batches: false,
             memory: Memory::new(MANY),
         })
     }
@@ -101,11 +101,11 @@ impl NameService {
         self.cache.closed(flow);
     }
 
-    /// A lot of the flows that were open at `now`; whether more follow.
+    /// A batch of the flows that were open at `now`; whether more follow.
     pub(super) fn open_flows(&mut self, flows: &[Flow], more: bool, now: u64) {
         self.drain();
         self.cache.open_flows(flows, now);
-        self.between_lots = more;
+        self.between_batches = more;
         if !more {
             self.cache.end_open_flows(now);
         }
@@ -119,7 +119,7 @@ impl NameService {
     ) -> Result<(), SensorError> {
         self.drain();
         let wanted = || records.iter().any(|record| self.cache.wants_look(&record.flow));
-        if self.between_lots || Instant::now() < self.look_next || !wanted() {
+        if self.between_batches || Instant::now() < self.look_next || !wanted() {
             return Ok(());
         }
         self.look(source)

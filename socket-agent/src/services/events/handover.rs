@@ -65,7 +65,7 @@ impl<T> Handover<T> {
     }
 
     /// Waits until there is room for another record.
-    pub(super) fn wait_for_room(&self) {
+    pub(super) fn wait_for_capacity(&self) {
         drop(self.wait(State::is_full));
     }
 

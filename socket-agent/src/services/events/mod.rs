@@ -32,7 +32,7 @@ pub(crate) use service::{Interest, Service};
 pub(crate) use start::{ipv6, start};
 
 /// Records that are moved before others may look at the queues.
-const LOT: usize = 1024;
+const BATCH: usize = 1024;
 /// Flows and sockets that may wait for their dataset.
 const FLOWS: usize = 4096;
 /// Records of processes that may wait for the table. Those of programs are large.
@@ -78,7 +78,7 @@ enum Moved {
     /// All there was.
     All,
     /// There may be more.
-    Lot,
+    Batch,
     /// What fitted.
     Full,
 }
@@ -121,10 +121,10 @@ impl KernelEvents {
     /// Moves what is in the ring to the queues; whether that was all of it: what finds a queue full stays.
     pub(crate) fn drain(&self) -> bool {
         loop {
-            match self.move_lot() {
+            match self.move_batch() {
                 Moved::All => return true,
                 Moved::Full => return false,
-                Moved::Lot => {}
+                Moved::Batch => {}
             }
         }
     }
@@ -134,7 +134,7 @@ impl KernelEvents {
         self.flows.lock().is_full()
     }
 
-    fn move_lot(&self) -> Moved {
+    fn move_batch(&self) -> Moved {
         let moved = self.move_some();
         self.processes.notify();
         moved
@@ -144,7 +144,7 @@ impl KernelEvents {
         let mut reader = lock(&self.reader);
         let Some(reader) = reader.as_mut() else { return Moved::All };
         let (mut flows, mut processes) = (self.flows.lock(), self.processes.lock());
-        for _ in 0..LOT {
+        for _ in 0..BATCH {
             if flows.is_full() || processes.is_full() {
                 return Moved::Full;
             }
@@ -165,7 +165,7 @@ impl KernelEvents {
                 other => flows.push(Delivered::Event(other)),
             }
         }
-        Moved::Lot
+        Moved::Batch
     }
 
     /// Takes the records of processes that wait for the table.
@@ -223,8 +223,8 @@ impl KernelEvents {
     fn drain_all(&self) {
         while !self.drain() {
             self.wake();
-            self.flows.wait_for_room();
-            self.processes.wait_for_room();
+            self.flows.wait_for_capacity();
+            self.processes.wait_for_capacity();
         }
         self.wake();
     }

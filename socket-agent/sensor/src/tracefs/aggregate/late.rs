@@ -2,13 +2,13 @@
 
 use socket_common::{Counter, Late, Tuple, rules::Way};
 
-use super::{Aggregator, Packet, Tasks, add, has_room};
+use super::{Aggregator, Packet, Tasks, add, has_capacity};
 use crate::Event;
 
 impl<T: Tasks> Aggregator<T> {
     /// From now on packets with this tuple that have no socket belong to the closed flow.
     pub(super) fn expect_late(&mut self, tuple: Tuple, flow: u64) {
-        if !has_room(&self.late, &tuple, self.limits.late) {
+        if !has_capacity(&self.late, &tuple, self.limits.late) {
             self.count(Counter::LateTableFull);
             return;
         }
@@ -21,7 +21,7 @@ impl<T: Tasks> Aggregator<T> {
 
     /// The tuple of a packet whose namespace may not be known: that of the connection that was closed
     /// last between the same ends, else the agent's own.
-    pub(super) fn placed(&self, tuple: Tuple) -> Tuple {
+    pub(super) fn inserted(&self, tuple: Tuple) -> Tuple {
         match tuple.netns {
             0 => Tuple { netns: self.places.get(&tuple).copied().unwrap_or(self.netns), ..tuple },
             _ => tuple,

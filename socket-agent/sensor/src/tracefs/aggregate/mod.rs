@@ -108,7 +108,7 @@ impl<T: Tasks> Aggregator<T> {
             }
             Fact::Reply { packet } => {
                 if packet.protocol == PROTO_TCP && !self.hides(packet.family) {
-                    let tuple = self.placed(packet.tuple(Way::Out, packet.netns));
+                    let tuple = self.inserted(packet.tuple(Way::Out, packet.netns));
                     if !self.handshake(&packet, &tuple, 0, Way::Out, context.now) {
                         self.late_packet(&packet, &tuple, Way::Out, context.now);
                     }
@@ -116,7 +116,7 @@ impl<T: Tasks> Aggregator<T> {
             }
             Fact::Orphan { packet } => {
                 if packet.protocol == PROTO_TCP && !self.hides(packet.family) {
-                    let tuple = self.placed(packet.tuple(Way::In, packet.netns));
+                    let tuple = self.inserted(packet.tuple(Way::In, packet.netns));
                     self.late_packet(&packet, &tuple, Way::In, context.now);
                 }
             }
@@ -147,12 +147,12 @@ impl<T: Tasks> Aggregator<T> {
     pub(super) fn next_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front();
         if event.is_none() {
-            self.release_room();
+            self.shrink_tables();
         }
         event
     }
 
-    fn release_room(&mut self) {
+    fn shrink_tables(&mut self) {
         shrink::shrink_table(&mut self.flows);
         shrink::shrink_table(&mut self.peers);
         shrink::shrink_table(&mut self.owners);
@@ -202,7 +202,7 @@ impl<T: Tasks> Aggregator<T> {
 
     /// Begins the first flow of a socket; false if the table is full.
     fn create(&mut self, sock: u64, tuple: Tuple, began: Began, now: u64) -> bool {
-        if !has_room(&self.flows, &sock, self.limits.flows) {
+        if !has_capacity(&self.flows, &sock, self.limits.flows) {
             self.count(Counter::FlowTableFull);
             return false;
         }
@@ -219,7 +219,7 @@ impl<T: Tasks> Aggregator<T> {
     }
 }
 
-fn has_room<K: Eq + Hash, V>(table: &HashMap<K, V>, key: &K, limit: u32) -> bool {
+fn has_capacity<K: Eq + Hash, V>(table: &HashMap<K, V>, key: &K, limit: u32) -> bool {
     table.len() < limit as usize || table.contains_key(key)
 }
 

@@ -5,7 +5,7 @@ use socket_common::{
     rules::owner::{acts_for_connection, taken_over},
 };
 
-use super::{Aggregator, Context, Sock, Tasks, has_room};
+use super::{Aggregator, Context, Sock, Tasks, has_capacity};
 
 impl<T: Tasks> Aggregator<T> {
     /// Makes the current process the owner of the flow of a socket, if it ranks higher than who is
@@ -65,7 +65,7 @@ impl<T: Tasks> Aggregator<T> {
         let mut tuple = sock.tuple(protocol, false);
         tuple.remote = [0; 4];
         tuple.remote_port = 0;
-        if !has_room(&self.owners, &sock.address, self.limits.owners) {
+        if !has_capacity(&self.owners, &sock.address, self.limits.owners) {
             self.count(Counter::OwnerTableFull);
             return;
         }

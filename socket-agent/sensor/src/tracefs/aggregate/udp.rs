@@ -10,7 +10,7 @@ use socket_common::{
     },
 };
 
-use super::{Aggregator, Context, Packet, Sock, Tasks, add, has_room};
+use super::{Aggregator, Context, Packet, Sock, Tasks, add, has_capacity};
 
 impl<T: Tasks> Aggregator<T> {
     /// A UDP packet that a socket sends or receives.
@@ -44,7 +44,7 @@ impl<T: Tasks> Aggregator<T> {
         let key = PeerKey::new(first.socket_id, &peer, local_port);
         let (owner, rank) = (first.owner, first.rank);
         if !self.peers.contains_key(&key) {
-            if !has_room(&self.peers, &key, self.limits.peers) {
+            if !has_capacity(&self.peers, &key, self.limits.peers) {
                 self.count(Counter::PeerTableFull);
                 return;
             }

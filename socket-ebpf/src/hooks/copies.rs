@@ -9,12 +9,12 @@
 //! copies.
 
 use aya_ebpf::bindings::BPF_ANY;
-use socket_common::{STAND_INS, TWICE, Twin};
+use socket_common::{CopiedHook, HOOKS_COPIED, SUBSTITUTES};
 
 use crate::{
     flow::atomic_add,
     kernel::sock::Sock,
-    maps::{CAUGHT, DONE, settings},
+    maps::{HANDLED, RECOVERED, settings},
 };
 
 /// A note of what the program ahead of all copies has dealt with and the first copy has not been shown.
@@ -36,12 +36,12 @@ impl Copy {
     /// Whether it is this copy's turn to deal with what `hook` is shown, which the address of a kernel
     /// object tells from all else that the hook may be shown meanwhile.
     #[inline(always)]
-    pub fn has_turn(self, hook: Twin, object: usize) -> bool {
-        if settings().is_none_or(|settings| settings.features & TWICE == 0) {
+    pub fn has_turn(self, hook: CopiedHook, object: usize) -> bool {
+        if settings().is_none_or(|settings| settings.features & HOOKS_COPIED == 0) {
             return true;
         }
         let key = key(hook, object);
-        if let Some(note) = DONE.get_ptr_mut(&key) {
+        if let Some(note) = HANDLED.get_ptr_mut(&key) {
             match self {
                 Self::First => {
                     // SAFETY: a valid element, which only this program and those before it write.
@@ -49,13 +49,13 @@ impl Copy {
                     if *note == AHEAD {
                         // Should it stay, it must not stand for the next of the same object.
                         *note = NOTED;
-                        caught(hook, STAND_INS - 1, u64::MAX);
+                        recovered(hook, SUBSTITUTES - 1, u64::MAX);
                         return false;
                     }
                 }
                 Self::Middle => return false,
                 Self::Last => {
-                    let _ = DONE.remove(&key);
+                    let _ = HANDLED.remove(&key);
                     return false;
                 }
             }
@@ -65,7 +65,7 @@ impl Copy {
             return false;
         }
         if self != Self::First {
-            caught(hook, (self == Self::Last) as u32, 1);
+            recovered(hook, (self == Self::Last) as u32, 1);
         }
         true
     }
@@ -73,19 +73,19 @@ impl Copy {
 
 /// Whether the program ahead of all copies is to deal with what `hook` will be shown: else they do.
 #[inline(always)]
-pub fn ahead_has_turn(hook: Twin, object: usize) -> bool {
+pub fn ahead_has_turn(hook: CopiedHook, object: usize) -> bool {
     if !note(key(hook, object), AHEAD) {
         return false;
     }
     // The first copy takes it back when it is run for that: what remains it has been skipped for.
-    caught(hook, STAND_INS - 1, 1);
+    recovered(hook, SUBSTITUTES - 1, 1);
     true
 }
 
 /// Notes that what all copies were skipped for is dealt with behind them, where it shows: true.
 #[inline(always)]
-pub fn stood_in(hook: Twin) -> bool {
-    caught(hook, STAND_INS - 1, 1);
+pub fn recovered_later(hook: CopiedHook) -> bool {
+    recovered(hook, SUBSTITUTES - 1, 1);
     true
 }
 
@@ -96,36 +96,36 @@ pub fn change(sock: Sock, old: u8, new: u8) -> usize {
     sock.0 ^ ((old as usize) << 56 | (new as usize) << 48)
 }
 
-/// A connection has come out of a listener, or, at the place [`ESTABLISHED`], has been established.
+/// A connection has come out of a listener, or, at the index [`ESTABLISHED`], has been established.
 #[inline(always)]
-pub fn child(place: u32) {
-    if settings().is_some_and(|settings| settings.features & TWICE != 0) {
-        add(place, 1);
+pub fn child(index: u32) {
+    if settings().is_some_and(|settings| settings.features & HOOKS_COPIED != 0) {
+        add(index, 1);
     }
 }
 
 /// Objects are aligned to more than there are hooks.
 #[inline(always)]
-fn key(hook: Twin, object: usize) -> u64 {
+fn key(hook: CopiedHook, object: usize) -> u64 {
     object as u64 | hook as u64
 }
 
-/// Whether there was room for a note.
+/// Whether the table had capacity for the note.
 #[inline(always)]
 fn note(key: u64, note: u64) -> bool {
-    DONE.insert(&key, &note, BPF_ANY as u64).is_ok()
+    HANDLED.insert(&key, &note, BPF_ANY as u64).is_ok()
 }
 
-/// Adds to what has been dealt with in the first copy's place.
+/// Adds to what has been dealt with in the first copy's stead.
 #[inline(always)]
-fn caught(hook: Twin, place: u32, more: u64) {
-    add(STAND_INS * hook as u32 + place, more);
+fn recovered(hook: CopiedHook, index: u32, more: u64) {
+    add(SUBSTITUTES * hook as u32 + index, more);
 }
 
 #[inline(always)]
-fn add(place: u32, more: u64) {
-    if let Some(caught) = CAUGHT.get_ptr_mut(place) {
+fn add(index: u32, more: u64) {
+    if let Some(recovered) = RECOVERED.get_ptr_mut(index) {
         // SAFETY: a valid element of this CPU; tasks may come between.
-        unsafe { atomic_add(caught, more) }
+        unsafe { atomic_add(recovered, more) }
     }
 }
