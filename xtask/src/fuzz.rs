@@ -117,10 +117,10 @@ impl Target {
             .arg(format!("-artifact_prefix={}/", found.display()));
         let log = paths.log(&format!("fuzz-{name}"));
         command::run_logged(&mut program, &log).with_context(|| {
-            let told = fs::read(&log).unwrap_or_default();
+            let output = fs::read(&log).unwrap_or_default();
             format!(
                 "fuzz {name}: put the input under tests/fuzz/corpus/{name} with the fix: {}",
-                fault(&String::from_utf8_lossy(&told))
+                fault(&String::from_utf8_lossy(&output))
             )
         })?;
         let log = fs::read(&log).with_context(|| format!("read {}", log.display()))?;
@@ -172,11 +172,11 @@ fn fault(log: &str) -> String {
     panicked.chain(other.map(str::to_owned)).collect::<Vec<String>>().join(" | ")
 }
 
-/// Edges of the program that were reached, as the last line that tells has it:
+/// Edges of the program that were reached, as the last line with `cov` gives it:
 /// `#3699 DONE   cov: 5231 ft: 17433 ...`.
 fn covered(log: &str) -> u64 {
-    let told = log.lines().rev().find_map(|line| line.split_once(" cov: "));
-    told.and_then(|(_, rest)| rest.split(' ').next()?.parse().ok()).unwrap_or(0)
+    let figures = log.lines().rev().find_map(|line| line.split_once(" cov: "));
+    figures.and_then(|(_, rest)| rest.split(' ').next()?.parse().ok()).unwrap_or(0)
 }
 
 /// Whole lines, as many together as fit a third of the length; longer ones are left out.
@@ -220,9 +220,15 @@ mod tests {
                    SUMMARY: libFuzzer: deadly signal\n\
                    artifact_prefix='found/'; Test unit written to found/crash-1\n\
                    Base64: LUQK\n";
-        let told = fault(log);
-        assert!(told.contains("survives.rs:54") && told.contains(" right: 2"), "{told}");
-        assert!(told.ends_with("Base64: LUQK") && !told.contains("backtrace"), "{told}");
+        let last_fault = fault(log);
+        assert!(
+            last_fault.contains("survives.rs:54") && last_fault.contains(" right: 2"),
+            "{last_fault}"
+        );
+        assert!(
+            last_fault.ends_with("Base64: LUQK") && !last_fault.contains("backtrace"),
+            "{last_fault}"
+        );
         assert_eq!(fault(""), "");
     }
 

@@ -292,12 +292,12 @@ fn a_pause_ends_the_reports_of_a_flow_and_begins_those_of_the_next() {
     let again = Flow { resumed: 75 * SECOND, ..grown(flow, 2, 76 * SECOND) };
     assert_eq!(scan(again, 76), 4);
     assert_eq!(scan(again, 137), 4, "it went when it was to be removed");
-    let told: Vec<_> = out
+    let reported: Vec<_> = out
         .iter()
         .map(|r| (r.flow.traffic.packets_out, r.flow.first / SECOND, r.is_first, r.is_final))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [(5, 1, true, false), (5, 1, false, true), (1, 40, true, false), (2, 40, false, false)]
     );
     assert_eq!(out[2].flow.id, out[3].flow.id);

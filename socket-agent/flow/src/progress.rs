@@ -27,7 +27,7 @@ struct Entry {
     /// Whether there was such a pause at all.
     paused: bool,
     /// What the last report counted up to.
-    told: Traffic,
+    reported: Traffic,
     /// Reports since the last pause.
     reports: u32,
     /// When the next periodic report is due; 0 before the first.
@@ -87,7 +87,7 @@ impl Progress {
             return false;
         }
         entry.due = next_due(entry.due, period, now);
-        flow.traffic != entry.told
+        flow.traffic != entry.reported
     }
 
     /// Notes when a flow goes on after a pause. To be called for every open flow now and then: only
@@ -105,7 +105,7 @@ impl Progress {
     /// A report was made that others follow.
     pub(super) fn reported(&mut self, flow: &Flow, period: u64, now: u64) {
         let entry = self.flows.entry(flow.id).or_default();
-        entry.told = flow.traffic;
+        entry.reported = flow.traffic;
         entry.reports = entry.reports.saturating_add(1);
         if entry.due == 0 {
             entry.due = next_due(flow.first.saturating_add(period), period, now);
@@ -116,7 +116,7 @@ impl Progress {
     pub(super) fn paused(&mut self, flow: &Flow) {
         let before =
             Totals { traffic: flow.traffic, retransmits: flow.tcp.retransmits, drops: flow.drops };
-        let entry = Entry { before, paused: true, told: flow.traffic, ..Entry::default() };
+        let entry = Entry { before, paused: true, reported: flow.traffic, ..Entry::default() };
         self.flows.insert(flow.id, entry);
     }
 

@@ -38,7 +38,7 @@ fn table(
 ) -> Result<String, std::fmt::Error> {
     const NAME: usize = 19;
     let mut out = String::new();
-    let mut told: Vec<(&str, &str)> = Vec::new();
+    let mut printed: Vec<(&str, &str)> = Vec::new();
     writeln!(out, "{:NAME$} {:4} {}", "kernel", "", facts.kernel)?;
     for (facility, probe) in facts.answers() {
         let mark = match probe {
@@ -48,11 +48,11 @@ fn table(
         };
         writeln!(out, "{:NAME$} {mark:4} {}", facility.name(), probe.detail())?;
         if let Some(remedy) = probe.remedy() {
-            match told.iter().find(|(known, _)| *known == remedy) {
+            match printed.iter().find(|(known, _)| *known == remedy) {
                 Some((_, above)) => writeln!(out, "{:NAME$} {:4} -> as for {above}", "", "")?,
                 None => writeln!(out, "{:NAME$} {:4} -> {remedy}", "", "")?,
             }
-            told.push((remedy, facility.name()));
+            printed.push((remedy, facility.name()));
         }
     }
     let (mark, text) = match tried {

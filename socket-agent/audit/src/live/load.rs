@@ -274,15 +274,18 @@ mod tests {
 
     #[test]
     fn every_refused_rule_is_told_with_what_is_missing() {
-        let told = refused(
+        let problems = refused(
             libc::ENOENT,
             "-w /etc/passwd -p wa\n-w /no/such/folder/file -p wa\n-w /etc/group -p wa\n\
              -a always,exit -F dir=/no/directory -F perm=r",
         );
-        assert_eq!(told.len(), 2, "{told:?}");
-        assert!(told[0].starts_with("f:2:1: `-w /no/such/folder/file -p wa`: "), "{told:?}");
-        for told in &told {
-            assert!(told.contains("there is no directory /no: create it"), "{told}");
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(
+            problems[0].starts_with("f:2:1: `-w /no/such/folder/file -p wa`: "),
+            "{problems:?}"
+        );
+        for problem in &problems {
+            assert!(problem.contains("there is no directory /no: create it"), "{problem}");
         }
         let delete = refused(libc::ENOENT, "-w /etc/passwd -p wa\n-d always,exit -S all");
         assert!(delete[0].contains("no such rule is loaded"), "{delete:?}");
@@ -290,10 +293,10 @@ mod tests {
 
     #[test]
     fn a_setting_that_is_refused_is_told_in_words() {
-        let told = refused(libc::EINVAL, "-b 64\n--backlog_wait_time 600000");
-        assert_eq!(told.len(), 1);
-        assert!(told[0].starts_with("f:2:1: `--backlog_wait_time 600000`: "), "{told:?}");
-        assert!(told[0].contains("the kernel takes at most ten minutes"), "{told:?}");
+        let problems = refused(libc::EINVAL, "-b 64\n--backlog_wait_time 600000");
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].starts_with("f:2:1: `--backlog_wait_time 600000`: "), "{problems:?}");
+        assert!(problems[0].contains("the kernel takes at most ten minutes"), "{problems:?}");
         let rule = refused(libc::EINVAL, "-b 64\n-a always,exit -S all");
         assert!(rule[0].contains("does not know a field of it"), "{rule:?}");
     }

@@ -65,8 +65,8 @@ fn a_daemon_is_left_alone() {
 
     let explicit = decide(&config(SocketType::Multicast, RULE), owned()).unwrap();
     assert_eq!(Plan { reason: plan.reason.clone(), ..explicit }, plan);
-    let told = AuditConfig { load_rules: LoadRules::Always, ..config(SocketType::Auto, RULE) };
-    let plan = decide(&told, owned()).unwrap();
+    let owning = AuditConfig { load_rules: LoadRules::Always, ..config(SocketType::Auto, RULE) };
+    let plan = decide(&owning, owned()).unwrap();
     assert!(plan.load_rules && !plan.configure && plan.warnings.is_empty());
     let error = decide(&config(SocketType::Unicast, RULE), owned()).unwrap_err().to_string();
     assert!(error.contains("auditd (pid 7) owns the audit socket; stop it"), "{error}");

@@ -180,7 +180,7 @@ impl Session {
     /// record. An error is logged, and what it is about stays as it was.
     pub fn reconfigure(&mut self, config: &AuditConfig) {
         if self.plan.configure {
-            tell(self.configure(config));
+            log_failure(self.configure(config));
         }
         let Some(set) = &config.rules else { return };
         if !self.plan.load_rules {
@@ -230,11 +230,11 @@ impl Session {
         if self.restore {
             self.undo();
         } else if let Some(rule) = self.self_exclusion.take() {
-            tell(self.control.delete_rule(&rule.encode(Position::Last)));
+            log_failure(self.control.delete_rule(&rule.encode(Position::Last)));
         }
         let deadline = Instant::now() + HAND_OVER;
         while self.before.is_some() {
-            tell(drain(&mut self));
+            log_failure(drain(&mut self));
             match self.control.status() {
                 Ok(status) if status.backlog == 0 => break,
                 Ok(status) if Instant::now() >= deadline => {
@@ -249,7 +249,7 @@ impl Session {
             }
         }
         self.sign_off();
-        tell(drain(&mut self));
+        log_failure(drain(&mut self));
         self.counters()
     }
 
@@ -339,7 +339,7 @@ impl Session {
     /// Puts back what was changed, as far as it goes.
     fn undo(&mut self) {
         if let Some(rules) = self.rules_before.take() {
-            tell(load::put_back(&mut self.control, &rules));
+            log_failure(load::put_back(&mut self.control, &rules));
             self.self_exclusion = None;
             self.loaded = 0;
         }
@@ -348,17 +348,17 @@ impl Session {
             return;
         }
         if let Some(mode) = FailureMode::from_number(before.failure) {
-            tell(self.control.set(Setting::Failure(mode)));
+            log_failure(self.control.set(Setting::Failure(mode)));
         }
-        tell(self.control.set(Setting::BacklogLimit(before.backlog_limit)));
-        tell(self.control.set(Setting::RateLimit(before.rate_limit)));
+        log_failure(self.control.set(Setting::BacklogLimit(before.backlog_limit)));
+        log_failure(self.control.set(Setting::RateLimit(before.rate_limit)));
         if before.has(Feature::BacklogWaitTime)
             && let Some(ticks) = before.backlog_wait_time
         {
-            tell(self.control.set(Setting::BacklogWaitTime(ticks)));
+            log_failure(self.control.set(Setting::BacklogWaitTime(ticks)));
         }
         if let Some(enabled) = Enabled::from_number(before.enabled) {
-            tell(self.control.set(Setting::Enabled(enabled)));
+            log_failure(self.control.set(Setting::Enabled(enabled)));
         }
     }
 
@@ -367,7 +367,7 @@ impl Session {
         if self.plan.mode == Mode::Unicast {
             match self.control.status() {
                 Ok(status) if status.pid == std::process::id() => {
-                    tell(self.control.set(Setting::Pid(0)));
+                    log_failure(self.control.set(Setting::Pid(0)));
                     self.count_lost(&status);
                 }
                 Ok(_) => {}
@@ -455,8 +455,8 @@ fn set_buffer(config: &AuditConfig, receiver: &Receiver) {
     }
 }
 
-/// What cannot be helped is at least told.
-fn tell<E: std::fmt::Display>(result: Result<(), E>) {
+/// Logs a failure after which the session goes on.
+fn log_failure<E: std::fmt::Display>(result: Result<(), E>) {
     if let Err(error) = result {
         log::warn!(target: "audit", "{error}");
     }

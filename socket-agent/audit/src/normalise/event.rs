@@ -186,7 +186,7 @@ fn add_new(known: &mut Vec<&'static str>, more: &[&'static str]) {
 }
 
 fn outcome(main: &Record, syscall: Option<&Syscall<'_>>) -> Outcome {
-    let told = |record: &Record| {
+    let stated = |record: &Record| {
         [Key::RES, Key::RESULT, Key::SUCCESS].iter().find_map(|key| match record.value(*key)? {
             b"1" | b"yes" | b"success" => Some(Outcome::Success),
             b"0" | b"no" | b"failed" | b"fail" => Some(Outcome::Failure),
@@ -198,8 +198,8 @@ fn outcome(main: &Record, syscall: Option<&Syscall<'_>>) -> Outcome {
         (Some(_), _) | (None, Some(b"ALLOWED")) => Some(Outcome::Success),
         _ => None,
     };
-    told(main)
-        .or_else(|| syscall.and_then(|call| told(call.record)))
+    stated(main)
+        .or_else(|| syscall.and_then(|call| stated(call.record)))
         .or_else(decided)
         .unwrap_or_default()
 }

@@ -288,7 +288,7 @@ mod tests {
     }
 
     /// The arguments, and what is wrong with them.
-    fn told(texts: &[&str]) -> (Vec<String>, Vec<String>, bool) {
+    fn assembled(texts: &[&str]) -> (Vec<String>, Vec<String>, bool) {
         let records = records(texts);
         let arguments = arguments(&records);
         let incomplete = arguments.is_incomplete();
@@ -297,7 +297,7 @@ mod tests {
     }
 
     fn joined(texts: &[&str]) -> Vec<String> {
-        let (values, faults, _) = told(texts);
+        let (values, faults, _) = assembled(texts);
         assert!(faults.is_empty(), "{faults:?}");
         values
     }
@@ -353,38 +353,38 @@ mod tests {
     #[test]
     fn what_is_missing_is_told() {
         let hole = [r#"argc=3 a0="sh" a1_len=12 a1[0]="abc""#, r#" a1[3]="jkl" a2="end""#];
-        let (values, faults, incomplete) = told(&hole);
+        let (values, faults, incomplete) = assembled(&hole);
         assert_eq!(values, ["sh", "abc\u{fffd}jkl", "end"]);
         assert_eq!((faults, incomplete), (vec!["argument 1: piece 1 is missing".into()], true));
 
-        let cut = told(&[r#"argc=2 a0="sh" a1_len=12 a1[0]="abc""#]);
+        let cut = assembled(&[r#"argc=2 a0="sh" a1_len=12 a1[0]="abc""#]);
         assert_eq!(cut.1, ["argument 1: 3 of 12 bytes are there"]);
-        let begun = told(&[r#"argc=2 a0="sh" a1_len=12"#]);
+        let begun = assembled(&[r#"argc=2 a0="sh" a1_len=12"#]);
         assert_eq!((begun.0, begun.2), (vec!["sh".into(), "".into()], true));
-        let uncounted = told(&[r#" a0="sh""#]);
+        let uncounted = assembled(&[r#" a0="sh""#]);
         assert!(uncounted.1[0].starts_with("no record says how many"), "{:?}", uncounted.1);
-        let more = told(&[r#"argc=1 a0="sh" a1="x""#]);
+        let more = assembled(&[r#"argc=1 a0="sh" a1="x""#]);
         assert_eq!(more.1, ["2 arguments are there, and 1 were announced"]);
-        let twice = told(&[r#"argc=2 a0="sh" a1="x" a1="y""#]);
+        let twice = assembled(&[r#"argc=2 a0="sh" a1="x" a1="y""#]);
         assert_eq!((twice.0[1].as_str(), twice.2), ("x", true));
     }
 
     #[test]
     fn empty_arguments_may_be_left_out() {
-        let (values, faults, incomplete) = told(&[r#"argc=5 a0="sh" a1="-c" a3="x""#]);
+        let (values, faults, incomplete) = assembled(&[r#"argc=5 a0="sh" a1="-c" a3="x""#]);
         assert_eq!(values, ["sh", "-c", "", "x", ""]);
         assert_eq!(faults, ["2 arguments are in no record and are taken as empty"]);
         assert!(!incomplete);
-        assert_eq!(told(&[r#"argc=3 a0="sh""#]).0, ["sh", "", ""]);
+        assert_eq!(assembled(&[r#"argc=3 a0="sh""#]).0, ["sh", "", ""]);
     }
 
     #[test]
     fn strange_numbers_do_no_harm() {
         let (values, faults, _) =
-            told(&["argc=9 a99999999=\"x\" a18446744073709551616=\"y\" a0=\"z\""]);
+            assembled(&["argc=9 a99999999=\"x\" a18446744073709551616=\"y\" a0=\"z\""]);
         assert_eq!((values.len(), values[0].as_str(), faults.len()), (9, "z", 2));
-        let (values, faults, incomplete) = told(&["argc=18446744073709551615 a0=\"z\""]);
+        let (values, faults, incomplete) = assembled(&["argc=18446744073709551615 a0=\"z\""]);
         assert_eq!((values, incomplete), (vec!["z".to_owned()], true), "{faults:?}");
-        assert_eq!(told(&["argc=3 a2=\"x\" a1_len=0 ax=\"1\" a=\"1\""]).0, ["", "", "x"]);
+        assert_eq!(assembled(&["argc=3 a2=\"x\" a1_len=0 ax=\"1\" a=\"1\""]).0, ["", "", "x"]);
     }
 }

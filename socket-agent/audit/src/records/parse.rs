@@ -196,7 +196,7 @@ impl Record {
         }
         self.buffer = Buffer::new(parser.buffer);
         if kind.is_contexts_or_ipe() {
-            self.tell_contexts();
+            self.renumber_contexts();
         }
         Ok(())
     }
@@ -213,7 +213,7 @@ impl Record {
     /// Kernels of Ubuntu gave the contexts of several security modules the numbers that others have
     /// for what IPE tells.
     #[cold]
-    fn tell_contexts(&mut self) {
+    fn renumber_contexts(&mut self) {
         let first = self.slots.first().map(|slot| slot.key.of(self.buffer.bytes()));
         match first {
             Some(key) if key.starts_with(b"subj_") => self.kind = Kind::MAC_TASK_CONTEXTS,

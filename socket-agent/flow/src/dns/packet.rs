@@ -147,8 +147,8 @@ fn transport(protocol: u8, ends: [IpAddr; 2], bytes: &[u8], length: usize) -> Op
     let destination = SocketAddr::new(destination, be16(bytes, offset_of!(UdpHdr, dst))?);
     let (tcp, header, length) = match protocol {
         PROTO_UDP => {
-            let told = usize::from(be16(bytes, offset_of!(UdpHdr, len))?);
-            (None, UdpHdr::LEN, if told == 0 { length } else { told })
+            let length_field = usize::from(be16(bytes, offset_of!(UdpHdr, len))?);
+            (None, UdpHdr::LEN, if length_field == 0 { length } else { length_field })
         }
         PROTO_TCP => {
             let control = offset_of!(TcpHdr, ack_seq) + 4;

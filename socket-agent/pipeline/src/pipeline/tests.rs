@@ -267,21 +267,21 @@ fn who_asked_is_told_once_that_no_output_is_left() {
     let (reader, ending) = pipe();
     let (other_reader, other) = pipe();
     let pipeline = start(vec![ending, other]);
-    let (sender, told) = channel();
+    let (sender, notified) = channel();
     pipeline.at_end(move || sender.send(()).unwrap());
     let mut publisher = pipeline.publisher(Processors::default());
     drop(reader);
     publish(&mut publisher, 0..1);
     publisher.push();
-    assert!(told.recv_timeout(Duration::from_millis(100)).is_err() && !pipeline.is_at_end());
+    assert!(notified.recv_timeout(Duration::from_millis(100)).is_err() && !pipeline.is_at_end());
     drop(other_reader);
     publish(&mut publisher, 0..1);
     publisher.push();
-    told.recv_timeout(PATIENCE).unwrap();
-    assert!(pipeline.is_at_end() && told.recv().is_err(), "once");
-    let (sender, told) = channel();
+    notified.recv_timeout(PATIENCE).unwrap();
+    assert!(pipeline.is_at_end() && notified.recv().is_err(), "once");
+    let (sender, notified) = channel();
     pipeline.at_end(move || sender.send(()).unwrap());
-    told.recv_timeout(PATIENCE).unwrap();
+    notified.recv_timeout(PATIENCE).unwrap();
     pipeline.stop().result().unwrap_err();
 }
 

@@ -129,8 +129,8 @@ mod tests {
             ..Sample::default()
         };
         apply(&mut one, &sample);
-        let told = Tcp { state: 1, retransmits: 3, srtt_us: 50, counted: 1, ..Tcp::default() };
-        assert_eq!(one.tcp, told);
+        let expected = Tcp { state: 1, retransmits: 3, srtt_us: 50, counted: 1, ..Tcp::default() };
+        assert_eq!(one.tcp, expected);
     }
 
     #[test]

@@ -137,11 +137,11 @@ fn obstacles<'f>(facts: &'f HostFacts, set: HookSet, needs: &[Facility]) -> Vec<
         !otherwise && !perf && !facts.has(**facility)
     });
     // Of the two ways out of the kernel that of older ones is the easier to have.
-    let told = missing.map(|facility| match facility {
+    let obstacles = missing.map(|facility| match facility {
         Facility::RingBuffer if set == HookSet::Kprobe => Facility::PerfArray,
         other => *other,
     });
-    told.map(|facility| obstacle(facts, facility)).collect()
+    obstacles.map(|facility| obstacle(facts, facility)).collect()
 }
 
 fn obstacle(facts: &HostFacts, facility: Facility) -> Obstacle<'_> {

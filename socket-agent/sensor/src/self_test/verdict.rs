@@ -69,14 +69,14 @@ pub(super) fn judge(
         ("to the client", sent(server), received(client), PAYLOAD[1]),
     ];
     for (way, sent, received, payload) in ways {
-        let told = |[packets, bytes]: [u64; 2]| format!("{packets} packets, {bytes} bytes");
+        let text = |[packets, bytes]: [u64; 2]| format!("{packets} packets, {bytes} bytes");
         if sent != received && whole {
-            let (sent, received) = (told(sent), told(received));
+            let (sent, received) = (text(sent), text(received));
             return Err(format!("{name}, {way}: {sent} were sent, {received} received"));
         }
         for counts in [sent, received] {
             if !plausible(exchange, counts, payload as u64, whole) {
-                return Err(format!("{name}, {way}: {}", told(counts)));
+                return Err(format!("{name}, {way}: {}", text(counts)));
             }
         }
     }

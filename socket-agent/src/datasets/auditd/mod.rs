@@ -81,7 +81,7 @@ fn run(
     Context { shared, publisher, metrics, stop, ready, updates }: Context<AuditConfig>,
 ) -> anyhow::Result<()> {
     let session = Session::start(config)?;
-    tell_start(&session);
+    log_start(&session);
     let queue = Arc::new(Queue::new(config.queue_size as usize, session.drops()));
     let reader = {
         let (queue, stop) = (Arc::clone(&queue), stop.descriptor()?);
@@ -106,7 +106,7 @@ fn run(
     read.context("audit: reading records failed; restart the agent")
 }
 
-fn tell_start(session: &Session) {
+fn log_start(session: &Session) {
     let plan = session.plan();
     for warning in &plan.warnings {
         log::warn!(target: "audit", "{warning}");

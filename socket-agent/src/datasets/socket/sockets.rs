@@ -49,7 +49,7 @@ pub(super) struct DocumentContext<'a> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SocketCounters {
     /// Documents of sockets.
-    pub(super) told: u64,
+    pub(super) reported: u64,
     /// Network namespaces that a report left out.
     pub(super) namespaces_missed: u64,
     /// Reports that could not be made at all.
@@ -59,9 +59,9 @@ pub(super) struct SocketCounters {
 impl SocketCounters {
     /// Each with its metric.
     pub(super) fn values(&self) -> [(&'static Metric, u64); 3] {
-        let Self { told, namespaces_missed, reports_failed } = *self;
+        let Self { reported, namespaces_missed, reports_failed } = *self;
         [
-            (&SOCKETS, told),
+            (&SOCKETS, reported),
             (&SOCKET_NAMESPACES_MISSED, namespaces_missed),
             (&SOCKET_REPORTS_FAILED, reports_failed),
         ]
@@ -144,7 +144,10 @@ impl Sockets {
             && let Some(opened) = self.portless.remove(&event.sock)
         {
             // Gone before it could be asked: its end tells the port.
-            self.tell(&SocketRecord::of_listener(&opened, tuple, SocketRole::Listening), context)?;
+            self.report(
+                &SocketRecord::of_listener(&opened, tuple, SocketRole::Listening),
+                context,
+            )?;
         }
         let role = match socket.connection {
             0 => SocketRole::Listening,
@@ -154,7 +157,7 @@ impl Sockets {
         if role == SocketRole::Listening && !self.is_listener(&tuple) {
             return Ok(());
         }
-        self.tell(&SocketRecord::of_listener(event, tuple, role), context)
+        self.report(&SocketRecord::of_listener(event, tuple, role), context)
     }
 
     /// A connection has been established.
@@ -165,7 +168,7 @@ impl Sockets {
     ) -> anyhow::Result<()> {
         let inbound = role::began(flow.began) == Began::Accept;
         let role = if inbound { SocketRole::Inbound } else { SocketRole::Outbound };
-        self.tell(&SocketRecord::of_flow(flow, role, SocketChange::Opened), context)
+        self.report(&SocketRecord::of_flow(flow, role, SocketChange::Opened), context)
     }
 
     /// A flow is over, and its connection with it, if it ever was one.
@@ -187,7 +190,7 @@ impl Sockets {
             }
             _ => SocketRole::Outbound,
         };
-        self.tell(&SocketRecord::of_flow(flow, role, SocketChange::Closed), context)
+        self.report(&SocketRecord::of_flow(flow, role, SocketChange::Closed), context)
     }
 
     /// Begins a report that is due, and goes on with the one under way.
@@ -213,7 +216,7 @@ impl Sockets {
         self.take_listing();
         let portless = std::mem::take(&mut self.portless);
         for event in portless.into_values() {
-            self.tell(
+            self.report(
                 &SocketRecord::of_listener(&event, event.socket.tuple, SocketRole::Listening),
                 context,
             )?;
@@ -258,12 +261,12 @@ impl Sockets {
     fn go_on(&mut self, most: usize, context: &mut DocumentContext<'_>) -> anyhow::Result<()> {
         for _ in 0..most {
             let Some(socket) = self.pending.pop_front() else { break };
-            self.tell_existing(&socket, context)?;
+            self.report_existing(&socket, context)?;
         }
         Ok(())
     }
 
-    fn tell_existing(
+    fn report_existing(
         &mut self,
         socket: &OpenSocket,
         context: &mut DocumentContext<'_>,
@@ -294,7 +297,7 @@ impl Sockets {
             || !self.ephemeral.contains(&tuple.local_port)
     }
 
-    fn tell(
+    fn report(
         &mut self,
         record: &SocketRecord,
         context: &mut DocumentContext<'_>,
@@ -339,7 +342,7 @@ impl Sockets {
             metadata: &context.shared.metadata,
         };
         context.output.publish(&document)?;
-        self.counters.told += 1;
+        self.counters.reported += 1;
         Ok(())
     }
 }
