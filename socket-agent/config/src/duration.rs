@@ -58,10 +58,10 @@ fn digits(text: &str) -> (&str, &str) {
 fn nanoseconds(whole: &str, fraction: &str, scale: u128) -> Option<u128> {
     let whole: u128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
     let mut total = whole.checked_mul(scale)?;
-    let mut place = scale;
+    let mut location = scale;
     for digit in fraction.bytes() {
-        place /= 10;
-        total += place * u128::from(digit - b'0');
+        location /= 10;
+        total += location * u128::from(digit - b'0');
     }
     Some(total)
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::place::{Place, Problem};
+use super::location::{Location, Problem};
 
 /// Files that a name stands for, in order: itself if there is such a file, else those that fit it as
 /// a pattern. A relative name starts from `folder`. The error is a reason with its remedy.
@@ -33,7 +33,7 @@ pub fn is_pattern(name: &str) -> bool {
 /// Text of a file; `remedy` is for one that cannot be read.
 pub fn read(path: &Path, remedy: &str) -> Result<String, Problem> {
     let bytes = fs::read(path).map_err(|error| {
-        Problem::new(&place(path), format!("cannot be read: {error}; {remedy}"))
+        Problem::new(&location(path), format!("cannot be read: {error}; {remedy}"))
     })?;
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
@@ -41,13 +41,13 @@ pub fn read(path: &Path, remedy: &str) -> Result<String, Problem> {
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
         let column = 1 + before.iter().rev().take_while(|byte| **byte != b'\n').count();
         let reason = "not valid UTF-8; save the file in that encoding";
-        Problem::new(&place(path).at(line, column), reason)
+        Problem::new(&location(path).at(line, column), reason)
     })
 }
 
-/// A whole file as a place.
-pub fn place(path: &Path) -> Place {
-    Place::whole(path.display().to_string())
+/// A whole file as a location.
+pub fn location(path: &Path) -> Location {
+    Location::whole(path.display().to_string())
 }
 
 #[cfg(test)]

@@ -8,22 +8,22 @@
 //!    and what this version does with it.
 //!
 //! Nothing here knows an option or a dataset: the tables come from whoever has the options. Nothing stops at
-//! the first mistake: every [`Problem`] has its [`Place`].
+//! the first mistake: every [`Problem`] has its [`Location`].
 
 #![forbid(unsafe_code)]
 
 pub mod duration;
 pub mod expand;
 pub mod files;
+pub mod location;
 pub mod overrides;
 pub mod paths;
-pub mod place;
 pub mod rows;
 pub mod suggest;
 pub mod tree;
 pub mod values;
 
 pub use duration::parse as parse_duration;
+pub use location::{ConfigError, Location, Problem};
 pub use overrides::Override;
-pub use place::{ConfigError, Place, Problem};
 pub use rows::Effect;

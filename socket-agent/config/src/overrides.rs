@@ -1,7 +1,7 @@
 //! `-E key=value`: changes to the tree of a file before it is read.
 
 use super::{
-    place::{Place, Problem},
+    location::{Location, Problem},
     tree::{Entry, Node, Value, nest, parse, split_key},
 };
 
@@ -13,7 +13,7 @@ pub type Routes<'a> = &'a dyn Fn(&Node, &[&str]) -> Vec<Vec<String>>;
 pub struct Override {
     key: String,
     value: Given,
-    place: Place,
+    location: Location,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +29,12 @@ enum Given {
 impl Override {
     /// Reads the argument of `-E`. One that is not `key=value` is a problem when it is applied.
     pub fn from_argument(argument: &str) -> Self {
-        let place = Place::whole(format!("-E {argument}"));
+        let location = Location::whole(format!("-E {argument}"));
         match argument.split_once('=') {
             Some((key, value)) if !key.trim().is_empty() => {
-                Self { key: key.trim().to_owned(), value: Given::Yaml(value.to_owned()), place }
+                Self { key: key.trim().to_owned(), value: Given::Yaml(value.to_owned()), location }
             }
-            _ => Self { key: String::new(), value: Given::Nothing, place },
+            _ => Self { key: String::new(), value: Given::Nothing, location },
         }
     }
 
@@ -43,22 +43,22 @@ impl Override {
         Self {
             key: key.to_owned(),
             value: Given::Text(value.to_owned()),
-            place: Place::whole(format!("{option} {value}")),
+            location: Location::whole(format!("{option} {value}")),
         }
     }
 
     /// Applies the change wherever its key leads. Tells whether it leads anywhere; a change that
     /// cannot be applied is told as a problem, and leads somewhere.
     pub fn apply(&self, root: &mut Node, routes: Routes<'_>, problems: &mut Vec<Problem>) -> bool {
-        let parts = split_key(&self.key).map_err(|reason| Problem::new(&self.place, reason));
+        let parts = split_key(&self.key).map_err(|reason| Problem::new(&self.location, reason));
         let (Some(value), Ok(parts)) = (self.value(problems), &parts) else {
             problems.extend(parts.err().filter(|_| self.value != Given::Nothing));
             return true;
         };
         let paths = routes(root, parts);
         for path in &paths {
-            if let Err(reason) = set(root, path, Node::new(self.place.clone(), value.clone())) {
-                problems.push(Problem::new(&self.place, reason));
+            if let Err(reason) = set(root, path, Node::new(self.location.clone(), value.clone())) {
+                problems.push(Problem::new(&self.location, reason));
             }
         }
         !paths.is_empty()
@@ -70,50 +70,50 @@ impl Override {
     }
 
     /// Where the change is written, for messages.
-    pub fn place(&self) -> &Place {
-        &self.place
+    pub fn location(&self) -> &Location {
+        &self.location
     }
 
     fn value(&self, problems: &mut Vec<Problem>) -> Option<Value> {
         match &self.value {
             Given::Nothing => {
                 let reason = "not key=value; write for example -E socket.hooks=auto";
-                problems.push(Problem::new(&self.place, reason));
+                problems.push(Problem::new(&self.location, reason));
                 None
             }
             Given::Text(text) => Some(Value::Scalar(text.clone())),
             Given::Yaml(text) => {
                 let mut found = Vec::new();
-                let node = parse(text, &self.place, &mut found)
-                    .map(|node| nest(relocate(node, &self.place), &mut found));
-                // The argument is short enough to be its own place.
-                let place = || self.place.clone();
-                problems.extend(found.into_iter().map(|it| Problem { place: place(), ..it }));
+                let node = parse(text, &self.location, &mut found)
+                    .map(|node| nest(relocate(node, &self.location), &mut found));
+                // The argument is short enough to be its own location.
+                let location = || self.location.clone();
+                problems.extend(found.into_iter().map(|it| Problem { location: location(), ..it }));
                 node.map(|node| node.value)
             }
         }
     }
 }
 
-/// The argument is the place of everything in it: a line number would say nothing.
-fn relocate(node: Node, place: &Place) -> Node {
+/// The argument is the location of everything in it: a line number would say nothing.
+fn relocate(node: Node, location: &Location) -> Node {
     let value = match node.value {
         Value::List(items) => {
-            Value::List(items.into_iter().map(|item| relocate(item, place)).collect())
+            Value::List(items.into_iter().map(|item| relocate(item, location)).collect())
         }
         Value::Map(entries) => Value::Map(
             entries
                 .into_iter()
                 .map(|entry| Entry {
-                    at: place.clone(),
-                    node: relocate(entry.node, place),
+                    at: location.clone(),
+                    node: relocate(entry.node, location),
                     ..entry
                 })
                 .collect(),
         ),
         value @ (Value::Null | Value::Scalar(_)) => value,
     };
-    Node::new(place.clone(), value)
+    Node::new(location.clone(), value)
 }
 
 /// Puts `value` where `path` leads; mappings are united, anything else is replaced.

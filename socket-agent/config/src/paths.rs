@@ -3,7 +3,7 @@
 use std::path::{self, Path, PathBuf};
 
 use super::{
-    place::Problem,
+    location::Problem,
     tree::{Node, Value},
     values::{Environment, Values},
 };
@@ -107,13 +107,13 @@ fn absolute(path: &Path) -> String {
 mod tests {
     use super::*;
     use crate::{
-        place::Place,
+        location::Location,
         tree::{nest, parse},
     };
 
     fn read(text: &str) -> (Vec<String>, String) {
         let mut problems = Vec::new();
-        let tree = parse(text, &Place::whole("t"), &mut problems).unwrap();
+        let tree = parse(text, &Location::whole("t"), &mut problems).unwrap();
         let tree = nest(tree, &mut problems);
         let defaults = Defaults { home: Path::new("/usr/bin"), config: Path::new("/etc/agent") };
         let environment = |name: &str| (name == "DIR").then(|| "/var/dir".to_owned());

@@ -96,7 +96,7 @@ fn split(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::{
-        place::Place,
+        location::Location,
         tree::{nest, parse},
     };
 
@@ -115,7 +115,7 @@ empty:
     #[test]
     fn settings_come_before_variables() {
         let mut problems = Vec::new();
-        let tree = parse(TREE, &Place::whole("t"), &mut problems).unwrap();
+        let tree = parse(TREE, &Location::whole("t"), &mut problems).unwrap();
         let tree = nest(tree, &mut problems);
         let known = [("path.config", "/known".to_owned())];
         let environment = |name: &str| match name {
@@ -143,7 +143,7 @@ empty:
         ] {
             assert_eq!(values.text(text), Err(expected.to_owned()), "{text}");
         }
-        let scalar = |text: &str| Node::new(Place::whole("t"), Value::Scalar(text.to_owned()));
+        let scalar = |text: &str| Node::new(Location::whole("t"), Value::Scalar(text.to_owned()));
         let whole = values.whole(&scalar("${same}")).unwrap();
         assert!(matches!(&whole.value, Value::List(items) if items.len() == 2));
         assert!(values.whole(&scalar("${a.b}")).is_none());

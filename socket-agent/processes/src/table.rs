@@ -285,15 +285,15 @@ impl ProcessTable {
     fn follow(&mut self, key: Key) {
         let text = self.proc.cgroup(key.pid);
         let (container, path) = Container::from_proc_cgroup(&text);
-        let Some(place) = self.entries.peek_mut(&key).and_then(|entry| entry.images.last_mut())
+        let Some(newest) = self.entries.peek_mut(&key).and_then(|entry| entry.images.last_mut())
         else {
             return;
         };
-        if path.is_some() && place.cgroup_path.as_deref() != path {
-            let mut process = Process::clone(place);
+        if path.is_some() && newest.cgroup_path.as_deref() != path {
+            let mut process = Process::clone(newest);
             process.container = container.map(Arc::new);
             process.cgroup_path = path.map(Arc::from);
-            *place = Arc::new(process);
+            *newest = Arc::new(process);
         }
     }
 
@@ -371,8 +371,9 @@ impl ProcessTable {
         if moved {
             self.set_cgroup_by_id(&mut process, owner.cgroup);
         }
-        if let Some(place) = self.entries.peek_mut(&key).and_then(|entry| entry.images.last_mut()) {
-            *place = Arc::new(process);
+        if let Some(newest) = self.entries.peek_mut(&key).and_then(|entry| entry.images.last_mut())
+        {
+            *newest = Arc::new(process);
         }
     }
 
@@ -388,10 +389,10 @@ impl ProcessTable {
         let Some(snapshot) = self.read(key) else { return };
         let image = Image::from_proc(&snapshot);
         let entry = self.entries.peek_mut(&key);
-        if let Some(place) = entry.and_then(|entry| entry.images.last_mut())
-            && place.image.executable == image.executable
+        if let Some(newest) = entry.and_then(|entry| entry.images.last_mut())
+            && newest.image.executable == image.executable
         {
-            *place = Arc::new(Process { image: Arc::new(image), ..Process::clone(place) });
+            *newest = Arc::new(Process { image: Arc::new(image), ..Process::clone(newest) });
         }
     }
 

@@ -1,7 +1,7 @@
 //! Processors as they are configured, and what becomes of documents.
 
 use config::{
-    place::Place,
+    location::Location,
     rows::{Findings, Reader},
     tree::{Value, nest, parse},
     values::Values,
@@ -13,7 +13,7 @@ use super::*;
 /// What a processor of a file comes to, or what is wrong with it.
 fn read(yaml: &str) -> Result<Configured, String> {
     let mut problems = Vec::new();
-    let tree = parse(yaml, &Place::whole("t"), &mut problems).unwrap();
+    let tree = parse(yaml, &Location::whole("t"), &mut problems).unwrap();
     let tree = nest(tree, &mut problems);
     let mut reader = Reader::new(Values::new(&tree, &[], &|_| None), Findings::default());
     let Value::Map(entries) = &tree.value else { panic!("no mapping") };

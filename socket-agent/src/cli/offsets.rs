@@ -25,8 +25,8 @@ pub(super) fn text(arguments: &Arguments) -> anyhow::Result<String> {
         eprintln!("{}: {}: {}", guess.hook, guess.effect, guess.reason);
     }
     let mut text = String::new();
-    for (name, place) in members {
-        match place {
+    for (name, member) in members {
+        match member {
             Some((offset, size)) => writeln!(text, "{name} {offset} {size}")?,
             None => writeln!(text, "{name} -")?,
         }

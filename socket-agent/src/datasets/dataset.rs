@@ -3,7 +3,7 @@
 use std::{any::Any, fmt, path::Path, sync::Arc};
 
 use config::{
-    place::Place,
+    location::Location,
     rows::{Allowed, Described, Group, Known, Reader, Setting, describe, describe_known},
     tree::{Entry, Node},
 };
@@ -77,7 +77,7 @@ pub(crate) trait Dataset: Sized + 'static {
 }
 
 /// Text of a file with the place that stands for it.
-pub(crate) type Source = (Place, String);
+pub(crate) type Source = (Location, String);
 
 /// What a module is read with.
 pub(crate) struct ModuleReader<'r, 'a> {

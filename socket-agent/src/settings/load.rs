@@ -14,9 +14,9 @@ use super::{
 use crate::datasets;
 use config::{
     files,
+    location::{ConfigError, Location, Problem, sort},
     overrides::Override,
     paths::{Defaults, Folders, folder_of},
-    place::{ConfigError, Place, Problem, sort},
     rows::{Findings, Reader},
     tree::{Node, merge, nest, parse},
     values::{Environment, Values},
@@ -117,7 +117,7 @@ pub(super) fn load_from(
     let mut problems = Vec::new();
     for path in &paths {
         match files::read(path, "name a readable file with -c") {
-            Ok(text) => texts.push((files::place(path), text)),
+            Ok(text) => texts.push((files::location(path), text)),
             Err(problem) => problems.push(problem),
         }
     }
@@ -126,7 +126,7 @@ pub(super) fn load_from(
     }
     let built_in = texts.is_empty();
     if built_in {
-        texts.push((Place::whole("built-in defaults"), BUILT_IN.to_owned()));
+        texts.push((Location::whole("built-in defaults"), BUILT_IN.to_owned()));
     }
     // Where Auditbeat's files look for others that belong to them.
     let config = folder_of(paths.first().map_or(default_file, PathBuf::as_path));
@@ -160,7 +160,7 @@ fn main_files(sources: &Sources, default_file: &Path) -> Result<Vec<PathBuf>, Co
             }
             Err(reason) => reason,
         };
-        problems.push(Problem::new(&files::place(&folder.join(name)), reason));
+        problems.push(Problem::new(&files::location(&folder.join(name)), reason));
     }
     if problems.is_empty() { Ok(paths) } else { Err(ConfigError::new(problems)) }
 }
@@ -197,7 +197,7 @@ pub(super) fn check(
                 "no module has the dataset {} to set this for; add one to the file",
                 change.first()
             );
-            findings.problems.push(Problem::new(change.place(), reason));
+            findings.problems.push(Problem::new(change.location(), reason));
         }
     }
 
@@ -223,8 +223,8 @@ pub(super) fn check(
 fn main_tree(sources: &[Source], problems: &mut Vec<Problem>) -> Option<Node> {
     let mut root: Option<Node> = None;
     let mut whole = true;
-    for (place, text) in sources {
-        let Some(tree) = parse(text, place, problems) else {
+    for (location, text) in sources {
+        let Some(tree) = parse(text, location, problems) else {
             whole = false;
             continue;
         };

@@ -9,8 +9,8 @@ use super::{
 };
 use config::{
     files,
+    location::Problem,
     paths::Folders,
-    place::Problem,
     rows::{Findings, Reader},
     tree::{Entry, Node, Value, nest, parse},
     values::Values,
@@ -67,11 +67,11 @@ pub(super) fn add(
         findings.warnings.push(Problem::new(&at, reason));
     }
     for path in &files {
-        let place = files::place(path);
+        let location = files::location(path);
         match files::read(path, "make it readable, or change auditbeat.config.modules.path") {
             Ok(text) => {
-                let modules = parse(&text, &place, &mut findings.problems);
-                sources.push((place, text));
+                let modules = parse(&text, &location, &mut findings.problems);
+                sources.push((location, text));
                 if let Some(modules) = modules {
                     add_modules(root, nest(modules, &mut findings.problems), findings);
                 }

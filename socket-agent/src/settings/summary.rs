@@ -3,7 +3,7 @@
 use std::fmt;
 
 use config::{
-    place::{Problem, sort},
+    location::{Problem, sort},
     rows::{Note, Why},
 };
 

@@ -12,7 +12,7 @@ pub(crate) fn read_all(text: &[u8], fake_host: &FakeHost) {
     let parsed = parse(&Source { name: "any", first_line: 1, text }, &fake_host.host());
     let lines = text.split(|byte| *byte == b'\n').count();
     for problem in &parsed.problems {
-        assert!((1..=lines).contains(&problem.place.line) && problem.place.column > 0);
+        assert!((1..=lines).contains(&problem.location.line) && problem.location.column > 0);
         assert!(!problem.message.is_empty() && !problem.message.contains('\n'), "{problem}");
     }
     for command in parsed.commands {

@@ -5,15 +5,15 @@ use std::{ffi::OsStr, fmt, os::unix::ffi::OsStrExt as _, path::Path};
 use crate::{
     names::Arch,
     netlink::{Control, RequestError, Setting, Transport},
-    rules::{Command, Enabled, Located, Place, Position, Rule, RuleSet, Value},
+    rules::{Command, Enabled, Located, Location, Position, Rule, RuleSet, Value},
 };
 
 /// A rule that the kernel does not take.
 #[derive(Debug, thiserror::Error)]
-#[error("{place}: `{what}`: {source}{remedy}")]
+#[error("{location}: `{what}`: {source}{remedy}")]
 pub struct RefusedRule {
     /// Where it was written.
-    pub place: Place,
+    pub location: Location,
     /// The rule as auditctl would list it, or the option.
     pub what: String,
     /// What the kernel says.
@@ -206,9 +206,9 @@ pub(super) fn clear<T: Transport>(control: &mut Control<T>) -> Result<(), Reques
 
 impl RefusedRule {
     pub(super) fn of(command: &Located<Command>, source: RequestError) -> Self {
-        let Located { place, value } = command;
+        let Located { location, value } = command;
         let (what, remedy) = (describe(value), remedy(value, &source));
-        Self { place: place.clone(), what, source, remedy }
+        Self { location: location.clone(), what, source, remedy }
     }
 }
 

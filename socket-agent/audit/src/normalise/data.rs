@@ -1,4 +1,4 @@
-//! What the records say beyond what has a place of its own.
+//! Fields of the records that have no document field of their own.
 
 use std::{
     collections::HashMap,
@@ -40,13 +40,13 @@ impl<'a> Value<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Data<'a> {
     entries: Vec<Entry<'a>>,
-    places: Option<Box<Places>>,
+    index: Option<Box<NameIndex>>,
 }
 
 /// Where entries are by the hash of their name, once there are more than a few. Names come from a
 /// log: none must be able to make all hashes the same.
 #[derive(Clone, Debug, Default)]
-struct Places {
+struct NameIndex {
     by_name: HashMap<u64, usize, RandomState>,
     /// How many entries are in it.
     length: usize,
@@ -84,12 +84,12 @@ impl<'a> Data<'a> {
     }
 
     /// Records of different kinds that say the same say it once; those of one kind are told apart
-    /// by their place.
+    /// by their position.
     fn add(&mut self, kind: Kind, name: impl Into<Text<'a>>, text: impl Into<Text<'a>>) {
-        self.place(kind, Key::OTHER, name.into(), text.into());
+        self.insert_field(kind, Key::OTHER, name.into(), text.into());
     }
 
-    fn place(&mut self, kind: Kind, key: Key, name: Text<'a>, text: Text<'a>) {
+    fn insert_field(&mut self, kind: Kind, key: Key, name: Text<'a>, text: Text<'a>) {
         let Some(Entry { value, kind: from, .. }) = self.known(key, &name) else {
             self.entries.push(Entry { key, name, value: Value::One(text), kind });
             return;
@@ -115,8 +115,8 @@ impl<'a> Data<'a> {
     /// As [`known`](Self::known).
     #[inline(never)]
     fn known_of_many(&mut self, key: Key, name: &str) -> Option<&mut Entry<'a>> {
-        let Self { entries, places } = self;
-        let Places { by_name, length } = &mut **places.get_or_insert_default();
+        let Self { entries, index } = self;
+        let NameIndex { by_name, length } = &mut **index.get_or_insert_default();
         for entry in entries.get(*length..).unwrap_or_default() {
             let hash = by_name.hasher().hash_one((entry.key, &*entry.name));
             by_name.entry(hash).or_insert(*length);
@@ -134,28 +134,28 @@ impl<'a> Data<'a> {
         people: &People<'_>,
         names: &mut dyn IdNames,
     ) -> Self {
-        let mut data = Self { entries: Vec::with_capacity(16), places: None };
+        let mut data = Self { entries: Vec::with_capacity(16), index: None };
         let has_paths = records.iter().any(|record| record.kind() == Kind::PATH);
         for record in records {
             match record.kind() {
                 Kind::PATH | Kind::CWD | Kind::PROCTITLE | Kind::SOCKADDR => continue,
                 Kind::EXECVE => {
                     if let Some(argc) = record.text(Key::ARGC) {
-                        data.place(Kind::EXECVE, Key::ARGC, "argc".into(), argc);
+                        data.insert_field(Kind::EXECVE, Key::ARGC, "argc".into(), argc);
                     }
                     continue;
                 }
                 _ => {}
             }
             let is_count = |key| key == Key::ITEMS && has_paths;
-            for field in record.wanted(|key| !is_count(key) && !has_own_place(record, key)) {
+            for field in record.wanted(|key| !is_count(key) && !has_own_entry(record, key)) {
                 data.field(record, &field, call);
                 data.name(record, &field, people, names);
             }
-            // What has a place of its own is there once; a program may say it of somebody else too.
+            // What has a document field of its own is there once; a program may say it of somebody else too.
             if record.has_message() {
-                for field in record.wanted(|key| has_own_place(record, key)) {
-                    if people.has_lost_place(record, &field) {
+                for field in record.wanted(|key| has_own_entry(record, key)) {
+                    if people.has_lost_entry(record, &field) {
                         data.field(record, &field, call);
                         data.name(record, &field, people, names);
                     }
@@ -171,10 +171,10 @@ impl<'a> Data<'a> {
         data
     }
 
-    /// Adds an id that would have no place otherwise.
+    /// Adds an id that would have no document field otherwise.
     pub(super) fn keep(&mut self, key: &'static str, id: Option<&Entity<'a>>) {
         if let Some(id) = id.and_then(|entity| entity.id.clone()) {
-            self.place(Kind(0), Key::of(key.as_bytes()), key.into(), id);
+            self.insert_field(Kind(0), Key::of(key.as_bytes()), key.into(), id);
         }
     }
 
@@ -239,7 +239,7 @@ impl<'a> Data<'a> {
                 text
             }
         };
-        self.place(kind, field.id, field.name(), value);
+        self.insert_field(kind, field.id, field.name(), value);
         if let Some((suffix, words)) = words {
             self.add(kind, format!("{}_{suffix}", field.name()), words);
         }
@@ -308,8 +308,8 @@ impl People<'_> {
         [&self.account, &self.object].into_iter().flatten().any(|other| other.is_same(field))
     }
 
-    /// Whether a field with a place of its own has lost that to another one of its name.
-    fn has_lost_place(&self, record: &Record, field: &Field<'_>) -> bool {
+    /// Whether a field with a document field of its own has lost that to another one of its name.
+    fn has_lost_entry(&self, record: &Record, field: &Field<'_>) -> bool {
         let is_asking = self.is_asking && Ids::has(record, field.id);
         let first = if is_asking { record.get_in_message(field.id) } else { record.get(field.id) };
         first.is_none_or(|first| first.value != field.value)
@@ -333,9 +333,9 @@ static OWN_PLACE: KeySet = KeySet::of(&[
     Key::RESULT,
 ]);
 
-/// Whether a document has another place for a field.
+/// Whether a document has another field for it.
 #[inline]
-fn has_own_place(record: &Record, key: Key) -> bool {
+fn has_own_entry(record: &Record, key: Key) -> bool {
     OWN_PLACE.has(key) || Ids::has(record, key)
 }
 

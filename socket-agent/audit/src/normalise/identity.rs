@@ -75,7 +75,7 @@ pub struct Ids<'a> {
     /// Each once: most of a process are the same user and the same group.
     entities: Vec<Entity<'a>>,
     /// Where those are that [`Ids::KEYS`] name, counted from 1; 0 where the records have none.
-    places: [u8; 10],
+    positions: [u8; 10],
 }
 
 /// The names of all fields that may hold one of them.
@@ -173,7 +173,7 @@ impl<'a> Ids<'a> {
 
     /// From the first record that has each.
     pub(super) fn read(records: &'a [Record], names: &mut dyn IdNames) -> Self {
-        let mut ids = Self { entities: Vec::with_capacity(4), places: [0; 10] };
+        let mut ids = Self { entities: Vec::with_capacity(4), positions: [0; 10] };
         for record in records.iter().filter(|record| record.kind() != Kind::PATH) {
             ids.add(record, record.wanted(|key| IDS.has(key)), names);
         }
@@ -183,7 +183,7 @@ impl<'a> Ids<'a> {
     /// Those in the message of a program that judges another one; `None` if it names nobody. They
     /// are not mixed with those of the program itself.
     pub(super) fn read_message(record: &'a Record, names: &mut dyn IdNames) -> Option<Self> {
-        let mut ids = Self { entities: Vec::with_capacity(4), places: [0; 10] };
+        let mut ids = Self { entities: Vec::with_capacity(4), positions: [0; 10] };
         ids.add(record, record.message().filter(|field| IDS.has(field.id)), names);
         (!ids.entities.is_empty()).then_some(ids)
     }
@@ -198,21 +198,21 @@ impl<'a> Ids<'a> {
         let mut last: [Option<(&[u8], u8)>; 2] = [None; 2];
         for field in fields {
             let Some(index) = Self::index(record, field.id) else { continue };
-            if self.places[index] != 0 {
+            if self.positions[index] != 0 {
                 continue;
             }
             let is_group = field.key.ends_with(b"gid");
             let last = &mut last[usize::from(is_group)];
-            self.places[index] = match *last {
+            self.positions[index] = match *last {
                 // A name that auditd has added is of one field alone.
-                Some((value, place)) if value == field.value && !record.has_added() => place,
+                Some((value, position)) if value == field.value && !record.has_added() => position,
                 _ => {
                     self.entities.push(Entity::of_id(record, &field, is_group, names));
                     // Ten at most.
                     self.entities.len() as u8
                 }
             };
-            *last = Some((field.value, self.places[index]));
+            *last = Some((field.value, self.positions[index]));
         }
     }
 
@@ -248,7 +248,7 @@ impl<'a> Ids<'a> {
     }
 
     fn at(&self, index: usize) -> Option<&Entity<'a>> {
-        self.entities.get(usize::from(*self.places.get(index)?).checked_sub(1)?)
+        self.entities.get(usize::from(*self.positions.get(index)?).checked_sub(1)?)
     }
 
     /// Those that are there, with their keys.

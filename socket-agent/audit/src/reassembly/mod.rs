@@ -89,7 +89,7 @@ impl Reassembler {
         self.counters.records += 1;
         let kind = record.kind();
         if kind != Kind::REPLACE {
-            self.place(record, now, &mut out);
+            self.assign(record, now, &mut out);
         }
         self.expire(now, &mut out);
         while self.pending.len() > self.options.max_in_flight
@@ -163,26 +163,26 @@ impl Reassembler {
         self.pending.len()
     }
 
-    fn place(&mut self, record: Record, now: Duration, out: &mut impl FnMut(Event)) {
+    fn assign(&mut self, record: Record, now: Duration, out: &mut impl FnMut(Event)) {
         let key = Key::of(&record);
         if std::mem::take(&mut self.between) && self.pending.find(&key).is_none() {
             // ausearch before 4 separates a LOGIN from its system call.
             self.give_separated(out);
         }
-        let place = match self.pending.find(&key) {
-            Some(place) => place,
+        let slot = match self.pending.find(&key) {
+            Some(slot) => slot,
             None => match self.open(&record, key, now) {
-                Some(place) => place,
+                Some(slot) => slot,
                 None => return,
             },
         };
-        let Some(pending) = self.pending.get_mut(place) else { return };
+        let Some(pending) = self.pending.get_mut(slot) else { return };
         let before = pending.bytes();
         let progress = pending.add(record);
         self.bytes += pending.bytes() - before;
         match progress {
             Progress::Whole if !self.separated => {
-                if let Some(pending) = self.pending.remove(place) {
+                if let Some(pending) = self.pending.remove(slot) {
                     self.give(pending, Seen::Whole, true, out);
                 }
             }

@@ -27,7 +27,7 @@ impl Rank {
     /// That of a record behind one that has the rank `before`.
     #[inline]
     pub(super) fn of(record: &Record, before: Self) -> Self {
-        let place = match record.kind() {
+        let rank = match record.kind() {
             Kind::SYSCALL => CALL,
             Kind::PATH => return Self(FILE, record.number(Key::ITEM).unwrap_or_default()),
             Kind::CWD => DIRECTORY,
@@ -42,7 +42,7 @@ impl Rank {
             kind if kind.is_special() => SPECIAL,
             _ => DEED,
         };
-        Self(place, 0)
+        Self(rank, 0)
     }
 
     /// Whether it is that of a part of a system call.

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::event::{Key, Pending};
 
-/// No place.
+/// Index of no slot.
 const NONE: u32 = u32::MAX;
 /// Places whose memory is kept when nothing waits.
 const KEPT: usize = 1_024;
@@ -16,7 +16,7 @@ const KEPT: usize = 1_024;
 /// A list in an arena.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    places: Vec<Place>,
+    slots: Vec<Slot>,
     free: Vec<u32>,
     oldest: u32,
     newest: u32,
@@ -25,7 +25,7 @@ pub(super) struct Waiting {
 }
 
 #[derive(Debug)]
-struct Place {
+struct Slot {
     event: Option<Pending>,
     older: u32,
     newer: u32,
@@ -35,7 +35,7 @@ struct Place {
 impl Default for Waiting {
     fn default() -> Self {
         Self {
-            places: Vec::new(),
+            slots: Vec::new(),
             free: Vec::new(),
             oldest: NONE,
             newest: NONE,
@@ -67,37 +67,37 @@ impl Waiting {
         self.index.get(key).copied()
     }
 
-    /// The event at a place.
+    /// The event in a slot.
     #[inline]
     pub(super) fn get_mut(&mut self, at: u32) -> Option<&mut Pending> {
-        self.places.get_mut(at as usize)?.event.as_mut()
+        self.slots.get_mut(at as usize)?.event.as_mut()
     }
 
-    /// Adds an event whose key is not there; returns its place.
+    /// Adds an event whose key is not there; returns the index of its slot.
     pub(super) fn push(&mut self, event: Pending) -> u32 {
         let before = self.newest;
-        if let Some(place) = self.places.get_mut(before as usize)
-            && let Some(event) = &place.event
-            && !place.indexed
+        if let Some(slot) = self.slots.get_mut(before as usize)
+            && let Some(event) = &slot.event
+            && !slot.indexed
         {
             self.index.insert(event.key, before);
-            place.indexed = true;
+            slot.indexed = true;
         }
-        let place = Place { event: Some(event), older: before, newer: NONE, indexed: false };
+        let slot = Slot { event: Some(event), older: before, newer: NONE, indexed: false };
         let at = match self.free.pop() {
             Some(at) => {
-                if let Some(free) = self.places.get_mut(at as usize) {
-                    *free = place;
+                if let Some(free) = self.slots.get_mut(at as usize) {
+                    *free = slot;
                 }
                 at
             }
             None => {
-                self.places.push(place);
+                self.slots.push(slot);
                 // No log has four billion events that wait.
-                (self.places.len() - 1) as u32
+                (self.slots.len() - 1) as u32
             }
         };
-        match self.places.get_mut(before as usize) {
+        match self.slots.get_mut(before as usize) {
             Some(older) => older.newer = at,
             None => self.oldest = at,
         }
@@ -108,27 +108,27 @@ impl Waiting {
 
     /// Takes an event out.
     pub(super) fn remove(&mut self, at: u32) -> Option<Pending> {
-        let place = self.places.get_mut(at as usize)?;
-        let event = place.event.take()?;
-        let (older, newer, indexed) = (place.older, place.newer, place.indexed);
+        let slot = self.slots.get_mut(at as usize)?;
+        let event = slot.event.take()?;
+        let (older, newer, indexed) = (slot.older, slot.newer, slot.indexed);
         if indexed {
             self.index.remove(&event.key);
         }
-        match self.places.get_mut(older as usize) {
-            Some(place) => place.newer = newer,
+        match self.slots.get_mut(older as usize) {
+            Some(slot) => slot.newer = newer,
             None => self.oldest = newer,
         }
-        match self.places.get_mut(newer as usize) {
-            Some(place) => place.older = older,
+        match self.slots.get_mut(newer as usize) {
+            Some(slot) => slot.older = older,
             None => self.newest = older,
         }
         self.length -= 1;
         if self.length > 0 {
             self.free.push(at);
         } else {
-            self.places.clear();
+            self.slots.clear();
             self.free.clear();
-            if self.places.capacity() > KEPT {
+            if self.slots.capacity() > KEPT {
                 *self = Self::default();
             }
         }
@@ -142,7 +142,7 @@ impl Waiting {
 
     #[inline]
     fn at(&self, at: u32) -> Option<&Pending> {
-        self.places.get(at as usize)?.event.as_ref()
+        self.slots.get(at as usize)?.event.as_ref()
     }
 }
 

@@ -39,7 +39,7 @@ pub use mask::Mask;
 pub use operator::Operator;
 pub use parse::{Parsed, Source, parse};
 pub use perm::Perm;
-pub use problem::{Located, Place, Problem, Severity};
+pub use problem::{Located, Location, Problem, Severity};
 pub use rule::{Condition, Rule, RuleError, Value};
 pub use set::{RuleErrors, RuleSet};
 pub use system::System;

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 /// A position in a rule file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// The file, as the user named it.
     pub source: Arc<str>,
     /// From 1.
@@ -26,7 +26,7 @@ pub enum Severity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// Where.
-    pub place: Place,
+    pub location: Location,
     /// How bad.
     pub severity: Severity,
     /// One line: what is wrong, and what to write instead.
@@ -37,12 +37,12 @@ pub struct Problem {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Located<T> {
     /// Where.
-    pub place: Place,
+    pub location: Location,
     /// What.
     pub value: T,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.source, self.line, self.column)
     }
@@ -51,8 +51,8 @@ impl fmt::Display for Place {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.severity {
-            Severity::Error => write!(f, "{}: {}", self.place, self.message),
-            Severity::Warning => write!(f, "{}: warning: {}", self.place, self.message),
+            Severity::Error => write!(f, "{}: {}", self.location, self.message),
+            Severity::Warning => write!(f, "{}: warning: {}", self.location, self.message),
         }
     }
 }

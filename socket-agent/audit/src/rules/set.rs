@@ -6,7 +6,7 @@ use super::{
     command::Command,
     host::Host,
     parse::{Source, parse},
-    problem::{Located, Place, Problem, Severity},
+    problem::{Located, Location, Problem, Severity},
     rule::Rule,
 };
 
@@ -78,9 +78,9 @@ impl super::Parsed {
     }
 
     /// The kernel refuses a rule that is already there; `loaded` are the rules so far.
-    fn drop_repeated(&mut self, loaded: &mut HashMap<Rule, Place>) {
+    fn drop_repeated(&mut self, loaded: &mut HashMap<Rule, Location>) {
         let problems = &mut self.problems;
-        self.commands.retain(|Located { place, value }| {
+        self.commands.retain(|Located { location, value }| {
             match value {
                 Command::DeleteAll { key: None } => loaded.clear(),
                 Command::DeleteAll { key: Some(key) } => {
@@ -92,18 +92,18 @@ impl super::Parsed {
                 Command::Add { rule, .. } => {
                     if let Some(first) = loaded.get(rule) {
                         problems.push(Problem {
-                            place: place.clone(),
+                            location: location.clone(),
                             severity: Severity::Error,
                             message: format!("the rule is already there, from {first}: remove one"),
                         });
                         return false;
                     }
-                    loaded.insert(rule.clone(), place.clone());
+                    loaded.insert(rule.clone(), location.clone());
                 }
                 _ => {}
             }
             true
         });
-        problems.sort_by_key(|problem| (problem.place.line, problem.place.column));
+        problems.sort_by_key(|problem| (problem.location.line, problem.location.column));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Effect;
 use crate::{
-    place::{Place, Problem},
+    location::{Location, Problem},
     suggest,
     tree::{Entry, Node, Value},
     values::Values,
@@ -15,8 +15,8 @@ pub struct Findings {
     pub problems: Vec<Problem>,
     /// What the user should know.
     pub warnings: Vec<Problem>,
-    /// Settings that do what they are documented to do, by key and place.
-    pub in_effect: Vec<(String, Place)>,
+    /// Settings that do what they are documented to do, by key and location.
+    pub in_effect: Vec<(String, Location)>,
     /// Settings from which nothing follows.
     pub notes: Vec<Note>,
 }
@@ -27,7 +27,7 @@ pub struct Note {
     /// The whole key.
     pub key: String,
     /// Where it is set.
-    pub at: Place,
+    pub at: Location,
     /// Why.
     pub why: Why,
 }
@@ -59,7 +59,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What ends the start, unless it is in a part that will not run.
-    pub fn problem(&mut self, at: &Place, message: impl Into<String>) {
+    pub fn problem(&mut self, at: &Location, message: impl Into<String>) {
         if self.idle {
             let message: String = message.into();
             self.warn(at, format!("{message}; this part is not enabled"));
@@ -69,12 +69,12 @@ impl<'a> Reader<'a> {
     }
 
     /// What is to be said and ends no start.
-    pub fn warn(&mut self, at: &Place, message: impl Into<String>) {
+    pub fn warn(&mut self, at: &Location, message: impl Into<String>) {
         add(&mut self.findings.warnings, Problem::new(at, message));
     }
 
     /// Counts a setting that is given, by what this version does with it.
-    pub fn note(&mut self, effect: Effect, key: &str, at: &Place) {
+    pub fn note(&mut self, effect: Effect, key: &str, at: &Location) {
         let why = match effect {
             Effect::Works => {
                 if !self.idle {
@@ -90,7 +90,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes something that is given and from which nothing follows.
-    pub fn nothing_follows(&mut self, key: &str, at: &Place, why: Why) {
+    pub fn nothing_follows(&mut self, key: &str, at: &Location, why: Why) {
         if !self.idle {
             add(&mut self.findings.notes, Note { key: key.to_owned(), at: at.clone(), why });
         }
@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Text with its references replaced; `None` after a problem.
-    pub fn text(&mut self, key: &str, at: &Place, text: &str) -> Option<String> {
+    pub fn text(&mut self, key: &str, at: &Location, text: &str) -> Option<String> {
         match self.values.text(text) {
             Ok(text) => Some(text),
             // A part that does not run needs no variables.
@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Entries of a mapping; nothing at all counts as an empty one.
-    pub fn mapping<'n>(&mut self, key: &str, at: &Place, node: &'n Node) -> Option<&'n [Entry]>
+    pub fn mapping<'n>(&mut self, key: &str, at: &Location, node: &'n Node) -> Option<&'n [Entry]>
     where
         'a: 'n,
     {
@@ -133,9 +133,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Texts of a list, each with its place; one alone may stand without a list. `items` says what
+    /// Texts of a list, each with its location; one alone may stand without a list. `items` says what
     /// the list is of.
-    pub fn list(&mut self, key: &str, items: &str, node: &Node) -> Vec<(Place, String)> {
+    pub fn list(&mut self, key: &str, items: &str, node: &Node) -> Vec<(Location, String)> {
         let node = self.values.whole(node).unwrap_or(node);
         let nodes = match &node.value {
             Value::List(nodes) => nodes.as_slice(),

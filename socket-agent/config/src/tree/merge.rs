@@ -35,13 +35,13 @@ pub fn merge(base: &mut Node, over: Node) {
 mod tests {
     use super::*;
     use crate::{
-        place::Place,
+        location::Location,
         tree::{nest, parse},
     };
 
     fn tree(name: &str, text: &str) -> Node {
         let mut problems = Vec::new();
-        let tree = parse(text, &Place::whole(name), &mut problems).unwrap();
+        let tree = parse(text, &Location::whole(name), &mut problems).unwrap();
         let tree = nest(tree, &mut problems);
         assert_eq!(problems, []);
         tree

@@ -8,13 +8,13 @@ pub use merge::merge;
 pub use nest::{nest, split_key};
 pub use parse::parse;
 
-use super::place::Place;
+use super::location::Location;
 
-/// A value with its place.
+/// A value with its location.
 #[derive(Clone, Debug)]
 pub struct Node {
     /// Where it was written.
-    pub at: Place,
+    pub at: Location,
     /// The value.
     pub value: Value,
     /// Whether it has an anchor, so that other places can repeat it.
@@ -40,7 +40,7 @@ pub struct Entry {
     /// The key.
     pub key: String,
     /// Where the key was written.
-    pub at: Place,
+    pub at: Location,
     /// The value.
     pub node: Node,
     /// Whether it came by a merge key (`<<`): keys that a mapping has itself win over it.
@@ -48,8 +48,8 @@ pub struct Entry {
 }
 
 impl Node {
-    /// A value at a place.
-    pub fn new(at: Place, value: Value) -> Self {
+    /// A value at a location.
+    pub fn new(at: Location, value: Value) -> Self {
         Self { at, value, anchored: false }
     }
 
@@ -123,7 +123,7 @@ impl Node {
 
 impl Entry {
     /// A key with its value.
-    pub fn new(key: impl Into<String>, at: Place, node: Node) -> Self {
+    pub fn new(key: impl Into<String>, at: Location, node: Node) -> Self {
         Self { key: key.into(), at, node, merged: false }
     }
 }

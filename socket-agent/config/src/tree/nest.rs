@@ -3,7 +3,7 @@
 //! What a mapping has itself wins over what it has by a merge key, in either form.
 
 use super::{Entry, Node, Value, parse::duplicate};
-use crate::place::Problem;
+use crate::location::Problem;
 
 /// Splits the dotted keys of a tree. A key that is set in both forms is a problem.
 pub fn nest(node: Node, problems: &mut Vec<Problem>) -> Node {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use saphyr_parser::{Event, Input, Parser, ScalarStyle, ScanError, Span};
 
 use super::{Entry, Node, Value};
-use crate::place::{Place, Problem};
+use crate::location::{Location, Problem};
 
 /// Mappings and lists may be nested this deep.
 const DEEPEST: usize = 64;
@@ -14,7 +14,7 @@ const MOST: usize = 100_000;
 
 /// Reads one YAML document. Duplicate keys are reported and the first of each is kept, so that the
 /// rest can still be checked; after any other fault there is no document.
-pub fn parse(text: &str, file: &Place, problems: &mut Vec<Problem>) -> Option<Node> {
+pub fn parse(text: &str, file: &Location, problems: &mut Vec<Problem>) -> Option<Node> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = Builder {
         parser: Parser::new_from_str(text),
@@ -34,7 +34,7 @@ pub fn parse(text: &str, file: &Place, problems: &mut Vec<Problem>) -> Option<No
 
 struct Builder<'a, 'input, T: Input> {
     parser: Parser<'input, T>,
-    file: &'a Place,
+    file: &'a Location,
     anchors: HashMap<usize, Node>,
     nodes: usize,
     problems: &'a mut Vec<Problem>,
@@ -50,7 +50,7 @@ impl<'input, T: Input> Builder<'_, 'input, T> {
                 Event::Nothing | Event::StreamStart | Event::DocumentEnd => {}
                 Event::DocumentStart(_) if root.is_some() => {
                     let reason = "a second document begins here; put everything into the first one";
-                    return Err(Problem::new(&self.place(span), reason));
+                    return Err(Problem::new(&self.location(span), reason));
                 }
                 Event::DocumentStart(_) => {
                     let (event, span) = self.next()?;
@@ -63,7 +63,7 @@ impl<'input, T: Input> Builder<'_, 'input, T> {
     }
 
     fn node(&mut self, event: Event<'input>, span: Span, depth: usize) -> Result<Node, Problem> {
-        let at = self.place(span);
+        let at = self.location(span);
         if depth > DEEPEST {
             return Err(Problem::new(&at, format!("nested more than {DEEPEST} deep; flatten it")));
         }
@@ -172,7 +172,7 @@ impl<'input, T: Input> Builder<'_, 'input, T> {
         }
     }
 
-    fn count(&mut self, nodes: usize, at: &Place) -> Result<(), Problem> {
+    fn count(&mut self, nodes: usize, at: &Location) -> Result<(), Problem> {
         self.nodes += nodes;
         if self.nodes > MOST {
             return Err(Problem::new(at, format!("more than {MOST} values; make it smaller")));
@@ -180,7 +180,7 @@ impl<'input, T: Input> Builder<'_, 'input, T> {
         Ok(())
     }
 
-    fn check_tag(&self, tag: Option<&saphyr_parser::Tag>, at: &Place) -> Result<(), Problem> {
+    fn check_tag(&self, tag: Option<&saphyr_parser::Tag>, at: &Location) -> Result<(), Problem> {
         match tag {
             Some(tag) if !tag.is_yaml_core_schema() => {
                 Err(Problem::new(at, format!("the tag {tag} is not understood; remove it")))
@@ -189,22 +189,22 @@ impl<'input, T: Input> Builder<'_, 'input, T> {
         }
     }
 
-    fn place(&self, span: Span) -> Place {
+    fn location(&self, span: Span) -> Location {
         self.file.at(span.start.line(), span.start.col() + 1)
     }
 
     fn scan_error(&self, error: &ScanError) -> Problem {
         let mark = error.marker();
-        let place = self.file.at(mark.line(), mark.col() + 1);
-        Problem::new(&place, format!("not valid YAML: {}", error.info()))
+        let location = self.file.at(mark.line(), mark.col() + 1);
+        Problem::new(&location, format!("not valid YAML: {}", error.info()))
     }
 
     fn broken(&self, span: Span, reason: &str) -> Problem {
-        Problem::new(&self.place(span), format!("not valid YAML: {reason}"))
+        Problem::new(&self.location(span), format!("not valid YAML: {reason}"))
     }
 }
 
-pub(crate) fn duplicate(key: &str, second: &Place, first: &Place) -> Problem {
+pub(crate) fn duplicate(key: &str, second: &Location, first: &Location) -> Problem {
     Problem::new(second, format!("{key} is set twice, first at {first}; remove one of them"))
 }
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use config::{
-    place::Place,
+    location::Location,
     rows::{Findings, Reader},
     tree::{nest, parse},
     values::Values,
@@ -46,7 +46,7 @@ fn lines(numbers: std::ops::Range<u64>) -> String {
 /// What the section `output` of a file comes to: the outputs, and what is wrong.
 fn read(yaml: &str) -> (Vec<Configured>, Vec<String>, Findings) {
     let mut problems = Vec::new();
-    let tree = parse(yaml, &Place::whole("t"), &mut problems).unwrap();
+    let tree = parse(yaml, &Location::whole("t"), &mut problems).unwrap();
     let tree = nest(tree, &mut problems);
     let mut reader = Reader::new(Values::new(&tree, &[], &|_| None), Findings::default());
     let config::tree::Value::Map(entries) = &tree.value else { panic!("no mapping") };

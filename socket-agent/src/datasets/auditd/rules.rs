@@ -13,7 +13,7 @@ use audit::{
 };
 use config::{
     files,
-    place::{Place, Problem},
+    location::{Location, Problem},
     tree::{Entry, Node, Value},
 };
 
@@ -168,7 +168,7 @@ impl ModuleReader<'_, '_> {
 
     /// How far a block of text is indented that begins in this line of the file that `at` is in;
     /// `None` if it does not.
-    fn indent(&self, at: &Place, line: usize, text: &str) -> Option<usize> {
+    fn indent(&self, at: &Location, line: usize, text: &str) -> Option<usize> {
         let mut indent = None;
         let (_, source) = self.sources.iter().find(|(file, _)| file.source() == at.source())?;
         let mut written = source.lines().skip(line.checked_sub(1)?);
@@ -190,7 +190,7 @@ impl ModuleReader<'_, '_> {
 
     /// What the files have whose names fit a pattern, in order of their names; `None` if there is no
     /// such file.
-    fn rule_files(&mut self, at: &Place, pattern: &str) -> Option<Vec<RuleText>> {
+    fn rule_files(&mut self, at: &Location, pattern: &str) -> Option<Vec<RuleText>> {
         let paths = match files::find(Path::new(pattern), self.folder) {
             Ok(paths) => paths,
             Err(reason) => {
@@ -219,7 +219,7 @@ fn cannot_read(path: &Path, why: &str) -> String {
 }
 
 fn problem(problem: &rules::Problem) -> Problem {
-    let rules::Place { source, line, column } = &problem.place;
-    let place = Place::whole(source.clone()).at(*line, *column);
-    Problem::new(&place, problem.message.clone())
+    let rules::Location { source, line, column } = &problem.location;
+    let location = Location::whole(source.clone()).at(*line, *column);
+    Problem::new(&location, problem.message.clone())
 }

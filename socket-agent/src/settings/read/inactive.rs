@@ -2,7 +2,7 @@
 
 use super::AgentReader;
 use config::{
-    place::Place,
+    location::Location,
     rows::Why,
     tree::{Entry, Value},
 };
@@ -10,7 +10,7 @@ use config::{
 impl AgentReader<'_> {
     /// Ends the start, or warns where the user allows it: somebody counts on this part. `instead`
     /// says what happens then: it begins with a semicolon, or is empty.
-    pub(super) fn inactive(&mut self, what: &str, at: &Place, instead: &'static str) {
+    pub(super) fn inactive(&mut self, what: &str, at: &Location, instead: &'static str) {
         if self.reader.idle {
             return;
         }

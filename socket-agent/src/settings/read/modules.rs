@@ -6,7 +6,7 @@ use crate::{
     settings::schema::{self, SYSTEM},
 };
 use config::{
-    place::{Place, Problem},
+    location::{Location, Problem},
     rows::{Allowed, Effect, Kind, Setting},
     suggest,
     tree::{Entry, Node, Value},
@@ -102,7 +102,7 @@ impl AgentReader<'_> {
                 &[]
             }
         };
-        let mut found: Vec<(Place, Configured)> = Vec::new();
+        let mut found: Vec<(Location, Configured)> = Vec::new();
         for module in modules {
             for dataset in self.module(module) {
                 self.keep(&mut found, &module.at, dataset);
@@ -114,7 +114,12 @@ impl AgentReader<'_> {
     }
 
     /// Keeps the first settings of a dataset; others are a problem.
-    fn keep(&mut self, found: &mut Vec<(Place, Configured)>, at: &Place, dataset: Configured) {
+    fn keep(
+        &mut self,
+        found: &mut Vec<(Location, Configured)>,
+        at: &Location,
+        dataset: Configured,
+    ) {
         let name = dataset.name();
         match found.iter().find(|(_, known)| known.name() == name) {
             None => found.push((at.clone(), dataset)),

@@ -2,7 +2,7 @@
 
 use super::AgentReader;
 use config::{
-    place::Place,
+    location::Location,
     suggest,
     tree::{Entry, Node, Value},
 };
@@ -141,7 +141,7 @@ impl AgentReader<'_> {
         entries
     }
 
-    fn not_a_processor(&mut self, at: &Place, reason: &str) {
+    fn not_a_processor(&mut self, at: &Location, reason: &str) {
         self.reader.problem(at, reason);
     }
 }

@@ -297,7 +297,7 @@ fn wrong_top_level() {
 
 #[test]
 fn not_yaml() {
-    for (text, place) in [
+    for (text, location) in [
         ("modules:\n\t- module: system\n", "agent.yml:2:"),
         ("modules: [\n", "agent.yml:2:1: "),
         ("a: \"b\n", "agent.yml:"),
@@ -305,7 +305,10 @@ fn not_yaml() {
         ("a: b: c\n", "agent.yml:1:"),
     ] {
         let said = wrong(text, &[]);
-        assert!(said.starts_with(place) && said.contains("not valid YAML: "), "{text:?}: {said}");
+        assert!(
+            said.starts_with(location) && said.contains("not valid YAML: "),
+            "{text:?}: {said}"
+        );
         assert_eq!(said.lines().count(), 1, "{said}");
     }
     assert_eq!(

@@ -11,7 +11,7 @@ mod sample;
 
 use std::path::Path;
 
-use config::{ConfigError, Override, Place, Problem};
+use config::{ConfigError, Location, Override, Problem};
 
 use super::{
     Config, Loaded,
@@ -28,14 +28,14 @@ fn read(text: &str, overrides: &[Override]) -> Result<Loaded, ConfigError> {
     };
     let folders = Defaults { home: Path::new("/usr/bin"), config: Path::new("/etc/agent") };
     let host = Host { environment: &environment, folders };
-    check(vec![(Place::whole("agent.yml"), text.to_owned())], overrides, host)
+    check(vec![(Location::whole("agent.yml"), text.to_owned())], overrides, host)
 }
 
 /// Checks `text` as a file in `folder`.
 fn read_in(folder: &Path, text: &str) -> Result<Loaded, ConfigError> {
     let folders = Defaults { home: Path::new("/usr/bin"), config: folder };
     let host = Host { environment: &|_| None, folders };
-    check(vec![(Place::whole("agent.yml"), text.to_owned())], &[], host)
+    check(vec![(Location::whole("agent.yml"), text.to_owned())], &[], host)
 }
 
 /// Reads a configuration that must be right, and returns it with its warnings as lines.

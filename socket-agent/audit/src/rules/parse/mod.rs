@@ -34,7 +34,7 @@ use std::sync::Arc;
 use super::{
     command::Command,
     host::Host,
-    problem::{Located, Place, Problem, Severity},
+    problem::{Located, Location, Problem, Severity},
 };
 use words::Line;
 
@@ -72,7 +72,7 @@ pub fn parse(source: &Source<'_>, host: &Host<'_>) -> Parsed {
     let name: Arc<str> = source.name.into();
     let mut parsed = Parsed::default();
     for (at, text) in source.text.split(|byte| *byte == b'\n').enumerate() {
-        let place = |column| Place {
+        let location = |column| Location {
             source: Arc::clone(&name),
             line: source.first_line.saturating_add(at),
             column,
@@ -82,12 +82,12 @@ pub fn parse(source: &Source<'_>, host: &Host<'_>) -> Parsed {
         let wrong = faults.iter().any(|fault| fault.severity == Severity::Error);
         faults.sort_by_key(|fault| fault.column);
         parsed.problems.extend(faults.into_iter().map(|fault| Problem {
-            place: place(fault.column),
+            location: location(fault.column),
             severity: fault.severity,
             message: fault.message,
         }));
         if !wrong {
-            let located = |(column, value)| Located { place: place(column), value };
+            let located = |(column, value)| Located { location: location(column), value };
             parsed.commands.extend(commands.into_iter().map(located));
         }
     }

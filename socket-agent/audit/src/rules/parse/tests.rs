@@ -52,7 +52,7 @@ fn problems(text: &str) -> Vec<String> {
 fn problem(line: &str) -> (usize, String) {
     let parsed = parse(&source(line), &HOST);
     match parsed.problems.as_slice() {
-        [problem] => (problem.place.column, problem.message.clone()),
+        [problem] => (problem.location.column, problem.message.clone()),
         other => panic!("{line}: {other:?}"),
     }
 }

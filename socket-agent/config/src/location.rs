@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 /// Where a key or value was written: a line of a file, or an argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     source: Arc<str>,
     line_and_column: Option<(usize, usize)>,
 }
@@ -13,7 +13,7 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Where it was found.
-    pub place: Place,
+    pub location: Location,
     /// One line: what is wrong, what is allowed.
     pub message: String,
 }
@@ -25,9 +25,9 @@ pub struct ConfigError {
     pub problems: Vec<Problem>,
 }
 
-// === impl Place ===
+// === impl Location ===
 
-impl Place {
+impl Location {
     /// A whole file, or an argument as it was typed.
     pub fn whole(source: impl Into<Arc<str>>) -> Self {
         Self { source: source.into(), line_and_column: None }
@@ -49,7 +49,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line_and_column {
             Some((line, column)) => write!(f, "{}:{line}:{column}", self.source),
@@ -61,15 +61,15 @@ impl fmt::Display for Place {
 // === impl Problem ===
 
 impl Problem {
-    /// A problem at a place.
-    pub fn new(place: &Place, message: impl Into<String>) -> Self {
-        Self { place: place.clone(), message: message.into() }
+    /// A problem at a location.
+    pub fn new(location: &Location, message: impl Into<String>) -> Self {
+        Self { location: location.clone(), message: message.into() }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)
+        write!(f, "{}: {}", self.location, self.message)
     }
 }
 
@@ -86,13 +86,13 @@ impl ConfigError {
 /// Puts problems into the order in which a reader meets them: file by file, arguments last.
 pub fn sort(problems: &mut [Problem]) {
     let mut files: Vec<Arc<str>> = Vec::new();
-    for place in problems.iter().map(|problem| &problem.place) {
-        if place.line_and_column.is_some() && !files.contains(&place.source) {
-            files.push(Arc::clone(&place.source));
+    for location in problems.iter().map(|problem| &problem.location) {
+        if location.line_and_column.is_some() && !files.contains(&location.source) {
+            files.push(Arc::clone(&location.source));
         }
     }
-    problems.sort_by_key(|Problem { place, .. }| match place.line_and_column {
-        Some(at) => (files.iter().position(|file| *file == place.source).unwrap_or(0), at),
+    problems.sort_by_key(|Problem { location, .. }| match location.line_and_column {
+        Some(at) => (files.iter().position(|file| *file == location.source).unwrap_or(0), at),
         None => (usize::MAX, (0, 0)),
     });
 }
