@@ -134,8 +134,8 @@ impl Types {
 
     fn id(&self, kind: u32, name: &str) -> Option<u32> {
         let is = |entry: &Entry| entry.kind == kind && self.is_named(entry, name);
-        let place = self.entries().position(|entry| is(&entry))?;
-        u32::try_from(place).ok()?.checked_add(1)
+        let position = self.entries().position(|entry| is(&entry))?;
+        u32::try_from(position).ok()?.checked_add(1)
     }
 
     fn is_named(&self, entry: &Entry, name: &str) -> bool {

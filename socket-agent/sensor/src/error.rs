@@ -47,7 +47,7 @@ pub enum SensorError {
     Hook {
         /// Name of the set.
         set: &'static str,
-        /// Program and place.
+        /// Program and what it is attached to.
         hook: String,
         /// What the kernel said, on one line.
         reason: String,
@@ -83,7 +83,7 @@ pub enum SensorError {
 /// A hook that could not be attached, and what is less exact without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Degraded {
-    /// Program and place.
+    /// Program and what it is attached to.
     pub hook: String,
     /// What the kernel said.
     pub reason: String,

@@ -13,7 +13,7 @@ use std::{
 
 use lru::LruCache;
 
-use flow::dns::{Networks, Place, Reach};
+use flow::dns::{NamespaceRef, Networks, Reach};
 use linux::netns::{self, Namespace};
 
 /// How long an answer holds.
@@ -61,8 +61,8 @@ impl Default for HostNetworks {
 }
 
 impl Networks for HostNetworks {
-    fn reach(&mut self, place: Place, address: IpAddr) -> Option<Reach> {
-        let key = (place.netns, address);
+    fn reach(&mut self, origin: NamespaceRef, address: IpAddr) -> Option<Reach> {
+        let key = (origin.netns, address);
         let now = Instant::now();
         if let Some(answer) = self.answers.get(&key)
             && now.duration_since(answer.time) < KNOWN
@@ -75,10 +75,10 @@ impl Networks for HostNetworks {
             self.unknown += 1;
             return None;
         }
-        let found = self.look(place, address);
+        let found = self.look(origin, address);
         self.credit = self.credit.saturating_sub(now.elapsed());
         let reach = found.unwrap_or_else(|error| {
-            log::debug!(target: "dns", "{address} from network namespace {}: {error}", place.netns);
+            log::debug!(target: "dns", "{address} from network namespace {}: {error}", origin.netns);
             self.unknown += 1;
             None
         });
@@ -92,10 +92,10 @@ impl Networks for HostNetworks {
 }
 
 impl HostNetworks {
-    fn look(&mut self, place: Place, address: IpAddr) -> io::Result<Option<Reach>> {
+    fn look(&mut self, origin: NamespaceRef, address: IpAddr) -> io::Result<Option<Reach>> {
         let ask = || routes::reach(address);
-        if place.pid != 0
-            && let Ok(reach) = Namespace::of_process(place.pid, place.netns).inside(ask)
+        if origin.pid != 0
+            && let Ok(reach) = Namespace::of_process(origin.pid, origin.netns).inside(ask)
         {
             return Ok(reach);
         }
@@ -105,7 +105,7 @@ impl HostNetworks {
             let all = netns::all()?.into_iter();
             self.namespaces = all.map(|namespace| (namespace.inode, namespace)).collect();
         }
-        let namespace = self.namespaces.get(&place.netns).ok_or(io::ErrorKind::NotFound)?;
+        let namespace = self.namespaces.get(&origin.netns).ok_or(io::ErrorKind::NotFound)?;
         namespace.inside(ask)
     }
 }
@@ -118,7 +118,7 @@ mod tests {
     fn a_namespace_that_is_gone_is_unknown_and_counted() {
         let mut networks = HostNetworks::default();
         // No namespace has this inode number: the first thousands are those of the initial ones.
-        let gone = Place { netns: 1, pid: std::process::id() };
+        let gone = NamespaceRef { netns: 1, pid: std::process::id() };
         for address in [[10, 0, 0, 1], [10, 0, 0, 1], [10, 0, 0, 2]] {
             assert_eq!(networks.reach(gone, address.into()), None);
         }
@@ -129,7 +129,7 @@ mod tests {
     fn looks_that_take_long_wait_for_their_share_of_the_time() {
         let mut networks = HostNetworks { credit: Duration::ZERO, ..HostNetworks::default() };
         networks.granted = Instant::now() + Duration::from_secs(60);
-        let own = Place { netns: netns::own().unwrap(), pid: std::process::id() };
+        let own = NamespaceRef { netns: netns::own().unwrap(), pid: std::process::id() };
         assert_eq!(networks.reach(own, [127, 0, 0, 1].into()), None);
         assert_eq!((networks.unknown(), networks.answers.len()), (1, 0));
     }

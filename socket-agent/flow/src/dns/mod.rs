@@ -39,7 +39,7 @@ use self::{
 pub use self::{
     flow_names::Domains,
     names::{Domain, Limits, Source},
-    networks::{NetworkSegment, Networks, Place, Reach},
+    networks::{NamespaceRef, NetworkSegment, Networks, Reach},
 };
 
 /// A captured packet.

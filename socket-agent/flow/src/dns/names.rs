@@ -6,7 +6,7 @@ use lru::LruCache;
 
 use super::{
     claims::{Answer, Asker, Claim, is_shared},
-    networks::{Networks, Place, is_same_host},
+    networks::{NamespaceRef, Networks, is_same_host},
 };
 
 /// Entries that one address may have.
@@ -179,10 +179,14 @@ impl Names {
 
 /// Whether who asked for a name meant the host by its address that is wanted.
 fn same_host(entry: &Entry, wanted: &Wanted<'_>, networks: &mut dyn Networks) -> bool {
-    let there =
-        Place { netns: entry.claim.netns, pid: entry.claim.asker.map_or(0, |asker| asker.pid) };
-    let here =
-        Place { netns: wanted.netns, pid: wanted.line.first().map_or(0, |(own, _)| own.pid) };
+    let there = NamespaceRef {
+        netns: entry.claim.netns,
+        pid: entry.claim.asker.map_or(0, |asker| asker.pid),
+    };
+    let here = NamespaceRef {
+        netns: wanted.netns,
+        pid: wanted.line.first().map_or(0, |(own, _)| own.pid),
+    };
     is_same_host(networks, wanted.address, [there, here])
 }
 

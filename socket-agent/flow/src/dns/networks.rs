@@ -29,9 +29,9 @@ pub enum Reach {
     },
 }
 
-/// A network namespace.
+/// A network namespace, and a process to enter it by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct NamespaceRef {
     /// Inode number.
     pub netns: u32,
     /// A process that is or was there; 0 if none is known.
@@ -41,7 +41,7 @@ pub struct Place {
 /// The networks of this host.
 pub trait Networks: fmt::Debug {
     /// How a network namespace reaches an address; `None` where it does not, or nobody can tell.
-    fn reach(&mut self, place: Place, address: IpAddr) -> Option<Reach>;
+    fn reach(&mut self, origin: NamespaceRef, address: IpAddr) -> Option<Reach>;
 
     /// Questions that nobody could answer so far.
     fn unknown(&self) -> u64;
@@ -54,7 +54,7 @@ pub(super) struct NoNetworks;
 
 #[cfg(test)]
 impl Networks for NoNetworks {
-    fn reach(&mut self, _: Place, _: IpAddr) -> Option<Reach> {
+    fn reach(&mut self, _: NamespaceRef, _: IpAddr) -> Option<Reach> {
         None
     }
 
@@ -67,9 +67,9 @@ impl Networks for NoNetworks {
 pub(super) fn is_same_host(
     networks: &mut dyn Networks,
     address: IpAddr,
-    places: [Place; 2],
+    origins: [NamespaceRef; 2],
 ) -> bool {
-    let [one, two] = places;
+    let [one, two] = origins;
     if one.netns == two.netns || !is_private(address) {
         return true;
     }
@@ -87,11 +87,11 @@ pub(super) fn is_same_host(
 /// Whether this place is the router of that address and segment.
 fn is_router(
     networks: &mut dyn Networks,
-    place: Place,
+    origin: NamespaceRef,
     router: IpAddr,
     on: &NetworkSegment,
 ) -> bool {
-    matches!(networks.reach(place, router), Some(Reach::Own(segment)) if segment == *on)
+    matches!(networks.reach(origin, router), Some(Reach::Own(segment)) if segment == *on)
 }
 
 /// Whether an address may be given to several hosts: RFC 1918, RFC 6598, RFC 4193.
@@ -115,8 +115,8 @@ mod tests {
     struct Known(HashMap<(u32, IpAddr), Reach>);
 
     impl Networks for Known {
-        fn reach(&mut self, place: Place, address: IpAddr) -> Option<Reach> {
-            self.0.get(&(place.netns, address)).cloned()
+        fn reach(&mut self, origin: NamespaceRef, address: IpAddr) -> Option<Reach> {
+            self.0.get(&(origin.netns, address)).cloned()
         }
 
         fn unknown(&self) -> u64 {
@@ -132,10 +132,10 @@ mod tests {
         NetworkSegment { index, address: vec![2, 0, 0, 0, 0, index as u8] }
     }
 
-    fn same(known: &[(u32, &str, Reach)], address: &str, places: [u32; 2]) -> bool {
+    fn same(known: &[(u32, &str, Reach)], address: &str, origins: [u32; 2]) -> bool {
         let known = known.iter().map(|(netns, to, reach)| ((*netns, ip(to)), reach.clone()));
         let mut known = Known(known.collect());
-        let [one, two] = places.map(|netns| Place { netns, pid: 0 });
+        let [one, two] = origins.map(|netns| NamespaceRef { netns, pid: 0 });
         let answer = is_same_host(&mut known, ip(address), [one, two]);
         assert_eq!(is_same_host(&mut known, ip(address), [two, one]), answer, "{address}");
         answer

@@ -38,12 +38,12 @@ pub(crate) struct Bits {
     pub(crate) count: u32,
 }
 
-/// Types with the places of their descriptions, so that any can be looked up by its id or, if it is a structure,
+/// Types with the positions of their descriptions, so that any can be looked up by its id or, if it is a structure,
 /// by its name.
 pub(crate) struct Members<'t> {
     types: &'t Types,
     /// Byte positions, by id less one.
-    places: Vec<usize>,
+    positions: Vec<usize>,
     /// Ids by name: several types may share one.
     structures: HashMap<&'t [u8], Vec<u32>>,
 }
@@ -51,17 +51,17 @@ pub(crate) struct Members<'t> {
 impl Types {
     /// Prepares to look up members.
     pub(crate) fn members(&self) -> Members<'_> {
-        let (mut places, mut structures) = (Vec::new(), HashMap::<_, Vec<u32>>::new());
+        let (mut positions, mut structures) = (Vec::new(), HashMap::<_, Vec<u32>>::new());
         let mut at = self.types.start;
         for entry in self.entries() {
-            places.push(at);
+            positions.push(at);
             at += entry.bytes();
             if entry.kind == kind::STRUCT && entry.name != 0 {
-                let id = u32::try_from(places.len()).unwrap_or(u32::MAX);
+                let id = u32::try_from(positions.len()).unwrap_or(u32::MAX);
                 structures.entry(self.name(entry.name)).or_default().push(id);
             }
         }
-        Members { types: self, places, structures }
+        Members { types: self, positions, structures }
     }
 }
 
@@ -77,15 +77,15 @@ impl Members<'_> {
     #[cfg(feature = "ebpf")]
     pub(crate) fn names(&self, id: u32, path: &[u32]) -> Option<(String, String)> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let structure = text(self.name(self.place(self.plain(id)?)?)?);
+        let structure = text(self.name(self.position(self.plain(id)?)?)?);
         let (mut id, mut names) = (id, Vec::new());
         for index in path {
-            let place = self.place(self.plain(id)?)?;
-            let is_group = [kind::STRUCT, kind::UNION].contains(&self.kind(place)?);
-            if !is_group || *index >= self.word(place, 4)? & 0xffff {
+            let position = self.position(self.plain(id)?)?;
+            let is_group = [kind::STRUCT, kind::UNION].contains(&self.kind(position)?);
+            if !is_group || *index >= self.word(position, 4)? & 0xffff {
                 return None;
             }
-            let at = place + FIXED + 12 * *index as usize;
+            let at = position + FIXED + 12 * *index as usize;
             names.push(text(self.types.name(self.word(at, 0)?)));
             id = self.word(at, 4)?;
         }
@@ -116,13 +116,13 @@ impl Members<'_> {
 
     /// Type, offset in bits and width in bits (of bit fields, else 0).
     fn member(&self, id: u32, name: &[u8], depth: usize) -> Option<(u32, u32, u32)> {
-        let place = self.place(self.plain(id)?)?;
-        if depth == 0 || ![kind::STRUCT, kind::UNION].contains(&self.kind(place)?) {
+        let position = self.position(self.plain(id)?)?;
+        if depth == 0 || ![kind::STRUCT, kind::UNION].contains(&self.kind(position)?) {
             return None;
         }
-        let info = self.word(place, 4)?;
+        let info = self.word(position, 4)?;
         for index in 0..(info & 0xffff) as usize {
-            let at = place + FIXED + 12 * index;
+            let at = position + FIXED + 12 * index;
             let (named, type_id, raw) = (self.word(at, 0)?, self.word(at, 4)?, self.word(at, 8)?);
             let (offset, width) =
                 if info >> 31 == 1 { (raw & 0x00ff_ffff, raw >> 24) } else { (raw, 0) };
@@ -140,14 +140,14 @@ impl Members<'_> {
     }
 
     fn size(&self, id: u32) -> Option<u32> {
-        let place = self.place(self.plain(id)?)?;
-        match self.kind(place)? {
+        let position = self.position(self.plain(id)?)?;
+        match self.kind(position)? {
             PTR => u32::try_from(size_of::<usize>()).ok(),
             kind::ARRAY => {
-                let element = self.size(self.word(place, FIXED)?)?;
-                element.checked_mul(self.word(place, FIXED + 8)?)
+                let element = self.size(self.word(position, FIXED)?)?;
+                element.checked_mul(self.word(position, FIXED + 8)?)
             }
-            _ => self.word(place, 8),
+            _ => self.word(position, 8),
         }
     }
 
@@ -155,29 +155,29 @@ impl Members<'_> {
     fn plain(&self, id: u32) -> Option<u32> {
         let mut id = id;
         for _ in 0..DEPTH {
-            let place = self.place(id)?;
-            if !ALIASES.contains(&self.kind(place)?) {
+            let position = self.position(id)?;
+            if !ALIASES.contains(&self.kind(position)?) {
                 return Some(id);
             }
-            id = self.word(place, 8)?;
+            id = self.word(position, 8)?;
         }
         None
     }
 
-    fn place(&self, id: u32) -> Option<usize> {
-        self.places.get((id as usize).checked_sub(1)?).copied()
+    fn position(&self, id: u32) -> Option<usize> {
+        self.positions.get((id as usize).checked_sub(1)?).copied()
     }
 
-    fn kind(&self, place: usize) -> Option<u32> {
-        Some((self.word(place, 4)? >> 24) & 0x1f)
+    fn kind(&self, position: usize) -> Option<u32> {
+        Some((self.word(position, 4)? >> 24) & 0x1f)
     }
 
-    fn name(&self, place: usize) -> Option<&[u8]> {
-        Some(self.types.name(self.word(place, 0)?))
+    fn name(&self, position: usize) -> Option<&[u8]> {
+        Some(self.types.name(self.word(position, 0)?))
     }
 
-    fn word(&self, place: usize, at: usize) -> Option<u32> {
-        word(&self.types.bytes, place + at)
+    fn word(&self, position: usize, at: usize) -> Option<u32> {
+        word(&self.types.bytes, position + at)
     }
 }
 

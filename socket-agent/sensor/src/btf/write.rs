@@ -1,4 +1,4 @@
-//! Type information made of places that are known without any: as little of it as the object needs
+//! Type information made of offsets that are known without any: as little of it as the object needs
 //! to be fitted. Source: Documentation/bpf/btf.rst.
 
 use std::collections::BTreeMap;

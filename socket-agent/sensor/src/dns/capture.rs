@@ -77,7 +77,7 @@ pub struct Capture {
     config: DnsConfig,
     filter: Vec<sock_filter>,
     own: u32,
-    rings: BTreeMap<u32, Place>,
+    rings: BTreeMap<u32, NamespaceRing>,
     ready: Epoll,
     /// Namespaces that could not be entered, which are not tried again.
     refused: HashSet<u32>,
@@ -89,11 +89,11 @@ pub struct Capture {
     counters: CaptureCounters,
 }
 
-/// A ring where it lives.
+/// The ring of a network namespace.
 #[derive(Debug)]
-struct Place {
+struct NamespaceRing {
     ring: Ring,
-    /// A process that lives there.
+    /// A process in that namespace.
     witness: u32,
 }
 
@@ -176,8 +176,8 @@ impl Capture {
             let mut more = false;
             for event in events.iter().take(count) {
                 let netns = event.data() as u32;
-                let Some(place) = self.rings.get_mut(&netns) else { continue };
-                more |= place.ring.read(|frame| {
+                let Some(ring_of) = self.rings.get_mut(&netns) else { continue };
+                more |= ring_of.ring.read(|frame| {
                     let time = u64::try_from(frame.time - distance).unwrap_or(0);
                     each(&Packet {
                         netns,
@@ -204,7 +204,7 @@ impl Capture {
 
     /// A process is gone.
     pub fn exited(&mut self, pid: u32) {
-        self.urgent |= self.rings.values().any(|place| place.witness == pid);
+        self.urgent |= self.rings.values().any(|ring_of| ring_of.witness == pid);
     }
 
     /// What is to be done regularly; cheap if nothing is due.
@@ -215,8 +215,8 @@ impl Capture {
         }
         if self.config.interface != DnsConfig::ANY && self.followed.elapsed() >= FOLLOW {
             self.followed = Instant::now();
-            for (netns, place) in &mut self.rings {
-                if let Err(error) = place.ring.follow(&self.config.interface) {
+            for (netns, ring_of) in &mut self.rings {
+                if let Err(error) = ring_of.ring.follow(&self.config.interface) {
                     log::warn!(
                         target: "dns",
                         "socket.dns.af_packet.interface: {} in network namespace {netns}: {error}",
@@ -229,7 +229,7 @@ impl Capture {
 
     /// What was not captured.
     pub fn counters(&mut self) -> CaptureCounters {
-        let dropped: u64 = self.rings.values_mut().map(|place| place.ring.drops()).sum();
+        let dropped: u64 = self.rings.values_mut().map(|ring_of| ring_of.ring.drops()).sum();
         CaptureCounters { dropped: self.counters.dropped + dropped, ..self.counters }
     }
 
@@ -262,7 +262,7 @@ impl Capture {
         }
         for (netns, pid) in found {
             match self.rings.get_mut(&netns) {
-                Some(place) => place.witness = pid,
+                Some(ring_of) => ring_of.witness = pid,
                 None => self.add(netns, pid),
             }
         }
@@ -324,14 +324,14 @@ impl Capture {
         }
         let event = EpollEvent::new(EpollFlags::EPOLLIN, u64::from(netns));
         self.ready.add(&ring, event).map_err(io::Error::from)?;
-        self.rings.insert(netns, Place { ring, witness: pid });
+        self.rings.insert(netns, NamespaceRing { ring, witness: pid });
         Ok(())
     }
 
     fn close(&mut self, netns: u32) {
-        let Some(mut place) = self.rings.remove(&netns) else { return };
-        self.counters.dropped += place.ring.drops();
-        match self.ready.delete(&place.ring) {
+        let Some(mut ring_of) = self.rings.remove(&netns) else { return };
+        self.counters.dropped += ring_of.ring.drops();
+        match self.ready.delete(&ring_of.ring) {
             Ok(()) | Err(Errno::ENOENT) => {}
             Err(error) => log::warn!(target: "dns", "epoll: {error}"),
         }

@@ -27,7 +27,7 @@ const PORT: u32 = 53;
 const AT: u32 = 0;
 const NEXT: u32 = 1;
 
-/// A place to jump to.
+/// A target of jumps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Label(usize);
 
@@ -53,7 +53,7 @@ pub(super) fn program(snaplen: u32) -> Vec<sock_filter> {
     a.jump_unless(LOOPBACK, here);
     a.load(BPF_W, BPF_ABS, AD_PKTTYPE);
     a.jump_if(OUTGOING, drop);
-    a.place(here);
+    a.bind_label(here);
 
     // What it is: by the type of the packet, else of the first or second tag in it.
     a.load(BPF_W, BPF_ABS, AD_PROTOCOL);
@@ -66,23 +66,23 @@ pub(super) fn program(snaplen: u32) -> Vec<sock_filter> {
             a.jump_if(u32::from(kind), tagged);
         }
         a.jump(if tag == 1 { no_tag } else { guess });
-        a.place(tagged);
+        a.bind_label(tagged);
         a.load(BPF_H, BPF_ABS, 4 * tag - 2);
         a.index(4 * tag);
         a.jump_if(u32::from(IPV4), ipv4);
         a.jump_if(u32::from(IPV6), ipv6);
     }
     // Some kernels call a packet tagged that begins with IP all the same.
-    a.place(guess);
+    a.bind_label(guess);
     a.index(0);
     a.load(BPF_B, BPF_ABS, 0);
     a.alu(BPF_AND, 0xf0);
     a.jump_if(0x40, ipv4);
     a.jump_if(0x60, ipv6);
-    a.place(no_tag);
+    a.bind_label(no_tag);
     a.jump(drop);
 
-    a.place(ipv4);
+    a.bind_label(ipv4);
     first_fragment(&mut a, 6, 0x1fff, drop);
     a.load(BPF_B, BPF_IND, 9);
     a.store(NEXT);
@@ -95,7 +95,7 @@ pub(super) fn program(snaplen: u32) -> Vec<sock_filter> {
     a.add_index();
     a.jump(transport);
 
-    a.place(ipv6);
+    a.bind_label(ipv6);
     a.load(BPF_B, BPF_IND, 6);
     a.store(NEXT);
     a.advance(40);
@@ -104,22 +104,22 @@ pub(super) fn program(snaplen: u32) -> Vec<sock_filter> {
     }
 
     // Index: the transport header. Queries matter over UDP only.
-    a.place(transport);
+    a.bind_label(transport);
     a.load_memory(NEXT);
     let (tcp, udp) = (a.label(), a.label());
     a.jump_if(UDP, udp);
     a.jump_if(TCP, tcp);
     a.jump(drop);
-    a.place(udp);
+    a.bind_label(udp);
     a.load(BPF_H, BPF_IND, 2);
     a.jump_if(PORT, accept);
-    a.place(tcp);
+    a.bind_label(tcp);
     a.load(BPF_H, BPF_IND, 0);
     a.jump_if(PORT, accept);
 
-    a.place(drop);
+    a.bind_label(drop);
     a.push(BPF_RET | BPF_K, 0);
-    a.place(accept);
+    a.bind_label(accept);
     a.push(BPF_RET | BPF_K, snaplen);
     a.finish()
 }
@@ -132,7 +132,7 @@ fn first_fragment(a: &mut Assembler, offset: u32, mask: u32, drop: Label) {
     let first = a.label();
     a.jump_if(0, first);
     a.jump(drop);
-    a.place(first);
+    a.bind_label(first);
 }
 
 /// Goes behind one IPv6 extension header, whose kind is in memory and which begins at the index.
@@ -149,24 +149,24 @@ fn extension(a: &mut Assembler, transport: Label, drop: Label) {
     a.jump_if(51, authentication);
     a.jump(drop);
 
-    a.place(fragment);
+    a.bind_label(fragment);
     first_fragment(a, 2, 0xfff8, drop);
     a.push(BPF_LD | BPF_IMM, 8);
     a.jump(go);
 
-    a.place(authentication);
+    a.bind_label(authentication);
     a.load(BPF_B, BPF_IND, 1);
     a.alu(BPF_ADD, 2);
     a.alu(BPF_LSH, 2);
     a.jump(go);
 
-    a.place(options);
+    a.bind_label(options);
     a.load(BPF_B, BPF_IND, 1);
     a.alu(BPF_ADD, 1);
     a.alu(BPF_LSH, 3);
 
     // The accumulator has the length.
-    a.place(go);
+    a.bind_label(go);
     a.store(AT);
     a.load(BPF_B, BPF_IND, 0);
     a.store(NEXT);
@@ -187,9 +187,9 @@ impl Assembler {
     }
 
     /// The label is here.
-    fn place(&mut self, label: Label) {
-        if let Some(place) = self.labels.get_mut(label.0) {
-            *place = Some(self.code.len());
+    fn bind_label(&mut self, label: Label) {
+        if let Some(position) = self.labels.get_mut(label.0) {
+            *position = Some(self.code.len());
         }
     }
 

@@ -25,7 +25,7 @@ const NO_BTF: &str = "the kernel publishes no BTF";
 const NO_CGROUP: &str = "no cgroup v2 hierarchy";
 
 /// What the programs are attached to.
-pub(super) struct Places<'a> {
+pub(super) struct AttachTargets<'a> {
     pub(super) set: &'static str,
     pub(super) cgroup: Option<&'a File>,
     pub(super) kernel_btf: Option<&'a Btf>,
@@ -35,10 +35,10 @@ pub(super) struct Places<'a> {
     pub(super) copied: bool,
 }
 
-/// What keeps a program at its place.
+/// What keeps a program attached.
 type Link = Box<dyn Any + Send>;
 
-/// A program at its place, until this is dropped.
+/// A program that is attached until this is dropped.
 pub(super) struct Attached {
     pub(super) name: &'static str,
     /// Of the program.
@@ -50,10 +50,10 @@ pub(super) struct Attached {
 pub(super) fn all(
     ebpf: &mut Ebpf,
     programs: &[Program],
-    places: &Places<'_>,
+    targets: &AttachTargets<'_>,
 ) -> Result<(Vec<Attached>, Vec<Degraded>), SensorError> {
     let refused = |hook, reason| SensorError::Hook {
-        set: places.set,
+        set: targets.set,
         hook,
         reason,
         remedy: "run `socket-agent doctor` to see which sets this kernel can carry",
@@ -62,27 +62,27 @@ pub(super) fn all(
     let mut held = Vec::new();
     let mut attached: Vec<&str> = Vec::new();
     let mut wanted_by_arguments: Option<(String, &'static str)> = None;
-    for program in programs.iter().filter(|program| places.ipv6 || !program.ipv6) {
+    for program in programs.iter().filter(|program| targets.ipv6 || !program.ipv6) {
         let by_cgroup = attached.contains(&"cgroup_egress");
         match program.when {
             When::InsteadOf(name) | When::Unless(name, _) if attached.contains(&name) => continue,
-            When::Unskipped if !places.copied || places.cgroup.is_none() => continue,
+            When::Unskipped if !targets.copied || targets.cgroup.is_none() => continue,
             When::WithCgroup(_) if !by_cgroup => continue,
-            When::First if !places.copied => continue,
+            When::First if !targets.copied => continue,
             When::Again(first) | When::Ahead(first)
-                if !places.copied || !attached.contains(&first) =>
+                if !targets.copied || !attached.contains(&first) =>
             {
                 continue;
             }
-            When::Ahead(_) if places.cgroup.is_none() => continue,
-            When::RepliesHidden(_) if !by_cgroup || !places.prototypes.hides_replies() => continue,
-            When::Arguments(effect) if !arguments_match(program, places) => {
+            When::Ahead(_) if targets.cgroup.is_none() => continue,
+            When::RepliesHidden(_) if !by_cgroup || !targets.prototypes.hides_replies() => continue,
+            When::Arguments(effect) if !arguments_match(program, targets) => {
                 wanted_by_arguments = Some((describe(program), effect));
                 continue;
             }
             _ => {}
         }
-        let reason = match one(ebpf, program, places) {
+        let reason = match one(ebpf, program, targets) {
             Ok(program) => {
                 attached.push(program.name);
                 held.push(program);
@@ -93,7 +93,7 @@ pub(super) fn all(
         let hook = describe(program);
         // The first copy leaves to the others what it cannot deal with.
         let is_copy = COPIES.iter().any(|end| program.name.ends_with(end));
-        let relied_on = places.copied && is_copy;
+        let relied_on = targets.copied && is_copy;
         match program.when {
             _ if relied_on => return Err(refused(hook, reason)),
             When::Required | When::InsteadOf(_) | When::Again(_) => {
@@ -120,15 +120,15 @@ pub(super) fn all(
     Ok((held, degraded))
 }
 
-fn arguments_match(program: &Program, places: &Places<'_>) -> bool {
+fn arguments_match(program: &Program, targets: &AttachTargets<'_>) -> bool {
     match program.hook {
-        Hook::Fexit(function, count) => places.prototypes.arguments(function) == Some(count),
+        Hook::Fexit(function, count) => targets.prototypes.arguments(function) == Some(count),
         _ => true,
     }
 }
 
 fn describe(program: &Program) -> String {
-    let place = match program.hook {
+    let target = match program.hook {
         Hook::Kprobe(name)
         | Hook::Fentry(name)
         | Hook::Fexit(name, _)
@@ -139,10 +139,10 @@ fn describe(program: &Program) -> String {
             "root cgroup".to_owned()
         }
     };
-    format!("{} at {place}", program.name)
+    format!("{} at {target}", program.name)
 }
 
-fn one(ebpf: &mut Ebpf, wanted: &Program, places: &Places<'_>) -> Result<Attached, String> {
+fn one(ebpf: &mut Ebpf, wanted: &Program, targets: &AttachTargets<'_>) -> Result<Attached, String> {
     let program = ebpf
         .program_mut(wanted.name)
         .ok_or_else(|| "the embedded object has no such program".to_owned())?;
@@ -161,18 +161,18 @@ fn one(ebpf: &mut Ebpf, wanted: &Program, places: &Places<'_>) -> Result<Attache
         }
         Hook::Fentry(name) => {
             let program = typed::<FEntry>(program)?;
-            program.load(name, places.kernel_btf.ok_or(NO_BTF)?).map_err(line)?;
+            program.load(name, targets.kernel_btf.ok_or(NO_BTF)?).map_err(line)?;
             vec![link!(program, program.attach())]
         }
         Hook::Fexit(name, _) => {
             let program = typed::<FExit>(program)?;
-            program.load(name, places.kernel_btf.ok_or(NO_BTF)?).map_err(line)?;
+            program.load(name, targets.kernel_btf.ok_or(NO_BTF)?).map_err(line)?;
             vec![link!(program, program.attach())]
         }
         Hook::Kprobe(function) => {
             let program = typed::<KProbe>(program)?;
             program.load().map_err(line)?;
-            let functions = [Some(function), wanted.also.filter(|_| places.ipv6)];
+            let functions = [Some(function), wanted.also.filter(|_| targets.ipv6)];
             let mut links = Vec::new();
             for function in functions.into_iter().flatten() {
                 links.push(link!(program, program.attach(function, 0)));
@@ -198,7 +198,7 @@ fn one(ebpf: &mut Ebpf, wanted: &Program, places: &Places<'_>) -> Result<Attache
             vec![link!(program, program.attach(group, name))]
         }
         Hook::CgroupEgress | Hook::CgroupIngress => {
-            let cgroup = places.cgroup.ok_or(NO_CGROUP)?;
+            let cgroup = targets.cgroup.ok_or(NO_CGROUP)?;
             let kind = match wanted.hook {
                 Hook::CgroupEgress => CgroupSkbAttachType::Egress,
                 _ => CgroupSkbAttachType::Ingress,
@@ -208,13 +208,13 @@ fn one(ebpf: &mut Ebpf, wanted: &Program, places: &Places<'_>) -> Result<Attache
             vec![link!(program, beside_others(|mode| program.attach(cgroup, kind, mode)))]
         }
         Hook::CgroupSock => {
-            let cgroup = places.cgroup.ok_or(NO_CGROUP)?;
+            let cgroup = targets.cgroup.ok_or(NO_CGROUP)?;
             let program = typed::<CgroupSock>(program)?;
             program.load().map_err(line)?;
             vec![link!(program, beside_others(|mode| program.attach(cgroup, mode)))]
         }
         Hook::CgroupSockOps => {
-            let cgroup = places.cgroup.ok_or(NO_CGROUP)?;
+            let cgroup = targets.cgroup.ok_or(NO_CGROUP)?;
             let program = typed::<SockOps>(program)?;
             program.load().map_err(line)?;
             vec![link!(program, beside_others(|mode| program.attach(cgroup, mode)))]

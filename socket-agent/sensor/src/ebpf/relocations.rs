@@ -1,4 +1,4 @@
-//! What an object asks of the kernel's types: which instruction waits for the place of which field.
+//! What an object asks of the kernel's types: which instruction needs the offset of which field.
 //!
 //! Source: `include/uapi/linux/bpf.h`, `struct bpf_core_relo`; `struct btf_ext_header` of libbpf.
 
@@ -10,7 +10,7 @@ use crate::btf::Types;
 const OFFSET: u32 = 0;
 /// `BPF_CORE_FIELD_EXISTS`.
 const EXISTS: u32 = 2;
-/// Words of a relocation: place, type, path and kind.
+/// Words of a relocation: position, type, path and kind.
 const WORDS: usize = 4;
 
 /// What is to be known of a field.

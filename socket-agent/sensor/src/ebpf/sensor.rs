@@ -9,7 +9,7 @@ use socket_common::{Counter, FLAG_HANDSHAKE, Flow, Late, PeerKey, SocketOwner, T
 #[cfg(feature = "ebpf-log")]
 use super::program_log::ProgramLog;
 use super::{
-    attach::{self, Attached, Places},
+    attach::{self, AttachTargets, Attached},
     dns::{self, DnsRing},
     existing::existing_sockets,
     features::{KERNEL_BTF, Prototypes},
@@ -131,7 +131,7 @@ impl Sensor {
             (None, _) => None,
         };
         let kernel_btf = kernel_btf.as_ref();
-        let places = Places {
+        let targets = AttachTargets {
             set: options.set.name(),
             cgroup: cgroup.as_ref(),
             kernel_btf,
@@ -143,7 +143,7 @@ impl Sensor {
         if options.only_processes {
             programs.retain(Program::is_of_processes);
         }
-        let (programs, mut degraded) = attach::all(&mut ebpf, &programs, &places)?;
+        let (programs, mut degraded) = attach::all(&mut ebpf, &programs, &targets)?;
         let counts_packets = |name| programs.iter().any(|program| program.name == name);
         let hands_over = config.dns.from_sockets()
             && ["cgroup_egress", "cgroup_ingress"].into_iter().all(counts_packets);

@@ -186,8 +186,8 @@ impl Tables {
     /// How often at least all copies were skipped for the beginning of a connection from a listener, which tells
     /// nothing before it is established. Some may not come to that.
     fn skipped_beginnings(&self) -> u64 {
-        let [begun, established] = [BEGUN, ESTABLISHED].map(|place| {
-            self.recovered.get(&place, 0).map_or(0, |values| values.iter().sum::<u64>())
+        let [begun, established] = [BEGUN, ESTABLISHED].map(|index| {
+            self.recovered.get(&index, 0).map_or(0, |values| values.iter().sum::<u64>())
         });
         established.saturating_sub(begun)
     }

@@ -7,13 +7,13 @@ use super::probe::Field;
 /// Where values are in the raw record of one trace event.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
-    places: [Option<(u16, u8)>; Field::COUNT],
+    fields: [Option<(u16, u8)>; Field::COUNT],
 }
 
 impl Layout {
     /// Parses a `format` file; `rename` gives the fields of names that are not the agent's own.
     pub(super) fn parse(text: &str, rename: &[(&str, Field)]) -> Self {
-        let mut places = [None; Field::COUNT];
+        let mut fields = [None; Field::COUNT];
         for line in text.lines().filter(|line| line.trim_start().starts_with("field:")) {
             let mut name = "";
             let (mut offset, mut size) = (None, None);
@@ -31,33 +31,33 @@ impl Layout {
             let own = if rename.is_empty() { Field::from_name(name) } else { None };
             let other = rename.iter().find(|(other, _)| *other == name).map(|(_, field)| *field);
             if let (Some(field), Some(offset), Some(size)) = (own.or(other), offset, size) {
-                places[field as usize] = Some((offset, size));
+                fields[field as usize] = Some((offset, size));
             }
         }
-        Self { places }
+        Self { fields }
     }
 
     /// Whether records hold a value.
     pub(super) fn has(&self, field: Field) -> bool {
-        self.places[field as usize].is_some()
+        self.fields[field as usize].is_some()
     }
 
     /// A value of a raw record; 0 if it has none.
     pub(super) fn get(&self, raw: &[u8], field: Field) -> u64 {
-        let Some((offset, size)) = self.places[field as usize] else { return 0 };
+        let Some((offset, size)) = self.fields[field as usize] else { return 0 };
         number(raw, offset.into(), size.into())
     }
 
     /// `length` bytes of memory that was fetched in words, the first of which is `field`.
     pub(super) fn bytes<'r>(&self, raw: &'r [u8], field: Field, length: usize) -> &'r [u8] {
-        let Some((offset, _)) = self.places[field as usize] else { return &[] };
+        let Some((offset, _)) = self.fields[field as usize] else { return &[] };
         raw.get(usize::from(offset)..usize::from(offset) + length).unwrap_or_default()
     }
 
-    /// A string at the end of a record, whose place and length `field` holds (`__data_loc`).
+    /// A string at the end of a record, whose offset and length `field` holds (`__data_loc`).
     pub(super) fn text<'r>(&self, raw: &'r [u8], field: Field) -> &'r [u8] {
-        let place = self.get(raw, field);
-        let (offset, length) = ((place & 0xffff) as usize, (place >> 16 & 0xffff) as usize);
+        let location = self.get(raw, field);
+        let (offset, length) = ((location & 0xffff) as usize, (location >> 16 & 0xffff) as usize);
         let text = raw.get(offset..offset + length).unwrap_or_default();
         text.split(|byte| *byte == 0).next().unwrap_or_default()
     }

@@ -13,7 +13,7 @@ use crate::{
     btf::{self, Known},
 };
 
-/// BTF of the members whose places are found by trying; `state` is where these are kept. With it come
+/// BTF of the members whose offsets are found by trying; `state` is where these are kept. With it come
 /// the guesses that failed.
 ///
 /// # Errors
@@ -32,8 +32,8 @@ pub fn by_trying(
 fn described(offsets: &Offsets) -> Vec<u8> {
     let known = Member::ALL.iter().filter_map(|member| {
         let (structure, path) = member.path();
-        let place = offsets.get(*member)?;
-        Some(Known { structure, path, offset: place.offset, size: place.size.into() })
+        let layout = offsets.get(*member)?;
+        Some(Known { structure, path, offset: layout.offset, size: layout.size.into() })
     });
     btf::write(&known.collect::<Vec<_>>())
 }
@@ -41,13 +41,13 @@ fn described(offsets: &Offsets) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{btf::Types, tracefs::offsets::Place};
+    use crate::{btf::Types, tracefs::offsets::MemberLayout};
 
     #[test]
     fn places_come_back_from_the_types() {
         let mut offsets = Offsets::default();
-        offsets.set(Member::SkcNet, Place { offset: 48, size: 8 });
-        offsets.set(Member::SkOwned, Place { offset: 136, size: 4 });
+        offsets.set(Member::SkcNet, MemberLayout { offset: 48, size: 8 });
+        offsets.set(Member::SkOwned, MemberLayout { offset: 136, size: 4 });
         let types = Types::parse(described(&offsets)).unwrap();
         let found = types.members().find("sock", "sk_lock.owned").unwrap();
         assert_eq!((found.offset, found.size), (136, 4));

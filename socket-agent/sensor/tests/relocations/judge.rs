@@ -8,7 +8,7 @@ use crate::table::Kind;
 
 /// Where a field is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
+pub(crate) enum FieldPosition {
     /// Of the wanted kind, so many bytes from the start of the struct.
     At(u64),
     /// Takes some bits only, which begin so many bits from the start of the struct.
@@ -18,11 +18,11 @@ pub(crate) enum Place {
 }
 
 /// Looks up `STRUCT.MEMBER[.MEMBER]`. All structs of that name must agree.
-pub(crate) fn place(btf: &Btf, field: &str, kind: Kind) -> Place {
+pub(crate) fn position(btf: &Btf, field: &str, kind: Kind) -> FieldPosition {
     let mut names = field.split('.');
     let structure = names.next().unwrap();
     let path: Vec<&str> = names.collect();
-    let places: BTreeSet<Place> = btf
+    let positions: BTreeSet<FieldPosition> = btf
         .resolve_types_by_name(structure)
         .unwrap_or_default()
         .into_iter()
@@ -31,24 +31,28 @@ pub(crate) fn place(btf: &Btf, field: &str, kind: Kind) -> Place {
             _ => None,
         })
         .collect();
-    let mut places = places.into_iter();
-    match (places.next(), places.next()) {
-        (Some(place), None) => place,
-        (None, _) => Place::Absent,
+    let mut positions = positions.into_iter();
+    match (positions.next(), positions.next()) {
+        (Some(position), None) => position,
+        (None, _) => FieldPosition::Absent,
         (Some(_), Some(_)) => panic!("{field}: structs of one name differ"),
     }
 }
 
-fn walk(btf: &Btf, structure: &Struct, path: &[&str], kind: Kind) -> Place {
-    let Some((bits, width, found)) = member(btf, structure, path[0]) else { return Place::Absent };
+fn walk(btf: &Btf, structure: &Struct, path: &[&str], kind: Kind) -> FieldPosition {
+    let Some((bits, width, found)) = member(btf, structure, path[0]) else {
+        return FieldPosition::Absent;
+    };
     if let [_, rest @ ..] = path
         && !rest.is_empty()
     {
-        let (Type::Struct(inner) | Type::Union(inner)) = &found else { return Place::Absent };
+        let (Type::Struct(inner) | Type::Union(inner)) = &found else {
+            return FieldPosition::Absent;
+        };
         return match walk(btf, inner, rest, kind) {
-            Place::At(offset) => Place::At(bits / 8 + offset),
-            Place::Bits(offset) => Place::Bits(bits + offset),
-            Place::Absent => Place::Absent,
+            FieldPosition::At(offset) => FieldPosition::At(bits / 8 + offset),
+            FieldPosition::Bits(offset) => FieldPosition::Bits(bits + offset),
+            FieldPosition::Absent => FieldPosition::Absent,
         };
     }
     let fits = match kind {
@@ -58,9 +62,9 @@ fn walk(btf: &Btf, structure: &Struct, path: &[&str], kind: Kind) -> Place {
         Kind::Struct => matches!(found, Type::Struct(_) | Type::Union(_)),
     };
     match width {
-        _ if !fits => Place::Absent,
-        0 => Place::At(bits / 8),
-        _ => Place::Bits(bits),
+        _ if !fits => FieldPosition::Absent,
+        0 => FieldPosition::At(bits / 8),
+        _ => FieldPosition::Bits(bits),
     }
 }
 

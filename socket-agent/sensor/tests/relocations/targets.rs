@@ -12,7 +12,7 @@ use sensor::ebpf::{EARLY_OBJECT, OBJECT};
 
 use crate::{
     difference::{BEFORE_5_5, CURRENT, DROPS, Differences, MPTCP, OF_MODULES, OLD_START, RENAMED},
-    judge::{self, Place},
+    judge::{self, FieldPosition},
     kernel,
     loader::{Outcome, Programs},
     object::{Kind, relocations},
@@ -23,13 +23,13 @@ use crate::{
 /// Compares what the loader makes of the relocations with what the kernel's types say.
 fn check(name: &str, target: &[u8], differences: &Differences) {
     let btf = Btf::from_bytes(target).unwrap();
-    let places: BTreeMap<&str, Place> = table::fields()
+    let positions: BTreeMap<&str, FieldPosition> = table::fields()
         .into_iter()
-        .map(|(field, kind)| (field, judge::place(&btf, field, kind)))
+        .map(|(field, kind)| (field, judge::position(&btf, field, kind)))
         .collect();
-    let mut absent: BTreeSet<&str> = places
+    let mut absent: BTreeSet<&str> = positions
         .iter()
-        .filter(|(_, place)| **place == Place::Absent)
+        .filter(|(_, position)| **position == FieldPosition::Absent)
         .map(|(field, _)| *field)
         .collect();
     for names in RENAMED {
@@ -44,31 +44,38 @@ fn check(name: &str, target: &[u8], differences: &Differences) {
         }
     }
     assert_eq!(absent, known, "{name}: absent fields");
-    let bits: BTreeSet<&str> = places
+    let bits: BTreeSet<&str> = positions
         .iter()
-        .filter(|(_, place)| matches!(place, Place::Bits(_)))
+        .filter(|(_, position)| matches!(position, FieldPosition::Bits(_)))
         .map(|(field, _)| *field)
         .collect();
     assert_eq!(bits, differences.bits.iter().copied().collect(), "{name}: bit fields");
 
     for object in [OBJECT, EARLY_OBJECT] {
-        let checked = outcomes(name, object, target, &places);
+        let checked = outcomes(name, object, target, &positions);
         println!("{name}: {checked} relocations agree, {} fields absent", absent.len());
     }
 }
 
 /// Compares those of one object; returns how many.
-fn outcomes(name: &str, object: &[u8], target: &[u8], places: &BTreeMap<&str, Place>) -> usize {
+fn outcomes(
+    name: &str,
+    object: &[u8],
+    target: &[u8],
+    positions: &BTreeMap<&str, FieldPosition>,
+) -> usize {
     let (by_library, programs) =
         (Programs::fitted(object, target), Programs::fitted_by_the_agent(object, target));
     let mut checked = 0;
     for relocation in relocations(object) {
-        let place = places[relocation.field.as_str()];
-        let expected = match (relocation.kind, place) {
-            (Kind::Exists, place) => Outcome::Value(u64::from(place != Place::Absent)),
-            (Kind::Offset, Place::At(offset)) => Outcome::Value(offset),
-            (Kind::Offset, Place::Bits(bit)) => Outcome::Value(bit / 8),
-            (Kind::Offset, Place::Absent) => {
+        let position = positions[relocation.field.as_str()];
+        let expected = match (relocation.kind, position) {
+            (Kind::Exists, position) => {
+                Outcome::Value(u64::from(position != FieldPosition::Absent))
+            }
+            (Kind::Offset, FieldPosition::At(offset)) => Outcome::Value(offset),
+            (Kind::Offset, FieldPosition::Bits(bit)) => Outcome::Value(bit / 8),
+            (Kind::Offset, FieldPosition::Absent) => {
                 // The library leaves what no verifier takes; the agent what the compiler made.
                 assert_eq!(by_library.outcome(&relocation), Outcome::Poisoned, "{relocation:?}");
                 Outcome::Value(relocation.local)
@@ -83,8 +90,8 @@ fn outcomes(name: &str, object: &[u8], target: &[u8], places: &BTreeMap<&str, Pl
 /// What is known of the kernel that these types are of.
 fn differences(target: &[u8]) -> &'static Differences {
     let btf = Btf::from_bytes(target).unwrap();
-    match judge::place(&btf, OLD_START, table::Kind::Int) {
-        Place::Absent => &CURRENT,
+    match judge::position(&btf, OLD_START, table::Kind::Int) {
+        FieldPosition::Absent => &CURRENT,
         _ => &BEFORE_5_5,
     }
 }

@@ -12,7 +12,7 @@ impl<T: Tasks> Aggregator<T> {
             self.count(Counter::LateTableFull);
             return;
         }
-        self.places.insert(Tuple { netns: 0, ..tuple }, tuple.netns);
+        self.namespaces.insert(Tuple { netns: 0, ..tuple }, tuple.netns);
         let previous = self.late.insert(tuple, Late { flow, ..Late::default() });
         if let Some(previous) = previous.filter(|previous| previous.last != 0) {
             self.push(Event::Late(previous));
@@ -23,7 +23,9 @@ impl<T: Tasks> Aggregator<T> {
     /// last between the same ends, else the agent's own.
     pub(super) fn inserted(&self, tuple: Tuple) -> Tuple {
         match tuple.netns {
-            0 => Tuple { netns: self.places.get(&tuple).copied().unwrap_or(self.netns), ..tuple },
+            0 => {
+                Tuple { netns: self.namespaces.get(&tuple).copied().unwrap_or(self.netns), ..tuple }
+            }
             _ => tuple,
         }
     }
@@ -33,9 +35,9 @@ impl<T: Tasks> Aggregator<T> {
         if self.late.get(tuple).is_none_or(|late| late.flow != flow) {
             return None;
         }
-        let place = Tuple { netns: 0, ..*tuple };
-        if self.places.get(&place) == Some(&tuple.netns) {
-            self.places.remove(&place);
+        let any_namespace = Tuple { netns: 0, ..*tuple };
+        if self.namespaces.get(&any_namespace) == Some(&tuple.netns) {
+            self.namespaces.remove(&any_namespace);
         }
         self.late.remove(tuple)
     }

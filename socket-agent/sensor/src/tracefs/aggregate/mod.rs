@@ -57,7 +57,7 @@ pub(super) struct Aggregator<T> {
     pending: LruCache<Tuple, Pending>,
     late: HashMap<Tuple, Late>,
     /// Namespaces of those in `late`, by their tuples without.
-    places: HashMap<Tuple, u32>,
+    namespaces: HashMap<Tuple, u32>,
     /// The agent's own network namespace.
     pub(super) netns: u32,
     limits: Tables,
@@ -84,7 +84,7 @@ impl<T: Tasks> Aggregator<T> {
             owners: HashMap::new(),
             pending: LruCache::new(pending),
             late: HashMap::new(),
-            places: HashMap::new(),
+            namespaces: HashMap::new(),
             netns: 0,
             limits,
             idle_ns,
@@ -157,7 +157,7 @@ impl<T: Tasks> Aggregator<T> {
         shrink::shrink_table(&mut self.peers);
         shrink::shrink_table(&mut self.owners);
         shrink::shrink_table(&mut self.late);
-        shrink::shrink_table(&mut self.places);
+        shrink::shrink_table(&mut self.namespaces);
         shrink::shrink_queue(&mut self.events);
     }
 

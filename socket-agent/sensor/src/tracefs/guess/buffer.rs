@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::{
     Guesses, WORD,
-    search::{number, places, pointers},
+    search::{matching_offsets, number, pointers},
     trial::{Hit, Spec},
     trigger,
 };
@@ -102,7 +102,7 @@ fn buffers(hits: &[Hit], lengths: &[usize]) -> Result<Buffers, String> {
         let with = |values: Vec<Vec<u8>>, step: usize| -> Option<u32> {
             let pairs: Vec<_> =
                 dumps.iter().zip(&values).map(|(dump, value)| (&dump[..], &value[..])).collect();
-            places(&pairs, step).first().and_then(|at| u32::try_from(*at).ok())
+            matching_offsets(&pairs, step).first().and_then(|at| u32::try_from(*at).ok())
         };
         let sock = with(senders.iter().map(|sock| sock[..word].to_vec()).collect(), word)?;
         let length = with(totals.iter().map(|total| total.to_vec()).collect(), 4)?;
@@ -175,7 +175,7 @@ fn headers(
             })
             .collect();
         let pairs: Vec<_> = pairs.iter().map(|(dump, value)| (*dump, &value[..])).collect();
-        if let Some(at) = places(&pairs, size).first() {
+        if let Some(at) = matching_offsets(&pairs, size).first() {
             let small = |value: usize| u32::try_from(value).map_err(|error| error.to_string());
             let (data, network) = (small(data)?, small(at + size)?);
             return Ok(Headers { data, end: small(end)?, network, size: size as u8 });

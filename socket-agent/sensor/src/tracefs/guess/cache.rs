@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::tracefs::{
-    offsets::{Member, Offsets, Place},
+    offsets::{Member, MemberLayout, Offsets},
     probe::Shapes,
 };
 
@@ -26,7 +26,7 @@ struct Stored {
     boot: String,
 }
 
-/// What is kept: places, and guesses that failed with the reason.
+/// Contents of the file: offsets, and guesses that failed with the reason.
 pub(super) type Kept = (Offsets, Shapes, BTreeMap<String, String>);
 
 /// What tells this kernel from others: its build id and release.
@@ -56,7 +56,7 @@ pub(super) fn load(state: &Path, key: &str) -> Option<Kept> {
     let mut offsets = Offsets::default();
     for member in Member::ALL {
         if let Some((offset, size)) = stored.offsets.get(&format!("{member:?}")) {
-            offsets.set(*member, Place { offset: *offset, size: *size });
+            offsets.set(*member, MemberLayout { offset: *offset, size: *size });
         }
     }
     Some((offsets, stored.shapes, stored.failed))
@@ -73,13 +73,13 @@ fn boot() -> String {
 ///
 /// The file cannot be written.
 pub(super) fn save(state: &Path, key: &str, (offsets, shapes, failed): &Kept) -> io::Result<()> {
-    let places = Member::ALL.iter().filter_map(|member| {
-        offsets.get(*member).map(|place| (format!("{member:?}"), (place.offset, place.size)))
+    let offsets_by_name = Member::ALL.iter().filter_map(|member| {
+        offsets.get(*member).map(|layout| (format!("{member:?}"), (layout.offset, layout.size)))
     });
     let stored = Stored {
         version: VERSION,
         kernel: key.to_owned(),
-        offsets: places.collect(),
+        offsets: offsets_by_name.collect(),
         shapes: shapes.clone(),
         failed: failed.clone(),
         boot: boot(),
@@ -102,7 +102,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path().join("state");
         let mut offsets = Offsets::default();
-        offsets.set(Member::SkcDaddr, Place { offset: 8, size: 4 });
+        offsets.set(Member::SkcDaddr, MemberLayout { offset: 8, size: 4 });
         let shapes = Shapes { output_buffer: 1, ..Shapes::default() };
         let failed = BTreeMap::from([("segments".to_owned(), "not seen".to_owned())]);
         let kept = (offsets, shapes, failed);

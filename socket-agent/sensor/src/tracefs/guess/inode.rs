@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::{
     Guesses, WORD,
-    search::{places, pointers},
+    search::{matching_offsets, pointers},
     trial::{Hit, Spec, WORDS},
     trigger,
 };
@@ -68,7 +68,7 @@ fn numbers(hits: &[Hit], tried: &[u64], pointers: &[usize]) -> Result<Vec<(u32, 
                 (hit.memory.get(index).map_or(&[][..], Vec::as_slice), &value[..word])
             })
             .collect();
-        places(&dumps, word).first().copied()
+        matching_offsets(&dumps, word).first().copied()
     };
     let small = |at: usize| u32::try_from(at).map_err(|error| error.to_string());
     let found =

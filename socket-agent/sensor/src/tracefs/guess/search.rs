@@ -13,15 +13,15 @@ pub(super) fn number(dump: &[u8], at: usize, size: usize) -> Option<u64> {
 }
 
 /// Offsets, a multiple of `step` each, at which every dump has its value.
-pub(super) fn places(dumps: &[(&[u8], &[u8])], step: usize) -> Vec<usize> {
+pub(super) fn matching_offsets(dumps: &[(&[u8], &[u8])], step: usize) -> Vec<usize> {
     let Some(length) = dumps.iter().map(|(dump, _)| dump.len()).min() else { return Vec::new() };
     let has = |at: usize| dumps.iter().all(|(dump, value)| dump[at..].starts_with(value));
     (0..length).step_by(step).filter(|at| has(*at)).collect()
 }
 
-/// The first of [`places`].
+/// The first of [`matching_offsets`].
 pub(super) fn first(dumps: &[(&[u8], &[u8])], step: usize, what: &str) -> Result<u32, String> {
-    let found = places(dumps, step);
+    let found = matching_offsets(dumps, step);
     let at = found.first().ok_or_else(|| format!("{what} is nowhere in {} dumps", dumps.len()))?;
     u32::try_from(*at).map_err(|error| error.to_string())
 }
@@ -49,12 +49,12 @@ mod tests {
     fn a_value_is_found_where_every_dump_has_it() {
         let (one, two) = ([9, 1, 2, 9, 1, 2, 9, 9], [1, 3, 4, 9, 3, 4, 3, 4]);
         let dumps = [(&one[..], &[1, 2][..]), (&two[..], &[3, 4][..])];
-        assert_eq!(places(&dumps, 1), [1, 4]);
-        assert_eq!(places(&dumps, 2), [4]);
+        assert_eq!(matching_offsets(&dumps, 1), [1, 4]);
+        assert_eq!(matching_offsets(&dumps, 2), [4]);
         assert_eq!(first(&dumps, 1, "it"), Ok(1));
         let absent = first(&[(&one[..], &[7][..])], 1, "a seven");
         assert_eq!(absent, Err("a seven is nowhere in 1 dumps".into()));
-        assert_eq!(places(&[], 1), [0; 0]);
+        assert_eq!(matching_offsets(&[], 1), [0; 0]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ const SHARED: usize = 4;
 impl Guesses<'_> {
     pub(super) fn segments(&mut self) -> Result<(), String> {
         let skb = self.argument(self.shapes.output_buffer)?;
-        let at = |member| self.offsets.get(member).map(|place| place.offset);
+        let at = |member| self.offsets.get(member).map(|offset| offset.offset);
         let (Some(length), Some(end), Some(head)) =
             (at(Member::SkbLen), at(Member::SkbEnd), at(Member::SkbHead))
         else {
@@ -48,7 +48,7 @@ impl Guesses<'_> {
         let memory =
             ends.iter().map(|end| (format!("+{head}({skb})"), i64::from(*end), SHARED)).collect();
         let spec = Spec { function: "ip_output", values, memory };
-        let place = self.trial(&[spec], action, |hits| {
+        let offset = self.trial(&[spec], action, |hits| {
             let wanted = u16::try_from(size.get()).map_err(|error| error.to_string())?;
             let wanted = wanted.to_ne_bytes();
             let dumps: Vec<(&[u8], &[u8])> = hits
@@ -63,7 +63,7 @@ impl Guesses<'_> {
                 format!("{} is not behind most of {} offloaded buffers", size.get(), dumps.len())
             })
         })?;
-        self.note(Member::GsoSize, u32::try_from(place).unwrap_or(0), 2);
+        self.note(Member::GsoSize, u32::try_from(offset).unwrap_or(0), 2);
         Ok(())
     }
 }

@@ -4,11 +4,11 @@ use std::{cell::RefCell, collections::HashMap, fs, os::unix::fs::MetadataExt};
 
 use super::{
     Guesses, WORD,
-    search::{first, number, places, pointers},
+    search::{first, matching_offsets, number, pointers},
     trial::{Hit, Spec, WORDS},
     trigger::{self, Tried},
 };
-use crate::tracefs::offsets::{Member, Place};
+use crate::tracefs::offsets::{Member, MemberLayout};
 
 const SYN_SENT: u64 = 2;
 const CLOSE: u64 = 7;
@@ -17,7 +17,7 @@ const TRIES: usize = 4;
 
 impl Guesses<'_> {
     pub(super) fn note(&mut self, member: Member, offset: u32, size: u8) {
-        self.offsets.set(member, Place { offset, size });
+        self.offsets.set(member, MemberLayout { offset, size });
     }
 
     /// Ends, family, state, protocol, type and error of a socket.
@@ -135,7 +135,11 @@ impl Guesses<'_> {
             let spec = Spec::dump("udp_v4_get_port", &[sock], &format!("+{at}({sock})"), WORDS);
             let found = self.trial(&[spec], action, |hits| {
                 let dumps: Vec<_> = hits.iter().map(|hit| (hit.dump(), &own[..])).collect();
-                if dumps.is_empty() { Err("no hit".into()) } else { Ok(places(&dumps, 4)) }
+                if dumps.is_empty() {
+                    Err("no hit".into())
+                } else {
+                    Ok(matching_offsets(&dumps, 4))
+                }
             })?;
             if let Some(inum) = found.first() {
                 self.note(Member::SkcNet, u32::try_from(at).unwrap_or(0), WORD);
@@ -217,7 +221,7 @@ fn sockets(hits: &[Hit], tried: &[Tried]) -> Result<Members, String> {
     let inet = 2u16.to_ne_bytes();
     let family =
         |at: &usize| *at >= 2 && opened.iter().all(|(hit, _)| hit.dump()[at - 2..*at] == inet);
-    let at = places(&states, 1).into_iter().find(family).ok_or("the state is nowhere")?;
+    let at = matching_offsets(&states, 1).into_iter().find(family).ok_or("the state is nowhere")?;
     let at = u32::try_from(at).map_err(|error| error.to_string())?;
     members.extend([(Member::SkcState, at, 1), (Member::SkcFamily, at - 2, 2)]);
     members.extend(kinds(hits)?);
@@ -265,7 +269,7 @@ fn kinds(hits: &[Hit]) -> Result<Members, String> {
         dumps(spec).all(|dump| number(dump, at, 2) == Some(kind))
     };
     let has_kind = |at: usize| is(at, 1, 0) && is(at, 2, 2);
-    for at in places(&protocols, 1) {
+    for at in matching_offsets(&protocols, 1) {
         let small = |at: usize| u32::try_from(at).map_err(|error| error.to_string());
         if at >= 2 && has_kind(at - 2) {
             let (kind, protocol) = (small(at - 2)?, small(at)?);

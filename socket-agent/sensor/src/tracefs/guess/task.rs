@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use super::{
     Guesses, WORD,
     credentials::{GROUPS, USERS},
-    search::{number, places, pointers},
+    search::{matching_offsets, number, pointers},
     trial::{Hit, Spec, WORDS},
     trigger::{self, Begun},
 };
@@ -133,7 +133,7 @@ impl Guesses<'_> {
                     if pairs.is_empty() {
                         Err("no thread was seen".into())
                     } else {
-                        Ok(places(&pairs, size_of::<usize>()))
+                        Ok(matching_offsets(&pairs, size_of::<usize>()))
                     }
                 },
             )?;
@@ -197,7 +197,7 @@ fn members(wholes: &[Vec<u8>], begun: &[Begun]) -> Result<Members, String> {
     let find = |step: usize, value: &dyn Fn(&Begun) -> Vec<u8>| {
         let values: Vec<_> = begun.iter().map(value).collect();
         let pairs: Vec<_> = wholes.iter().zip(&values).map(|(w, v)| (&w[..], &v[..])).collect();
-        places(&pairs, step).first().and_then(|at| u32::try_from(*at).ok())
+        matching_offsets(&pairs, step).first().and_then(|at| u32::try_from(*at).ok())
     };
     let me = std::process::id().to_ne_bytes();
     let pid = find(4, &|task| [task.tid.to_ne_bytes(), me].concat());

@@ -15,37 +15,37 @@ use crate::{
 /// Where the kernel publishes its own type information (5.4 with CONFIG_DEBUG_INFO_BTF).
 pub(super) const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 
-/// A member's place and size in bytes.
+/// Offset and size of a member, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct MemberLayout {
     pub(super) offset: u32,
     pub(super) size: u8,
 }
 
-/// The places that are known.
+/// Offsets of the members that are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Offsets {
-    places: [Option<Place>; Member::COUNT],
+    layouts: [Option<MemberLayout>; Member::COUNT],
 }
 
 impl Default for Offsets {
     fn default() -> Self {
-        Self { places: [None; Member::COUNT] }
+        Self { layouts: [None; Member::COUNT] }
     }
 }
 
 impl Offsets {
-    /// Where a member is, if that is known.
-    pub(super) fn get(&self, member: Member) -> Option<Place> {
-        self.places[member as usize]
+    /// Offset and size of a member, if they are known.
+    pub(super) fn get(&self, member: Member) -> Option<MemberLayout> {
+        self.layouts[member as usize]
     }
 
-    /// Notes where a member is.
-    pub(super) fn set(&mut self, member: Member, place: Place) {
-        self.places[member as usize] = Some(place);
+    /// Sets the offset and size of a member.
+    pub(super) fn set(&mut self, member: Member, layout: MemberLayout) {
+        self.layouts[member as usize] = Some(layout);
     }
 
-    /// The members whose place is not known.
+    /// The members whose offset is not known.
     pub(super) fn missing(&self) -> Vec<Member> {
         Member::ALL.iter().copied().filter(|member| self.get(*member).is_none()).collect()
     }
@@ -60,7 +60,7 @@ impl Offsets {
                 && let Ok(size) = u8::try_from(found.size)
             {
                 let offset = found.offset;
-                offsets.set(*member, Place { offset, size });
+                offsets.set(*member, MemberLayout { offset, size });
             }
         }
         offsets
@@ -118,7 +118,7 @@ mod tests {
             assert!(offsets.get(member).is_some(), "{member:?}");
         }
         assert_eq!((shapes.output_buffer, shapes.taking_socket), (2, 0));
-        assert_eq!(offsets.get(Member::SkcDport).map(|place| place.size), Some(2));
+        assert_eq!(offsets.get(Member::SkcDport).map(|layout| layout.size), Some(2));
     }
 
     #[test]

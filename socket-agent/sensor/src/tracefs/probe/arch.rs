@@ -78,7 +78,7 @@ impl Abi {
 mod tests {
     use super::*;
     use crate::tracefs::{
-        offsets::{Member, Offsets, Place},
+        offsets::{Member, MemberLayout, Offsets},
         probe::{Line, PROBES, Shapes, fetch},
     };
 
@@ -121,7 +121,7 @@ mod tests {
     fn probes_name_only_registers_that_the_kernel_has() {
         let mut offsets = Offsets::default();
         for member in Member::ALL {
-            offsets.set(*member, Place { offset: 40, size: 4 });
+            offsets.set(*member, MemberLayout { offset: 40, size: 4 });
         }
         for arch in ["x86_64", "x86", "aarch64"] {
             let known = registers(arch);

@@ -38,7 +38,7 @@ impl<'o> Line<'o> {
 
     /// Offset of a member, if it is known.
     pub(in crate::tracefs) fn offset(&self, member: Member) -> Option<i64> {
-        self.offsets.get(member).map(|place| place.offset.into())
+        self.offsets.get(member).map(|layout| layout.offset.into())
     }
 
     /// Fetches the start of a task: nanoseconds, called `real_start_time` before 5.5, or, before 3.17, seconds
@@ -51,11 +51,11 @@ impl<'o> Line<'o> {
         self.at(&whole.name(), task, seconds, 8) && self.at(&nanos.name(), task, seconds + 8, 8)
     }
 
-    /// What a chain of pointers leads to; `None` if the place of one is not known.
+    /// What a chain of pointers leads to; `None` if the offset of one is not known.
     pub(in crate::tracefs) fn behind(&self, base: &Base, chain: &[Member]) -> Option<Base> {
         chain.iter().try_fold(base.clone(), |base, member| {
-            let place = self.offsets.get(*member)?;
-            Some(Base(format!("+{}({})", place.offset, base.0)))
+            let layout = self.offsets.get(*member)?;
+            Some(Base(format!("+{}({})", layout.offset, base.0)))
         })
     }
 
@@ -81,9 +81,9 @@ impl<'o> Line<'o> {
         base: &Base,
         chain: &[Member],
     ) -> bool {
-        let size = chain.last().and_then(|last| self.offsets.get(*last)).map(|place| place.size);
-        let (Some(size), Some(place)) = (size, self.behind(base, chain)) else { return false };
-        self.push(&field.name(), &place.0, if matches!(size, 1 | 2 | 4) { size } else { 8 })
+        let size = chain.last().and_then(|last| self.offsets.get(*last)).map(|layout| layout.size);
+        let (Some(size), Some(layout)) = (size, self.behind(base, chain)) else { return false };
+        self.push(&field.name(), &layout.0, if matches!(size, 1 | 2 | 4) { size } else { 8 })
     }
 
     /// Fetches memory at a constant distance from what `base` names, in words of eight bytes.
@@ -134,13 +134,13 @@ impl<'o> Line<'o> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tracefs::offsets::Place;
+    use crate::tracefs::offsets::MemberLayout;
 
     fn offsets() -> Offsets {
         let mut offsets = Offsets::default();
-        offsets.set(Member::SkcNet, Place { offset: 48, size: 8 });
-        offsets.set(Member::NetInum, Place { offset: 136, size: 4 });
-        offsets.set(Member::SkcState, Place { offset: 18, size: 1 });
+        offsets.set(Member::SkcNet, MemberLayout { offset: 48, size: 8 });
+        offsets.set(Member::NetInum, MemberLayout { offset: 136, size: 4 });
+        offsets.set(Member::SkcState, MemberLayout { offset: 18, size: 1 });
         offsets
     }
 
