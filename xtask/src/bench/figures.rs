@@ -7,20 +7,20 @@ use anyhow::{Context as _, Result};
 use super::{
     LOADS,
     line::{self, Line, quartiles},
-    place::{self, Place},
     report::{Report, Row, Table, Value},
+    site::{self, Site},
 };
 use crate::{cli::BenchOptions, ui};
 
 const MIB: f64 = (1 << 20) as f64;
 
 pub(super) fn run(
-    place: &Place<'_>,
+    site: &Site<'_>,
     parts: &[&'static str],
     options: &BenchOptions,
 ) -> Result<Report> {
-    let machine = place.facts();
-    let mut hooks = place.hooks(options);
+    let machine = site.facts();
+    let mut hooks = site.hooks(options);
     let mut arguments = vec!["bench-figures".to_owned()];
     for part in parts {
         arguments.extend(["--part".to_owned(), (*part).to_owned()]);
@@ -29,18 +29,18 @@ pub(super) fn run(
         arguments.extend(["--hooks".to_owned(), set.clone()]);
     }
     arguments.extend(["--sustained".to_owned(), format!("{}ms", options.sustained.as_millis())]);
-    arguments.extend(place::other(options));
+    arguments.extend(site::other(options));
     if options.beside.is_some() {
         // As the test runner calls them.
         hooks.extend(hooks.clone().iter().map(|set| format!("{set}, other build")));
     }
     ui::note("measuring the agent");
-    let lines = place.run(&arguments)?;
+    let lines = site.run(&arguments)?;
 
     let mut tables = vec![figures(&hooks, &lines)];
     tables.extend(memory(&hooks, &lines));
     tables.extend(hooks.iter().filter_map(|set| programs(set, &lines)));
-    tables.push(sizes(place)?);
+    tables.push(sizes(site)?);
     let mut notes = vec![
         "Medians, where there are several values. The agent has its default settings and writes to \
          /dev/null; the flows that are open at a time are both ends of 50,000 connections."
@@ -168,15 +168,15 @@ fn programs(set: &str, lines: &[Line]) -> Option<Table> {
     })
 }
 
-fn sizes(place: &Place<'_>) -> Result<Table> {
+fn sizes(site: &Site<'_>) -> Result<Table> {
     let row = |name: &str, file: &std::path::Path| -> Result<Row> {
         let size = fs::metadata(file).with_context(|| format!("read {}", file.display()))?.len();
         let values = vec![Value::Tenths(size as f64 / MIB)];
         Ok(Row { name: name.to_owned(), values, quoted: false })
     };
     let rows = vec![
-        row("agent, static and stripped, with the object", &place.programs.agent)?,
-        row("eBPF object", &place.object())?,
+        row("agent, static and stripped, with the object", &site.programs.agent)?,
+        row("eBPF object", &site.object())?,
     ];
     Ok(Table { title: "Sizes".to_owned(), rows_are: "file", columns: vec!["MiB".to_owned()], rows })
 }

@@ -66,10 +66,10 @@ pub(super) fn quartiles(mut values: Vec<f64>) -> Option<[f64; 3]> {
     values.sort_by(f64::total_cmp);
     let last = values.len().checked_sub(1)?;
     let at = |part: f64| {
-        let place = part * last as f64;
-        let (low, high) = (place.floor(), place.ceil());
-        let value = |place: f64| values.get(place as usize).copied().unwrap_or(f64::NAN);
-        value(low) + (value(high) - value(low)) * (place - low)
+        let position = part * last as f64;
+        let (low, high) = (position.floor(), position.ceil());
+        let value = |position: f64| values.get(position as usize).copied().unwrap_or(f64::NAN);
+        value(low) + (value(high) - value(low)) * (position - low)
     };
     Some([at(0.25), at(0.5), at(0.75)])
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: measures this project beside its peers, in the same run.
 //!
 //! What is measured of the agent at work is measured by the test runner, here or in a virtual machine
-//! ([`place`]); [`traffic`] and [`figures`] make tables of what it says. Results are printed and kept
+//! ([`site`]); [`traffic`] and [`figures`] make tables of what it says. Results are printed and kept
 //! under docs/bench, as JSON for programs and as Markdown for people.
 
 mod audit;
@@ -11,15 +11,15 @@ mod log;
 mod machine;
 mod measure;
 mod peers;
-mod place;
 mod report;
+mod site;
 mod traffic;
 
 use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 
-use self::place::Place;
+use self::site::Site;
 use crate::{cli::BenchOptions, command, paths::Paths, pins::Pins, ui};
 
 /// Kinds of traffic, as the test runner calls them.
@@ -40,7 +40,7 @@ enum Bench {
 pub(crate) fn run(paths: &Paths, pins: &Pins, options: &BenchOptions) -> Result<ExitCode> {
     let benches = chosen(&options.name)?;
     ensure!(command::is_root(), "the bench loads programs into the kernel: run it as root");
-    let mut place = None;
+    let mut site = None;
     for bench in benches {
         let name = bench.file(options.kernel.as_deref());
         if bench == Bench::Audit && options.kernel.is_some() {
@@ -51,10 +51,10 @@ pub(crate) fn run(paths: &Paths, pins: &Pins, options: &BenchOptions) -> Result<
         let report = match &bench {
             Bench::Audit => audit::run(paths, pins, options)?,
             Bench::Traffic(loads) => {
-                traffic::run(Place::made(&mut place, paths, pins, options)?, loads, options)?
+                traffic::run(Site::made(&mut site, paths, pins, options)?, loads, options)?
             }
             Bench::Figures(parts) => {
-                figures::run(Place::made(&mut place, paths, pins, options)?, parts, options)?
+                figures::run(Site::made(&mut site, paths, pins, options)?, parts, options)?
             }
         };
         print!("{}", report.text());

@@ -5,8 +5,8 @@ use anyhow::Result;
 use super::{
     line::{self, Line, quartiles},
     peers,
-    place::{self, Place},
     report::{Report, Row, Table, Value},
+    site::{self, Site},
 };
 use crate::{cli::BenchOptions, ui};
 
@@ -21,26 +21,26 @@ struct Sample<'a> {
 }
 
 pub(super) fn run(
-    place: &Place<'_>,
+    site: &Site<'_>,
     loads: &[&'static str],
     options: &BenchOptions,
 ) -> Result<Report> {
-    let machine = place.facts();
+    let machine = site.facts();
     let mut arguments = vec!["bench-traffic".to_owned()];
     for load in loads {
         arguments.extend(["--load".to_owned(), (*load).to_owned()]);
     }
-    for set in place.hooks(options) {
+    for set in site.hooks(options) {
         arguments.extend(["--hooks".to_owned(), set]);
     }
-    arguments.extend(place::other(options));
+    arguments.extend(site::other(options));
     if options.peers {
-        arguments.extend(peers::arguments(place.is_guest()));
+        arguments.extend(peers::arguments(site.is_guest()));
     }
     arguments.extend(["--pairs".to_owned(), options.pairs.to_string()]);
     arguments.extend(["--time".to_owned(), format!("{}ms", options.time.as_millis())]);
     ui::note("measuring traffic");
-    let lines = place.run(&arguments)?;
+    let lines = site.run(&arguments)?;
 
     let mut notes = vec![
         format!(

@@ -26,7 +26,7 @@ const EARLY: [&str; 2] = ["--features", "perf"];
 const LOG: [&str; 2] = ["--features", "log"];
 
 /// Where objects go, and where they are built.
-struct Places {
+struct BuildPaths {
     build: PathBuf,
     object: PathBuf,
     early_object: PathBuf,
@@ -36,23 +36,23 @@ struct Places {
 /// agent's build looks for them.
 pub(crate) fn objects(paths: &Paths, pins: &Pins, arch: Option<&str>) -> Result<()> {
     let compiler = toolchain::ensure(paths, pins)?;
-    let places = Places {
+    let build_paths = BuildPaths {
         build: paths.ebpf(arch),
         object: paths.object(arch),
         early_object: paths.early_object(arch),
     };
-    build(paths, pins, &compiler, &places, &[], arch)
+    build(paths, pins, &compiler, &build_paths, &[], arch)
 }
 
 /// As [`objects`], but with programs that log, in an object of its own.
 pub(crate) fn log_objects(paths: &Paths, pins: &Pins, arch: Option<&str>) -> Result<()> {
     let compiler = toolchain::ensure(paths, pins)?;
-    let places = Places {
+    let build_paths = BuildPaths {
         build: paths.ebpf(arch),
         object: paths.log_object(arch),
         early_object: paths.early_object(arch),
     };
-    build(paths, pins, &compiler, &places, &LOG, arch)
+    build(paths, pins, &compiler, &build_paths, &LOG, arch)
 }
 
 /// Builds the objects by another compiler than the one whose objects the agent embeds, for tests; into a folder
@@ -63,28 +63,29 @@ pub(crate) fn objects_of(
     compiler: &Toolchain,
     to: &Path,
 ) -> Result<()> {
-    let places = Places {
+    let build_paths = BuildPaths {
         build: to.join("build"),
         object: to.join("socket-ebpf.o"),
         early_object: to.join("socket-ebpf-early.o"),
     };
-    build(paths, pins, compiler, &places, &[], None)
+    build(paths, pins, compiler, &build_paths, &[], None)
 }
 
 fn build(
     paths: &Paths,
     pins: &Pins,
     compiler: &Toolchain,
-    places: &Places,
+    build_paths: &BuildPaths,
     features: &[&str],
     arch: Option<&str>,
 ) -> Result<()> {
     let linker = linker::ensure(paths, pins)?;
-    let built = places.build.join(&pins.ebpf.target).join("release").join(CRATE);
-    for (features, to) in [(&EARLY[..], &places.early_object), (features, &places.object)] {
+    let built = build_paths.build.join(&pins.ebpf.target).join("release").join(CRATE);
+    for (features, to) in [(&EARLY[..], &build_paths.early_object), (features, &build_paths.object)]
+    {
         let mut cargo = compiler.cargo();
         let build = configure(cargo.arg("build"), paths, pins, &linker, arch)?;
-        build.env("CARGO_TARGET_DIR", &places.build).args(features);
+        build.env("CARGO_TARGET_DIR", &build_paths.build).args(features);
         command::run(build).context("build the eBPF objects")?;
         let object = fs::read(&built).with_context(|| format!("read {}", built.display()))?;
         let object = without_debug(&object).with_context(|| {

@@ -72,9 +72,9 @@ impl Target {
         let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
         let mut ask = Command::new(rustc);
         ask.args(["--print", "target-libdir", "--target", self.name()]);
-        let place = command::output(&mut ask)
+        let sysroot_lib = command::output(&mut ask)
             .with_context(|| format!("the compiler does not know the target {}", self.name()))?;
-        Ok(Path::new(place.trim()).is_dir())
+        Ok(Path::new(sysroot_lib.trim()).is_dir())
     }
 
     /// A cargo that can build for it: the one that runs this program, if there is a library, or rustup

@@ -61,13 +61,13 @@ impl Root {
     /// Makes it anew.
     pub(super) fn make(paths: &Paths, sources: &[String], packages: &[String]) -> Result<Self> {
         let home = || env::var_os("HOME").map_or_else(|| PathBuf::from("/root"), PathBuf::from);
-        let place = |variable, folder: &str| {
+        let folder_of = |variable, folder: &str| {
             env::var_os(variable).map_or_else(|| home().join(folder), PathBuf::from)
         };
         let root = Self {
             dir: paths.target().join("fresh/root"),
-            cargo_home: place("CARGO_HOME", ".cargo"),
-            rustup_home: place("RUSTUP_HOME", ".rustup"),
+            cargo_home: folder_of("CARGO_HOME", ".cargo"),
+            rustup_home: folder_of("RUSTUP_HOME", ".rustup"),
         };
         root.remove()?;
         root.debian(paths, sources, packages)?;

@@ -137,8 +137,8 @@ impl<'a> Queue<'a> {
         filtered: bool,
     ) {
         let mut ended = self.ended.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let place = |title: &str| order.iter().position(|boot| boot.title() == title);
-        ended.sort_by_cached_key(|booted| place(&booted.boot.title()));
+        let position = |title: &str| order.iter().position(|boot| boot.title() == title);
+        ended.sort_by_cached_key(|booted| position(&booted.boot.title()));
         for booted in ended {
             judge(report, matrix, booted, filtered);
         }

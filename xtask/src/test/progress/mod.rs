@@ -87,10 +87,10 @@ impl Progress {
         let (items, what) = state.of(kind);
         let begun = items.iter().filter(|item| item.stage != Stage::Waiting).count();
         let before = items.iter().find(|item| item.name == name).and_then(|item| item.before);
-        let place = format!("{what} {begun} of {}", items.len());
+        let progress = format!("{what} {begun} of {}", items.len());
         let before = before.map(|time| format!("{} the last time", human(time)));
         let parts: Vec<String> =
-            [Some(place), before, left.words()].into_iter().flatten().collect();
+            [Some(progress), before, left.words()].into_iter().flatten().collect();
         let text = format!("{name} ({})", parts.join("; "));
         drop(state);
         ui::section(&text);

@@ -32,7 +32,7 @@ const MEMORY: u32 = 2048;
 const CMDLINE: &str = "quiet mitigations=off";
 
 /// Programs, and where they are run.
-pub(super) struct Place<'a> {
+pub(super) struct Site<'a> {
     paths: &'a Paths,
     pub(super) programs: Programs,
     guest: Option<Kernel>,
@@ -49,18 +49,18 @@ pub(super) fn other(options: &BenchOptions) -> Vec<String> {
 
 // === impl Place ===
 
-impl<'a> Place<'a> {
+impl<'a> Site<'a> {
     /// The place, built and furnished when it is first asked for.
     pub(super) fn made<'p>(
-        place: &'p mut Option<Self>,
+        site: &'p mut Option<Self>,
         paths: &'a Paths,
         pins: &Pins,
         options: &BenchOptions,
     ) -> Result<&'p Self> {
-        if place.is_none() {
-            *place = Some(Self::make(paths, pins, options)?);
+        if site.is_none() {
+            *site = Some(Self::make(paths, pins, options)?);
         }
-        place.as_ref().context("no place to measure in")
+        site.as_ref().context("no place to measure in")
     }
 
     fn make(paths: &'a Paths, pins: &Pins, options: &BenchOptions) -> Result<Self> {
