@@ -19,7 +19,7 @@ pub const DNS_ROOM: [usize; 2] = [440, 4280];
 pub struct DnsEvent<const ROOM: usize> {
     /// `kind::DNS`; `length` is the number of valid bytes in `data`.
     pub header: Header,
-    /// When it passed.
+    /// Time of the packet, boottime nanoseconds.
     pub time: u64,
     /// Both ends as the socket sees them, whatever the packet was translated to or from.
     pub tuple: Tuple,

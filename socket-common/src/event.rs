@@ -70,7 +70,7 @@ pub struct SocketEvent {
 pub struct LateEvent {
     /// `kind::LATE`.
     pub header: Header,
-    /// What was counted.
+    /// Counts of the late packets.
     pub late: Late,
 }
 
@@ -108,7 +108,7 @@ pub struct ExecEvent {
     pub header: Header,
     /// Process start, boottime nanoseconds.
     pub start: u64,
-    /// When the exec happened.
+    /// Time of the exec, boottime nanoseconds.
     pub time: u64,
     /// Cgroup v2 id.
     pub cgroup: u64,
@@ -140,7 +140,7 @@ pub struct ExecEvent {
     pub flags: u32,
     /// Zero.
     pub reserved: u32,
-    /// See above.
+    /// Bytes of the texts, in the order of their lengths above.
     pub data: [u8; DATA_MAX],
 }
 
@@ -170,7 +170,7 @@ pub struct ExitEvent {
     pub header: Header,
     /// Start of the process, boottime nanoseconds.
     pub start: u64,
-    /// When it left.
+    /// Time of the exit, boottime nanoseconds.
     pub time: u64,
     /// Process id.
     pub pid: u32,

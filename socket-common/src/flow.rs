@@ -137,7 +137,7 @@ pub struct Traffic {
     pub bytes_in: u64,
 }
 
-/// How a flow began.
+/// Kinds of first events of a flow.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Began {
@@ -200,7 +200,7 @@ pub struct Flow {
     pub tuple: Tuple,
     /// The task behind it.
     pub owner: Owner,
-    /// What crossed the wire since `first`.
+    /// Traffic since `first`.
     pub traffic: Traffic,
     /// First packet or connect, boottime nanoseconds.
     pub first: u64,
@@ -212,9 +212,9 @@ pub struct Flow {
     pub ended: u64,
     /// TCP only; zero for UDP.
     pub tcp: Tcp,
-    /// See [`Began`].
+    /// Kind of the first event, a [`Began`].
     pub began: u8,
-    /// See [`Rank`]: of `owner`.
+    /// Rank of `owner`, a [`Rank`].
     pub rank: u8,
     /// `FLAG_*`.
     pub flags: u8,
@@ -339,7 +339,7 @@ pub struct SocketOwner {
     pub since: u64,
     /// Inode number of the socket, as `/proc/<pid>/fd` shows it.
     pub inode: u64,
-    /// See [`Rank`].
+    /// Rank of the owner, a [`Rank`].
     pub rank: u8,
     /// 1 for a listening TCP socket.
     pub listening: u8,

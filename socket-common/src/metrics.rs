@@ -1,4 +1,4 @@
-//! What the counters of the programs mean.
+//! Metrics of the counters of the programs.
 
 use metrics::Metric;
 
@@ -161,7 +161,7 @@ impl Counter {
         Self::PendingFull,
     ];
 
-    /// What it means.
+    /// Metric of the counter.
     pub const fn metric(self) -> &'static Metric {
         &METRICS[self as usize]
     }

@@ -9,7 +9,7 @@ macro_rules! debug {
     };
 }
 
-/// Does nothing.
+/// No log line in builds without `log`.
 #[cfg(not(feature = "log"))]
 macro_rules! debug {
     ($format:literal $(, $value:expr)* $(,)?) => {

@@ -39,7 +39,7 @@ pub static LATE: HashMap<Tuple, Late> = HashMap::with_max_entries(1024, 0);
 #[map]
 pub static SPILL: HashMap<u64, Flow> = HashMap::with_max_entries(1024, 0);
 
-/// See [`Counter`].
+/// Counters by [`Counter`].
 #[map]
 pub static COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNTERS, 0);
 
@@ -80,7 +80,7 @@ pub static TUPLE: PerCpuArray<Tuple> = PerCpuArray::with_max_entries(1, 0);
 #[map]
 pub static SUBFLOW_WALK: Array<SubflowWalk> = Array::with_max_entries(1, 0);
 
-/// What the sampling program has read.
+/// Samples that the sampling program has read.
 #[map]
 pub static SAMPLED: Array<[Sample; SAMPLES]> = Array::with_max_entries(1, 0);
 

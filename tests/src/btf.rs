@@ -13,7 +13,7 @@ use nix::{
     sched::{CloneFlags, unshare},
 };
 
-/// Where a kernel publishes its types.
+/// File in which a kernel publishes its types.
 pub const KERNEL: &str = "/sys/kernel/btf/vmlinux";
 
 /// As what an agent is given the types that are hidden.

@@ -18,7 +18,7 @@ use crate::{
     skip::skip,
 };
 
-/// How a socket speaks.
+/// Address family of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// IPv4.

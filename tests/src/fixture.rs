@@ -1,4 +1,4 @@
-//! What a scenario is given to work with.
+//! The fixture that a scenario works with.
 
 use std::{
     fmt,
@@ -16,24 +16,24 @@ use crate::{
     worker::Worker,
 };
 
-/// What a scenario is given to work with.
+/// The agent, names and addresses that a scenario works with.
 #[derive(Debug)]
 pub struct Fixture<'r> {
     /// The scenario's name.
     pub name: &'static str,
-    /// Its number, for addresses of its own.
+    /// Number of the scenario, for addresses of its own.
     pub number: u16,
     /// The agent that watches, if it runs and is shared.
     pub shared: Option<&'r Session>,
-    /// How that agent is started.
+    /// Options with which that agent is started.
     pub options: &'r Options,
     /// What has to be there until it has ended.
     pub guards: &'r Guards,
-    /// Where logs are kept.
+    /// Directory for logs.
     pub logs: Option<&'r Path>,
 }
 
-/// What lasts until an agent has ended.
+/// Guards that are dropped after the agent has ended.
 #[derive(Default)]
 pub struct Guards(Mutex<Vec<Box<dyn Send>>>);
 

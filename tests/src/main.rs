@@ -126,13 +126,13 @@ enum Command {
     /// A process of a bench.
     #[command(hide = true)]
     BenchWorker {
-        /// Which.
+        /// The end that it plays.
         end: bench::End,
     },
     /// A process of a load.
     #[command(hide = true)]
     LoadWorker {
-        /// What it does.
+        /// The job, as JSON.
         job: String,
     },
     /// A process that a scenario moves.
@@ -159,9 +159,9 @@ enum Command {
     /// A process that sends one datagram and is gone.
     #[command(hide = true)]
     OneShot {
-        /// To where.
+        /// The address to send to.
         target: std::net::SocketAddr,
-        /// How.
+        /// The way in which it sends.
         way: one_shot::Way,
         /// Shows in its arguments.
         extra: Vec<String>,

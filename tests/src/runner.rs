@@ -22,7 +22,7 @@ use crate::{
 };
 use ecs_schema::Schema;
 
-/// What to run, and how.
+/// Plan of a run.
 #[derive(Debug)]
 pub struct Plan {
     /// The agent's executable.
@@ -39,11 +39,11 @@ pub struct Plan {
     pub perf_rings: bool,
     /// How many scenarios run at a time; those that start an agent run one by one.
     pub jobs: usize,
-    /// Where the agents' logs are kept.
+    /// Directory for the agents' logs.
     pub logs: Option<PathBuf>,
 }
 
-/// How often which outcome came.
+/// Numbers of scenarios by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Scenarios that passed.

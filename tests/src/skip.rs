@@ -1,4 +1,4 @@
-//! What a machine truly cannot do.
+//! Skips: reasons for which a machine cannot run a scenario.
 
 use std::{error::Error, fmt};
 

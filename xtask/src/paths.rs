@@ -1,4 +1,4 @@
-//! Where things lie.
+//! Paths of files and directories.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! What the audit dataset counts.
+//! Counters of the audit dataset.
 
 use metrics::Metric;
 
@@ -204,7 +204,7 @@ metrics::metrics! {
 }
 
 impl LiveCounters {
-    /// Each with its metric.
+    /// The counters with their metrics.
     pub fn values(&self) -> [(&'static Metric, u64); 14] {
         let Self {
             control,
@@ -237,7 +237,7 @@ impl LiveCounters {
 }
 
 impl Totals {
-    /// Each with its metric.
+    /// The counters with their metrics.
     pub fn values(&self) -> [(&'static Metric, u64); 12] {
         let Self { counters, unparsed, warnings } = *self;
         // Events with a sure end need no remedy, and a sequence begins anew only in logs.

@@ -7,7 +7,7 @@ use super::{
     rules::{FailureMode, PermCalls, RuleSet},
 };
 
-/// How events come from the kernel.
+/// Kind of the netlink socket on which events come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SocketType {
     /// Unicast where the agent may own the audit socket and has rules to load, else multicast.
@@ -30,7 +30,7 @@ pub enum Backpressure {
     Kernel,
     /// The agent drops and counts what does not fit into its own queue.
     Userspace,
-    /// Both of them.
+    /// `Kernel` and `Userspace` together.
     Both,
     /// Neither: audited processes may have to wait.
     None,
@@ -42,7 +42,7 @@ pub enum LoadRules {
     /// Unless another program owns the audit socket.
     #[default]
     Auto,
-    /// Also then.
+    /// They replace those of the kernel even if another program owns the audit socket.
     Always,
     /// They are checked, but not loaded.
     Never,

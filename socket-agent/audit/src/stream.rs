@@ -35,14 +35,14 @@ impl EventContext for NoContext {
     }
 }
 
-/// What a stream has done.
+/// Totals of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// What the reassembly has counted.
+    /// Counters of the reassembly.
     pub counters: Counters,
     /// Texts that are not records.
     pub unparsed: u64,
-    /// What was strange about events.
+    /// Number of warnings about events.
     pub warnings: u64,
 }
 
@@ -117,12 +117,12 @@ impl Stream {
         self.write(known, out);
     }
 
-    /// See [`Reassembler::separate`].
+    /// Separates events, as [`Reassembler::separate`] does.
     pub fn separate(&mut self) {
         self.reassembler.separate();
     }
 
-    /// See [`Reassembler::end_source`].
+    /// Ends a source, as [`Reassembler::end_source`] does.
     pub fn end_source(&mut self, known: &mut dyn EventContext, out: &mut Vec<u8>) {
         let Self { reassembler, ready, .. } = self;
         reassembler.end_source(|event| ready.push(event));
@@ -141,7 +141,7 @@ impl Stream {
         self.write(known, out);
     }
 
-    /// What has happened so far.
+    /// Totals so far.
     pub fn totals(&self) -> Totals {
         Totals {
             counters: self.reassembler.counters(),

@@ -12,7 +12,7 @@ pub struct Location {
 /// One thing to tell about a configuration, an error or a warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it was found.
+    /// Location of the problem.
     pub location: Location,
     /// One line: what is wrong, what is allowed.
     pub message: String,

@@ -51,7 +51,7 @@ pub enum IdSource {
          make the directory writable to keep an id of its own", path.display()
     )]
     Derived {
-        /// What was to be written.
+        /// File that was to be written.
         path: PathBuf,
         /// Why it was not.
         source: io::Error,

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::{Encode, FieldName, Key, Object, Value, Writer, quoted};
 
-/// What stands before a string alone.
+/// Prefix of a string without a name.
 const QUOTE: Key = &FieldName::new("\"");
 
 /// A document. Fields are named by dotted paths, as `source.ip`.
@@ -19,7 +19,7 @@ pub struct Document(Object);
 pub struct NotAnObject {
     /// The field that was to be set.
     pub path: String,
-    /// What stands in its way.
+    /// Path of the parent whose value is no object.
     pub parent: String,
 }
 

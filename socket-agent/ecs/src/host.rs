@@ -18,11 +18,11 @@ const ADDRESSES_MAX: usize = 32;
 /// The machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Host {
-    /// As `hostname`.
+    /// Name of the host, as in `hostname`.
     pub name: String,
-    /// What `hostname` prints.
+    /// Output of `hostname`.
     pub hostname: String,
-    /// See [`machine_id`].
+    /// Result of [`machine_id`].
     pub id: String,
     /// `x86_64`, `aarch64`, ... as in uname(2).
     pub architecture: String,

@@ -12,7 +12,7 @@ use crate::{Encode, FieldName, Key, Writer, quoted};
 
 /// What stands before a string in an array.
 const ITEM: Key = &FieldName::new(",\"");
-/// What stands before a string alone.
+/// Prefix of a string without a name.
 const QUOTE: Key = &FieldName::new("\"");
 
 /// A writer of the fields of an object. Each begins with a comma; that of the first one then becomes

@@ -23,7 +23,7 @@ pub struct Metadata {
     pub host: Box<RawValue>,
     /// `service` of the system module.
     pub service: Box<RawValue>,
-    /// What `hostname` prints.
+    /// Output of `hostname`.
     pub hostname: Box<str>,
 }
 

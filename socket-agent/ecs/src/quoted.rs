@@ -45,7 +45,7 @@ pub(crate) fn append(out: &mut Vec<u8>, head: &FieldName, text: &[u8]) {
     }
 }
 
-/// As [`append`], for a word and more.
+/// The way of [`append`] for texts longer than a word.
 #[inline(never)]
 fn append_words(out: &mut Vec<u8>, head: &FieldName, text: &[u8]) {
     let (Some(first), Some(last), ..=TWO_WORDS) =
@@ -116,7 +116,7 @@ fn short(text: &[u8]) -> u64 {
     }
 }
 
-/// As [`append`], byte by byte.
+/// The way of [`append`] for texts with characters to escape: byte by byte.
 #[cold]
 #[inline(never)]
 fn escape(out: &mut Vec<u8>, head: &FieldName, text: &[u8]) {

@@ -137,7 +137,7 @@ impl Object {
         Some(self.0.remove(at).1)
     }
 
-    /// Whether there is no field.
+    /// Whether the object has no fields.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

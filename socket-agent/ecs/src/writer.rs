@@ -60,7 +60,7 @@ pub trait Writer {
     /// A truth value.
     fn flag(&mut self, key: Key, value: bool);
 
-    /// What has been serialised before.
+    /// Writes JSON that was serialised before.
     fn raw(&mut self, key: Key, json: &RawValue);
 
     /// An array of strings, also an empty one.

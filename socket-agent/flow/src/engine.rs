@@ -72,7 +72,7 @@ struct ClosedSocket {
     ended: u64,
 }
 
-/// See the module.
+/// Decides when a flow is reported, and which part of it.
 pub struct Engine {
     rules: Rules,
     /// Closed connections, until their time has come.
@@ -99,12 +99,12 @@ impl Engine {
         self.rules = rules;
     }
 
-    /// What reports go by.
+    /// Rules by which flows are reported.
     pub fn rules(&self) -> Rules {
         self.rules
     }
 
-    /// What has happened so far.
+    /// Counters so far.
     pub fn counters(&self) -> EngineCounters {
         self.counters
     }
@@ -312,7 +312,7 @@ impl Engine {
 enum Open {
     /// It has paused for so long that it left the tables.
     Forgotten,
-    /// It pauses.
+    /// The flow pauses.
     Paused,
     /// The report period has passed.
     GoesOn,

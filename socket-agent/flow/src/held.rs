@@ -36,7 +36,7 @@ struct Batch {
 }
 
 impl Held {
-    /// How many wait.
+    /// Number of flows that wait.
     pub(super) fn len(&self) -> usize {
         self.numbers.len()
     }

@@ -104,7 +104,7 @@ metrics::metrics! {
 }
 
 impl EngineCounters {
-    /// Each with its metric.
+    /// The counters with their metrics.
     pub fn values(&self) -> [(&'static Metric, u64); 2] {
         let Self { reported, late_after_report } = *self;
         [(&REPORTED, reported), (&LATE_AFTER_REPORT, late_after_report)]
@@ -112,7 +112,7 @@ impl EngineCounters {
 }
 
 impl DnsCounters {
-    /// Each with its metric.
+    /// The counters with their metrics.
     pub fn values(&self) -> [(&'static Metric, u64); 11] {
         let Self {
             answers,

@@ -26,7 +26,7 @@ struct Entry {
     resumed: Option<u64>,
     /// Whether there was such a pause at all.
     paused: bool,
-    /// What the last report counted up to.
+    /// Traffic up to the last report.
     reported: Traffic,
     /// Reports since the last pause.
     reports: u32,
@@ -49,7 +49,7 @@ pub(super) struct Part {
     pub(super) flow: Flow,
     /// It goes back to the beginning of the socket's flow.
     pub(super) from_start: bool,
-    /// Nothing of it has been reported before.
+    /// Whether this is the first report of the flow.
     pub(super) first_report: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What is reported of a flow.
+//! Records: reports of flows.
 
 use socket_common::Flow;
 
@@ -17,7 +17,7 @@ pub enum Direction {
 /// Why a flow is reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cause {
-    /// Its socket was closed.
+    /// The socket was closed.
     #[default]
     Closed,
     /// Nothing crossed it for the inactivity timeout.

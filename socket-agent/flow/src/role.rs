@@ -9,14 +9,14 @@ use super::Direction;
 pub enum End {
     /// The socket on this host.
     Local,
-    /// Its peer.
+    /// The peer.
     Remote,
 }
 
-/// What is known of a flow's beginning.
+/// Facts about the beginning of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Beginning {
-    /// What was seen first.
+    /// Kind of the first event that was seen.
     pub began: Began,
     /// The socket is older than the agent (UDP): what was seen first may be an answer.
     pub existing: bool,

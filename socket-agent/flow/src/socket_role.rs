@@ -1,6 +1,6 @@
-//! What sockets are for.
+//! Roles of sockets.
 
-/// What a socket is for.
+/// Role of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SocketRole {
     /// Waits for whoever wants to talk to it: a TCP listener, or a bound UDP socket without peer.

@@ -7,7 +7,7 @@ use std::{ffi::CStr, fmt, mem::MaybeUninit, path::Path};
 pub struct Kernel {
     /// As in `uname -r`, such as `6.1.0-18-amd64`.
     pub release: String,
-    /// As in `uname -m`, such as `x86_64`.
+    /// Machine as in `uname -m`, such as `x86_64`.
     pub machine: String,
 }
 

@@ -37,7 +37,7 @@ pub use values::Values;
 pub struct Metric {
     /// The name in logs, unique in the agent: lower case, words joined by `_`.
     pub name: &'static str,
-    /// What a value above zero means.
+    /// Meaning of a value above zero.
     pub class: Class,
     /// What one of it is, in the plural: `packets`, `milliseconds`.
     pub unit: &'static str,
@@ -49,7 +49,7 @@ pub struct Metric {
     pub remedy: &'static str,
 }
 
-/// What a value means.
+/// Classes of metrics, by the meaning of their values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// A counter: above zero, a packet, a flow, an event or its owner is missing from the documents.
@@ -65,7 +65,7 @@ pub enum Class {
 // === impl Metric ===
 
 impl Metric {
-    /// What declarations leave out.
+    /// Values of the members that declarations leave out.
     #[doc(hidden)]
     pub const BLANK: Self =
         Self { name: "", class: Class::Total, unit: "", counts: "", missing: "", remedy: "" };

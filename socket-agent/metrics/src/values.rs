@@ -36,7 +36,7 @@ impl Values {
         Self(self.iter().filter(|(metric, _)| wanted(metric)).collect())
     }
 
-    /// Whether there are none.
+    /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

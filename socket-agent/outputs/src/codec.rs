@@ -1,4 +1,4 @@
-//! How a document is written as a line.
+//! Codecs: forms of a document as a line.
 
 use std::time::SystemTime;
 
@@ -18,7 +18,7 @@ pub(crate) struct CodecOptions {
 /// A way to write documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Codec {
-    /// As they are: JSON on one line.
+    /// Documents as they are: JSON on one line.
     Plain,
     /// JSON with changes.
     Json { pretty: bool, escape_html: bool },

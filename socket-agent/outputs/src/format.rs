@@ -75,12 +75,12 @@ impl Format {
         Ok(Self { parts })
     }
 
-    /// Whether it needs a document.
+    /// Whether the format refers to fields of a document.
     pub(crate) fn has_fields(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::Field(..)))
     }
 
-    /// Whether it is the same for every document.
+    /// Whether the format gives the same text for every document.
     pub(crate) fn is_constant(&self) -> bool {
         self.parts.iter().all(|part| matches!(part, Part::Text(_)))
     }
@@ -121,7 +121,7 @@ impl Format {
     }
 }
 
-/// What stands between `%{` and `}`.
+/// Parses the part between `%{` and `}`.
 fn part(inner: &str) -> Result<Part, String> {
     if let Some(time) = inner.strip_prefix('+') {
         return pieces(time).map(Part::Time);

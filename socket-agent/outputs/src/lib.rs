@@ -1,4 +1,4 @@
-//! Where documents go.
+//! Outputs: the destinations of documents.
 //!
 //! An output is a module with its options, each a row of a table, a function that opens it, and a line in
 //! [`OUTPUTS`].

@@ -24,11 +24,11 @@ pub(crate) struct LineWriter {
 struct Lines {
     first: usize,
     text: Vec<u8>,
-    /// Where each document ends.
+    /// Positions of the ends of documents.
     ends: Vec<usize>,
 }
 
-/// What became of a call.
+/// Result of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrote {
     /// Everything was written.
@@ -196,7 +196,7 @@ fn wait_writable(descriptor: BorrowedFd<'_>) -> io::Result<()> {
     }
 }
 
-/// What helps after a failed write.
+/// Remedy after a failed write.
 pub(crate) fn write_remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space",

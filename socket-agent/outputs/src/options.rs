@@ -57,7 +57,7 @@ pub(crate) struct Secret(String);
 pub struct Wrong {
     /// The key below the output's.
     pub key: &'static str,
-    /// What is wrong and what helps.
+    /// Reason and remedy.
     pub reason: String,
 }
 
@@ -67,11 +67,11 @@ pub enum OpenError {
     /// A file or a directory cannot be used.
     #[error("cannot write to {}: {source}; {remedy}", path.display())]
     File {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// What the kernel says.
+        /// Error of the kernel.
         source: io::Error,
-        /// What helps.
+        /// Remedy.
         remedy: &'static str,
     },
     /// Standard output cannot be used.

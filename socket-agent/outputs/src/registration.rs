@@ -24,7 +24,7 @@ impl Registration {
         Self { name: T::NAME, describe: described::<T>, read: read::<T>, default: default::<T> }
     }
 
-    /// Its options.
+    /// Descriptions of the options.
     pub fn described(&self) -> Vec<Described> {
         (self.describe)()
     }
@@ -89,7 +89,7 @@ fn read<T: OutputOptions>(reader: &mut Reader<'_>, entry: &Entry) -> Option<Conf
     Some(Configured::new(options))
 }
 
-/// Whether `enabled` says no.
+/// Whether `enabled` is false.
 fn is_off<T: OutputOptions>(reader: &Reader<'_>, prefix: &str, entries: &[Entry]) -> bool {
     let whole = format!("{prefix}enabled");
     let row = T::rows().iter().find(|row: &&Setting<T>| row.key == whole);

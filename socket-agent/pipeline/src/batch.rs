@@ -36,7 +36,7 @@ impl Batch {
         self.ends.len()
     }
 
-    /// Whether there is no document.
+    /// Whether the batch has no documents.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }

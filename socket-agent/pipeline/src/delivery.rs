@@ -76,7 +76,7 @@ impl Delivery {
         index < self.next || self.settled.get(index).is_some_and(|settled| *settled)
     }
 
-    /// Whether it was not settled before.
+    /// Settles a document; whether it was not settled before.
     fn settle(&mut self, index: usize) -> bool {
         if index >= self.batch.len() || self.is_settled(index) {
             return false;

@@ -1,4 +1,4 @@
-//! What outputs and the queue count.
+//! Counters of outputs and the queue.
 
 use metrics::{Metric, Values};
 
@@ -47,7 +47,7 @@ metrics::metrics! {
 }
 
 impl OutputCounters {
-    /// Each with its metric.
+    /// The counters with their metrics.
     pub fn values(&self) -> [(&'static Metric, u64); 4] {
         let Self { delivered, refused, undelivered, retries } = *self;
         [
@@ -71,7 +71,7 @@ impl Pipeline {
 }
 
 impl Stopped {
-    /// What all outputs together have done.
+    /// Sums of the counters of all outputs.
     pub fn values(&self) -> Values {
         self.counters().iter().flat_map(|(_, counters)| counters.values()).collect()
     }

@@ -1,4 +1,4 @@
-//! Where documents go.
+//! The interface of outputs.
 
 use std::time::Duration;
 

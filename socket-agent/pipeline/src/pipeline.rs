@@ -115,7 +115,7 @@ impl Pipeline {
         self.queue.flush(patience)
     }
 
-    /// What each output has done, by its name.
+    /// Counters of each output, by its name.
     pub fn counters(&self) -> Vec<(&str, OutputCounters)> {
         self.outputs.iter().map(|output| (output.name.as_str(), output.counters())).collect()
     }
@@ -146,7 +146,7 @@ impl Pipeline {
 // === impl Stopped ===
 
 impl Stopped {
-    /// What each output has done, by its name.
+    /// Counters of each output, by its name.
     pub fn counters(&self) -> &[(String, OutputCounters)] {
         &self.outputs
     }

@@ -29,7 +29,7 @@ impl Processors {
         self.dropped
     }
 
-    /// Whether documents go through as they are.
+    /// Whether there are no processors.
     pub(crate) fn is_empty(&self) -> bool {
         self.processors.is_empty()
     }

@@ -39,7 +39,7 @@ pub struct Process {
     pub created: Timestamp,
     /// The parent at the last fork or exec; 0 if unknown or none.
     pub parent_pid: u32,
-    /// See [`Identity::entity_id`].
+    /// Result of [`Identity::entity_id`].
     pub entity_id: Arc<str>,
     /// What it executes; shared with children that have not replaced it.
     pub image: Arc<Image>,

@@ -1,4 +1,4 @@
-//! What the process table counts.
+//! Counters of the process table.
 
 use metrics::Metric;
 

@@ -43,7 +43,7 @@ pub struct ProcessTable {
     entries: LruCache<Key, Entry>,
     /// The process that has each pid, or had it last.
     newest: HashMap<u32, Newest>,
-    /// Whether records of the kernel come.
+    /// Whether the kernel's records of processes come.
     fed: bool,
     /// Exit times, boottime nanoseconds, in order.
     exits: VecDeque<(u64, Key)>,
@@ -307,7 +307,7 @@ impl ProcessTable {
         self.clock = clock;
     }
 
-    /// What has happened so far.
+    /// Counters so far.
     pub fn counters(&self) -> ProcessCounters {
         self.counters
     }
@@ -317,7 +317,7 @@ impl ProcessTable {
         self.entries.len()
     }
 
-    /// Whether none is held.
+    /// Whether the table has no processes.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

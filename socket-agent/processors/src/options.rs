@@ -31,7 +31,7 @@ pub trait ProcessorOptions: fmt::Debug + Default + PartialEq + Send + Sync + 'st
 pub struct Wrong {
     /// The key below the processor's.
     pub key: &'static str,
-    /// What is wrong and what helps.
+    /// Reason and remedy.
     pub reason: String,
 }
 

@@ -23,7 +23,7 @@ impl Registration {
         Self { name: T::NAME, describe: || describe(T::rows()), read: read::<T> }
     }
 
-    /// Its options.
+    /// Descriptions of the options.
     pub fn described(&self) -> Vec<Described> {
         (self.describe)()
     }

@@ -42,7 +42,7 @@ pub(crate) struct Types {
 /// One type; ids count from 1.
 struct Entry {
     kind: u32,
-    /// Where its name begins among the strings.
+    /// Offset of the name among the strings.
     name: u32,
     /// Members, values or arguments.
     length: usize,

@@ -10,23 +10,23 @@ pub enum SensorError {
     Btf {
         /// File that was tried.
         place: PathBuf,
-        /// What the reader said.
+        /// Error of the reader.
         reason: String,
-        /// What to do.
+        /// Remedy.
         remedy: &'static str,
     },
     /// The kernel refused the object's maps or its relocations did not fit.
     #[error("eBPF object: {reason}; {remedy}")]
     Object {
-        /// What the loader said, on one line.
+        /// Error of the loader, on one line.
         reason: String,
-        /// What to do.
+        /// Remedy.
         remedy: String,
     },
     /// The kernel has no memory for the maps.
     #[error("eBPF object: {reason}; make the tables smaller, all of them: they take {tables}")]
     Memory {
-        /// What the loader said, on one line.
+        /// Error of the loader, on one line.
         reason: String,
         /// The options that say how much they take, with their values.
         tables: String,
@@ -37,7 +37,7 @@ pub enum SensorError {
          {needed} and the tables; free some, or use the set tracefs"
     )]
     Machine {
-        /// What there is.
+        /// Sets that are available.
         available: String,
         /// What there should be, without the tables.
         needed: String,
@@ -49,9 +49,9 @@ pub enum SensorError {
         set: &'static str,
         /// Program and what it is attached to.
         hook: String,
-        /// What the kernel said, on one line.
+        /// Error of the kernel, on one line.
         reason: String,
-        /// What to do.
+        /// Remedy.
         remedy: &'static str,
     },
     /// The tracing file system cannot be used.
@@ -59,9 +59,9 @@ pub enum SensorError {
     Tracing {
         /// File or directory.
         place: PathBuf,
-        /// What is wrong with it.
+        /// Reason.
         reason: String,
-        /// What to do.
+        /// Remedy.
         remedy: &'static str,
     },
     /// There is no cgroup v2 hierarchy to attach to.
@@ -75,7 +75,7 @@ pub enum SensorError {
     Map {
         /// Name of the map.
         map: &'static str,
-        /// What the kernel said.
+        /// Error of the kernel.
         source: std::io::Error,
     },
 }
@@ -85,9 +85,9 @@ pub enum SensorError {
 pub struct Degraded {
     /// Program and what it is attached to.
     pub hook: String,
-    /// What the kernel said.
+    /// Error of the kernel.
     pub reason: String,
-    /// What is missing now.
+    /// Effect on the documents.
     pub effect: &'static str,
 }
 

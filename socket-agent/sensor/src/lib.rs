@@ -1,4 +1,4 @@
-//! What the kernel tells.
+//! Sensors: eBPF programs or probes of the kernel, and the facts that they report.
 
 mod btf;
 pub mod dns;

@@ -10,7 +10,7 @@ pub enum DnsRing {}
 // === impl DnsRing ===
 
 impl DnsRing {
-    /// See the eBPF sensor's.
+    /// A descriptor that becomes readable, as in the eBPF sensor.
     ///
     /// # Errors
     ///
@@ -19,7 +19,7 @@ impl DnsRing {
         match *self {}
     }
 
-    /// See the eBPF sensor's.
+    /// Reads packets, as in the eBPF sensor.
     pub fn read(&mut self, _each: impl FnMut(&Packet<'_>)) {
         match *self {}
     }

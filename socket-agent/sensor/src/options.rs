@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 /// Default of `state.period`.
 const STATE_PERIOD: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// Which programs observe sockets.
+/// Sets of programs that observe sockets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HookSet {
     /// The best that this kernel can attach.
@@ -24,7 +24,7 @@ pub enum HookSet {
 /// Which sockets are reported when they open and close, beside their flows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SocketEvents {
-    /// None.
+    /// No events.
     Off,
     /// Those that wait for whoever comes: TCP listeners and bound UDP sockets.
     #[default]
@@ -114,7 +114,7 @@ pub struct SocketConfig {
     pub tables: Tables,
     /// `socket.record_buffer`.
     pub buffer: RecordBuffer,
-    /// Of the `tracefs` set.
+    /// Options of the `tracefs` set.
     pub tracefs: TracefsConfig,
     /// `socket.dns.*`.
     pub dns: DnsConfig,

@@ -16,7 +16,7 @@ use lru::LruCache;
 use flow::dns::{NamespaceRef, Networks, Reach};
 use linux::netns::{self, Namespace};
 
-/// How long an answer holds.
+/// Time for which an answer is valid.
 const KNOWN: Duration = Duration::from_secs(10);
 /// Answers that are remembered.
 const ANSWERS_MAX: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
@@ -27,7 +27,7 @@ const SHARE: u32 = 20;
 /// or, after a pause, this at once.
 const CREDIT: Duration = Duration::from_millis(100);
 
-/// See the module.
+/// The networks of this host, with answers that are remembered for a while.
 #[derive(Debug)]
 pub struct HostNetworks {
     answers: LruCache<(u32, IpAddr), Answer>,

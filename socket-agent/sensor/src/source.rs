@@ -41,9 +41,9 @@ pub trait Records: Send {
 
 /// A sensor that has been started: its tables and its records.
 pub struct Halves {
-    /// What is looked up.
+    /// Tables, which are looked up.
     pub tables: Box<dyn Source>,
-    /// What is handed over.
+    /// Records, which are handed over.
     pub records: Box<dyn Records>,
 }
 

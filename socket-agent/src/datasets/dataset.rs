@@ -34,12 +34,12 @@ pub(crate) struct Needs {
 
 /// A dataset.
 pub(crate) trait Dataset: Sized + 'static {
-    /// What can be set.
+    /// Options of the dataset.
     type Options: Clone + Default + PartialEq + fmt::Debug + Send + Sync + 'static;
 
     /// Name in a configuration and in the log.
     const NAME: &'static str;
-    /// Where it is configured.
+    /// Module under which the dataset is configured.
     const MODULE: Module;
     /// Options whose values are checked.
     const ROWS: &'static [Setting<Self::Options>];
@@ -79,7 +79,7 @@ pub(crate) trait Dataset: Sized + 'static {
 /// Text of a file with the place that stands for it.
 pub(crate) type Source = (Location, String);
 
-/// What a module is read with.
+/// Reader of a module and its context.
 pub(crate) struct ModuleReader<'r, 'a> {
     /// Values, and what is found.
     pub(crate) reader: &'r mut Reader<'a>,
@@ -93,7 +93,7 @@ pub(crate) struct ModuleReader<'r, 'a> {
     pub(crate) common: Group,
 }
 
-/// See [`Dataset::read`].
+/// Type of [`Dataset::read`] once the options have no type.
 type Read = fn(&mut ModuleReader<'_, '_>, &Node, &[Entry]) -> Option<Arc<dyn Options>>;
 
 /// A line in the list of datasets: a [`Dataset`] whose type is forgotten.
@@ -183,7 +183,7 @@ impl Registration {
         options
     }
 
-    /// Whether options of it begin with this key.
+    /// Whether a key is one of the dataset's options, or a prefix of them.
     pub(crate) fn owns(&self, key: &str) -> bool {
         self.described().iter().any(|option| option.key.split('.').next() == Some(key))
     }
@@ -261,12 +261,12 @@ impl Configured {
         self.options.needs()
     }
 
-    /// See [`Dataset::needs_restart`].
+    /// Options that need a restart: [`Dataset::needs_restart`].
     pub(crate) fn needs_restart(&self, after: &Self) -> Vec<&'static str> {
         self.options.needs_restart(&*after.options)
     }
 
-    /// See [`Dataset::run`].
+    /// Runs the dataset: [`Dataset::run`].
     pub(crate) fn run(&self, context: Context<Self>) -> anyhow::Result<()> {
         self.options.run(context)
     }
@@ -289,7 +289,7 @@ impl fmt::Debug for Configured {
 // === impl Needs ===
 
 impl Needs {
-    /// What is needed by either.
+    /// Needs of both datasets.
     pub(crate) fn and(self, other: Self) -> Self {
         Self { flows: self.flows.or(other.flows), processes: self.processes || other.processes }
     }

@@ -19,7 +19,7 @@ pub(super) struct Inputs {
     pub(super) metrics: Metrics,
 }
 
-/// What happens to a dataset.
+/// An event in the life of a dataset.
 #[derive(Debug)]
 pub(super) struct Event {
     name: &'static str,
@@ -44,7 +44,7 @@ struct Member {
     /// `None` once it has been told to stop.
     stopper: Option<Stopper>,
     ready: bool,
-    /// How it ended.
+    /// Result with which the dataset has ended.
     end: Option<anyhow::Result<()>>,
 }
 
@@ -141,17 +141,17 @@ impl Group {
         }
     }
 
-    /// Whether each has started, or cannot.
+    /// Whether each dataset has started, or cannot.
     pub(super) fn has_settled(&self) -> bool {
         self.members.iter().all(|member| member.ready || member.end.is_some())
     }
 
-    /// Whether all have ended.
+    /// Whether all datasets have ended.
     pub(super) fn has_ended(&self) -> bool {
         self.members.iter().all(|member| member.end.is_some())
     }
 
-    /// Whether one that had started has ended.
+    /// Whether a dataset that had started has ended.
     pub(super) fn has_end(&self) -> bool {
         self.members.iter().any(|member| member.ready && member.end.is_some())
     }
@@ -193,7 +193,7 @@ impl Group {
         })
     }
 
-    /// How it all ended.
+    /// Result of the whole run.
     ///
     /// # Errors
     /// The first that failed, a gone reader last: that is no failure.

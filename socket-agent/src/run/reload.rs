@@ -9,7 +9,7 @@ use crate::{
     settings::{Config, Loaded},
 };
 
-/// What is to become of the datasets.
+/// Changes of the datasets by a reload.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Changes {
     /// Those that end, to start anew or not.

@@ -8,7 +8,7 @@ use pipeline::{Pipeline, Stopped};
 
 use crate::services::{Metrics, Report, Shared};
 
-/// See the module.
+/// Reports of what all datasets share: outputs and names.
 pub(super) struct CommonReports {
     output: Report,
     names: Report,

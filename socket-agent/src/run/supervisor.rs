@@ -24,11 +24,11 @@ use crate::{
     settings::Config,
 };
 
-/// See the module.
+/// Starts, watches and ends the datasets and what they share.
 pub(super) struct Supervisor<'a> {
-    /// What the agent was started with.
+    /// Configuration with which the agent was started.
     pub(super) started: Config,
-    /// What was read last and was right.
+    /// The last configuration that was read without errors.
     pub(super) config: Config,
     /// What was last said of a configuration that is wrong.
     pub(super) wrong: Option<ConfigError>,
@@ -54,7 +54,7 @@ struct Signals {
     hangup: Signal,
 }
 
-/// What a signal asks for.
+/// Request that a signal makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
     /// To end, for this reason.
@@ -216,7 +216,7 @@ fn processors(config: &Config) -> Processors {
     Processors::new(config.processors.iter().map(processors::Configured::build).collect())
 }
 
-/// What datasets need of the kernel.
+/// Needs of the datasets that the kernel has to meet.
 pub(super) fn interest(config: &Config) -> Option<Interest> {
     let needs = config.datasets.iter().map(Configured::needs);
     let Needs { flows, processes } = needs.fold(Needs::default(), Needs::and);

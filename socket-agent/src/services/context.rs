@@ -1,4 +1,4 @@
-//! What a dataset is given when it starts.
+//! Context that a dataset is given when it starts.
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use super::{Metrics, Shared, Stop, Updates};
 
 /// What a dataset is given; its options are of type `O`.
 pub(crate) struct Context<O> {
-    /// What all know of this host.
+    /// Facts about this host that all datasets share.
     pub(crate) shared: Arc<Shared>,
-    /// Where documents go.
+    /// Destination of documents.
     pub(crate) publisher: Publisher,
-    /// How changes of counters are logged.
+    /// Log of changes of counters.
     pub(crate) metrics: Metrics,
-    /// When to end.
+    /// Signal to end.
     pub(crate) stop: Stop,
     /// To be notified once it observes.
     pub(crate) ready: Ready,

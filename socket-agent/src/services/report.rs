@@ -29,7 +29,7 @@ pub(crate) struct Report {
     known: HashMap<&'static str, Known>,
 }
 
-/// What was logged of a metric.
+/// Values of a metric that were logged.
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
     value: u64,
@@ -60,7 +60,7 @@ impl Report {
         self.looked + self.period
     }
 
-    /// Whether that time has come.
+    /// Whether the report is due.
     pub(crate) fn is_due(&self) -> bool {
         Instant::now() >= self.due()
     }

@@ -23,7 +23,7 @@ pub(crate) struct Shared {
     pub(crate) metadata: Metadata,
     /// Names of users and groups.
     pub(crate) accounts: Arc<Accounts>,
-    /// What the sensor hands over.
+    /// Records that the sensor hands over.
     pub(crate) events: KernelEvents,
     processes: Mutex<ProcessTable>,
 }

@@ -10,7 +10,7 @@ use anyhow::Context;
 /// Gives the order.
 #[derive(Debug)]
 pub(crate) struct Stopper {
-    /// What is open as long as all go on.
+    /// Write end of the pipe, open as long as all go on.
     writer: PipeWriter,
     reader: PipeReader,
 }

@@ -20,7 +20,7 @@ pub(crate) struct Updates<T> {
     take: Box<dyn Fn() -> Option<T> + Send>,
 }
 
-/// Both ends of a way for options.
+/// Both ends of a channel for options.
 ///
 /// # Errors
 /// The kernel has no more descriptors.

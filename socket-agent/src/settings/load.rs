@@ -28,7 +28,7 @@ pub const DEFAULT_FILE: &str = "/etc/socket-agent/socket-agent.yml";
 /// What applies where there is no file at all.
 const BUILT_IN: &str = "modules: [{module: system, datasets: [socket]}]";
 
-/// What a configuration is made of.
+/// Sources of a configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// Files named by the user, later ones laid upon earlier ones; a name may be a pattern. Without
@@ -47,18 +47,18 @@ pub struct Loaded {
     pub config: Config,
     /// What the user should be told: what is not used by this version, keys that nobody knows.
     pub warnings: Vec<Problem>,
-    /// What became of the settings.
+    /// Summary of the settings.
     pub summary: Summary,
     /// The files that were read, those with modules of their own last; empty for the built-in
     /// defaults.
     pub files: Vec<PathBuf>,
 }
 
-/// What surrounds a configuration.
+/// Host that a configuration is read for.
 #[derive(Clone, Copy)]
 pub(super) struct Host<'a> {
     pub(super) environment: Environment<'a>,
-    /// Where folders are that nobody names.
+    /// Default folders.
     pub(super) folders: Defaults<'a>,
 }
 

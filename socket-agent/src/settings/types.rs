@@ -1,4 +1,4 @@
-//! What a valid configuration holds.
+//! Types of a valid configuration.
 
 use std::time::Duration;
 

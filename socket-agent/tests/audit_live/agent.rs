@@ -31,7 +31,7 @@ pub(crate) struct Agent {
     _folder: TempDir,
 }
 
-/// What it left behind.
+/// Output of an agent that has ended.
 pub(crate) struct Stopped {
     pub(crate) status: ExitStatus,
     pub(crate) documents: Vec<Value>,

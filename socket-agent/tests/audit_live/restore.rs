@@ -1,4 +1,4 @@
-//! What the agent leaves behind.
+//! State of the kernel after the agent.
 
 use socket_agent::audit::{
     netlink::Setting,

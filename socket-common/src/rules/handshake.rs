@@ -15,11 +15,11 @@ pub const REPETITION_NS: u64 = 100_000_000;
 pub enum Step {
     /// It begins a handshake, which takes the place of any before between the same ends.
     Begin,
-    /// It is counted for the handshake.
+    /// The packet is counted for the handshake.
     Count,
     /// It is counted for the flow of this socket, which came of the handshake a moment ago.
     Child(u64),
-    /// It belongs to no handshake.
+    /// The packet belongs to no handshake.
     None,
 }
 
@@ -61,7 +61,7 @@ impl Pending {
         self.traffic.account(way, packets, bytes, add);
     }
 
-    /// What was counted and no flow has taken.
+    /// Traffic that was counted and no flow has taken.
     #[inline(always)]
     #[must_use]
     pub fn untaken(&self) -> Traffic {
@@ -72,9 +72,9 @@ impl Pending {
 /// Whether a flow got the counts of its handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// It has taken them now.
+    /// The flow has taken them now.
     Now,
-    /// It had taken them before.
+    /// The flow had taken them before.
     Before,
     /// Another connection between the same ends has.
     Never,

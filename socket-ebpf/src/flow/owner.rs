@@ -109,14 +109,14 @@ pub fn inherit(flow: &mut Flow, from: u64, rank: Rank) {
     }
 }
 
-/// How a socket came to be remembered.
+/// Event by which a socket came to be remembered.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
     /// It listens, or has its port, for good: the agent is told.
     Coming,
     /// It is about to take a port, which may fail.
     Trying,
-    /// It was there before.
+    /// The socket was there before the programs.
     Existing,
 }
 
@@ -223,7 +223,7 @@ pub fn reported(sock: Sock, now: u64) {
     }
 }
 
-/// Whether the agent asked to be told.
+/// Whether the agent asked for reports of this kind.
 #[inline(always)]
 pub fn wanted(what: u32) -> bool {
     settings().is_some_and(|settings| settings.features & what != 0)

@@ -27,7 +27,7 @@ use crate::{
 /// Let the packet, or the call, go on.
 const ALLOW: i32 = 1;
 
-/// What the kernel takes for no answer.
+/// Value that the kernel takes for no answer.
 const NO_ANSWER: u32 = u32::MAX;
 
 #[inline(always)]

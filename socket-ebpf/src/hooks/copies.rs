@@ -22,7 +22,7 @@ const AHEAD: u64 = 1;
 /// Any other note.
 const NOTED: u64 = 0;
 
-/// Which of the copies a program is.
+/// Number of a copy of a hook.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Copy {
     First,

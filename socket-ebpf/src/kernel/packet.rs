@@ -155,7 +155,7 @@ fn skip_extensions(network: usize) -> (u8, usize) {
 }
 
 impl Packet {
-    /// Of nothing.
+    /// A packet without headers.
     const EMPTY: Self = Self {
         skb: ptr::null(),
         header: 0,

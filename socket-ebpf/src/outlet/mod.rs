@@ -1,4 +1,4 @@
-//! Where records leave the kernel.
+//! The outlet: the way of records out of the kernel.
 
 #[cfg(feature = "perf")]
 mod perf;

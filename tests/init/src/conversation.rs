@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use socket2::{Domain, Socket, Type};
 
-/// Where the machine listens to itself.
+/// Port of the machine's own server.
 const SERVER: u16 = 7;
 /// Source port of the first conversation; the next ones count up, the same in every machine.
 const CLIENT: u16 = 40_000;

@@ -45,7 +45,7 @@ pub struct Agent {
     directory: tempfile::TempDir,
 }
 
-/// What an agent left behind.
+/// Output of an agent that has ended.
 #[derive(Debug)]
 pub struct Stopped {
     /// Exit status.
@@ -115,7 +115,7 @@ impl Agent {
         self.log.lines().iter().filter_map(|line| log::degraded(line)).collect()
     }
 
-    /// What it has logged so far.
+    /// Lines that it has logged so far.
     pub fn log(&self) -> Vec<String> {
         self.log.lines()
     }

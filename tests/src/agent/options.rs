@@ -1,4 +1,4 @@
-//! How an agent is started.
+//! Options with which an agent is started.
 
 use std::{
     fs::{self, File},
@@ -33,7 +33,7 @@ impl Default for Timeouts {
     }
 }
 
-/// How an agent is started.
+/// Options with which an agent is started.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The executable.
@@ -52,7 +52,7 @@ pub struct Options {
     pub perf_rings: bool,
     /// File for its documents instead of standard output.
     pub output: Option<PathBuf>,
-    /// Where its log is kept, if it is.
+    /// File for its log, if it is kept.
     pub log: Option<PathBuf>,
     /// What its process does before the agent is executed: system calls only, after a fork.
     pub before: Option<fn() -> io::Result<()>>,
@@ -121,7 +121,7 @@ impl Options {
         self.btf.is_some() || btf::is_published()
     }
 
-    /// Its configuration file.
+    /// Contents of its configuration file.
     pub fn configuration(&self) -> String {
         if let Some(modules) = &self.modules {
             return modules.clone();

@@ -121,7 +121,7 @@ impl Table {
         keys.collect::<Result<_, _>>().map_err(|_| anyhow::anyhow!("keys of another length"))
     }
 
-    /// How many elements there are.
+    /// Number of elements.
     pub fn count(&self) -> Result<usize> {
         Ok(self.walk()?.len())
     }

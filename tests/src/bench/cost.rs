@@ -1,4 +1,4 @@
-//! What a process has taken.
+//! Processor time and memory of a process.
 
 use std::{fs, time::Duration};
 

@@ -34,7 +34,7 @@ pub enum Part {
     Flows,
 }
 
-/// What to measure, and how.
+/// Plan of the measurements.
 #[derive(Debug)]
 pub struct Figures {
     /// The agent's executable.
@@ -43,11 +43,11 @@ pub struct Figures {
     pub other: Option<PathBuf>,
     /// The hook sets it is run with.
     pub hooks: Vec<String>,
-    /// What to measure.
+    /// Parts to measure.
     pub parts: Vec<Part>,
     /// Starts.
     pub starts: u32,
-    /// How long nothing happens.
+    /// Length of the idle measurement.
     pub idle: Duration,
     /// How long connections are made as fast as one processor can.
     pub sustained: Duration,
@@ -102,7 +102,7 @@ struct Subject<'a> {
     plan: &'a Figures,
     program: &'a Path,
     hooks: &'a str,
-    /// What its figures are called.
+    /// Name of its figures.
     name: String,
 }
 

@@ -1,4 +1,4 @@
-//! What is said on standard output.
+//! Lines of results on standard output.
 
 use std::io::{self, Write as _};
 
@@ -10,7 +10,7 @@ use serde::Serialize;
 pub(super) enum Line<'a> {
     /// One run of a load.
     Sample {
-        /// What watched it; `None` if nothing did.
+        /// Program that watched; `None` if none did.
         subject: Option<&'a str>,
         load: &'a str,
         /// Round trips, connections, bytes or datagrams.

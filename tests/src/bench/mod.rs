@@ -1,4 +1,4 @@
-//! What an agent costs: `scenarios bench`.
+//! Measurements of what an agent costs: `scenarios bench`.
 //!
 //! Says what it has measured on standard output, a [`Line`] of JSON each; what is made of them is the
 //! caller's affair. Traffic stays in a network namespace of its own.

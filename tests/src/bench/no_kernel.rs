@@ -9,12 +9,12 @@ pub(super) fn table(_id: u32) -> Option<String> {
     None
 }
 
-/// See the other.
+/// Fails: this build cannot measure programs.
 pub(super) fn measure() -> Result<File> {
     bail!("this build cannot ask the kernel for eBPF programs")
 }
 
-/// See the other.
+/// No runs of programs.
 pub(super) fn runs(_agent: u32) -> Result<BTreeMap<String, (u64, u64)>> {
     Ok(BTreeMap::new())
 }

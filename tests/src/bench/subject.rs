@@ -1,4 +1,4 @@
-//! What watches: the agent, or a peer.
+//! Programs that watch: the agent, or a peer.
 
 use std::{
     fs,

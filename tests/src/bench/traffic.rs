@@ -21,7 +21,7 @@ use crate::{
     worker::executable,
 };
 
-/// What to compare, and how.
+/// Plan of a comparison.
 #[derive(Debug)]
 pub struct Traffic {
     /// The agent's executable.
@@ -36,7 +36,7 @@ pub struct Traffic {
     pub loads: Vec<Load>,
     /// Runs of each load with each subject, every one between two without any.
     pub pairs: u32,
-    /// How long a run lasts.
+    /// Length of a run.
     pub time: Duration,
 }
 
@@ -136,7 +136,7 @@ pub fn run(plan: &Traffic) -> Result<()> {
     Ok(())
 }
 
-/// Each load once.
+/// Runs each load once.
 fn round(plan: &Traffic, couple: &mut Couple, with: Option<&Running>, say: bool) -> Result<()> {
     for &load in &plan.loads {
         let before = with.map(Running::cpu).transpose()?.unwrap_or_default();

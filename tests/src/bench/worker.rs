@@ -34,7 +34,7 @@ impl Load {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Rr, Self::Crr, Self::Stream, Self::Udp];
 
-    /// As it is called on the command line.
+    /// Name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Rr => "rr",
@@ -45,7 +45,7 @@ impl Load {
     }
 }
 
-/// Which end.
+/// End of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum End {
     /// Answers, and says its ports, one for each load.

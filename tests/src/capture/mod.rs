@@ -54,7 +54,7 @@ pub struct Count {
 }
 
 impl Count {
-    /// What came after `earlier` was read.
+    /// Packets and bytes after `earlier` was read.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
         let Self { packets, bytes, retransmits, syns, fins, resets } = self;
@@ -79,7 +79,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// What came after `earlier` was read.
+    /// Packets and bytes after `earlier` was read.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
         Self {
@@ -99,7 +99,7 @@ pub struct Capture {
 #[derive(Debug)]
 struct Shared {
     tap: Tap,
-    /// Of the interface, bytes.
+    /// MTU of the interface, bytes.
     mtu: u16,
     state: Mutex<State>,
     arrived: Condvar,

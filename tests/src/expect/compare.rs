@@ -19,7 +19,7 @@ const CLOCK_SLACK: Duration = Duration::from_secs(3 * 3600);
 /// What holds for all documents of an agent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Given {
-    /// When it was started.
+    /// Start of the agent.
     pub(super) since: SystemTime,
     /// It has the kernel's type information. Without, it does not find where the kernel keeps what it
     /// measured of a connection, and has to tell nothing of that.

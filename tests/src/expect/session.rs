@@ -291,12 +291,12 @@ impl Session {
         self.agent.documents()
     }
 
-    /// What it has logged so far.
+    /// Lines that it has logged so far.
     pub fn log(&self) -> Vec<String> {
         self.agent.log()
     }
 
-    /// See [`Agent::wait_logged`].
+    /// Waits for a line of the log, as [`Agent::wait_logged`] does.
     ///
     /// # Errors
     /// See there.
@@ -304,7 +304,7 @@ impl Session {
         self.agent.wait_logged(text, limit)
     }
 
-    /// See [`Agent::wait_logged_times`].
+    /// Waits for lines of the log, as [`Agent::wait_logged_times`] does.
     ///
     /// # Errors
     /// See there.
@@ -312,7 +312,7 @@ impl Session {
         self.agent.wait_logged_times(text, times, limit)
     }
 
-    /// See [`Agent::reconfigure`].
+    /// Changes the configuration, as [`Agent::reconfigure`] does.
     ///
     /// # Errors
     /// See there.

@@ -92,7 +92,7 @@ impl Side {
         Self::of_any(worker.pid(), arguments, transport, local, remote, direction)
     }
 
-    /// Of any process, with its arguments.
+    /// A side of any process, with its arguments.
     pub fn of_any(
         pid: u32,
         arguments: Vec<String>,
@@ -121,13 +121,13 @@ impl Side {
         }
     }
 
-    /// Of a process that is no worker.
+    /// The side of a process that is no worker.
     #[must_use]
     pub fn of_process(self, pid: u32) -> Self {
         Self { pid, ..self }
     }
 
-    /// Of another user than root.
+    /// The side of a process of another user than root.
     #[must_use]
     pub fn user(self, uid: u32, gid: u32) -> Self {
         Self { uid, gid, ..self }
@@ -139,7 +139,7 @@ impl Side {
         Self { effective: Some((uid, gid)), ..self }
     }
 
-    /// Of another executable.
+    /// The side of a process with another executable.
     #[must_use]
     pub fn executable(self, path: &'static str) -> Self {
         Self { executable: Some(path), ..self }

@@ -41,11 +41,11 @@ const COUNTERS: [&str; 12] = [
     "late_lost",
 ];
 
-/// What came of an agent.
+/// Verdict on an agent that has ended.
 #[derive(Debug)]
 pub struct Ended {
     pub(super) documents: Vec<Doc>,
-    /// What was wrong with the whole.
+    /// Faults of the whole run.
     pub(super) wrong: Vec<String>,
     /// What was wrong with documents that came at the end, by scenario.
     pub(super) by_scenario: BTreeMap<&'static str, Vec<String>>,
@@ -57,7 +57,7 @@ impl Ended {
         complain(self.by_scenario.get(scenario).map(Vec::as_slice).unwrap_or_default())
     }
 
-    /// How the whole came out.
+    /// Result of the whole run.
     pub fn whole(&self) -> Result<()> {
         complain(&self.wrong)
     }

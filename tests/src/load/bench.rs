@@ -34,7 +34,7 @@ pub(crate) struct Bench {
     _directory: Option<TempDir>,
 }
 
-/// What an agent came to.
+/// Output of an agent, and its documents.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) stopped: Stopped,

@@ -11,7 +11,7 @@ use super::{names::name_of, wire::Wire, worker::Ends};
 /// One end of a connection, or of a UDP conversation: transport, local, remote.
 type Key = (Transport, SocketAddrV4, SocketAddrV4);
 
-/// Which protocol.
+/// Transport protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Transport {
     Tcp,
@@ -75,7 +75,7 @@ pub(crate) struct Findings {
 const EXAMPLES: usize = 3;
 /// Bytes of an IPv4 and a TCP header with timestamps, which every segment but SYN and reset has.
 const HEADERS: u64 = 52;
-/// What the options of a SYN add to that.
+/// Bytes that the options of a SYN add to that.
 const SYN: u64 = 8;
 /// What a reset lacks that answers for a socket which is gone: it has no options. Where more sockets than
 /// the kernel keeps wait for the end of TIME_WAIT, a FIN that is late is answered so.

@@ -15,7 +15,7 @@ const EACH: u32 = 15_000;
 /// Pairs of workers, client and server, that hold connections.
 pub(crate) struct Held {
     pairs: Vec<(LoadWorker, LoadWorker)>,
-    /// Both ends of each.
+    /// Both ends of each connection.
     pub(crate) ends: Vec<End>,
 }
 

@@ -1,4 +1,4 @@
-//! What a running process costs.
+//! Processor time and memory of a running process.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ pub(crate) struct Cost {
     pub(crate) peak: u64,
     /// Processor time in user and kernel mode so far.
     pub(crate) cpu: Duration,
-    /// How often it went to sleep.
+    /// Number of times that it went to sleep.
     pub(crate) sleeps: u64,
 }
 

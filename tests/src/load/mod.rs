@@ -40,7 +40,7 @@ use crate::{
     runner::Totals,
 };
 
-/// What to run, and how.
+/// Plan of a run.
 #[derive(Debug)]
 pub struct Plan {
     /// The agent's executable.
@@ -51,7 +51,7 @@ pub struct Plan {
     pub filter: String,
     /// Divides the size of every load.
     pub divisor: u32,
-    /// Where the agents' logs are kept.
+    /// Directory for the agents' logs.
     pub logs: Option<PathBuf>,
 }
 

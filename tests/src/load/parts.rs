@@ -1,4 +1,4 @@
-//! What is done to an agent.
+//! The loads.
 
 use std::{
     cell::RefCell,
@@ -20,13 +20,13 @@ use super::{
 };
 use crate::net::Netns;
 
-/// Where a load happens.
+/// Network namespace and notes of a load.
 pub(super) struct Site<'a> {
     /// The namespace it has for itself.
     pub(super) netns: &'a Netns,
     /// The agent's process id.
     pub(super) agent: u32,
-    /// What else there is to say.
+    /// Notes for the report.
     pub(super) notes: RefCell<Vec<String>>,
     /// The disk that documents are written to, if it is to be full meanwhile.
     pub(super) disk: Option<&'a Disk>,

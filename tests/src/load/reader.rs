@@ -108,7 +108,7 @@ pub(crate) struct Reader {
 struct Shared {
     reported: Mutex<Reported>,
     changed: Condvar,
-    /// Nothing more will be written.
+    /// Whether nothing more will be written.
     ended: AtomicBool,
 }
 
@@ -124,7 +124,7 @@ impl Reader {
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// What has come so far.
+    /// Documents that have come so far.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Reported> {
         self.shared.lock()
     }

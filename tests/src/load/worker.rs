@@ -25,7 +25,7 @@ use super::{names, odd};
 
 /// What a client sends over a connection, bytes.
 pub(crate) const REQUEST: usize = 100;
-/// What a server answers.
+/// Bytes of a server's answer.
 pub(crate) const ANSWER: usize = 300;
 /// The end of a connection takes longer than this only if it is lost.
 const ENDED: Duration = Duration::from_secs(60);

@@ -24,7 +24,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::own("container/runs_since_before", listens),
 ];
 
-/// Where the program lies inside.
+/// Path of the program inside.
 const PROGRAM: &str = "/bin/scenarios";
 
 /// Podman with everything it keeps in a directory of its own, and a root file system made by hand.

@@ -55,10 +55,10 @@ pub enum Watcher {
     Own,
 }
 
-/// What follows the start of the agent.
+/// The part of a scenario after the start of the agent.
 pub type Rest = Box<dyn FnOnce(&Fixture<'_>) -> Result<()> + Send>;
 
-/// What a scenario does.
+/// The function of a scenario.
 #[derive(Clone, Copy, Debug)]
 pub enum Act {
     /// All of it with the agent running.
@@ -81,7 +81,7 @@ pub struct Scenario {
     pub portable: bool,
     /// Whether it runs with nothing beside it, after the others of its agent.
     pub alone: bool,
-    /// Does it.
+    /// Its function.
     pub act: Act,
 }
 
@@ -90,7 +90,7 @@ impl Watcher {
     pub const SHARED: [Self; 6] =
         [Self::Prompt, Self::Idle, Self::Forgetful, Self::Often, Self::Narrow, Self::AtEnd];
 
-    /// What its scenarios are called together.
+    /// Name of the group of its scenarios.
     pub fn name(self) -> &'static str {
         match self {
             Self::Prompt => "all",
@@ -103,7 +103,7 @@ impl Watcher {
         }
     }
 
-    /// How it is configured.
+    /// Timeouts of the agent.
     pub fn timeouts(self) -> Timeouts {
         let patient = Timeouts::default();
         match self {
@@ -116,7 +116,7 @@ impl Watcher {
         }
     }
 
-    /// What else is set.
+    /// Further settings of the agent.
     pub fn settings(self) -> &'static [&'static str] {
         match self {
             Self::Prompt | Self::Idle | Self::AtEnd | Self::Own => &[],

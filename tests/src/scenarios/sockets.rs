@@ -38,7 +38,7 @@ const OPENED: &str = "socket_opened";
 const CLOSED: &str = "socket_closed";
 const EXISTING: &str = "existing_socket";
 
-/// What a document of a socket has to say.
+/// Expected contents of a document of a socket.
 struct Expected<'a> {
     action: &'static str,
     direction: &'static str,

@@ -33,9 +33,9 @@ const PORT: u16 = 7;
 pub(super) struct Translated<'p> {
     endpoint: &'p Endpoint,
     transport: Transport,
-    /// Where clients send to.
+    /// Address that clients send to.
     pub(super) asked: SocketAddr,
-    /// Where it arrives.
+    /// Address at which it arrives.
     server: SocketAddr,
 }
 

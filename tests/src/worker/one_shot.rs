@@ -30,7 +30,7 @@ const DISGUISE: &str = "[kworker/0:1]";
 /// In which way a one-shot process sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Way {
-    /// As any program would.
+    /// Sends as any program would.
     Plain,
     /// A thread sends when the leader of the process has exited.
     Leaderless,

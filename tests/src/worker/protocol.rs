@@ -14,38 +14,38 @@ pub const LAST: i32 = -1;
 pub enum Command {
     /// TCP: bind and listen.
     Listen {
-        /// Where; port 0 lets the kernel choose.
+        /// Address to listen on; port 0 lets the kernel choose.
         address: SocketAddr,
     },
     /// MPTCP: bind and listen.
     ListenMptcp {
-        /// Where; port 0 lets the kernel choose.
+        /// Address to listen on; port 0 lets the kernel choose.
         address: SocketAddr,
     },
     /// MPTCP: connect.
     ConnectMptcp {
-        /// To where.
+        /// Address to connect to.
         address: SocketAddr,
     },
     /// A raw socket.
     Raw {
-        /// Such as `IPPROTO_TCP`.
+        /// Protocol number, such as `IPPROTO_TCP`.
         protocol: i32,
-        /// What it is bound to; the port is 0.
+        /// Address to bind to; the port is 0.
         address: SocketAddr,
     },
     /// TCP: listen without bind, on whatever port the kernel gives.
     ListenAnywhere,
     /// TCP: connect.
     Connect {
-        /// To where.
+        /// Address to connect to.
         address: SocketAddr,
     },
     /// TCP: limit how often a SYN is sent again (`TCP_SYNCNT`).
     SynRetries {
         /// The socket.
         fd: i32,
-        /// How often.
+        /// Number of retries.
         retries: u32,
     },
     /// Let steps on the socket fail rather than wait.
@@ -55,14 +55,14 @@ pub enum Command {
     },
     /// TCP: bind only, for a later [`Command::ConnectBound`].
     Bind {
-        /// Where.
+        /// Address to bind to.
         address: SocketAddr,
     },
     /// TCP: connect a bound socket.
     ConnectBound {
         /// The socket.
         fd: i32,
-        /// To where.
+        /// Address to connect to.
         address: SocketAddr,
     },
     /// TCP: accept one connection.
@@ -72,14 +72,14 @@ pub enum Command {
     },
     /// UDP: bind.
     Udp {
-        /// Where; port 0 lets the kernel choose.
+        /// Address to bind to; port 0 lets the kernel choose.
         address: SocketAddr,
     },
     /// UDP: connect.
     UdpConnect {
         /// The socket.
         fd: i32,
-        /// To where.
+        /// Address to connect to.
         address: SocketAddr,
     },
     /// UDP: disconnect.
@@ -96,9 +96,9 @@ pub enum Command {
     SendBy {
         /// The socket.
         fd: i32,
-        /// How.
+        /// System call to send by.
         by: By,
-        /// How much.
+        /// Number of bytes.
         bytes: u64,
         /// To whom.
         to: SocketAddr,
@@ -107,7 +107,7 @@ pub enum Command {
     Send {
         /// The socket.
         fd: i32,
-        /// How much.
+        /// Number of bytes.
         bytes: u64,
         /// For unconnected UDP.
         to: Option<SocketAddr>,
@@ -116,7 +116,7 @@ pub enum Command {
     SendBytes {
         /// The socket.
         fd: i32,
-        /// What.
+        /// Bytes to send.
         payload: Vec<u8>,
         /// For unconnected UDP.
         to: Option<SocketAddr>,
@@ -125,11 +125,11 @@ pub enum Command {
     SetOption {
         /// The socket.
         fd: i32,
-        /// Such as `IPPROTO_IPV6`.
+        /// Level of the option, such as `IPPROTO_IPV6`.
         level: i32,
-        /// Such as `IPV6_DSTOPTS`.
+        /// Name of the option, such as `IPV6_DSTOPTS`.
         name: i32,
-        /// As the kernel reads it.
+        /// Value as the kernel reads it.
         value: Vec<u8>,
     },
     /// Receive exactly so much (TCP) or one datagram (UDP).
@@ -165,14 +165,14 @@ pub enum Command {
     SendFile {
         /// The socket.
         fd: i32,
-        /// How much.
+        /// Number of bytes.
         bytes: u64,
     },
     /// Send from a pipe without going through user space.
     Splice {
         /// The socket.
         fd: i32,
-        /// How much, at most a pipe's 64 KiB.
+        /// Number of bytes, at most a pipe's 64 KiB.
         bytes: u64,
     },
     /// Half-close: no more to send.
@@ -214,18 +214,18 @@ pub enum Command {
     },
     /// So many connections one after the other: connect, send, receive, close.
     Burst {
-        /// To where.
+        /// Address to connect to.
         address: SocketAddr,
-        /// How many.
+        /// Number of connections.
         count: u32,
         /// Bytes each way.
         bytes: u64,
     },
-    /// The other side of [`Command::Burst`].
+    /// Serves the connections of [`Command::Burst`].
     Serve {
         /// The listener.
         fd: i32,
-        /// How many.
+        /// Number of connections.
         count: u32,
         /// Bytes each way.
         bytes: u64,
@@ -237,11 +237,11 @@ pub enum Command {
 /// A socket of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sock {
-    /// Its descriptor there.
+    /// Descriptor in the worker.
     pub fd: i32,
-    /// Its address.
+    /// Local address.
     pub local: SocketAddr,
-    /// Its peer, if it is connected.
+    /// Address of the peer, if it is connected.
     pub peer: Option<SocketAddr>,
 }
 
@@ -254,7 +254,7 @@ pub enum Reply {
     Socket(Sock),
     /// Something was received.
     Received {
-        /// How much.
+        /// Number of bytes.
         bytes: u64,
         /// UDP: from whom.
         from: Option<SocketAddr>,
@@ -265,7 +265,7 @@ pub enum Reply {
     Waited(u64),
     /// A child came to be.
     Forked {
-        /// Its process id.
+        /// Process id of the child.
         pid: u32,
     },
     /// The connections of a burst: local and remote address.

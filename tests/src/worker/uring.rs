@@ -28,9 +28,9 @@ struct Offsets {
     tail: u32,
     mask: u32,
     entries: u32,
-    /// Of completions: overflow.
+    /// Offset of `flags`; of completions, of `overflow`.
     flags: u32,
-    /// Of completions: where they are.
+    /// Offset of `dropped`; of completions, of the entries.
     dropped: u32,
     array: u32,
     reserved: u32,

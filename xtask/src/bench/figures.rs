@@ -1,4 +1,4 @@
-//! What the agent takes itself.
+//! Measurements of the agent's own time and memory.
 
 use std::fs;
 

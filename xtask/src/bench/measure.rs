@@ -12,7 +12,7 @@ use wait4::Wait4 as _;
 
 use crate::command;
 
-/// What a program took.
+/// Processor time and memory of a program.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cost {
     /// Processor time, of user and system.

@@ -24,7 +24,7 @@ pub(super) struct Report {
 #[derive(Serialize)]
 pub(super) struct Table {
     pub(super) title: String,
-    /// What rows are.
+    /// Heading of the rows.
     pub(super) rows_are: &'static str,
     pub(super) columns: Vec<String>,
     pub(super) rows: Vec<Row>,

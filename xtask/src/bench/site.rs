@@ -89,7 +89,7 @@ impl<'a> Site<'a> {
         self.guest.is_some()
     }
 
-    /// What to say of the machine.
+    /// Facts about the machine.
     pub(super) fn facts(&self) -> Facts {
         let mut facts = Facts::this();
         facts.load.clone_from(&self.load);

@@ -1,4 +1,4 @@
-//! What programs are built for.
+//! Targets that programs are built for.
 
 use std::{env, path::Path, process::Command};
 
@@ -13,7 +13,7 @@ pub(crate) struct Target(String);
 // === impl Target ===
 
 impl Target {
-    /// That of the machine this runs on.
+    /// Target of the machine this runs on.
     pub(crate) fn host() -> Self {
         Self::of_arch(env::consts::ARCH)
     }

@@ -11,7 +11,7 @@ const DOCUMENT: &str = "docs/fresh-machine.md";
 /// What the outcome follows there; all below it is written anew.
 const MARK: &str = "<!-- Below this line `cargo xtask fresh` writes. -->";
 
-/// What there is to say.
+/// Facts for the document.
 pub(super) struct Facts<'a> {
     pub(super) date: SystemTime,
     pub(super) debian: String,

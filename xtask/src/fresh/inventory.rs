@@ -1,4 +1,4 @@
-//! What is installed in a root.
+//! Inventory of what is installed in a root.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
@@ -38,7 +38,7 @@ impl Inventory {
         Ok(Self { packages, rust, tools: names(&root.tools())? })
     }
 
-    /// What is here and was not there.
+    /// Entries that were not there before.
     pub(super) fn without(&self, before: &Self) -> Self {
         let Self { packages, rust, tools } = before;
         Self {

@@ -21,7 +21,7 @@ use crate::{apt, cli::FreshOptions, command, kernel::List, paths::Paths, pins::P
 const COMMANDS: [&[&str]; 2] =
     [&["cargo", "xtask", "run", "--", "--duration", "10s"], &["cargo", "xtask", "test", "--no-vm"]];
 
-/// How one of them went.
+/// Outcome of one of them.
 #[derive(Debug)]
 struct Outcome {
     command: String,

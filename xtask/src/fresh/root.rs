@@ -13,7 +13,7 @@ use crate::{command, paths::Paths, ui};
 /// The release of Debian.
 pub(super) const SUITE: &str = "bookworm";
 
-/// Where the clone lies in the root.
+/// Path of the clone in the root.
 const CLONE: &str = "/root/socket-agent";
 
 /// How programs in it find the network: of this machine, and no other variable of it.

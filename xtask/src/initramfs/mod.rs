@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 use self::cpio::Archive;
 use crate::kernel::Module;
 
-/// What goes into an initramfs.
+/// Contents of an initramfs.
 pub(crate) struct Contents<'a> {
     pub(crate) init: &'a Path,
     /// Programs and other files: where they are here, and in the guest.

@@ -1,4 +1,4 @@
-//! What a module says about itself.
+//! Facts that a module contains about itself.
 
 use object::{
     ObjectSection as _,

@@ -27,7 +27,7 @@ pub(crate) struct Variant {
     pub(crate) name: String,
     /// Name of the kernel.
     pub(crate) kernel: String,
-    /// Of the kernel and the machine.
+    /// Architecture of the kernel and the machine.
     #[serde(default = "x86_64")]
     pub(crate) arch: String,
     pub(crate) hooks: Vec<String>,
@@ -59,7 +59,7 @@ pub(crate) struct Native {
 pub(crate) struct Entry {
     pub(crate) name: String,
     pub(crate) arch: String,
-    /// Where it comes from.
+    /// Suite that it comes from.
     suite: String,
     /// Package name with one `*` for what changes with every release.
     pub(crate) package: String,

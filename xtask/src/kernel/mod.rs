@@ -19,7 +19,7 @@ use crate::paths::Paths;
 /// A kernel that can be booted.
 #[derive(Clone)]
 pub(crate) struct Kernel {
-    /// What reports and logs call it.
+    /// Name in reports and logs.
     pub(crate) name: String,
     /// Of the machine it runs on: x86_64, aarch64 or i386.
     pub(crate) arch: String,

@@ -44,7 +44,7 @@ pub(super) fn closure(folder: &Path, wanted: &[String]) -> Result<Vec<Module>> {
     Ok(order.modules)
 }
 
-/// Where each module of a kernel is.
+/// Paths of the modules of a kernel.
 struct Index {
     files: HashMap<String, PathBuf>,
     builtin: HashSet<String>,

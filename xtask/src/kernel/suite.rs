@@ -16,7 +16,7 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// A suite with its package lists.
 pub(super) struct Suite {
     name: String,
-    /// As Debian calls it.
+    /// Architecture as Debian calls it.
     arch: String,
     dir: PathBuf,
     log: PathBuf,

@@ -25,7 +25,7 @@ pub(super) struct Group {
     run: fn(&mut Work<'_>) -> Result<Done>,
 }
 
-/// What a group cannot be without.
+/// Requirements of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Needs {
     Nothing,
@@ -93,7 +93,7 @@ pub(super) struct Chosen {
     pub(super) groups: Vec<&'static Group>,
     /// How many of them run before the machines.
     pub(super) alone: usize,
-    /// What `--all` would add.
+    /// Groups that `--all` would add.
     pub(super) only_with_all: Vec<&'static Group>,
 }
 

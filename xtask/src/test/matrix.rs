@@ -8,14 +8,14 @@ use serde::Deserialize;
 use super::report::Row;
 use crate::{kernel::List, paths::Paths, ui};
 
-/// Where a whole run writes its table.
+/// Document in which a whole run writes its table.
 const DOCUMENT: &str = "docs/kernels.md";
 /// The hook sets, in the order of the table's columns.
 const SETS: [&str; 4] = ["fentry", "kprobe", "cgroup", "tracefs"];
 /// What the table follows there; all below it is written anew.
 const MARK: &str = "<!-- Below this line `cargo xtask test --all` writes. -->";
 
-/// How a hook set fares on a kernel.
+/// Outcome of a hook set on a kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Outcome {
@@ -28,7 +28,7 @@ pub(super) enum Outcome {
     /// A scenario failed, or the run did not end.
     #[serde(skip)]
     Failed,
-    /// It was left out.
+    /// The hook set was left out.
     #[serde(skip)]
     Skipped,
 }
@@ -41,7 +41,7 @@ struct Cell {
     outcome: Outcome,
 }
 
-/// What is expected, and what came.
+/// Expected and actual outcomes.
 #[derive(Debug, Default)]
 pub(super) struct Matrix {
     expected: BTreeMap<String, BTreeMap<String, Outcome>>,

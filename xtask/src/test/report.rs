@@ -1,4 +1,4 @@
-//! What the tests came to.
+//! Report of the tests.
 
 use std::{fmt, ops::Add, time::Duration};
 
@@ -27,7 +27,7 @@ pub(super) struct Row {
     pub(super) tally: Tally,
     pub(super) failures: Vec<Reason>,
     pub(super) skips: Vec<Reason>,
-    /// What an emulated machine took for it.
+    /// Time that an emulated machine took for it.
     pub(super) spent: Option<Spent>,
 }
 

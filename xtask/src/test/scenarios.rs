@@ -54,7 +54,7 @@ impl Run {
         }
     }
 
-    /// What came so far.
+    /// Results so far.
     pub(super) fn seen(&self) -> Tally {
         self.seen
     }

@@ -100,7 +100,7 @@ pub(super) fn all<'a>(list: &'a List, filter: Option<&'a str>) -> Vec<Boot<'a>> 
     kernels.chain(variants).collect()
 }
 
-/// What runs, and what is left out.
+/// Chosen machines, and those that are left out.
 pub(super) fn choose<'a>(
     boots: Vec<Boot<'a>>,
     chosen: Chosen<'_>,

@@ -1,4 +1,4 @@
-//! What the groups of a run work with.
+//! State that the groups of a run work with.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{build::Programs, cli::TestOptions, kernel::List, paths::Paths, pins::Pins};
 
-/// What a run is made of.
+/// Plan of a run.
 pub(super) struct Plan<'a> {
     pub(super) options: &'a TestOptions,
-    /// Its machines.
+    /// Virtual machines of the run.
     pub(super) boots: Vec<Boot<'a>>,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Work<'a> {
     pub(super) programs: BTreeMap<String, Programs>,
 }
 
-/// How a group ended that did not fail.
+/// Outcome of a group that did not fail.
 #[derive(Debug)]
 pub(super) enum Done {
     Whole,
@@ -53,7 +53,7 @@ impl Plan<'_> {
 // === impl Work ===
 
 impl Work<'_> {
-    /// What tests and scenarios are picked by.
+    /// Filter of tests and scenarios.
     pub(super) fn filter(&self) -> Option<&str> {
         self.plan.options.filter.as_deref()
     }

@@ -5,7 +5,7 @@ use anyhow::{Context as _, bail};
 use super::{attempts::Attempts, distribution, order::Machine, probe::Verdict, rustup::Rustup};
 use crate::{apt, command, paths::Paths, pins::Pins, ui};
 
-/// This machine.
+/// Facts about this machine.
 pub(super) struct Host<'a> {
     paths: &'a Paths,
     pins: &'a Pins,

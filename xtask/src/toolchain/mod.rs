@@ -35,7 +35,7 @@ pub(crate) struct Toolchain {
     release: String,
 }
 
-/// Where a compiler has come from.
+/// Origin of a compiler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Origin {
     /// rustup, under this name.
@@ -47,7 +47,7 @@ enum Origin {
 // === impl Toolchain ===
 
 impl Toolchain {
-    /// What people know it by.
+    /// Name for messages.
     pub(crate) fn name(&self) -> String {
         match &self.origin {
             Origin::Rustup(name) => format!("rustup's {name}"),
@@ -60,7 +60,7 @@ impl Toolchain {
         self.configure(command::foreign(&self.cargo))
     }
 
-    /// Whether it comes with the linter.
+    /// Whether the toolchain has clippy.
     fn has_clippy(&self) -> bool {
         ["cargo-clippy", "clippy-driver"].iter().all(|tool| self.dir().join(tool).is_file())
     }

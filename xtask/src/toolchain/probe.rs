@@ -1,4 +1,4 @@
-//! What a compiler says about itself.
+//! Facts that a compiler reports about itself.
 
 use std::{fmt, path::Path};
 

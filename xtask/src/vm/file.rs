@@ -15,7 +15,7 @@ pub(crate) struct SharedFile {
 // === impl SharedFile ===
 
 impl SharedFile {
-    /// Whether the file is there.
+    /// Checks that the file is there.
     pub(crate) fn check(&self) -> Result<()> {
         if self.host.is_file() {
             return Ok(());

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{build::Programs, command, initramfs::Contents, kernel::Kernel, paths::Paths};
 
-/// What to boot and what to run in it.
+/// A virtual machine: kernel and commands.
 pub(crate) struct Machine<'a> {
     pub(crate) kernel: &'a Kernel,
     /// Run one after the other.
@@ -32,14 +32,14 @@ pub(crate) struct Machine<'a> {
     pub(crate) nice: u8,
 }
 
-/// What became of a machine.
+/// Result of a machine that has ended.
 pub(crate) struct Ended {
-    /// How the commands ended, in order.
+    /// Exit statuses of the commands, in order.
     pub(crate) exits: Vec<Exit>,
     pub(crate) end: End,
 }
 
-/// How a machine ended.
+/// Way in which a machine ended.
 pub(crate) enum End {
     /// All commands ran.
     Done,

@@ -69,7 +69,7 @@ pub(crate) fn ensure(paths: &Paths, pins: &Pins, arch: &str) -> Result<()> {
 // === impl Emulator ===
 
 impl Emulator {
-    /// That of an architecture.
+    /// Emulator of an architecture.
     pub(super) fn of(arch: &str) -> Result<&'static Self> {
         EMULATORS.iter().find(|emulator| emulator.arch == arch).with_context(|| {
             let known: Vec<&str> = EMULATORS.iter().map(|emulator| emulator.arch).collect();

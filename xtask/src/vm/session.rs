@@ -29,7 +29,7 @@ pub(super) struct Session {
     spent: Spent,
 }
 
-/// How a command ended.
+/// Exit of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exit {
     pub(crate) status: u8,
@@ -37,7 +37,7 @@ pub(crate) struct Exit {
     pub(crate) spent: Spent,
 }
 
-/// What a machine took.
+/// Time and memory of a machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spent {
     pub(crate) wall: Duration,

@@ -24,7 +24,7 @@ pub enum Schema {
     Kernel,
 }
 
-/// What documents hold.
+/// Optional contents of documents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Form.
@@ -35,7 +35,7 @@ pub struct Options {
     pub include_warnings: bool,
 }
 
-/// What is known beyond the records.
+/// Facts about the host and its processes that records do not have.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Context<'a> {
     /// This host and this agent; `None` where the records are those of another host.
@@ -49,11 +49,11 @@ pub struct Context<'a> {
 /// An event with what is known beyond its records.
 #[derive(Clone, Copy, Debug)]
 pub struct EventDocument<'a> {
-    /// What happened, to what, by whom.
+    /// Normalised event: action, object and subject.
     pub normal: &'a Normal<'a>,
-    /// What is known beyond the records.
+    /// Facts about the host and its processes that records do not have.
     pub context: Context<'a>,
-    /// What the document holds.
+    /// Optional contents of the document.
     pub options: Options,
 }
 

@@ -12,7 +12,7 @@ use crate::{
     rules::{Command, Condition, Field, Located, Operator, Position, Rule, RuleSet, Value},
 };
 
-/// What rules are loaded into.
+/// A list of rules that can be changed: that of the kernel, or of a test.
 pub(super) trait RuleTable {
     /// The rules that are loaded, list by list, each in its order, as the kernel lists them.
     fn list(&mut self) -> Result<Vec<Vec<u8>>, RequestError>;
@@ -40,7 +40,7 @@ impl<T: Transport> RuleTable for Control<T> {
     }
 }
 
-/// What came of it.
+/// Result of a change of rules.
 #[derive(Debug, Default)]
 pub(super) struct Changed {
     /// Rules that were not there.

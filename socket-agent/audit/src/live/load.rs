@@ -12,13 +12,13 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[error("{location}: `{what}`: {source}{remedy}")]
 pub struct RefusedRule {
-    /// Where it was written.
+    /// Location of the rule in its file.
     pub location: Location,
     /// The rule as auditctl would list it, or the option.
     pub what: String,
-    /// What the kernel says.
+    /// Error of the kernel.
     pub source: RequestError,
-    /// What to do about it.
+    /// Remedy, behind a separator; empty if there is none.
     pub remedy: String,
 }
 
@@ -26,7 +26,7 @@ pub struct RefusedRule {
 #[derive(Debug)]
 pub struct RefusedRules(pub Vec<RefusedRule>);
 
-/// What came of it.
+/// Result of loading rules.
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
     /// Rules that are in the kernel now.

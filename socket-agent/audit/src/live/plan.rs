@@ -17,11 +17,11 @@ const MULTICAST: (u32, u32) = (3, 16);
 pub struct Daemon {
     /// Process id.
     pub pid: u32,
-    /// Its name, if it can be seen.
+    /// Name of the process, if it can be seen.
     pub name: String,
 }
 
-/// What the host is like.
+/// State of the host's audit framework at the start.
 #[derive(Debug)]
 pub struct Situation {
     /// What the kernel says of itself, or why it does not.
@@ -32,7 +32,7 @@ pub struct Situation {
     pub kernel: (u32, u32),
 }
 
-/// How records come.
+/// Way in which records come from the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// To this process, as the audit daemon.
@@ -41,10 +41,10 @@ pub enum Mode {
     Multicast,
 }
 
-/// What is to be done.
+/// Decisions taken at the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// How records come.
+    /// Way in which records come from the kernel.
     pub mode: Mode,
     /// Whether the rules of the configuration replace those of the kernel.
     pub load_rules: bool,
@@ -58,7 +58,7 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
-/// Nothing can be done.
+/// Reasons for which a session cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// The kernel does not answer.

@@ -29,19 +29,19 @@ struct State {
     batch: Batch,
     closed: bool,
     abandoned: bool,
-    /// What the reader has counted.
+    /// Counters of the reader.
     counters: LiveCounters,
 }
 
 // === impl Batch ===
 
 impl Batch {
-    /// How many records it holds.
+    /// Number of records.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether it holds none.
+    /// Whether the batch has no records.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }

@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// Why there are no records.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Nothing can be done here.
+    /// No session can run on this host.
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// Rules were refused, and each was told; all is as it was before.
@@ -130,12 +130,12 @@ impl Session {
         Ok(session)
     }
 
-    /// What was decided.
+    /// The decisions taken at the start.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
 
-    /// How many rules were loaded.
+    /// Number of rules that were loaded.
     pub fn loaded(&self) -> usize {
         self.loaded
     }
@@ -150,7 +150,7 @@ impl Session {
         std::mem::take(&mut self.early)
     }
 
-    /// See [`Receiver::receive`].
+    /// Receives records, as [`Receiver::receive`] does.
     ///
     /// # Errors
     /// See there.
@@ -362,7 +362,7 @@ impl Session {
         }
     }
 
-    /// Is the audit daemon no more.
+    /// Gives up the part of the audit daemon.
     fn sign_off(&mut self) {
         if self.plan.mode == Mode::Unicast {
             match self.control.status() {

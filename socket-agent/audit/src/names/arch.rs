@@ -37,7 +37,7 @@ pub enum Arch {
     S390,
 }
 
-/// What is known of an architecture.
+/// Facts about an architecture.
 struct Row {
     arch: Arch,
     /// `AUDIT_ARCH_*`.

@@ -1,4 +1,4 @@
-//! What somebody may have meant.
+//! Suggestions for misspelt names.
 
 /// The known name with the fewest edits to `wanted` (a swap of two neighbours is one edit), if it
 /// is close enough to be what was meant.

@@ -33,7 +33,7 @@ pub trait Transport {
     fn receive(&mut self, buffer: &mut Vec<u8>, limit: Duration) -> io::Result<bool>;
 }
 
-/// What was strange about answers.
+/// Counters of unusual answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ControlCounters {
     /// Messages that answer no request of ours, or one of before.
@@ -58,7 +58,7 @@ pub struct Control<T = Socket> {
 enum Repeated {
     /// The same.
     Same,
-    /// This error, which is then none.
+    /// This error, which then counts as success.
     Errno(i32),
 }
 
@@ -82,7 +82,7 @@ impl<T: Transport> Control<T> {
         Self { transport, sequence: 0, counters: ControlCounters::default(), buffer: Vec::new() }
     }
 
-    /// What was strange so far.
+    /// Counters of unusual answers so far.
     pub fn counters(&self) -> ControlCounters {
         self.counters
     }
@@ -104,7 +104,7 @@ impl<T: Transport> Control<T> {
         }
     }
 
-    /// Which switches are on. Linux 3.13.
+    /// The features that are switched on. Linux 3.13.
     ///
     /// # Errors
     /// As [`status`](Self::status).

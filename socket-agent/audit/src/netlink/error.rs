@@ -6,19 +6,19 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 #[error("audit: {what}: {fault}{}", remedy(what, fault))]
 pub struct RequestError {
-    /// What was asked for.
+    /// Description of the request.
     pub what: &'static str,
     /// Why it was not done.
     pub fault: Fault,
 }
 
-/// What can go wrong.
+/// Reasons for which a request fails.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// The kernel says no, or the socket does.
     #[error("{0}")]
     Refused(io::Error),
-    /// Nothing came back.
+    /// No answer came within this number of seconds.
     #[error("the kernel did not answer within {0} s")]
     Silent(u64),
     /// Less came back than every kernel answers.

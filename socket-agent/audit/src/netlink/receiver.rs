@@ -19,7 +19,7 @@ const READLOG: u32 = 1;
 /// How long the kernel may take to make this socket the audit daemon's.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// What was strange about the messages.
+/// Counters of unusual messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReceiverCounters {
     /// How often records found the socket's buffer full; how many is told by nobody.
@@ -32,12 +32,12 @@ pub struct ReceiverCounters {
     pub cut: u64,
 }
 
-/// What a look at the socket came to.
+/// Result of one read of the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
     /// A record, or something that is none and was passed over.
     Something,
-    /// Nothing waits.
+    /// No message was waiting.
     Nothing,
 }
 
@@ -79,7 +79,7 @@ impl Receiver {
         })
     }
 
-    /// See [`Socket::set_receive_buffer`].
+    /// Sets the size of the receive buffer, as [`Socket::set_receive_buffer`] does.
     ///
     /// # Errors
     /// See there.
@@ -137,7 +137,7 @@ impl Receiver {
         self.next(record, |_| ())
     }
 
-    /// What was strange so far.
+    /// Counters of unusual messages so far.
     pub fn counters(&self) -> ReceiverCounters {
         self.counters
     }

@@ -27,7 +27,7 @@ pub(super) enum Datagram {
     Whole(usize),
     /// It did not fit into the buffer, which holds its beginning.
     Cut(usize),
-    /// It is not of the kernel.
+    /// A message that does not come from the kernel.
     Foreign,
 }
 

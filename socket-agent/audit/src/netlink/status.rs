@@ -8,12 +8,12 @@ const WORDS_MIN: usize = 8;
 /// Words of the newest known form: 9 since Linux 2.6.38, 10 since 3.14, 11 since 5.9.
 const WORDS: usize = 11;
 
-/// What the kernel answers.
+/// State of the audit framework, as the kernel reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
     /// Whether records are made.
     pub enabled: u32,
-    /// What happens when a record is lost.
+    /// Failure mode: the reaction to a lost record.
     pub failure: u32,
     /// The process that owns the audit socket; 0 for none.
     pub pid: u32,
@@ -33,7 +33,7 @@ pub struct Status {
     pub backlog_wait_time_actual: Option<u32>,
 }
 
-/// What a kernel can do, a bit each.
+/// Features of a kernel, a bit each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Feature {
@@ -58,7 +58,7 @@ pub enum Feature {
 pub enum Setting {
     /// Whether records are made; `Immutable` cannot be taken back.
     Enabled(Enabled),
-    /// What happens when a record is lost.
+    /// Failure mode: the reaction to a lost record.
     Failure(FailureMode),
     /// The owner of the audit socket: the sender of the request, or 0 for none.
     Pid(u32),

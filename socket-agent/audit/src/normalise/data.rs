@@ -48,7 +48,7 @@ pub struct Data<'a> {
 #[derive(Clone, Debug, Default)]
 struct NameIndex {
     by_name: HashMap<u64, usize, RandomState>,
-    /// How many entries are in it.
+    /// Number of entries in the index.
     length: usize,
 }
 
@@ -60,7 +60,7 @@ struct Entry<'a> {
     key: Key,
     name: Text<'a>,
     value: Value<'a>,
-    /// Of the record that it is from.
+    /// Type of the record that the entry is from.
     kind: Kind,
 }
 
@@ -78,7 +78,7 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// Nothing in it.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -112,7 +112,7 @@ impl<'a> Data<'a> {
         self.known_of_many(key, name)
     }
 
-    /// As [`known`](Self::known).
+    /// The way of [`known`](Self::known) for many entries: by an index.
     #[inline(never)]
     fn known_of_many(&mut self, key: Key, name: &str) -> Option<&mut Entry<'a>> {
         let Self { entries, index } = self;

@@ -2,10 +2,10 @@
 
 use crate::records::{Key, Kind, Record};
 
-/// What SELinux has decided.
+/// Decision of SELinux.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
-    /// It was refused.
+    /// Access was refused.
     Denied,
     /// It would have been denied, were the policy enforced.
     Permitted,

@@ -87,7 +87,7 @@ static IDS: KeySet =
 pub struct Users<'a> {
     /// Who did it.
     pub user: Option<Entity<'a>>,
-    /// As whom.
+    /// The user in effect, if it is another one.
     pub effective: Option<Entity<'a>>,
     /// To whom.
     pub target: Option<Entity<'a>>,

@@ -8,14 +8,14 @@ use crate::{
     records::{Kind, SocketAddress},
 };
 
-/// How it ended.
+/// Outcome of an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was done.
+    /// The action succeeded.
     Success,
-    /// It was tried.
+    /// The action failed.
     Failure,
-    /// Nothing says.
+    /// No record has the outcome.
     #[default]
     Unknown,
 }
@@ -25,23 +25,23 @@ pub enum Outcome {
 pub struct Pair<'a> {
     /// The name.
     pub primary: Option<Text<'a>>,
-    /// The other.
+    /// The name that says more.
     pub secondary: Option<Text<'a>>,
 }
 
-/// What something was done to.
+/// Object of an action.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Object<'a> {
     /// `file`, `socket`, `user-session`, ...
     pub what: Option<&'static str>,
-    /// Its names.
+    /// Names of the object.
     pub name: Pair<'a>,
 }
 
 /// What an event means. Text is borrowed from the event's records where that is possible.
 #[derive(Clone, Debug)]
 pub struct Normal<'a> {
-    /// What it was made from.
+    /// The event that was normalised.
     pub event: &'a Event,
     /// The type of the record that tells most.
     pub kind: Kind,
@@ -53,7 +53,7 @@ pub struct Normal<'a> {
     pub types: Vec<&'static str>,
     /// Something that ought not to happen.
     pub is_alert: bool,
-    /// How it ended.
+    /// Outcome of the action.
     pub outcome: Outcome,
     /// Login session: a number, or `unset`.
     pub session: Option<Text<'a>>,
@@ -77,9 +77,9 @@ pub struct Normal<'a> {
     pub file: Option<File<'a>>,
     /// All paths that the kernel looked up.
     pub paths: Vec<PathRecord<'a>>,
-    /// Where it came from.
+    /// Source of network traffic.
     pub source: Option<Endpoint<'a>>,
-    /// Where it went.
+    /// Destination of network traffic.
     pub destination: Option<Endpoint<'a>>,
     /// `ingress` or `egress`.
     pub direction: Option<&'static str>,
@@ -89,7 +89,7 @@ pub struct Normal<'a> {
     pub data: Data<'a>,
     /// What of it is known not to be all there: `arguments`, `records`.
     pub incomplete: Vec<&'static str>,
-    /// What was strange about the records.
+    /// Descriptions of what was unusual about the records.
     pub warnings: Vec<Cow<'static, str>>,
 }
 

@@ -1,4 +1,4 @@
-//! What something was done to.
+//! The object of an action.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::records::{Field, Key, Kind, Record};
 
-/// What there is to choose from.
+/// Candidates for the object.
 pub(super) struct Candidates<'b, 'a> {
     pub(super) records: &'a [Record],
     pub(super) file: Option<&'b File<'a>>,

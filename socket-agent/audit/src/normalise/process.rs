@@ -8,7 +8,7 @@ use crate::records::{Arguments, Key, Kind, Record, arguments};
 pub struct Process<'a> {
     /// Process id.
     pub pid: Option<u32>,
-    /// Its parent's.
+    /// Process id of the parent.
     pub parent_pid: Option<u32>,
     /// The name that the kernel has for it.
     pub name: Option<Text<'a>>,

@@ -23,7 +23,7 @@ static RECORDS: LazyLock<FxHashMap<&'static str, RecordRow>> = LazyLock::new(|| 
     rows(include_str!("records.tsv")).map(|row: [_; 12]| (row[0], RecordRow::new(row))).collect()
 });
 
-/// What a system call does.
+/// Meaning of a system call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct SyscallRow {
     pub(super) action: &'static str,
@@ -60,7 +60,7 @@ pub(super) enum Roles {
     Mac,
 }
 
-/// What a type of record means.
+/// Meaning of a record type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RecordRow {
     pub(super) action: &'static str,

@@ -1,4 +1,4 @@
-//! What happened to records.
+//! Counters of records and events.
 
 /// Totals since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -7,7 +7,7 @@ pub struct Counters {
     pub records: u64,
     /// Events given out.
     pub events: u64,
-    /// Of these, the ones with a sure end.
+    /// Number of these events whose end was certain.
     pub complete: u64,
     /// Events given out because they had waited for too long. Those that are alone, such as a
     /// CONFIG_CHANGE without a system call, have no other end.

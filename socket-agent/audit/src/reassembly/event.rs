@@ -21,12 +21,12 @@ const FEW: usize = 16;
 /// The records of an event.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// What they share.
+    /// Id that the records share: time and number.
     pub id: Id,
     /// In the order in which the kernel writes them, whatever the order in which they came; never
     /// empty. The end of event is not among them.
     pub records: Vec<Record>,
-    /// Whether a sure end was seen.
+    /// Whether the end of the event was certain.
     pub complete: bool,
     /// Records that were too many, and are not among them.
     pub cut: u64,
@@ -60,12 +60,12 @@ pub(super) struct Pending {
     twins: Option<HashMap<u64, u32, RandomState>>,
 }
 
-/// What a record has done to its event.
+/// Effect of a record on its event.
 pub(super) enum Progress {
     Waiting,
     Whole,
     Duplicate,
-    /// It is one too many.
+    /// The record was dropped: the event has as many as it may have.
     Cut,
 }
 

@@ -153,7 +153,7 @@ impl Reassembler {
         self.gaps.flush(&mut self.counters);
     }
 
-    /// What has happened so far.
+    /// Counters so far.
     pub fn counters(&self) -> Counters {
         self.counters
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How much may wait, and how long.
+/// Limits of reassembly: how much may wait, and how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Events that may wait for records; more drive out the oldest.

@@ -6,10 +6,10 @@ use rustc_hash::FxHashMap;
 
 use super::event::Key;
 
-/// How many are remembered.
+/// Number of events that are remembered.
 const MAX: usize = 1_024;
 
-/// How an event left.
+/// Way in which an event left the reassembly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
     /// With a sure end: nothing can follow.

@@ -46,7 +46,7 @@ impl Default for Waiting {
 }
 
 impl Waiting {
-    /// How many there are.
+    /// Number of events.
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.length
@@ -58,7 +58,7 @@ impl Waiting {
         self.at(self.oldest)
     }
 
-    /// Where an event is.
+    /// Slot of an event.
     #[inline]
     pub(super) fn find(&self, key: &Key) -> Option<u32> {
         if self.at(self.newest).is_some_and(|event| event.key == *key) {

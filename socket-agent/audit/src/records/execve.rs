@@ -26,9 +26,9 @@ pub enum ArgumentFault {
     NoCount,
     /// There are more than were announced.
     TooMany {
-        /// How many were announced.
+        /// Number of arguments that were announced.
         announced: u64,
-        /// How many are there.
+        /// Number of arguments that were found.
         found: usize,
     },
     /// So many are in no record that they are not all taken as empty.
@@ -38,19 +38,19 @@ pub enum ArgumentFault {
     },
     /// Some are in no record. Kernels 4.8 to 4.20 leave out the empty ones.
     Absent {
-        /// How many.
+        /// Number of such arguments.
         count: usize,
     },
     /// A piece of an argument is in no record.
     Piece {
-        /// Which argument, from 0.
+        /// Index of the argument, from 0.
         index: usize,
-        /// Which piece, from 0.
+        /// Index of the piece, from 0.
         piece: usize,
     },
     /// An argument in pieces is not as long as was announced.
     Length {
-        /// Which argument, from 0.
+        /// Index of the argument, from 0.
         index: usize,
         /// Announced bytes.
         announced: u64,
@@ -59,7 +59,7 @@ pub enum ArgumentFault {
     },
     /// Two records have the same argument, or the same piece.
     Repeated {
-        /// Which argument, from 0.
+        /// Index of the argument, from 0.
         index: usize,
     },
 }
@@ -70,7 +70,7 @@ const GAP_MAX: usize = 4_096;
 /// Faults that are kept.
 const FAULTS_MAX: usize = 8;
 
-/// What the name of a field says.
+/// Meaning of the name of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     /// `a3_len`.
@@ -214,7 +214,7 @@ impl<'a> Arguments<'a> {
         Text::lossy(&bytes).into_owned().into()
     }
 
-    /// As many as were announced.
+    /// Fits the number of arguments to that which was announced.
     fn fit(&mut self, announced: Option<u64>) {
         let found = self.values.len();
         let Some(announced) = announced else { return self.fault(ArgumentFault::NoCount) };

@@ -18,7 +18,7 @@ pub(super) enum Buffer {
     Bytes(Vec<u8>),
 }
 
-/// How a value was written.
+/// Form in which a value was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Plain,
@@ -27,12 +27,12 @@ pub(super) enum Form {
     Decoded,
 }
 
-/// Where a field is.
+/// Position of a field in the text of its record.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
     pub(super) id: Key,
     pub(super) form: Form,
-    /// Whether the writer had nothing to say.
+    /// Whether the writer gave no value, as in `?`.
     pub(super) absent: bool,
     pub(super) key: Span,
     pub(super) value: Span,
@@ -80,7 +80,7 @@ impl Buffer {
         }
     }
 
-    /// Its memory.
+    /// Takes the memory out, and leaves an empty buffer.
     pub(super) fn take(&mut self) -> Vec<u8> {
         match std::mem::take(self) {
             Self::Text(text) => text.into_bytes(),

@@ -22,7 +22,7 @@ macro_rules! keys {
         const NAMES: &[&str] = &["", $($name,)*];
         static FIELD_NAMES: [FieldName; NAMES.len()] =
             [FieldName::new(""), $(FieldName::new(concat!(",\"", $name, "\":\"")),)*];
-        /// What a field holds.
+        /// Bits of the contents of each field.
         const CONTENTS: &[u8] = &[0, $(0 $(| $what)?,)*];
     };
 }

@@ -7,7 +7,7 @@ use super::Key;
 pub(crate) struct KeySet([bool; 256]);
 
 impl KeySet {
-    /// Of these.
+    /// The set of these keys.
     pub(crate) const fn of(keys: &[Key]) -> Self {
         Self([false; 256]).and(keys)
     }
@@ -22,7 +22,7 @@ impl KeySet {
         self
     }
 
-    /// Whether a key is one of them.
+    /// Whether the set contains a key.
     #[inline]
     pub(crate) fn has(&self, key: Key) -> bool {
         self.0[usize::from(key.0)]

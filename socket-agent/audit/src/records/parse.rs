@@ -61,7 +61,7 @@ pub fn parse_line(line: &[u8]) -> Result<Record, ParseError> {
 struct Header {
     kind: Option<Kind>,
     node: Span,
-    /// Where it ends.
+    /// Position behind the header.
     at: usize,
 }
 

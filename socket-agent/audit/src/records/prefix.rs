@@ -9,7 +9,7 @@
 
 use super::{Key, field::Span, scan};
 
-/// Where in a line the record is.
+/// Position of the record in a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Prefix {
     /// Its first word, `node=` or `type=`.

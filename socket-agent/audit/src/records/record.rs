@@ -28,12 +28,12 @@ pub struct Record {
 }
 
 impl Record {
-    /// Its type.
+    /// Type of the record.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Which event it belongs to.
+    /// Id of the event to which the record belongs.
     pub fn id(&self) -> Id {
         self.id
     }
@@ -103,7 +103,7 @@ impl Record {
         first(self.slots.get(self.enriched..).unwrap_or_default(), key, &self.buffer)
     }
 
-    /// Whether there is a `msg='...'` in it.
+    /// Whether the record has a part `msg='...'`.
     #[inline]
     pub(crate) fn has_message(&self) -> bool {
         !self.message.is_empty()

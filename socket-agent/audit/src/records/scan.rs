@@ -40,7 +40,7 @@ pub(super) fn is_printable(text: &[u8]) -> bool {
     fold(text, u8::MAX, u8::min) >= b' '
 }
 
-/// Whether all of it is ASCII.
+/// Whether all bytes are ASCII.
 #[inline]
 pub(super) fn is_ascii(text: &[u8]) -> bool {
     fold(text, 0, |seen, byte| seen | byte) < 0x80

@@ -1,4 +1,4 @@
-//! Which event a record belongs to.
+//! Ids of events: time and number.
 
 use std::fmt;
 
@@ -8,21 +8,21 @@ use linux::clock::Timestamp;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp(pub u64);
 
-/// What the records of an event share.
+/// Id that the records of an event share.
 ///
 /// The number alone is not enough: it begins anew at every boot and wraps around.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id {
-    /// When it began.
+    /// Time at which the event began.
     pub stamp: Stamp,
-    /// Its number.
+    /// Serial number of the event.
     pub sequence: u32,
 }
 
 // === impl Stamp ===
 
 impl Stamp {
-    /// As the rest of the agent has it.
+    /// The time in the form that the rest of the agent uses.
     pub fn time(self) -> Timestamp {
         let nanos = self.0.saturating_mul(1_000_000);
         Timestamp::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))

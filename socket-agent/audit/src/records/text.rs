@@ -42,7 +42,7 @@ impl Short {
 }
 
 impl<'a> Text<'a> {
-    /// What is not UTF-8 becomes U+FFFD.
+    /// Text from bytes; what is not UTF-8 becomes U+FFFD.
     #[inline]
     pub fn lossy(bytes: &'a [u8]) -> Self {
         // Quicker than the lossy conversion alone for what is mostly short and always right.

@@ -21,7 +21,7 @@ pub enum NoLog {
     /// Compressed by another program than gzip.
     #[error("compressed by {program}; unpack it: {program} -dc")]
     Compressed {
-        /// Which.
+        /// Name of the program that unpacks it.
         program: &'static str,
     },
     /// The journal of systemd.
@@ -33,12 +33,12 @@ pub enum NoLog {
     /// Text without a record.
     #[error("no audit record in {lines} lines; give a log in auditd's format")]
     NoRecord {
-        /// How many lines it has.
+        /// Number of lines in the input.
         lines: u64,
     },
 }
 
-/// What files of other kinds begin with.
+/// First bytes of files of other kinds.
 const MAGIC: [(&[u8], NoLog); 7] = [
     (b"\xff\xfe", NoLog::Utf16),
     (b"\xfe\xff", NoLog::Utf16),

@@ -21,19 +21,19 @@ use super::{
     stream::{NoContext, Stream},
 };
 
-/// How to replay.
+/// Options of a replay.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// Events that may wait for records; 0 for the default.
     pub max_in_flight: usize,
-    /// What documents look like.
+    /// Contents of documents.
     pub document: document::Options,
 }
 
-/// What a replay came to.
+/// Result of a replay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// What the reassembly has counted.
+    /// Counters of the reassembly.
     pub counters: Counters,
     /// Lines that are not records.
     pub bad_lines: u64,

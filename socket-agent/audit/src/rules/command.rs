@@ -1,4 +1,4 @@
-//! What a line of a rule file asks for.
+//! Commands: the meaning of lines of a rule file.
 
 use super::{list::Position, rule::Rule};
 
@@ -9,7 +9,7 @@ pub enum Command {
     Add {
         /// The rule.
         rule: Rule,
-        /// Where on its list.
+        /// Position on the list.
         position: Position,
     },
     /// `-d`, `-W`: remove the rule that has the same parts.
@@ -56,7 +56,7 @@ pub enum Command {
     Continue,
 }
 
-/// Whether the kernel makes records.
+/// Value of `-e`: whether the kernel makes records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Enabled {
     /// No (0).
@@ -70,11 +70,11 @@ pub enum Enabled {
 /// What the kernel does when it cannot make or keep a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureMode {
-    /// Nothing (0).
+    /// No reaction (0).
     Silent,
     /// A line in the kernel's log (1).
     Log,
-    /// It stops the machine (2).
+    /// A kernel panic (2).
     Panic,
 }
 

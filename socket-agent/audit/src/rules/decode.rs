@@ -14,7 +14,7 @@ use super::{
 /// Why bytes are no rule.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DecodeError {
-    /// It ends too early.
+    /// The rule ends too early.
     #[error("audit rule: {len} bytes where at least {needed} are needed")]
     Short {
         /// Bytes that are there.

@@ -1,4 +1,4 @@
-//! What rules can look at.
+//! Fields that rules can compare.
 
 use super::list::List;
 use super::operator::Operator;
@@ -7,7 +7,7 @@ use super::operator::Operator;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Field(u32);
 
-/// How a value is written.
+/// Form of the values of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A whole number that is not negative.
@@ -16,7 +16,7 @@ pub(super) enum Kind {
     Signed,
     /// A user: number or name.
     User,
-    /// As [`Kind::User`], and can be unset.
+    /// A user as in [`Kind::User`], or unset.
     LoginUser,
     /// A group: number or name.
     Group,
@@ -54,7 +54,7 @@ enum Operators {
 enum Lists {
     /// All but exclude and filesystem, where the kernel looks at few fields.
     Usual,
-    /// As usual, and exclude.
+    /// The usual lists, and exclude.
     AlsoExclude,
     Exit,
     /// user and exclude.

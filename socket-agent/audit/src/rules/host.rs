@@ -1,4 +1,4 @@
-//! What a rule needs to know of the host.
+//! Facts about the host that rules depend on.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ pub struct Host<'a> {
     pub arch: Option<Arch>,
     /// Users and groups by name.
     pub accounts: &'a dyn Accounts,
-    /// What a watched path is.
+    /// Kinds of watched paths.
     pub paths: &'a dyn Paths,
     /// Which calls a rule with `-F perm` and `-F arch` but without `-S` is about.
     pub perm_calls: PermCalls,
@@ -26,16 +26,16 @@ pub trait Accounts {
     fn group(&self, name: &str) -> Option<u32>;
 }
 
-/// What paths are.
+/// Look-up of the kind of a path.
 pub trait Paths {
     /// What a path is, links followed.
     fn kind(&self, path: &Path) -> PathKind;
 }
 
-/// What a path is.
+/// Kind of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PathKind {
-    /// Nothing, or nothing that can be seen.
+    /// There is nothing, or nothing that can be seen.
     Missing,
     /// A directory.
     Directory,

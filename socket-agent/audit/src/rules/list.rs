@@ -5,9 +5,9 @@
 pub enum List {
     /// When a program writes a record of its own.
     User,
-    /// When a process is created.
+    /// Rules for new processes.
     Task,
-    /// When a system call returns.
+    /// Rules for system calls that return.
     Exit,
     /// Before a record is made.
     Exclude,
@@ -17,7 +17,7 @@ pub enum List {
     IoUring,
 }
 
-/// What a rule that matches does.
+/// Action of a rule that matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     /// No record, and no look at the rules after this one.
@@ -26,7 +26,7 @@ pub enum Action {
     Always,
 }
 
-/// Where on its list a new rule goes.
+/// Position of a new rule on its list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Position {
     /// Before the others (`-A`).
@@ -72,7 +72,7 @@ impl List {
         LISTS.iter().map(|row| row.2)
     }
 
-    /// Whether `-S` means something on it.
+    /// Whether rules on the list can have `-S`.
     pub fn takes_calls(self) -> bool {
         matches!(self, Self::Exit | Self::IoUring)
     }

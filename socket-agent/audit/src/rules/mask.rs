@@ -30,7 +30,7 @@ impl Mask {
         Self(words)
     }
 
-    /// As words of a rule.
+    /// The mask as words of a rule.
     pub fn words(&self) -> &[u32; MASK_WORDS] {
         &self.0
     }
@@ -54,12 +54,12 @@ impl Mask {
         }
     }
 
-    /// Whether every call is in it.
+    /// Whether the mask contains every call.
     pub fn is_all(&self) -> bool {
         self.0.iter().take(MASK_WORDS - 1).all(|word| *word == u32::MAX)
     }
 
-    /// Whether no call is in it.
+    /// Whether the mask contains no call.
     pub fn is_empty(&self) -> bool {
         *self == Self::NONE
     }

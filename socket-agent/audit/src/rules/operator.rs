@@ -1,4 +1,4 @@
-//! How a field is compared with a value.
+//! Operators: comparisons of a field with a value.
 
 /// An operator of `-F` and `-C`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,7 +46,7 @@ impl Operator {
         OPERATORS.iter().find(|row| row.1 == number).map(|row| row.0)
     }
 
-    /// As rules write it.
+    /// The operator as rules write it.
     pub fn symbol(self) -> &'static str {
         OPERATORS.iter().find(|row| row.0 == self).map_or("?", |row| row.2)
     }
@@ -61,7 +61,7 @@ impl Operator {
         })
     }
 
-    /// Whether it looks at single bits.
+    /// Whether the operator compares single bits.
     pub(super) fn is_bitwise(self) -> bool {
         matches!(self, Self::AnyBit | Self::AllBits)
     }

@@ -13,7 +13,7 @@ pub struct Location {
     pub column: usize,
 }
 
-/// How bad it is.
+/// Severity of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
     /// The line cannot be used.
@@ -25,9 +25,9 @@ pub enum Severity {
 /// One thing to tell about a rule file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where.
+    /// Location of the problem.
     pub location: Location,
-    /// How bad.
+    /// Severity of the problem.
     pub severity: Severity,
     /// One line: what is wrong, and what to write instead.
     pub message: String,
@@ -36,9 +36,9 @@ pub struct Problem {
 /// Something and where it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Located<T> {
-    /// Where.
+    /// Location of the value.
     pub location: Location,
-    /// What.
+    /// The value.
     pub value: T,
 }
 

@@ -23,15 +23,15 @@ pub struct Rule {
 /// A field compared with a value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Condition {
-    /// What is looked at.
+    /// Field that is compared.
     pub field: Field,
-    /// How.
+    /// Operator of the comparison.
     pub operator: Operator,
     /// With what.
     pub value: Value,
 }
 
-/// What a field is compared with.
+/// Value that a field is compared with.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Value {
     /// The kernel's number; negative ones as their two's complement.
@@ -68,7 +68,7 @@ pub enum RuleError {
     Value {
         /// Name of the field.
         field: &'static str,
-        /// What is wrong and what to write.
+        /// Reason and remedy.
         reason: String,
     },
     /// The kernel takes one such condition in a rule.
@@ -96,12 +96,12 @@ impl Rule {
         Self { list, action, calls: Mask::NONE, conditions: Vec::new() }
     }
 
-    /// Its list.
+    /// List of the rule.
     pub fn list(&self) -> List {
         self.list
     }
 
-    /// What it does.
+    /// Action of the rule.
     pub fn action(&self) -> Action {
         self.action
     }
@@ -116,7 +116,7 @@ impl Rule {
         &self.conditions
     }
 
-    /// Its keys.
+    /// Keys of the rule.
     pub fn keys(&self) -> impl Iterator<Item = &[u8]> {
         let texts = self.conditions.iter().filter_map(|condition| match &condition.value {
             Value::Text(text) if condition.field == Field::KEY => Some(text.as_slice()),

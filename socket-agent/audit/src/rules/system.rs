@@ -5,9 +5,9 @@ use std::{fs, io, path::Path};
 use super::host::{Accounts, Host, PathKind, Paths, PermCalls};
 use crate::names::Arch;
 
-/// Where users are.
+/// File of users.
 const PASSWD: &str = "/etc/passwd";
-/// Where groups are.
+/// File of groups.
 const GROUP: &str = "/etc/group";
 
 /// The machine that this program runs on. Accounts are those of its files at the time it was read:

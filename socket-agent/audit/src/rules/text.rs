@@ -21,12 +21,12 @@ use super::{
 use crate::names::{Arch, FILE_TYPE, FS_TYPE, IO_URING, MESSAGE_TYPE, syscall};
 use linux::ERRNO;
 
-/// Which numbers become words.
+/// Numbers that are written as names.
 #[derive(Clone, Copy)]
 pub enum Numbers<'a> {
     /// Those that auditctl names.
     Auditctl,
-    /// None of users, groups and file types.
+    /// Users, groups and file types stay numbers.
     Bare,
     /// Those that auditctl names, and users and groups: the first function names users.
     Named(&'a dyn Fn(u32) -> Option<String>, &'a dyn Fn(u32) -> Option<String>),

@@ -2,7 +2,7 @@
 
 use super::{Effect, Group, Setting};
 
-/// What there is to know about one option.
+/// Description of one option.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Described {
     /// As written at the level at which its table is used.
@@ -11,7 +11,7 @@ pub struct Described {
     pub default: &'static str,
     /// Type and range; empty where the value is not checked by a table.
     pub allowed: String,
-    /// What this version does with it.
+    /// Effect of the option in this version.
     pub effect: Effect,
     /// Meaning, one sentence; empty for options that are known by name only.
     pub doc: &'static str,

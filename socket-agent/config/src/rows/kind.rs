@@ -26,12 +26,12 @@ pub enum Kind<T> {
     Permissions(fn(&mut T, u32)),
 }
 
-/// Whether a duration of zero makes sense.
+/// Lower bound of a duration.
 #[derive(Clone, Copy)]
 pub enum Bounds {
-    /// It makes none.
+    /// Zero is refused.
     AboveZero,
-    /// It does.
+    /// Zero is allowed.
     ZeroToo,
 }
 

@@ -10,10 +10,10 @@ pub use kind::{Bounds, Kind, Refused};
 pub use reader::{Findings, Note, Reader, Why, whole_key};
 pub use table::Allowed;
 
-/// What this version does with an option.
+/// Effect of an option in this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It does what it is documented to do.
+    /// The option does what it is documented to do.
     Works,
     /// It is accepted, and there is nothing here for it to change, for this reason.
     WithoutMeaning(&'static str),
@@ -31,7 +31,7 @@ pub struct Setting<T: 'static> {
     pub default: &'static str,
     /// Type, range, and where the value goes.
     pub kind: Kind<T>,
-    /// What this version does with it.
+    /// Effect of the option in this version.
     pub effect: Effect,
     /// Meaning, one sentence.
     pub doc: &'static str,

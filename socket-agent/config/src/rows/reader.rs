@@ -11,9 +11,9 @@ use crate::{
 /// What has been found while a tree was read.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
-    /// What ends the start.
+    /// Errors, with which the agent does not start.
     pub problems: Vec<Problem>,
-    /// What the user should know.
+    /// Warnings for the user.
     pub warnings: Vec<Problem>,
     /// Settings that do what they are documented to do, by key and location.
     pub in_effect: Vec<(String, Location)>,
@@ -26,7 +26,7 @@ pub struct Findings {
 pub struct Note {
     /// The whole key.
     pub key: String,
-    /// Where it is set.
+    /// Location of the setting.
     pub at: Location,
     /// Why.
     pub why: Why,
@@ -46,7 +46,7 @@ pub enum Why {
 pub struct Reader<'a> {
     /// The tree with its references replaced.
     pub values: Values<'a>,
-    /// What is to be said about it.
+    /// Errors, warnings and notes so far.
     pub findings: Findings,
     /// Set while a part is read that will not run: what is wrong with it ends no start.
     pub idle: bool,
@@ -68,7 +68,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What is to be said and ends no start.
+    /// Adds a warning: the agent starts nevertheless.
     pub fn warn(&mut self, at: &Location, message: impl Into<String>) {
         add(&mut self.findings.warnings, Problem::new(at, message));
     }

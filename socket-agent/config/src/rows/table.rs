@@ -3,7 +3,7 @@
 use super::{Effect, Group, Kind, Known, Reader, Refused, Setting};
 use crate::tree::{Entry, Value};
 
-/// What a mapping may hold.
+/// Options that a mapping may have.
 pub struct Allowed<'t, T: 'static> {
     /// Options that are checked.
     pub settings: &'t [Setting<T>],
@@ -134,7 +134,7 @@ impl<'t, T> Allowed<'t, T> {
         })
     }
 
-    /// Whether keys of options begin so.
+    /// Whether keys of options begin with this one.
     fn leads_on(&self, below: &str) -> bool {
         self.settings.iter().any(|setting| setting.key.starts_with(below))
             || self.known.iter().any(|group| match below.strip_prefix(group.prefix) {

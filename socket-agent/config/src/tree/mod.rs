@@ -13,7 +13,7 @@ use super::location::Location;
 /// A value with its location.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Where it was written.
+    /// Location of the value.
     pub at: Location,
     /// The value.
     pub value: Value,
@@ -24,7 +24,7 @@ pub struct Node {
 /// Scalars stay text: what they mean depends on the option they are given to.
 #[derive(Clone, Debug)]
 pub enum Value {
-    /// Nothing.
+    /// No value.
     Null,
     /// A text, number or truth value.
     Scalar(String),
@@ -39,7 +39,7 @@ pub enum Value {
 pub struct Entry {
     /// The key.
     pub key: String,
-    /// Where the key was written.
+    /// Location of the key.
     pub at: Location,
     /// The value.
     pub node: Node,

@@ -50,16 +50,16 @@ pub(super) struct Answer {
     /// With their times to live in seconds.
     pub(super) addresses: Vec<(IpAddr, u32)>,
     pub(super) client: Client,
-    /// Where it was captured.
+    /// Network namespace in which it was captured.
     pub(super) netns: u32,
-    /// When it arrived, boottime nanoseconds.
+    /// Time of its arrival, boottime nanoseconds.
     pub(super) time: u64,
 }
 
 /// Who asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Claim {
-    /// Where the socket is.
+    /// Network namespace of the socket.
     pub(super) netns: u32,
     /// `None` if the socket's owner is not known.
     pub(super) asker: Option<Asker>,

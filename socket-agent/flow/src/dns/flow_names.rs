@@ -14,9 +14,9 @@ const LATE: u64 = 60_000_000_000;
 /// The names of both ends of a flow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Domains {
-    /// Of the end on this host.
+    /// Name of the end on this host.
     pub local: Option<Domain>,
-    /// Of its peer.
+    /// Name of the peer.
     pub remote: Option<Domain>,
 }
 

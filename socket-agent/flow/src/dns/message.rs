@@ -33,14 +33,14 @@ pub(super) enum Message {
     Query {
         /// Transaction id.
         id: u16,
-        /// What is asked.
+        /// The question.
         question: Question,
     },
-    /// Its answer.
+    /// An answer.
     Answer {
         /// Transaction id.
         id: u16,
-        /// What was asked.
+        /// The question that is answered.
         question: Question,
         /// Addresses of that name and for how many seconds they hold.
         addresses: Vec<(IpAddr, u32)>,
@@ -49,7 +49,7 @@ pub(super) enum Message {
     },
 }
 
-/// What is asked.
+/// Question of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Question {
     /// In lower case, without the last dot; unusual bytes as `\DDD`.
@@ -101,7 +101,7 @@ pub(super) fn parse(bytes: &[u8], missing: bool) -> Result<Option<Message>, Malf
     Ok(Some(Message::Answer { id, question, addresses, cut: !whole }))
 }
 
-/// What matters of a record.
+/// The parts of a record that are used.
 #[derive(Default)]
 struct Data {
     alias: Option<String>,

@@ -49,7 +49,7 @@ pub struct Packet<'a> {
     pub netns: u32,
     /// What it begins with, as in an Ethernet header.
     pub ethertype: u16,
-    /// When it passed.
+    /// Time of capture, boottime nanoseconds.
     pub time: u64,
     /// Sender and receiver as the socket sees them, where that is known: else they are read from the
     /// packet.
@@ -58,7 +58,7 @@ pub struct Packet<'a> {
     pub bytes: &'a [u8],
 }
 
-/// What has happened so far.
+/// Counters of the cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DnsCounters {
     /// Answers with addresses that were taken in.
@@ -293,7 +293,7 @@ impl DnsCache {
         before - self.names.len() - self.questions.len()
     }
 
-    /// What has happened so far.
+    /// Counters so far.
     pub fn counters(&self) -> DnsCounters {
         DnsCounters {
             segments_lost: self.streams.lost,

@@ -14,7 +14,7 @@ const PER_ADDRESS: usize = 64;
 /// No name is kept longer than this, whatever its time to live. Nanoseconds.
 const LONGEST: u64 = 24 * 3600 * 1_000_000_000;
 
-/// How a name was found.
+/// Way in which a name was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     /// Another process of this host asked for it.
@@ -30,7 +30,7 @@ pub enum Source {
 pub struct Domain {
     /// The name that was asked for.
     pub name: Arc<str>,
-    /// How it was found.
+    /// Way in which the name was found.
     pub source: Source,
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Wanted<'l> {
     pub(super) netns: u32,
     /// The process, then its ancestors, with the time up to which each one's names are known to it.
     pub(super) line: &'l [(Asker, u64)],
-    /// When the flow began.
+    /// Start of the flow, boottime nanoseconds.
     pub(super) time: u64,
 }
 

@@ -24,7 +24,7 @@ pub enum Reach {
     Router {
         /// The router's address.
         router: IpAddr,
-        /// Where it is.
+        /// Network segment of the address.
         segment: NetworkSegment,
     },
 }

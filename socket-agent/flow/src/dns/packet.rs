@@ -30,7 +30,7 @@ pub struct Segment<'a> {
     pub source: SocketAddr,
     /// Receiver.
     pub destination: SocketAddr,
-    /// What TCP needs; `None` for UDP.
+    /// Fields of the TCP header; `None` for UDP.
     pub tcp: Option<TcpPart>,
     /// The first bytes of the payload.
     pub payload: &'a [u8],
@@ -41,7 +41,7 @@ pub struct Segment<'a> {
 /// Sequence number and flags of a TCP segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TcpPart {
-    /// Of the first byte, or of the SYN.
+    /// Sequence number of the first byte, or of the SYN.
     pub sequence: u32,
     /// Begins a connection.
     pub syn: bool,

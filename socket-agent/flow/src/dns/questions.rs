@@ -27,7 +27,7 @@ struct Asked {
     answered: bool,
 }
 
-/// What became of an answer.
+/// Judgement of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The first to a question that was asked.

@@ -1,4 +1,4 @@
-//! How a flow ended.
+//! Ways in which a flow ends.
 
 use std::ffi::c_int;
 

@@ -21,7 +21,7 @@ use crate::{
 /// `system.audit.socket.internal_version`: the form of what stands below `system.audit.socket`.
 pub const INTERNAL_VERSION: &str = "2.0.0";
 
-/// What the document of a flow is made of.
+/// Facts from which the document of a flow is made.
 #[derive(Clone, Copy, Debug)]
 pub struct FlowDocument<'a> {
     /// The flow.

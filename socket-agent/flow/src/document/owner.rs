@@ -10,7 +10,7 @@ use processes::Process;
 pub struct OwnerFacts<'a> {
     /// Ids, cgroup and thread, as far as they are known.
     pub ids: &'a Owner,
-    /// How the owner was found: see [`Rank`].
+    /// Way in which the owner was found, a [`Rank`].
     pub rank: u8,
     /// The process, if it is known.
     pub process: Option<&'a Process>,

@@ -10,25 +10,25 @@ use uuid::Uuid;
 use super::{ended, flow::INTERNAL_VERSION, owner::OwnerFacts};
 use crate::{CommunityId, SocketRole, address};
 
-/// What is reported of a socket.
+/// Changes of sockets that are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketChange {
     /// It is open; the id is that of the report.
     Existing(Uuid),
-    /// It has been opened.
+    /// The socket was opened.
     Opened,
-    /// It has been closed.
+    /// The socket was closed.
     Closed,
 }
 
 /// What the document of a socket is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct SocketDocument<'a> {
-    /// What has happened.
+    /// Change of the socket.
     pub change: SocketChange,
     /// Addresses and network namespace.
     pub tuple: &'a Tuple,
-    /// What the socket is for.
+    /// Role of the socket.
     pub role: SocketRole,
     /// Whose it is.
     pub owner: OwnerFacts<'a>,
@@ -42,7 +42,7 @@ pub struct SocketDocument<'a> {
     pub flow: u64,
     /// Since when it is open, boottime nanoseconds; 0 if unknown.
     pub since: u64,
-    /// When it was closed; 0 while it is open.
+    /// Time of the close, boottime nanoseconds; 0 while the socket is open.
     pub closed: u64,
     /// The time of the report.
     pub reported: Timestamp,

@@ -29,7 +29,7 @@ metrics::metrics! {
 }
 
 impl NameCounters {
-    /// Each with its metric.
+    /// The counters with their metrics.
     pub fn values(&self) -> [(&'static Metric, u64); 3] {
         let Self { asked, found, dropped } = *self;
         [(&NAMES_ASKED, asked), (&NAMES_FOUND, found), (&NAMES_DROPPED, dropped)]

@@ -39,7 +39,7 @@ pub(crate) enum Id {
     Group(u32),
 }
 
-/// Where a name is looked for.
+/// Databases in which names are looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Database {
     /// `passwd`.
@@ -81,7 +81,7 @@ pub struct Names {
 // === impl Accounts ===
 
 impl Accounts {
-    /// Of this host, with its name service.
+    /// Accounts of this host, with its name service.
     pub fn of_host() -> Arc<Self> {
         let root = Path::new("/");
         Self::with(root, Some(Services::new(root)))

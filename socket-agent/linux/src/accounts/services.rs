@@ -24,7 +24,7 @@ use crate::threads;
 
 /// Answers that are kept.
 const ANSWERS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
-/// How long a name is believed.
+/// Time for which a name is valid.
 const KNOWN: Duration = Duration::from_secs(300);
 /// How long it is believed that there is no name.
 const UNKNOWN: Duration = Duration::from_secs(60);
@@ -32,7 +32,7 @@ const UNKNOWN: Duration = Duration::from_secs(60);
 const NAMES_MAX: NonZeroUsize = NonZeroUsize::new(512).unwrap();
 /// Questions that may wait.
 const QUESTIONS_MAX: usize = 64;
-/// Of these, the ones about names.
+/// Limit of those questions that are about names.
 const NAME_QUESTIONS_MAX: usize = 16;
 /// The longest name that is asked for, bytes: LOGIN_NAME_MAX.
 const NAME_LENGTH_MAX: usize = 256;
@@ -40,7 +40,7 @@ const NAME_LENGTH_MAX: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest answer that is read: bytes.
 const ANSWER_MAX: u64 = 64 << 10;
-/// Where the program is looked for.
+/// Paths at which the program is looked for.
 const PLACES: [&str; 3] = ["usr/bin/getent", "bin/getent", "usr/sbin/getent"];
 
 /// Asks, and keeps what was answered.
@@ -50,13 +50,13 @@ pub(super) struct Services {
     about_names: LruCache<Question, Answer>,
     /// Questions without an answer yet.
     waiting: usize,
-    /// Of these, the ones about names.
+    /// Number of those questions that are about names.
     names_waiting: usize,
     worker: Option<Worker>,
     counters: NameCounters,
 }
 
-/// What is looked for.
+/// A question for the name service.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Question {
     Number(Id),
@@ -100,7 +100,7 @@ impl Services {
         }
     }
 
-    /// What was asked so far.
+    /// Counters so far.
     pub(super) fn counters(&self) -> NameCounters {
         self.counters
     }

@@ -16,7 +16,7 @@ use nix::{
 
 use crate::{OpenError, lines::open_remedy};
 
-/// What the names of files end in.
+/// End of the names of files.
 const SUFFIX: &str = ".ndjson";
 
 /// Files `NAME-YYYYMMDD.ndjson`, `NAME-YYYYMMDD-1.ndjson` and so on in a directory.

@@ -1,4 +1,4 @@
-//! Where the members of a structure are.
+//! Offsets of the members of structures.
 
 use std::collections::HashMap;
 
@@ -34,7 +34,7 @@ impl Member {
 pub(crate) struct Bits {
     /// Bits of the first byte before it, in the order in which they are numbered.
     pub(crate) first: u32,
-    /// How many it takes.
+    /// Number of bits.
     pub(crate) count: u32,
 }
 

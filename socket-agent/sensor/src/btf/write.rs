@@ -155,7 +155,7 @@ impl Writer {
     }
 }
 
-/// What the programs take a member for.
+/// Kind of type that the programs take a member for.
 fn kind_of(structure: &str, path: &str) -> &'static str {
     let lines = RELOCATIONS.lines().filter_map(|line| line.split_once(' '));
     let mut own = lines.filter(|(member, _)| {

@@ -50,7 +50,7 @@ pub struct CaptureError {
     remedy: &'static str,
 }
 
-/// What was not captured.
+/// Counters of packets and namespaces that were not captured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CaptureCounters {
     /// Packets that found a ring full.
@@ -60,7 +60,7 @@ pub struct CaptureCounters {
 }
 
 impl CaptureCounters {
-    /// Each with its metric.
+    /// The counters with their metrics.
     pub fn values(&self) -> [(&'static Metric, u64); 2] {
         let Self { dropped, namespaces_missed } = *self;
         [
@@ -227,7 +227,7 @@ impl Capture {
         }
     }
 
-    /// What was not captured.
+    /// Counters so far.
     pub fn counters(&mut self) -> CaptureCounters {
         let dropped: u64 = self.rings.values_mut().map(|ring_of| ring_of.ring.drops()).sum();
         CaptureCounters { dropped: self.counters.dropped + dropped, ..self.counters }

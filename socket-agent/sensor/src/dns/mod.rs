@@ -1,4 +1,4 @@
-//! Where DNS packets come from.
+//! Sources of DNS packets.
 //!
 //! | from | needs | sees |
 //! |---|---|---|
@@ -16,7 +16,7 @@ use super::{Source, ebpf::DnsRing};
 use crate::{DnsConfig, DnsType};
 use flow::dns::Packet;
 
-/// See the module.
+/// A source of DNS packets.
 pub enum Channel {
     /// Programs hand them over.
     Sockets(DnsRing),
@@ -42,7 +42,7 @@ impl Channel {
         Capture::start(config).map(|capture| Self::Interfaces(Box::new(capture)))
     }
 
-    /// What is looked at, for the log.
+    /// Description of the source for the log.
     pub fn describe(&self) -> String {
         match self {
             Self::Sockets(_) => "from the sockets of all network namespaces".to_owned(),

@@ -25,7 +25,7 @@ const BLOCK: usize = 64 << 10;
 /// Frames that are read at a time, so that one ring does not keep the others waiting.
 const TURN: usize = 1024;
 
-/// How a ring is made.
+/// Sizes of a ring.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     /// Bytes of a packet that are kept, from the network header on.

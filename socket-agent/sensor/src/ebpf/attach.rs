@@ -24,7 +24,7 @@ use crate::{Degraded, SensorError};
 const NO_BTF: &str = "the kernel publishes no BTF";
 const NO_CGROUP: &str = "no cgroup v2 hierarchy";
 
-/// What the programs are attached to.
+/// Targets that programs are attached to.
 pub(super) struct AttachTargets<'a> {
     pub(super) set: &'static str,
     pub(super) cgroup: Option<&'a File>,
@@ -41,7 +41,7 @@ type Link = Box<dyn Any + Send>;
 /// A program that is attached until this is dropped.
 pub(super) struct Attached {
     pub(super) name: &'static str,
-    /// Of the program.
+    /// Descriptor of the program.
     pub(super) fd: Option<OwnedFd>,
     _links: Vec<Link>,
 }

@@ -20,7 +20,7 @@ use flow::{
 /// Bytes of the longest record.
 pub(super) const LONGEST: usize = size_of::<DnsEvent<{ DNS_ROOM[1] }>>();
 
-/// What stands before the packet.
+/// The members in front of the packet.
 type Head = DnsEvent<0>;
 
 /// The ring that they come in.

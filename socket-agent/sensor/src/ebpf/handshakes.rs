@@ -24,7 +24,7 @@ const PAUSES: [u64; 2] = [1_000_000_000, 250_000_000];
 /// When to look at the table, and what to remove.
 #[derive(Debug)]
 pub(super) struct Handshakes {
-    /// Of the table.
+    /// Capacity of the table.
     capacity: u32,
     /// Handshakes that were left after the last look.
     left: u32,

@@ -12,7 +12,7 @@ use super::{
 /// Runs that the kernel skipped, at most.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Missed {
-    /// Of hooks of which each run counts.
+    /// Skipped runs of hooks of which each run counts.
     pub(super) programs: u64,
     /// Of hooks that only find out whose a socket is.
     pub(super) owners: u64,

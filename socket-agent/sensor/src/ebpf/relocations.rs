@@ -13,12 +13,12 @@ const EXISTS: u32 = 2;
 /// Words of a relocation: position, type, path and kind.
 const WORDS: usize = 4;
 
-/// What is to be known of a field.
+/// Kind of information that a relocation asks about a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Question {
     /// Bytes from the start of its structure.
     Offset,
-    /// Whether the kernel has it.
+    /// Whether the kernel has the field.
     Exists,
 }
 

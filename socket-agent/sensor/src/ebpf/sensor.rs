@@ -36,7 +36,7 @@ use linux::clock::Clock;
 pub struct Options {
     /// The set to attach; not `Auto`.
     pub set: HookSet,
-    /// Where cgroup v2 is mounted.
+    /// Mount point of cgroup v2.
     pub cgroup: Option<PathBuf>,
     /// Whether IPv6 is watched.
     pub ipv6: bool,
@@ -64,7 +64,7 @@ pub struct Sensor {
     missed_before: Missed,
     /// The counter of spilled flows when they were last taken.
     spilled: u64,
-    /// Where the look at open flows stands.
+    /// Position of the walk over open flows.
     walk: OpenFlows,
     handshakes: Handshakes,
     #[cfg(feature = "ebpf-log")]

@@ -4,7 +4,7 @@ use socket_common::CopiedHook;
 
 use crate::HookSet;
 
-/// Where a program is attached.
+/// Hook that a program is attached to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hook {
     /// Entry of a function, or return from it: the object says which.
@@ -29,7 +29,7 @@ pub enum Hook {
     CgroupSockOps,
 }
 
-/// When a program is wanted.
+/// Condition under which a program is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     /// Always; without it the set cannot run.
@@ -66,13 +66,13 @@ pub enum When {
 pub struct Program {
     /// Name in the object.
     pub name: &'static str,
-    /// Where it goes.
+    /// Hook that the program is attached to.
     pub hook: Hook,
-    /// When it is wanted.
+    /// Condition under which the program is loaded.
     pub when: When,
     /// The IPv6 function that the same program is attached to as well.
     pub also: Option<&'static str>,
-    /// Of no use without IPv6.
+    /// Whether the program is of no use without IPv6.
     pub ipv6: bool,
 }
 

@@ -127,7 +127,7 @@ impl<K: Element + Default, V: Element + Default> Table<K, V> {
     }
 }
 
-/// Where a look at all open flows stands.
+/// Position of a walk over all open flows.
 #[derive(Default)]
 pub(super) struct OpenFlows {
     flows: Walk<u64, Flow>,

@@ -1,4 +1,4 @@
-//! Whether the audit framework answers.
+//! Check of the audit framework.
 //!
 //! Source: `include/uapi/linux/audit.h`, `kernel/audit.c`.
 

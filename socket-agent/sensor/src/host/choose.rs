@@ -1,4 +1,4 @@
-//! Which hook set to use.
+//! Choice of the hook set.
 
 use std::fmt;
 
@@ -31,7 +31,7 @@ const SETS: [(HookSet, &[Facility]); 4] = [
 const BY_PERF_RINGS: &str = "by perf rings: UDP sockets that are bound are not reported as opened and closed, \
                              and open sockets are not looked at";
 
-/// What [`choose`] looks at.
+/// Facilities that [`choose`] looks at.
 pub(super) const ASKED: &[Facility] = &[
     Facility::BpfSyscall,
     Facility::Lockdown,
@@ -58,11 +58,11 @@ pub struct Choice {
 /// No hook set can be used, or not the one that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoHookSet {
-    /// What was asked for.
+    /// The set that was requested.
     pub requested: HookSet,
     /// What stands in the way, one for each set that was considered.
     pub reasons: Vec<String>,
-    /// What the user can do, each thing once.
+    /// Remedies, each once.
     pub remedies: Vec<String>,
     /// A set that could be used instead.
     pub instead: Option<HookSet>,

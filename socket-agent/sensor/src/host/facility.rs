@@ -9,7 +9,7 @@ pub enum Facility {
     Btf,
     /// `bpf(2)` for this process (3.18).
     BpfSyscall,
-    /// Which types of programs load.
+    /// Program types that can be loaded.
     ProgramTypes,
     /// Ring buffer map (5.8).
     RingBuffer,
@@ -64,16 +64,16 @@ pub enum Probe {
     Available(String),
     /// Not there, or not usable.
     Missing {
-        /// What was tried and what came of it.
+        /// What was tried, and its result.
         reason: String,
-        /// What the user can do.
+        /// Remedy.
         remedy: String,
     },
     /// Could not be tried.
     Unprobed {
-        /// What stood in the way.
+        /// Reason.
         reason: String,
-        /// What the user can do.
+        /// Remedy.
         remedy: String,
     },
 }
@@ -176,12 +176,12 @@ impl Probe {
         Self::missing(format!("{what}: {error}"), remedy)
     }
 
-    /// Whether it can be used.
+    /// Whether the facility can be used.
     pub fn is_available(&self) -> bool {
         matches!(self, Self::Available(_))
     }
 
-    /// What was found, or why it was not.
+    /// Description of the finding, or reason of the failure.
     pub fn detail(&self) -> &str {
         match self {
             Self::Available(detail) => detail,

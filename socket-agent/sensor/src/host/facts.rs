@@ -11,7 +11,7 @@ use super::{
     tracepoints, trampolines,
 };
 
-/// What this host offers.
+/// Facilities of this host.
 #[derive(Clone, Debug)]
 pub struct HostFacts {
     /// The running kernel.

@@ -22,7 +22,7 @@ pub enum KsymsError {
     Hidden {
         /// By what.
         reason: String,
-        /// What to do.
+        /// Remedy.
         remedy: &'static str,
     },
 }

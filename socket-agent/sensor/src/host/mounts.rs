@@ -1,4 +1,4 @@
-//! Where file systems are mounted.
+//! Mount points of file systems.
 //!
 //! Source: `man 5 proc_pid_mountinfo`.
 

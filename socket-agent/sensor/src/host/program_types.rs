@@ -1,4 +1,4 @@
-//! Which types of programs load.
+//! Check of the program types that can be loaded.
 
 use super::{
     bpf::{AttachType, ProgramType, load},

@@ -16,7 +16,7 @@ const COUNT_SW_PAGE_FAULTS: u64 = 2;
 const COUNT_SW_CPU_MIGRATIONS: u64 = 4;
 /// Counts nothing. Kernel 3.12.
 const COUNT_SW_DUMMY: u64 = 9;
-/// What eBPF programs write. Kernel 4.4.
+/// Events that eBPF programs write. Kernel 4.4.
 #[cfg(feature = "ebpf")]
 const COUNT_SW_BPF_OUTPUT: u64 = 10;
 

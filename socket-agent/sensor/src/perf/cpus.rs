@@ -1,4 +1,4 @@
-//! Which CPUs there are.
+//! CPUs that are possible and online.
 
 use std::{fs, io};
 

@@ -22,7 +22,7 @@ pub(crate) struct Record {
     pub(crate) what: What,
 }
 
-/// What is told.
+/// Kind of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum What {
     /// A trace event, as tracefs describes it.

@@ -12,7 +12,7 @@ use super::{
     ring::Ring,
 };
 
-/// What went wrong, and with what.
+/// Error of a system call, and its object.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}: {source}")]
 pub(crate) struct RingsError {
@@ -64,7 +64,7 @@ impl Rings {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Those of [`Self::open`].
     #[cfg(feature = "ebpf")]
     pub(crate) fn for_programs(exponent: u32) -> Result<Self, RingsError> {
         Self::open_with(exponent, |clock, wakeup, cpu| {

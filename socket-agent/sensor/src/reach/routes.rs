@@ -104,7 +104,7 @@ impl Routes {
         }))
     }
 
-    /// What a device is connected to.
+    /// Network segment that a device is connected to.
     fn segment(&mut self, index: u32) -> io::Result<NetworkSegment> {
         let own = self.device(index, None)?;
         if let Some(bridge) = self.bridge(&own, None)? {

@@ -34,7 +34,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// Looks before flows are looked for among those that are open: where the hook on closed UDP sockets is missing, they
 /// stay there.
 const PATIENT: u32 = 20;
-/// What clocks may differ by, nanoseconds.
+/// Tolerance between clocks, nanoseconds.
 const CLOCKS: u64 = 1_000_000_000;
 /// Counters of what may be missing through no fault of the set: tables and rings that are full, packets that a probe was
 /// skipped for.
@@ -52,7 +52,7 @@ const FULL: [&Metric; 11] = [
     &SAMPLES_LOST,
 ];
 
-/// What came of the test.
+/// Result of the test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// All was seen; the text says what.

@@ -35,7 +35,7 @@ pub(super) struct Exchange {
     pub(super) server: SocketAddr,
 }
 
-/// What was done.
+/// The traffic of the test.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Traffic {
     pub(super) exchanges: Vec<Exchange>,
@@ -66,7 +66,7 @@ impl Exchange {
         [end(self.client, self.server), end(self.server, self.client)]
     }
 
-    /// As a user reads it.
+    /// Name of the exchange, for messages.
     pub(super) fn name(&self) -> &'static str {
         match (self.protocol, self.client.is_ipv4()) {
             (PROTO_TCP, true) => "TCP connection over IPv4",

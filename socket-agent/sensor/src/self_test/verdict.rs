@@ -21,7 +21,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// This process.
+    /// Identity of this process.
     pub(super) fn current() -> Self {
         let first = |name: &str, inode| {
             fs::metadata(format!("/proc/self/ns/{name}")).map_or(true, |file| file.ino() == inode)

@@ -1,4 +1,4 @@
-//! Which process holds a socket.
+//! Processes that hold sockets.
 
 use std::{
     collections::{HashMap, hash_map::Entry},

@@ -26,7 +26,7 @@ const NAMESPACES: usize = 4096;
 pub struct OpenSocket {
     /// Addresses and network namespace; the remote end is zero without a peer.
     pub tuple: Tuple,
-    /// What it is for.
+    /// Role of the socket.
     pub role: SocketRole,
     /// TCP state; of UDP `ESTABLISHED` with and `CLOSE` without a peer.
     pub state: u8,
@@ -56,11 +56,11 @@ pub struct Holder {
     pub pid: u32,
     /// Start in clock ticks after boot.
     pub start_ticks: u64,
-    /// Its ids at that moment.
+    /// User and group ids at that moment.
     pub ids: Ids,
 }
 
-/// What was found.
+/// Open sockets that were found.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
     /// The sockets, by network namespace, role, protocol and local port.

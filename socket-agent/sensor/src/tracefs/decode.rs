@@ -87,7 +87,7 @@ impl Values<'_> {
         self.time(Field::Start, Field::StartNanos)
     }
 
-    /// When the parent of that process did.
+    /// Start of the parent of that process.
     pub(super) fn parent_started(&self) -> u64 {
         self.time(Field::ParentStart, Field::ParentStartNanos)
     }

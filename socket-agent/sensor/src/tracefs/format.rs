@@ -37,7 +37,7 @@ impl Layout {
         Self { fields }
     }
 
-    /// Whether records hold a value.
+    /// Whether records have a field.
     pub(super) fn has(&self, field: Field) -> bool {
         self.fields[field as usize].is_some()
     }

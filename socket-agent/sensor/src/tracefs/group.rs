@@ -34,7 +34,7 @@ pub(super) struct Group {
     probes: Vec<String>,
 }
 
-/// What the kernel counts of one probe.
+/// The kernel's counts of one probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Misses {
     /// Name of the probe within its group.

@@ -50,7 +50,7 @@ impl Options {
     }
 }
 
-/// How a record is read.
+/// Way in which a record is read.
 #[derive(Debug)]
 pub(super) struct Kind {
     /// Name of the probe, or path of the tracepoint.

@@ -17,7 +17,7 @@ use crate::Event;
 /// Who comes and goes, as the probes tell it; where these cannot be had, as perf and `/proc` do.
 #[derive(Debug)]
 pub(super) struct Processes {
-    /// Whether there are probes for it.
+    /// Whether there are probes for processes.
     probed: bool,
     /// Paths of images that are about to be executed, by thread.
     paths: HashMap<u32, Vec<u8>>,

@@ -455,7 +455,7 @@ fn counts(misses: &[Misses]) -> Vec<(String, u64)> {
     misses.iter().map(|misses| (misses.probe.clone(), misses.count)).collect()
 }
 
-/// What to do about lost samples.
+/// Remedy for lost samples.
 const LOST: &str =
     "packets are missing; raise socket.ring_size_exponent, or give the agent more CPU";
 

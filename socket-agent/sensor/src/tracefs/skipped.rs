@@ -34,7 +34,7 @@ const KERNEL: u64 = 1 << (usize::BITS - 1);
 /// Pause between two looks at what the kernel has counted, nanoseconds.
 const PERIOD: u64 = 1_000_000_000;
 
-/// See the module.
+/// Counts of hits that were skipped, without reads that failed.
 #[derive(Debug, Default)]
 pub(super) struct Skipped {
     /// How often the kernel counts a read that fails.
@@ -45,7 +45,7 @@ pub(super) struct Skipped {
     explained: HashMap<String, Explained>,
     /// What the kernel had counted at a time that records have not come to yet.
     counted: Option<(u64, Vec<Misses>)>,
-    /// When that was looked at last.
+    /// Time of the last look at that, boottime nanoseconds.
     looked: u64,
     /// What was skipped, as far as it is certain.
     known: HashMap<String, u64>,
@@ -54,7 +54,7 @@ pub(super) struct Skipped {
 /// Failed reads of one probe.
 #[derive(Debug, Default)]
 struct Explained {
-    /// Of this agent's.
+    /// Failed reads of this agent's probe.
     own: u64,
     /// With those of other agents'.
     all: u64,
@@ -105,7 +105,7 @@ impl Skipped {
         }
     }
 
-    /// What was skipped, by probe.
+    /// Skipped hits by probe.
     pub(super) fn known(&self) -> Vec<(String, u64)> {
         self.known.iter().map(|(probe, count)| (probe.clone(), *count)).collect()
     }

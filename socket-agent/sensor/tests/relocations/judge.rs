@@ -6,7 +6,7 @@ use btf_rs::{Btf, Struct, Type};
 
 use crate::table::Kind;
 
-/// Where a field is.
+/// Position of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum FieldPosition {
     /// Of the wanted kind, so many bytes from the start of the struct.

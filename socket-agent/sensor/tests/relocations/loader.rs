@@ -10,7 +10,7 @@ const MOVE_64: u8 = 0xb7;
 /// `BPF_ALU | BPF_MOV | BPF_K`
 const MOVE_32: u8 = 0xb4;
 
-/// What a relocation came to.
+/// Result of a relocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Value(u64),

@@ -1,4 +1,4 @@
-//! What runs between start and stop.
+//! The loop of the socket dataset, between start and stop.
 
 use std::{
     os::fd::OwnedFd,
@@ -41,7 +41,7 @@ const EXPIRE: Duration = Duration::from_secs(10);
 pub(super) struct Agent {
     hooks: HookSet,
     events: FlowSource,
-    /// What was taken of them.
+    /// Records that were taken of them.
     taken: Vec<Delivered>,
     tables: KernelTables,
     sockets: Sockets,
@@ -200,7 +200,7 @@ impl Agent {
         self.report()
     }
 
-    /// What is to be done regularly.
+    /// Work to be done regularly.
     pub(super) fn tick(&mut self) -> anyhow::Result<()> {
         self.names.tick();
         self.drain()?;

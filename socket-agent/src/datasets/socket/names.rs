@@ -26,7 +26,7 @@ const SHARE: u32 = 20;
 /// Names and questions that free memory worth giving back.
 const MANY: u64 = 4096;
 
-/// What is captured, and what it says.
+/// Source of DNS packets, and the cache of names that they fill.
 pub(super) struct NameService {
     channel: Channel,
     cache: DnsCache,
@@ -139,7 +139,7 @@ impl NameService {
         Ok(())
     }
 
-    /// Nothing more will be captured.
+    /// Ends the capture of packets.
     pub(super) fn finish(&mut self) {
         self.drain();
         self.cache.compare(u64::MAX);
@@ -151,7 +151,7 @@ impl NameService {
         self.cache.domains(&record.flow, last)
     }
 
-    /// What is to be done regularly.
+    /// Work to be done regularly.
     pub(super) fn tick(&mut self) {
         self.channel.tick();
         self.cache.compare(Clock::boottime());

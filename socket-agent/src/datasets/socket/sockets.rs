@@ -37,7 +37,7 @@ const PORTLESS: usize = 1024;
 /// `ip_local_port_range` where the kernel does not tell.
 const EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
 
-/// What documents are made with.
+/// Context in which documents are made.
 pub(super) struct DocumentContext<'a> {
     pub(super) shared: &'a Shared,
     pub(super) names: &'a mut Names,
@@ -45,7 +45,7 @@ pub(super) struct DocumentContext<'a> {
     pub(super) output: &'a mut Publisher,
 }
 
-/// What was told, and what could not be.
+/// Counters of reports about sockets.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SocketCounters {
     /// Documents of sockets.
@@ -57,7 +57,7 @@ pub(super) struct SocketCounters {
 }
 
 impl SocketCounters {
-    /// Each with its metric.
+    /// The counters with their metrics.
     pub(super) fn values(&self) -> [(&'static Metric, u64); 3] {
         let Self { reported, namespaces_missed, reports_failed } = *self;
         [
@@ -68,12 +68,12 @@ impl SocketCounters {
     }
 }
 
-/// See the module.
+/// Reports of open sockets, and of those that come and go.
 pub(super) struct Sockets {
     events: SocketEvents,
     ipv6: bool,
     period: Option<Duration>,
-    /// When the next report begins.
+    /// Time of the next report.
     due: Option<Instant>,
     listing: Option<JoinHandle<io::Result<Listing>>>,
     /// What is left of the report under way, and its id.
@@ -347,7 +347,7 @@ impl Sockets {
     }
 }
 
-/// What is told of one socket.
+/// Contents of a report about one socket.
 struct SocketRecord {
     change: SocketChange,
     tuple: Tuple,

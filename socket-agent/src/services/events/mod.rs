@@ -57,7 +57,7 @@ pub(crate) enum ProcessEvent {
     Exit(ExitEvent),
 }
 
-/// See the module.
+/// The kernel-event service: the sensor's records and the queues that they are handed over by.
 pub(crate) struct KernelEvents {
     /// `None` while no sensor runs. Locked before the queues.
     reader: Mutex<Option<Reader>>,
@@ -69,17 +69,17 @@ pub(crate) struct KernelEvents {
     arrived: Mutex<Option<Arc<EventFd>>>,
 }
 
-/// What came of starting a sensor.
+/// Result of starting a sensor.
 type Start = anyhow::Result<Observed>;
 
-/// How much was moved.
+/// Result of moving records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moved {
     /// All there was.
     All,
     /// There may be more.
     Batch,
-    /// What fitted.
+    /// As many records as the queues had capacity for.
     Full,
 }
 
@@ -87,13 +87,13 @@ enum Moved {
 pub(crate) struct Observed {
     /// Which set it is, and how it came to that.
     pub(crate) choice: sensor::host::Choice,
-    /// Its tables.
+    /// Tables of the sensor.
     pub(crate) source: Box<dyn Source>,
     /// The hooks that it has to do without.
     pub(crate) degraded: Vec<sensor::Degraded>,
     /// How large its tables are, which may be less than the configuration says.
     pub(crate) tables: sensor::Tables,
-    /// What came of the test of its set.
+    /// Result of the test of its set.
     pub(crate) outcome: sensor::Outcome,
 }
 

@@ -7,7 +7,7 @@ use sensor::{Event, Records, SelfTest};
 /// Nothing of the test is told later than this.
 const TEST: Duration = Duration::from_secs(10);
 
-/// See the module.
+/// Reader of the sensor's records, without those of its own test.
 pub(super) struct Reader {
     records: Box<dyn Records>,
     /// Until nothing can come of it any more.
@@ -39,7 +39,7 @@ impl Reader {
         }
     }
 
-    /// See [`Records::finish`].
+    /// Finishes reading, as [`Records::finish`] does.
     pub(super) fn finish(&mut self) {
         self.records.finish();
     }

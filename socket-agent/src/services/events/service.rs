@@ -14,7 +14,7 @@ use crate::services::{Metrics, Report, Shared, Stop, Stopper, raise_observer, tr
 /// Records of processes that the table takes in without being asked.
 const MANY: usize = 64;
 
-/// What is needed of the kernel.
+/// Events that are needed from the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Interest {
     /// Flows, sockets and processes, with these settings.
@@ -62,7 +62,7 @@ impl Service {
         Ok(Self { shared: Arc::clone(shared), interest, stopper, thread, table })
     }
 
-    /// What was asked for.
+    /// Events that were requested.
     pub(crate) fn interest(&self) -> &Interest {
         &self.interest
     }

@@ -142,7 +142,7 @@ fn wanted(socket: &SocketConfig) -> anyhow::Result<HookSet> {
     }
 }
 
-/// What was chosen to start.
+/// Choice of what to start.
 #[cfg_attr(not(feature = "ebpf"), expect(dead_code, reason = "the tracefs set asks for less"))]
 struct Plan {
     set: HookSet,

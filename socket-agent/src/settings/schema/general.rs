@@ -3,7 +3,7 @@
 use crate::{services::Metrics, settings::types::Reload};
 use config::rows::{Bounds::AboveZero, Kind::*, Setting, used};
 
-/// What is set at the top level.
+/// Settings at the top level.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::settings) struct General {
     /// Whether a part that is configured and cannot run ends the start.

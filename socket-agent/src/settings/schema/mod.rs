@@ -37,7 +37,7 @@ pub(super) static GENERAL_GROUPS: &[Group] = &[
 /// Options that stand at one place of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// Where they stand.
+    /// Title of the section.
     pub title: String,
     /// In the order of the tables.
     pub options: Vec<Described>,

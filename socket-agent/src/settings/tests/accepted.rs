@@ -1,4 +1,4 @@
-//! What is accepted, and what it means.
+//! Accepted configurations and their meaning.
 
 use std::{fs, path::Path, time::Duration};
 

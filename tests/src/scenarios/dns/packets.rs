@@ -1,4 +1,4 @@
-//! What names travel in.
+//! Kinds of packets that DNS messages travel in.
 
 use anyhow::Result;
 

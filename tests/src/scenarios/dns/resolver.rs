@@ -33,7 +33,7 @@ use crate::{
 
 /// Everything is ready within this time.
 const READY: Duration = Duration::from_secs(30);
-/// Where the cache listens.
+/// Address of the cache.
 const CACHE: [u8; 4] = [127, 0, 0, 53];
 
 pub(super) fn without_cache(fixture: &Fixture<'_>) -> Result<()> {

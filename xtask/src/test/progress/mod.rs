@@ -17,7 +17,7 @@ use crate::{paths::Paths, ui};
 /// How often a line tells what runs.
 const PERIOD: Duration = Duration::from_secs(60);
 
-/// What runs and what is to come.
+/// Progress of a run, and an estimate of the rest.
 pub(super) struct Progress {
     start: Instant,
     /// Whether what it takes is worth keeping: a part of the tests tells nothing of the whole.
@@ -49,7 +49,7 @@ impl Progress {
         Self { start: Instant::now(), keep, state: Mutex::new(State { schedule, times }) }
     }
 
-    /// What a part took the last time.
+    /// Time that a part took in the last run.
     pub(super) fn before(&self, name: &str) -> Option<Duration> {
         self.state().times.of(name)
     }
@@ -120,7 +120,7 @@ impl Progress {
         }
     }
 
-    /// How long all of it has taken.
+    /// Time that all of it has taken.
     pub(super) fn took(&self) -> String {
         human(self.start.elapsed())
     }

@@ -15,7 +15,7 @@ pub(super) enum Stage {
 #[derive(Clone, Debug)]
 pub(super) struct Item {
     pub(super) name: String,
-    /// What it took the last time.
+    /// Time that it took in the last run.
     pub(super) before: Option<Duration>,
     pub(super) stage: Stage,
 }
@@ -32,7 +32,7 @@ pub(super) struct Schedule {
     pub(super) at_a_time: usize,
 }
 
-/// How long it will take yet.
+/// Estimate of the time left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Left {
     pub(super) time: Duration,

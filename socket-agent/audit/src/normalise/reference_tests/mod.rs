@@ -40,7 +40,7 @@ fn strings(value: &Value) -> Vec<&str> {
     }
 }
 
-/// Of which the order means nothing.
+/// Items in an order of no meaning, sorted.
 fn set<T: AsRef<str>>(items: &[T]) -> String {
     let items: BTreeSet<&str> = items.iter().map(AsRef::as_ref).collect();
     items.into_iter().collect::<Vec<_>>().join(",")

@@ -17,7 +17,7 @@ use crate::rules::{
     rule::{Condition, Rule, Value},
 };
 
-/// What to do with the rule.
+/// Operation on the rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operation {
     Add(Position),

@@ -94,7 +94,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Whether it could be added.
+    /// Adds a condition; whether that was possible.
     fn add(&mut self, condition: Condition, column: usize) -> bool {
         match self.rule.as_mut().map(|rule| rule.add(condition)) {
             Some(Err(error)) => {

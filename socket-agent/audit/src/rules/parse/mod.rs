@@ -46,11 +46,11 @@ pub struct Source<'a> {
     /// Number of its first line, 1 for a file; of the setting's first line for rules in a
     /// configuration.
     pub first_line: usize,
-    /// Its content.
+    /// Content of the file.
     pub text: &'a [u8],
 }
 
-/// What was read from one file.
+/// Commands and problems of one file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parsed {
     /// Requests of the lines without errors, in order.

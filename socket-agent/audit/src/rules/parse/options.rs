@@ -55,7 +55,7 @@ options! {
 /// An option of a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Opt {
-    /// Where the option was written.
+    /// Column of the option, from 1.
     pub(super) column: usize,
     pub(super) name: Name,
     /// Empty, and at the option, for one without a value.

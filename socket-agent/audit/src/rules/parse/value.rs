@@ -149,7 +149,7 @@ fn signed(text: &str) -> Result<u32, String> {
     }
 }
 
-/// Whether it is a number and not a name.
+/// Whether a value is a number and not a name.
 fn looks_numeric(text: &str) -> bool {
     text.strip_prefix('-').unwrap_or(text).starts_with(|first: char| first.is_ascii_digit())
 }

@@ -16,7 +16,7 @@ pub(super) enum Line {
 /// A word, without its quotes and backslashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Word {
-    /// Where it begins: in characters, from 1.
+    /// Column of the first character, from 1.
     pub(super) column: usize,
     pub(super) text: Vec<u8>,
 }

@@ -18,7 +18,7 @@ pub(super) use ring::RingBuffer;
 
 use crate::Event;
 
-/// Where the agent takes records from.
+/// Source of the records.
 pub(super) enum Source {
     Ring(RingBuffer),
     Perf(Box<PerfRings>),

@@ -132,7 +132,7 @@ impl Packet {
     }
 }
 
-/// Where and when something happened.
+/// CPU, process and time of an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::tracefs) struct Context {
     /// Boottime nanoseconds.

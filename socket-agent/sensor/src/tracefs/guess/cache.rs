@@ -62,7 +62,7 @@ pub(super) fn load(state: &Path, key: &str) -> Option<Kept> {
     Some((offsets, stored.shapes, stored.failed))
 }
 
-/// What tells this boot from others.
+/// Id of this boot.
 fn boot() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default()
 }

@@ -70,7 +70,7 @@ const GUESSES: [Guess; 13] = [
 /// There where the kernel has MPTCP: from 5.6 on, with `CONFIG_MPTCP`.
 const MPTCP: &str = "/proc/sys/net/mptcp";
 
-/// What was found.
+/// Result of the guesses.
 pub(super) struct Found {
     pub(super) offsets: Offsets,
     pub(super) shapes: Shapes,
@@ -79,7 +79,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// What is missing because a guess failed.
+    /// Effects of the guesses that failed.
     pub(super) fn degraded(self) -> Vec<Degraded> {
         let degraded = self.failed.into_iter().map(|(name, effect, reason)| Degraded {
             hook: format!("guess {name}"),

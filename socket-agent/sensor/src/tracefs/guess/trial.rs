@@ -14,7 +14,7 @@ use crate::{
 /// Words that one probe fetches at most: more would make its line too long.
 pub(super) const WORDS: usize = 100;
 
-/// What a probe of a trial dumps.
+/// Dump that a probe of a trial makes.
 #[derive(Clone, Debug)]
 pub(super) struct Spec {
     pub(super) function: &'static str,
@@ -27,7 +27,7 @@ pub(super) struct Spec {
 /// A hit of a probe.
 #[derive(Clone, Debug)]
 pub(super) struct Hit {
-    /// Which of the trial's probes.
+    /// Index of the probe among those of the trial.
     pub(super) spec: usize,
     pub(super) values: Vec<u64>,
     pub(super) memory: Vec<Vec<u8>>,

@@ -11,7 +11,7 @@ macro_rules! members {
         impl Member {
             /// All of them.
             pub(in crate::tracefs) const ALL: &'static [Self] = &[$(Self::$name,)*];
-            /// How many there are.
+            /// Number of members.
             pub(in crate::tracefs) const COUNT: usize = Self::ALL.len();
 
             /// Structure, and path of the member in it.

@@ -1,4 +1,4 @@
-//! What each probe fetches.
+//! Fields that each probe fetches.
 
 use serde::{Deserialize, Serialize};
 
@@ -97,7 +97,7 @@ pub(in crate::tracefs) fn fetch(line: &mut Line<'_>, probe: &Probe, shapes: &Sha
     }
 }
 
-/// What is needed of a socket.
+/// Fetches the fields of a socket.
 fn sock(line: &mut Line<'_>, sock: &Base) -> bool {
     let needed = line.word(Field::Sock, sock)
         && line.member(Field::State, sock, &[Member::SkcState])

@@ -15,7 +15,7 @@ macro_rules! fields {
 
         impl Field {
             const NAMED: &'static [(Self, &'static str)] = &[$((Self::$name, stringify!($name)),)*];
-            /// How many there are.
+            /// Number of fields.
             pub(in crate::tracefs) const COUNT: usize = Self::NAMED.len();
 
             /// The name it has in the probe.

@@ -17,7 +17,7 @@ pub(in crate::tracefs) struct Line<'o> {
     arguments: Vec<String>,
 }
 
-/// Where a chain of members begins.
+/// Start of a chain of members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::tracefs) struct Base(pub(in crate::tracefs) String);
 

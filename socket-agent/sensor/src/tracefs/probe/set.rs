@@ -60,7 +60,7 @@ pub(in crate::tracefs) enum Missing {
 /// One probe.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::tracefs) struct Probe {
-    /// Its name in the group.
+    /// Name of the probe in its group.
     pub(in crate::tracefs) event: &'static str,
     /// Functions it can be put on; the first that the kernel has is taken.
     pub(in crate::tracefs) functions: &'static [&'static str],
@@ -68,7 +68,7 @@ pub(in crate::tracefs) struct Probe {
     pub(in crate::tracefs) returns: bool,
     pub(in crate::tracefs) observation: Observation,
     pub(in crate::tracefs) missing: Missing,
-    /// Of no use without IPv6.
+    /// Whether the probe is of no use without IPv6.
     pub(in crate::tracefs) ipv6: bool,
 }
 
