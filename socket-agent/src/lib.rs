@@ -2,7 +2,9 @@
 //! and for how long.
 //!
 //! Data goes one way: [`sensor`] (kernel) -> [`flow`] (facts to flow records) and [`audit`] (records to
-//! events), enriched by [`processes`] -> documents ([`ecs`]) -> [`pipeline`] (queue, outputs).
+//! events), enriched by [`processes`] -> documents ([`ecs`]) -> [`pipeline`] (queue) with [`processors`]
+//! and [`outputs`]. All of it rests on [`config`] (options), [`metrics`] (counters) and [`linux`] (clocks,
+//! `/proc`, names of users and groups).
 
 pub mod cli;
 mod datasets;

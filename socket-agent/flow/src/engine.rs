@@ -17,7 +17,7 @@ use super::{
 use linux::shrink;
 
 /// Closed connections that are reported in one call.
-const LOT: usize = 1024;
+const BATCH: usize = 1024;
 
 /// Longer than it takes from the end of a flow until it is out of the table, nanoseconds.
 const HANDING_OVER: u64 = 1_000_000_000;
@@ -145,7 +145,7 @@ impl Engine {
     /// Reports closed connections whose time has come, or that are too many, some hundred at a time;
     /// whether more are due.
     pub fn tick(&mut self, now: u64, kernel: &mut impl Kernel, out: &mut Vec<FlowRecord>) -> bool {
-        for _ in 0..LOT {
+        for _ in 0..BATCH {
             let too_many = self.held.len() > self.rules.held;
             let Some(mut flow) = self.held.take_first(|due| due <= now || too_many) else {
                 return false;
@@ -318,14 +318,14 @@ enum Open {
     GoesOn,
 }
 
-/// Whether packets can follow the end of the socket: of all TCP connections that were established. Also
-/// of those that the peer closed first and has confirmed: its FIN may have been sent twice.
-/// Whether a flow that is still in a table was told when it closed: it is about to leave the table, or the
-/// kernel refused to take it out in an interrupt of another change of the table.
+/// Whether a flow that is still in a table was handed over when it closed: it is about to leave the table,
+/// or the kernel refused to take it out in an interrupt of another change of the table.
 fn was_handed_over(flow: &Flow) -> bool {
     flow.ended != 0 && flow.id == flow.socket_id
 }
 
+/// Whether packets can follow the end of the socket: of all TCP connections that were established, also
+/// of those that the peer closed first and has confirmed, as its FIN may have been sent twice.
 fn may_see_late_packets(flow: &Flow) -> bool {
     flow.tuple.protocol == PROTO_TCP && flow.ended != 0 && flow.tcp.state != state::SYN_SENT
 }

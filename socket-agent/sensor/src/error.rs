@@ -37,7 +37,7 @@ pub enum SensorError {
          {needed} and the tables; free some, or use the set tracefs"
     )]
     Machine {
-        /// Sets that are available.
+        /// Memory that is available, with its unit.
         available: String,
         /// What there should be, without the tables.
         needed: String,
@@ -85,7 +85,7 @@ pub enum SensorError {
 pub struct Degraded {
     /// Program and what it is attached to.
     pub hook: String,
-    /// Error of the kernel.
+    /// Reason.
     pub reason: String,
     /// Effect on the documents.
     pub effect: &'static str,

@@ -11,7 +11,7 @@ pub enum HookSet {
     /// The best that this kernel can attach.
     #[default]
     Auto,
-    /// BTF trampolines, kernel 5.5 or newer.
+    /// BTF trampolines: kernel 5.8 or newer, on arm64 6.4.
     Fentry,
     /// Kprobes.
     Kprobe,

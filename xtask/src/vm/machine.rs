@@ -34,7 +34,7 @@ pub(crate) struct Machine<'a> {
 
 /// Result of a machine that has ended.
 pub(crate) struct Ended {
-    /// Exit statuses of the commands, in order.
+    /// Exits of the commands, in order.
     pub(crate) exits: Vec<Exit>,
     pub(crate) end: End,
 }

@@ -37,7 +37,7 @@ pub(crate) struct Exit {
     pub(crate) spent: Spent,
 }
 
-/// Time and memory of a machine.
+/// Wall and processor time that a machine took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spent {
     pub(crate) wall: Duration,

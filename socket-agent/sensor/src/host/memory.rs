@@ -9,7 +9,7 @@ use std::{
 
 use super::mounts::{cgroup2_mount, memory_cgroup_mount};
 
-/// Limits of memory of this host and cgroup.
+/// Available memory, and what limits it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// Bytes that can be had without anything being swapped out or killed.

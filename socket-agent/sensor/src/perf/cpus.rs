@@ -1,4 +1,4 @@
-//! CPUs that are possible and online.
+//! The CPUs that are online.
 
 use std::{fs, io};
 

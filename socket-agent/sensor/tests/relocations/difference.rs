@@ -1,7 +1,7 @@
 //! Where kernels differ from what the programs are written for. Each row is known and meant; the
 //! tests fail on any other.
 
-/// Fields and programs that one kernel lacks.
+/// Fields that one kernel lacks, or has in another form.
 #[derive(Debug, Default)]
 pub(crate) struct Differences {
     /// Fields that are not there, or of another kind. The programs read them as zero.

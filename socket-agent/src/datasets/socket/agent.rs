@@ -33,7 +33,7 @@ const SCAN_MINIMUM: Duration = Duration::from_millis(100);
 /// Reports that free memory worth giving back.
 const MANY: u64 = 1000;
 /// Records that gather before they are written.
-const LOT: usize = 1024;
+const BATCH: usize = 1024;
 /// How often processes that are long gone are dropped.
 const EXPIRE: Duration = Duration::from_secs(10);
 
@@ -131,7 +131,7 @@ impl Agent {
             let (now, last) = (Clock::boottime(), taken.is_empty());
             any |= !last;
             for (number, record) in taken.drain(..).enumerate() {
-                if number > 0 && number.is_multiple_of(LOT) {
+                if number > 0 && number.is_multiple_of(BATCH) {
                     self.settle()?;
                 }
                 self.take(record, now)?;
@@ -222,7 +222,7 @@ impl Agent {
         }
         if self.expired.elapsed() >= EXPIRE {
             self.expired = Instant::now();
-            self.taken.shrink_to(LOT / 4);
+            self.taken.shrink_to(BATCH / 4);
             self.shared.processes().expire(now);
             let reported = self.engine.counters().reported;
             self.memory.settle(reported.saturating_sub(self.settled));

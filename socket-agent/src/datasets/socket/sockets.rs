@@ -31,7 +31,7 @@ use sensor::{
 };
 
 /// Documents of a state report that are written at a time.
-const LOT: usize = 1024;
+const BATCH: usize = 1024;
 /// Listeners without a known port that are held back at most; more are told without it.
 const PORTLESS: usize = 1024;
 /// `ip_local_port_range` where the kernel does not tell.
@@ -208,7 +208,7 @@ impl Sockets {
         if self.listing.as_ref().is_some_and(JoinHandle::is_finished) {
             self.take_listing();
         }
-        self.go_on(LOT, context)
+        self.go_on(BATCH, context)
     }
 
     /// Completes the report under way.

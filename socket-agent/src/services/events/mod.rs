@@ -79,7 +79,7 @@ enum Moved {
     All,
     /// There may be more.
     Batch,
-    /// As many records as the queues had capacity for.
+    /// What the queues had capacity for: one of them is full.
     Full,
 }
 

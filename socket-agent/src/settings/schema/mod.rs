@@ -1,4 +1,5 @@
-//! Which options there are beside those of datasets. A new option is one row in a table here.
+//! Options beside those of datasets, each a row of a table. What else a new option touches is listed in
+//! CONTRIBUTING.md.
 
 mod general;
 mod known;

@@ -132,7 +132,7 @@ impl Packet {
     }
 }
 
-/// CPU, process and time of an event.
+/// Process, thread and time of an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::tracefs) struct Context {
     /// Boottime nanoseconds.
