@@ -48,11 +48,7 @@ pub(crate) fn run(paths: &Paths, pins: &Pins, options: &TestOptions) -> Result<E
     let every = selection::all(&list, filter);
     unknown(&mut report, options, &every);
     let today = turn::today();
-    let chosen = match options {
-        TestOptions { vm, .. } if !vm.is_empty() => Chosen::Named(vm),
-        TestOptions { all: false, .. } => Chosen::Short,
-        TestOptions { turn, .. } => Chosen::Turn(turn.unwrap_or_else(|| turn::of_day(today))),
-    };
+    let chosen = chosen(options, today);
     let (boots, others) = selection::choose(every, chosen);
     let plan = Plan { options, boots };
     let groups = groups::choose(&plan);
@@ -103,6 +99,15 @@ pub(crate) fn run(paths: &Paths, pins: &Pins, options: &TestOptions) -> Result<E
     eprintln!("\nall of it took {}", progress.took());
     print!("{}{}", matrix.render(), report.render());
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The machines that the options choose.
+fn chosen(options: &TestOptions, today: u64) -> Chosen<'_> {
+    match options {
+        TestOptions { vm, .. } if !vm.is_empty() => Chosen::Named(vm),
+        TestOptions { all: false, .. } => Chosen::Short,
+        TestOptions { turn, .. } => Chosen::Turn(turn.unwrap_or_else(|| turn::of_day(today))),
+    }
 }
 
 /// Runs the machines, and groups meanwhile.

@@ -113,24 +113,9 @@ pub fn decide(config: &AuditConfig, situation: Situation) -> Result<Plan, PlanEr
         Ok(status) => status,
         Err(error) => return without_status(config, error, kernel, wants_rules),
     };
-    let has_multicast = kernel >= MULTICAST;
     let locked = status.is_locked();
-    let (mode, reason) = match (config.socket_type, &daemon) {
-        (SocketType::Unicast, Some(daemon)) => return Err(PlanError::Owned(daemon.clone())),
-        (SocketType::Unicast, None) => (Mode::Unicast, "socket_type: unicast".to_owned()),
-        (_, Some(daemon)) => (Mode::Multicast, format!("{daemon} owns the audit socket")),
-        (_, None) if !has_multicast => {
-            (Mode::Unicast, "this kernel is older than 3.16 and has no multicast".to_owned())
-        }
-        (SocketType::Multicast, None) => (Mode::Multicast, "socket_type: multicast".to_owned()),
-        (SocketType::Auto, None) if locked && !config.immutable => {
-            (Mode::Multicast, "the audit settings are locked until the next boot".to_owned())
-        }
-        (SocketType::Auto, None) if wants_rules || config.immutable => {
-            (Mode::Unicast, "nobody owns the audit socket".to_owned())
-        }
-        (SocketType::Auto, None) => (Mode::Multicast, "there are no rules to load".to_owned()),
-    };
+    let has_multicast = kernel >= MULTICAST;
+    let (mode, reason) = mode(config, daemon.as_ref(), has_multicast, locked, wants_rules)?;
     let mut warnings = Vec::new();
     let mut load_rules = wants_rules;
     if wants_rules && locked {
@@ -170,6 +155,32 @@ pub fn decide(config: &AuditConfig, situation: Situation) -> Result<Plan, PlanEr
         enable: may_change,
         reason,
         warnings,
+    })
+}
+
+/// The way in which records come, and the reason for it.
+fn mode(
+    config: &AuditConfig,
+    daemon: Option<&Daemon>,
+    has_multicast: bool,
+    locked: bool,
+    wants_rules: bool,
+) -> Result<(Mode, String), PlanError> {
+    Ok(match (config.socket_type, daemon) {
+        (SocketType::Unicast, Some(daemon)) => return Err(PlanError::Owned(daemon.clone())),
+        (SocketType::Unicast, None) => (Mode::Unicast, "socket_type: unicast".to_owned()),
+        (_, Some(daemon)) => (Mode::Multicast, format!("{daemon} owns the audit socket")),
+        (_, None) if !has_multicast => {
+            (Mode::Unicast, "this kernel is older than 3.16 and has no multicast".to_owned())
+        }
+        (SocketType::Multicast, None) => (Mode::Multicast, "socket_type: multicast".to_owned()),
+        (SocketType::Auto, None) if locked && !config.immutable => {
+            (Mode::Multicast, "the audit settings are locked until the next boot".to_owned())
+        }
+        (SocketType::Auto, None) if wants_rules || config.immutable => {
+            (Mode::Unicast, "nobody owns the audit socket".to_owned())
+        }
+        (SocketType::Auto, None) => (Mode::Multicast, "there are no rules to load".to_owned()),
     })
 }
 

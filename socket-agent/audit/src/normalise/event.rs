@@ -61,20 +61,7 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
         file = object.name.primary.clone().map(File::named);
     }
 
-    let (mut source, mut destination, mut direction) = (None, None, None);
-    if row.is_some_and(|row| row.is_remote) {
-        source = Endpoint::of_record(main);
-        direction = source.as_ref().map(|_| "ingress");
-    }
-    if row.is_none_or(|row| row.is_about_call) {
-        direction = call_row.and_then(|row| row.direction).filter(|_| remote.is_some());
-        match direction {
-            Some("ingress") => source = remote,
-            Some(_) => destination = remote,
-            None => {}
-        }
-    }
-
+    let Ends { source, destination, direction } = Ends::of(main, row, call_row, remote);
     let users = Users::new(roles, &ids, account, subject);
     let people = People { account: account_field, object: object_field, is_asking };
     let mut data = Data::read(records, syscall.as_ref(), address.as_ref(), &people, names);
@@ -111,6 +98,38 @@ pub fn normalise<'a>(event: &'a Event, names: &mut dyn IdNames) -> Option<Normal
         incomplete,
         warnings,
     })
+}
+
+/// Ends of network traffic, and its direction.
+#[derive(Default)]
+struct Ends<'a> {
+    source: Option<Endpoint<'a>>,
+    destination: Option<Endpoint<'a>>,
+    direction: Option<&'static str>,
+}
+
+impl<'a> Ends<'a> {
+    fn of(
+        main: &'a Record,
+        row: Option<&RecordRow>,
+        call_row: Option<&SyscallRow>,
+        remote: Option<Endpoint<'a>>,
+    ) -> Self {
+        let mut ends = Self::default();
+        if row.is_some_and(|row| row.is_remote) {
+            ends.source = Endpoint::of_record(main);
+            ends.direction = ends.source.as_ref().map(|_| "ingress");
+        }
+        if row.is_none_or(|row| row.is_about_call) {
+            ends.direction = call_row.and_then(|row| row.direction).filter(|_| remote.is_some());
+            match ends.direction {
+                Some("ingress") => ends.source = remote,
+                Some(_) => ends.destination = remote,
+                None => {}
+            }
+        }
+        ends
+    }
 }
 
 /// The first record decides what the event is, unless it is one of those that say more about

@@ -45,7 +45,6 @@ pub(super) fn program(snaplen: u32) -> Vec<sock_filter> {
     let mut a = Assembler::default();
     let (drop, accept) = (a.label(), a.label());
     let (ipv4, ipv6, transport) = (a.label(), a.label(), a.label());
-    let (no_tag, guess) = (a.label(), a.label());
 
     // Over loopback every packet arrives as well as leaves: once is enough.
     let here = a.label();
@@ -55,32 +54,7 @@ pub(super) fn program(snaplen: u32) -> Vec<sock_filter> {
     a.jump_if(OUTGOING, drop);
     a.bind_label(here);
 
-    // What it is: by the type of the packet, else of the first or second tag in it.
-    a.load(BPF_W, BPF_ABS, AD_PROTOCOL);
-    a.index(0);
-    a.jump_if(u32::from(IPV4), ipv4);
-    a.jump_if(u32::from(IPV6), ipv6);
-    for tag in 1..=2_u32 {
-        let tagged = a.label();
-        for kind in VLAN {
-            a.jump_if(u32::from(kind), tagged);
-        }
-        a.jump(if tag == 1 { no_tag } else { guess });
-        a.bind_label(tagged);
-        a.load(BPF_H, BPF_ABS, 4 * tag - 2);
-        a.index(4 * tag);
-        a.jump_if(u32::from(IPV4), ipv4);
-        a.jump_if(u32::from(IPV6), ipv6);
-    }
-    // Some kernels call a packet tagged that begins with IP all the same.
-    a.bind_label(guess);
-    a.index(0);
-    a.load(BPF_B, BPF_ABS, 0);
-    a.alu(BPF_AND, 0xf0);
-    a.jump_if(0x40, ipv4);
-    a.jump_if(0x60, ipv6);
-    a.bind_label(no_tag);
-    a.jump(drop);
+    version(&mut a, ipv4, ipv6, drop);
 
     a.bind_label(ipv4);
     first_fragment(&mut a, 6, 0x1fff, drop);
@@ -122,6 +96,37 @@ pub(super) fn program(snaplen: u32) -> Vec<sock_filter> {
     a.bind_label(accept);
     a.push(BPF_RET | BPF_K, snaplen);
     a.finish()
+}
+
+/// Goes on by the version of IP, which the type of the packet has, else the first or second tag in it. The
+/// index is then the IP header.
+fn version(a: &mut Assembler, ipv4: Label, ipv6: Label, drop: Label) {
+    let (no_tag, guess) = (a.label(), a.label());
+    a.load(BPF_W, BPF_ABS, AD_PROTOCOL);
+    a.index(0);
+    a.jump_if(u32::from(IPV4), ipv4);
+    a.jump_if(u32::from(IPV6), ipv6);
+    for tag in 1..=2_u32 {
+        let tagged = a.label();
+        for kind in VLAN {
+            a.jump_if(u32::from(kind), tagged);
+        }
+        a.jump(if tag == 1 { no_tag } else { guess });
+        a.bind_label(tagged);
+        a.load(BPF_H, BPF_ABS, 4 * tag - 2);
+        a.index(4 * tag);
+        a.jump_if(u32::from(IPV4), ipv4);
+        a.jump_if(u32::from(IPV6), ipv6);
+    }
+    // Some kernels call a packet tagged that begins with IP all the same.
+    a.bind_label(guess);
+    a.index(0);
+    a.load(BPF_B, BPF_ABS, 0);
+    a.alu(BPF_AND, 0xf0);
+    a.jump_if(0x40, ipv4);
+    a.jump_if(0x60, ipv6);
+    a.bind_label(no_tag);
+    a.jump(drop);
 }
 
 /// Drops fragments but the first, whose offset is zero: the bits of `mask` in the word at `offset` from

@@ -63,24 +63,14 @@ pub(super) fn all(
     let mut attached: Vec<&str> = Vec::new();
     let mut wanted_by_arguments: Option<(String, &'static str)> = None;
     for program in programs.iter().filter(|program| targets.ipv6 || !program.ipv6) {
-        let by_cgroup = attached.contains(&"cgroup_egress");
-        match program.when {
-            When::InsteadOf(name) | When::Unless(name, _) if attached.contains(&name) => continue,
-            When::Unskipped if !targets.copied || targets.cgroup.is_none() => continue,
-            When::WithCgroup(_) if !by_cgroup => continue,
-            When::First if !targets.copied => continue,
-            When::Again(first) | When::Ahead(first)
-                if !targets.copied || !attached.contains(&first) =>
-            {
-                continue;
-            }
-            When::Ahead(_) if targets.cgroup.is_none() => continue,
-            When::RepliesHidden(_) if !by_cgroup || !targets.prototypes.hides_replies() => continue,
-            When::Arguments(effect) if !arguments_match(program, targets) => {
-                wanted_by_arguments = Some((describe(program), effect));
-                continue;
-            }
-            _ => {}
+        if is_unwanted(program, targets, &attached) {
+            continue;
+        }
+        if let When::Arguments(effect) = program.when
+            && !arguments_match(program, targets)
+        {
+            wanted_by_arguments = Some((describe(program), effect));
+            continue;
         }
         let reason = match one(ebpf, program, targets) {
             Ok(program) => {
@@ -111,13 +101,30 @@ pub(super) fn all(
             }
         }
     }
-    let any_form =
-        programs.iter().any(|p| matches!(p.when, When::Arguments(_)) && attached.contains(&p.name));
+    let is_form = |p: &Program| matches!(p.when, When::Arguments(_)) && attached.contains(&p.name);
+    let any_form = programs.iter().any(is_form);
     if let (Some((hook, effect)), false) = (wanted_by_arguments, any_form) {
         let reason = "the function has arguments that no program was written for".to_owned();
         degraded.push(Degraded { hook, reason, effect });
     }
     Ok((held, degraded))
+}
+
+/// Whether a program is of no use on this kernel, or with the programs that are attached already.
+fn is_unwanted(program: &Program, targets: &AttachTargets<'_>, attached: &[&str]) -> bool {
+    let by_cgroup = attached.contains(&"cgroup_egress");
+    match program.when {
+        When::InsteadOf(name) | When::Unless(name, _) => attached.contains(&name),
+        When::Unskipped => !targets.copied || targets.cgroup.is_none(),
+        When::WithCgroup(_) => !by_cgroup,
+        When::First => !targets.copied,
+        When::Again(first) => !targets.copied || !attached.contains(&first),
+        When::Ahead(first) => {
+            !targets.copied || !attached.contains(&first) || targets.cgroup.is_none()
+        }
+        When::RepliesHidden(_) => !by_cgroup || !targets.prototypes.hides_replies(),
+        _ => false,
+    }
 }
 
 fn arguments_match(program: &Program, targets: &AttachTargets<'_>) -> bool {
@@ -142,17 +149,18 @@ fn describe(program: &Program) -> String {
     format!("{} at {target}", program.name)
 }
 
+/// The link is taken out of the program, which can be dropped then.
+macro_rules! link {
+    ($program:ident, $attach:expr) => {{
+        let link = $attach.and_then(|id| $program.take_link(id));
+        Box::new(link.map_err(line)?) as Link
+    }};
+}
+
 fn one(ebpf: &mut Ebpf, wanted: &Program, targets: &AttachTargets<'_>) -> Result<Attached, String> {
     let program = ebpf
         .program_mut(wanted.name)
         .ok_or_else(|| "the embedded object has no such program".to_owned())?;
-    /// The link is taken out of the program, which can be dropped then.
-    macro_rules! link {
-        ($program:ident, $attach:expr) => {{
-            let link = $attach.and_then(|id| $program.take_link(id));
-            Box::new(link.map_err(line)?) as Link
-        }};
-    }
     let links: Vec<Link> = match wanted.hook {
         Hook::RawTracepoint(name) => {
             let program = typed::<RawTracePoint>(program)?;
@@ -179,33 +187,17 @@ fn one(ebpf: &mut Ebpf, wanted: &Program, targets: &AttachTargets<'_>) -> Result
             }
             links
         }
-        Hook::KprobeAny(functions) => {
-            let program = typed::<KProbe>(program)?;
-            program.load().map_err(line)?;
-            let mut attached = Err("no function is named".to_owned());
-            for function in functions {
-                attached = program.attach(*function, 0).map_err(line);
-                if attached.is_ok() {
-                    break;
-                }
-            }
-            let attached = attached?;
-            vec![link!(program, Ok(attached))]
-        }
+        Hook::KprobeAny(functions) => vec![any_kprobe(program, functions)?],
         Hook::Tracepoint(group, name) => {
             let program = typed::<TracePoint>(program)?;
             program.load().map_err(line)?;
             vec![link!(program, program.attach(group, name))]
         }
-        Hook::CgroupEgress | Hook::CgroupIngress => {
-            let cgroup = targets.cgroup.ok_or(NO_CGROUP)?;
-            let kind = match wanted.hook {
-                Hook::CgroupEgress => CgroupSkbAttachType::Egress,
-                _ => CgroupSkbAttachType::Ingress,
-            };
-            let program = typed::<CgroupSkb>(program)?;
-            program.load().map_err(line)?;
-            vec![link!(program, beside_others(|mode| program.attach(cgroup, kind, mode)))]
+        Hook::CgroupEgress => {
+            vec![packets(program, CgroupSkbAttachType::Egress, targets)?]
+        }
+        Hook::CgroupIngress => {
+            vec![packets(program, CgroupSkbAttachType::Ingress, targets)?]
         }
         Hook::CgroupSock => {
             let cgroup = targets.cgroup.ok_or(NO_CGROUP)?;
@@ -223,6 +215,33 @@ fn one(ebpf: &mut Ebpf, wanted: &Program, targets: &AttachTargets<'_>) -> Result
     let program = ebpf.program(wanted.name).map(aya::programs::Program::fd);
     let fd = program.and_then(Result::ok).map(|fd| fd.as_fd().try_clone_to_owned());
     Ok(Attached { name: wanted.name, fd: fd.and_then(Result::ok), _links: links })
+}
+
+/// Attaches to the first of these functions that can be probed.
+fn any_kprobe(program: &mut aya::programs::Program, functions: &[&str]) -> Result<Link, String> {
+    let program = typed::<KProbe>(program)?;
+    program.load().map_err(line)?;
+    let mut attached = Err("no function is named".to_owned());
+    for function in functions {
+        attached = program.attach(*function, 0).map_err(line);
+        if attached.is_ok() {
+            break;
+        }
+    }
+    let attached = attached?;
+    Ok(link!(program, Ok(attached)))
+}
+
+/// Attaches to the packets of the cgroup, in one direction.
+fn packets(
+    program: &mut aya::programs::Program,
+    direction: CgroupSkbAttachType,
+    targets: &AttachTargets<'_>,
+) -> Result<Link, String> {
+    let cgroup = targets.cgroup.ok_or(NO_CGROUP)?;
+    let program = typed::<CgroupSkb>(program)?;
+    program.load().map_err(line)?;
+    Ok(link!(program, beside_others(|mode| program.attach(cgroup, direction, mode))))
 }
 
 /// Attaches to a cgroup so that programs of others stay. A link (5.7) always does and takes no flag

@@ -98,13 +98,7 @@ impl Sensor {
         options: &Options,
     ) -> Result<(Halves, Vec<Degraded>), SensorError> {
         let target = given_btf(config.btf.as_deref(), options.types.as_deref())?;
-        // What the kernel publishes is large, and the loader begins with reading it, whether it is used or not.
-        let (kernel_btf, prototypes, mut loader) = thread::scope(|scope| {
-            let read = scope.spawn(|| (Btf::from_sys_fs(), Prototypes::of_kernel()));
-            let loader = EbpfLoader::new();
-            let (btf, prototypes) = read.join().unwrap_or_else(|panic| resume_unwind(panic));
-            (btf, prototypes, loader)
-        });
+        let (kernel_btf, prototypes, mut loader) = read_kernel();
         let object = match (&target, &kernel_btf, prototypes.types()) {
             (Some(target), ..) => fitted(options.buffer, &target.btf, &target.types)?,
             (None, Ok(btf), Some(types)) => fitted(options.buffer, btf, types)?,
@@ -125,11 +119,7 @@ impl Sensor {
         let tables = open_tables(&mut ebpf)?;
         let records = open_records(&ebpf, config, options.buffer)?;
         let perf = options.buffer == RecordBuffer::Perf;
-        let cgroup = match (&options.cgroup, options.set) {
-            (Some(path), _) => File::open(path).ok(),
-            (None, HookSet::Cgroup) => return Err(SensorError::NoCgroup),
-            (None, _) => None,
-        };
+        let cgroup = root_cgroup(options)?;
         let kernel_btf = kernel_btf.as_ref();
         let targets = AttachTargets {
             set: options.set.name(),
@@ -174,6 +164,26 @@ impl Sensor {
     fn missed(&self) -> Missed {
         let programs = self.programs.as_deref();
         programs.map_or(self.missed_before, |programs| Missed::of(programs, &self.tables))
+    }
+}
+
+/// Reads the kernel's types and makes a loader, at the same time: what the kernel publishes is large, and the
+/// loader begins with reading it, whether it is used or not.
+fn read_kernel<'a>() -> (Result<Btf, BtfError>, Prototypes, EbpfLoader<'a>) {
+    thread::scope(|scope| {
+        let read = scope.spawn(|| (Btf::from_sys_fs(), Prototypes::of_kernel()));
+        let loader = EbpfLoader::new();
+        let (btf, prototypes) = read.join().unwrap_or_else(|panic| resume_unwind(panic));
+        (btf, prototypes, loader)
+    })
+}
+
+/// The root of the cgroup v2 hierarchy; `None` if there is none and the set can do without.
+fn root_cgroup(options: &Options) -> Result<Option<File>, SensorError> {
+    match (&options.cgroup, options.set) {
+        (Some(path), _) => Ok(File::open(path).ok()),
+        (None, HookSet::Cgroup) => Err(SensorError::NoCgroup),
+        (None, _) => Ok(None),
     }
 }
 

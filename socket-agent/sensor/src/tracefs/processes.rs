@@ -100,20 +100,7 @@ impl Processes {
     ) -> Option<Event> {
         let get = |field| values.get(field);
         match change {
-            Task::Fork => {
-                let (pid, tgid) = (get(Field::Pid) as u32, get(Field::Tgid) as u32);
-                if pid != tgid {
-                    return None;
-                }
-                tasks.set(owner(values));
-                Some(Event::Fork(ForkEvent {
-                    header: Header { kind: kind::FORK, length: 0 },
-                    start: values.started(),
-                    parent_start: values.parent_started(),
-                    pid,
-                    parent: get(Field::Parent) as u32,
-                }))
-            }
+            Task::Fork => fork(values, tasks),
             Task::ExecPath => {
                 let path = values.layout.text(values.raw, Field::Filename);
                 if !self.probed {
@@ -122,17 +109,7 @@ impl Processes {
                 self.begins(context.tid, path);
                 None
             }
-            Task::Exec => {
-                let owner = owner(values);
-                tasks.set(owner);
-                // The thread that executes takes the process's id.
-                let path = self.paths.remove(&context.tid).unwrap_or_default();
-                let total = get(Field::ArgEnd).wrapping_sub(get(Field::ArgStart)) as u32 as usize;
-                let carried = values.layout.bytes(values.raw, Field::Arguments, 8 * ARGUMENT_WORDS);
-                let parent = get(Field::Parent) as u32;
-                let event = exec(&owner, &path, carried, total, parent, context.now);
-                Some(Event::Exec(Box::new(event)))
-            }
+            Task::Exec => Some(self.executed(values, context, tasks)),
             Task::Exit => {
                 self.ends(context.tid);
                 if get(Field::Dead) as u32 == 0 {
@@ -164,6 +141,38 @@ impl Processes {
             }
         }
     }
+
+    /// A process has executed a program, whose path has been noted before.
+    fn executed(&mut self, values: &Values<'_>, context: Context, tasks: &mut TaskTable) -> Event {
+        let get = |field| values.get(field);
+        let owner = owner(values);
+        tasks.set(owner);
+        // The thread that executes takes the process's id.
+        let path = self.paths.remove(&context.tid).unwrap_or_default();
+        let total = get(Field::ArgEnd).wrapping_sub(get(Field::ArgStart)) as u32 as usize;
+        let carried = values.layout.bytes(values.raw, Field::Arguments, 8 * ARGUMENT_WORDS);
+        let parent = get(Field::Parent) as u32;
+        let event = exec(&owner, &path, carried, total, parent, context.now);
+        Event::Exec(Box::new(event))
+    }
+}
+
+/// The event of a new process; `None` for a thread.
+#[expect(clippy::cast_possible_truncation, reason = "values are as wide as their fields")]
+fn fork(values: &Values<'_>, tasks: &mut TaskTable) -> Option<Event> {
+    let get = |field| values.get(field);
+    let (pid, tgid) = (get(Field::Pid) as u32, get(Field::Tgid) as u32);
+    if pid != tgid {
+        return None;
+    }
+    tasks.set(owner(values));
+    Some(Event::Fork(ForkEvent {
+        header: Header { kind: kind::FORK, length: 0 },
+        start: values.started(),
+        parent_start: values.parent_started(),
+        pid,
+        parent: get(Field::Parent) as u32,
+    }))
 }
 
 /// Everything that a record says of a task's process.

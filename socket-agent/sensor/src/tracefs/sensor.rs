@@ -157,20 +157,7 @@ impl Probes {
             None => guessed(&mut group, config, options)?,
         };
         log::debug!(target: "sensor", "members without a known place: {:?}", offsets.missing());
-        let mut rings = Rings::open(config.tracefs.ring_size_exponent).map_err(|error| {
-            SensorError::Hook {
-                set: "tracefs",
-                hook: "perf rings".into(),
-                reason: error.to_string(),
-                remedy: "run as root, or with CAP_SYS_ADMIN; make socket.ring_size_exponent smaller",
-            }
-        })?;
-        if !rings.has_ids() {
-            log::info!(
-                target: "sensor",
-                "this kernel has no PERF_EVENT_IOC_ID; samples are told apart by common_type"
-            );
-        }
+        let mut rings = open_rings(config)?;
         let mut installer = Installer {
             tracing: &tracing,
             group: &mut group,
@@ -186,30 +173,16 @@ impl Probes {
         let has_exec_paths = probed && has(Task::ExecPath);
         let observes = |observation| kinds.values().any(|kind| kind.observation == observation);
         let drops = observes(Observation::Dropped) && observes(Observation::DropTracepoint);
-        let enabled = rings.enable();
-        enabled.map_err(|error| SensorError::Hook {
-            set: "tracefs",
-            hook: "perf events".into(),
-            reason: error.to_string(),
-            remedy: "run as root, or with CAP_SYS_ADMIN",
-        })?;
-        let mut tasks = TaskTable::new();
-        tasks.read_all();
-        tasks.set_holders(existing::holders());
-        let idle = config.flow_inactive_timeout.as_nanos().try_into().unwrap_or(u64::MAX);
+        enable(&mut rings)?;
+        let aggregator = aggregator(config, options);
         let limits = &config.tracefs;
-        let mut aggregator = Aggregator::new(tasks, config.tables, idle, options.ipv6);
-        aggregator.netns = own_netns();
         let mut merge = Merge::new(limits.perf_queue_size as usize);
         if options.keep_rings {
             merge.keep_rings();
         }
+        let (drift, period) = (limits.clock_max_drift, limits.clock_sync_period);
         let sensor = Self {
-            clock: SampleClock::new(
-                rings.clock(),
-                limits.clock_max_drift,
-                limits.clock_sync_period,
-            ),
+            clock: SampleClock::new(rings.clock(), drift, period),
             rings,
             group,
             _tracing: tracing,
@@ -221,13 +194,7 @@ impl Probes {
             merge,
             aggregator,
             processes: Processes::new(probed),
-            losses: Losses {
-                by_cpu: BTreeMap::new(),
-                notices: 0,
-                notices_most: limits.lost_queue_size.into(),
-                unreadable: 0,
-                warned: None,
-            },
+            losses: Losses::new(limits.lost_queue_size.into()),
             filtered: HashMap::new(),
             detached: false,
             has_exec_paths,
@@ -460,6 +427,11 @@ const LOST: &str =
     "packets are missing; raise socket.ring_size_exponent, or give the agent more CPU";
 
 impl Losses {
+    /// No losses yet; at most so many are logged.
+    fn new(notices_most: u64) -> Self {
+        Self { by_cpu: BTreeMap::new(), notices: 0, notices_most, unreadable: 0, warned: None }
+    }
+
     fn add(&mut self, cpu: u32, count: u64) {
         *self.by_cpu.entry(cpu).or_default() += count;
         self.notices += 1;
@@ -497,6 +469,46 @@ fn guessed(
     let found = guess::offsets(group, config.tracefs.guess_timeout, &options.state)?;
     let (offsets, shapes) = (found.offsets.clone(), found.shapes.clone());
     Ok((offsets, shapes, found.degraded()))
+}
+
+/// Opens the rings that the kernel writes samples to.
+fn open_rings(config: &SocketConfig) -> Result<Rings, SensorError> {
+    let rings =
+        Rings::open(config.tracefs.ring_size_exponent).map_err(|error| SensorError::Hook {
+            set: "tracefs",
+            hook: "perf rings".into(),
+            reason: error.to_string(),
+            remedy: "run as root, or with CAP_SYS_ADMIN; make socket.ring_size_exponent smaller",
+        })?;
+    if !rings.has_ids() {
+        log::info!(
+            target: "sensor",
+            "this kernel has no PERF_EVENT_IOC_ID; samples are told apart by common_type"
+        );
+    }
+    Ok(rings)
+}
+
+/// Switches the events on, which were opened switched off.
+fn enable(rings: &mut Rings) -> Result<(), SensorError> {
+    let enabled = rings.enable();
+    enabled.map_err(|error| SensorError::Hook {
+        set: "tracefs",
+        hook: "perf events".into(),
+        reason: error.to_string(),
+        remedy: "run as root, or with CAP_SYS_ADMIN",
+    })
+}
+
+/// An aggregator that knows the tasks and holders of sockets that are there.
+fn aggregator(config: &SocketConfig, options: &Options) -> Aggregator<TaskTable> {
+    let mut tasks = TaskTable::new();
+    tasks.read_all();
+    tasks.set_holders(existing::holders());
+    let idle = config.flow_inactive_timeout.as_nanos().try_into().unwrap_or(u64::MAX);
+    let mut aggregator = Aggregator::new(tasks, config.tables, idle, options.ipv6);
+    aggregator.netns = own_netns();
+    aggregator
 }
 
 fn clear_stale(tracing: &Tracing) -> Result<(), SensorError> {
