@@ -54,7 +54,7 @@ pub(crate) fn run(paths: &Paths, pins: &Pins, options: &TestOptions) -> Result<E
     let groups = groups::choose(&plan);
     elsewhere(&mut report, chosen, &groups.only_with_all, &others, today);
 
-    let names: Vec<&str> = groups.groups.iter().map(|group| group.name).collect();
+    let names = groups.groups.iter().map(|group| group.name).collect::<Vec<_>>();
     let keep = filter.is_none() && options.vm.is_empty();
     let progress = Progress::begin(paths, &names, groups.alone, keep);
     let mut queued = if options.no_vm { Vec::new() } else { plan.boots.clone() };
@@ -91,8 +91,7 @@ pub(crate) fn run(paths: &Paths, pins: &Pins, options: &TestOptions) -> Result<E
         let why = "--no-vm leaves virtual machines out";
         machines::skip(&mut report, &mut matrix, &plan.boots, why);
     } else if options.all && keep {
-        let result = matrix.document(paths.root(), &list, &turn::date(today));
-        if let Err(error) = result {
+        if let Err(error) = matrix.document(paths.root(), &list, &turn::date(today)) {
             report.broken("table of kernels", &format!("{error:#}"));
         }
     }

@@ -52,12 +52,6 @@ pub(super) fn all(
     programs: &[Program],
     targets: &AttachTargets<'_>,
 ) -> Result<(Vec<Attached>, Vec<Degraded>), SensorError> {
-    let refused = |hook, reason| SensorError::Hook {
-        set: targets.set,
-        hook,
-        reason,
-        remedy: "run `socket-agent doctor` to see which sets this kernel can carry",
-    };
     let mut degraded = Vec::new();
     let mut held = Vec::new();
     let mut attached: Vec<&str> = Vec::new();
@@ -80,26 +74,7 @@ pub(super) fn all(
             }
             Err(reason) => reason,
         };
-        let hook = describe(program);
-        // The first copy leaves to the others what it cannot deal with.
-        let is_copy = COPIES.iter().any(|end| program.name.ends_with(end));
-        let relied_on = targets.copied && is_copy;
-        match program.when {
-            _ if relied_on => return Err(refused(hook, reason)),
-            When::Required | When::InsteadOf(_) | When::Again(_) => {
-                return Err(refused(hook, reason));
-            }
-            When::Wanted(effect)
-            | When::Unless(_, effect)
-            | When::WithCgroup(effect)
-            | When::RepliesHidden(effect)
-            | When::Arguments(effect) => {
-                degraded.push(Degraded { hook, reason, effect });
-            }
-            When::Preferred | When::First | When::Ahead(_) | When::Unskipped => {
-                log::info!(target: "sensor", "{hook} not attached, using another hook: {reason}");
-            }
-        }
+        degraded.extend(left_out(program, targets, reason)?);
     }
     let is_form = |p: &Program| matches!(p.when, When::Arguments(_)) && attached.contains(&p.name);
     let any_form = programs.iter().any(is_form);
@@ -124,6 +99,41 @@ fn is_unwanted(program: &Program, targets: &AttachTargets<'_>, attached: &[&str]
         }
         When::RepliesHidden(_) => !by_cgroup || !targets.prototypes.hides_replies(),
         _ => false,
+    }
+}
+
+/// What the set lacks without a program that could not be attached; `None` if nothing.
+///
+/// # Errors
+///
+/// The set cannot do without it.
+fn left_out(
+    program: &Program,
+    targets: &AttachTargets<'_>,
+    reason: String,
+) -> Result<Option<Degraded>, SensorError> {
+    let refused = |hook, reason| SensorError::Hook {
+        set: targets.set,
+        hook,
+        reason,
+        remedy: "run `socket-agent doctor` to see which sets this kernel can carry",
+    };
+    let hook = describe(program);
+    // The first copy leaves to the others what it cannot deal with.
+    let is_copy = COPIES.iter().any(|end| program.name.ends_with(end));
+    let relied_on = targets.copied && is_copy;
+    match program.when {
+        _ if relied_on => Err(refused(hook, reason)),
+        When::Required | When::InsteadOf(_) | When::Again(_) => Err(refused(hook, reason)),
+        When::Wanted(effect)
+        | When::Unless(_, effect)
+        | When::WithCgroup(effect)
+        | When::RepliesHidden(effect)
+        | When::Arguments(effect) => Ok(Some(Degraded { hook, reason, effect })),
+        When::Preferred | When::First | When::Ahead(_) | When::Unskipped => {
+            log::info!(target: "sensor", "{hook} not attached, using another hook: {reason}");
+            Ok(None)
+        }
     }
 }
 

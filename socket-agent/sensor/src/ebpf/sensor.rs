@@ -99,13 +99,12 @@ impl Sensor {
     ) -> Result<(Halves, Vec<Degraded>), SensorError> {
         let target = given_btf(config.btf.as_deref(), options.types.as_deref())?;
         let (kernel_btf, prototypes, mut loader) = read_kernel();
+        let no_kernel_btf = |error: &BtfError| no_btf(KERNEL_BTF.as_ref(), error);
         let object = match (&target, &kernel_btf, prototypes.types()) {
             (Some(target), ..) => fitted(options.buffer, &target.btf, &target.types)?,
             (None, Ok(btf), Some(types)) => fitted(options.buffer, btf, types)?,
-            (None, Err(error), _) => return Err(no_btf(KERNEL_BTF.as_ref(), error)),
-            (None, Ok(_), None) => {
-                return Err(no_btf(KERNEL_BTF.as_ref(), &BtfError::InvalidHeader));
-            }
+            (None, Err(error), _) => return Err(no_kernel_btf(error)),
+            (None, Ok(_), None) => return Err(no_kernel_btf(&BtfError::InvalidHeader)),
         };
         drop(target);
         let kernel_btf = kernel_btf.ok();
@@ -120,11 +119,10 @@ impl Sensor {
         let records = open_records(&ebpf, config, options.buffer)?;
         let perf = options.buffer == RecordBuffer::Perf;
         let cgroup = root_cgroup(options)?;
-        let kernel_btf = kernel_btf.as_ref();
         let targets = AttachTargets {
             set: options.set.name(),
             cgroup: cgroup.as_ref(),
-            kernel_btf,
+            kernel_btf: kernel_btf.as_ref(),
             prototypes: &prototypes,
             ipv6: options.ipv6,
             copied: tasks_come_between(),
@@ -134,14 +132,12 @@ impl Sensor {
             programs.retain(Program::is_of_processes);
         }
         let (programs, mut degraded) = attach::all(&mut ebpf, &programs, &targets)?;
-        let counts_packets = |name| programs.iter().any(|program| program.name == name);
-        let hands_over = config.dns.from_sockets()
-            && ["cgroup_egress", "cgroup_ingress"].into_iter().all(counts_packets);
+        let hands_over = config.dns.from_sockets() && counts_packets(&programs);
         let dns = hands_over.then(|| open_ring(&ebpf, "DNS", dns::LONGEST)).transpose()?;
         let sampler = if options.only_processes {
             None
         } else {
-            run_by_the_agent(&mut ebpf, perf, kernel_btf, &mut degraded)
+            run_by_the_agent(&mut ebpf, perf, kernel_btf.as_ref(), &mut degraded)
         };
         let sensor = Self {
             programs: Some(programs),
@@ -176,6 +172,12 @@ fn read_kernel<'a>() -> (Result<Btf, BtfError>, Prototypes, EbpfLoader<'a>) {
         let (btf, prototypes) = read.join().unwrap_or_else(|panic| resume_unwind(panic));
         (btf, prototypes, loader)
     })
+}
+
+/// Whether the programs that count packets are attached, in both directions.
+fn counts_packets(programs: &[Attached]) -> bool {
+    let is_attached = |name| programs.iter().any(|program| program.name == name);
+    ["cgroup_egress", "cgroup_ingress"].into_iter().all(is_attached)
 }
 
 /// The root of the cgroup v2 hierarchy; `None` if there is none and the set can do without.
