@@ -10,13 +10,13 @@ pub const DNS_PORT: u16 = 53;
 /// 512 and 4352. The larger holds an answer of 4,096 bytes, as much as is commonly asked for by EDNS, with the
 /// headers of UDP and of IPv4 with options or IPv6 with some extension headers. Of longer packets the rest is
 /// left out.
-pub const DNS_ROOM: [usize; 2] = [440, 4280];
+pub const DNS_CAPACITY: [usize; 2] = [440, 4280];
 
 /// A packet between a socket of this host and a DNS server.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "user", derive(FromBytes, KnownLayout, Immutable))]
-pub struct DnsEvent<const ROOM: usize> {
+pub struct DnsEvent<const CAPACITY: usize> {
     /// `kind::DNS`; `length` is the number of valid bytes in `data`.
     pub header: Header,
     /// Time of the packet, boottime nanoseconds.
@@ -28,10 +28,10 @@ pub struct DnsEvent<const ROOM: usize> {
     /// Zero.
     pub reserved: u32,
     /// From the network header on.
-    pub data: [u8; ROOM],
+    pub data: [u8; CAPACITY],
 }
 
 const _: () = {
-    assert!(size_of::<DnsEvent<{ DNS_ROOM[0] }>>() == 512);
-    assert!(size_of::<DnsEvent<{ DNS_ROOM[1] }>>() == 4352);
+    assert!(size_of::<DnsEvent<{ DNS_CAPACITY[0] }>>() == 512);
+    assert!(size_of::<DnsEvent<{ DNS_CAPACITY[1] }>>() == 4352);
 };

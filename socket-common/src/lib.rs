@@ -21,7 +21,7 @@ mod settings;
 #[cfg(feature = "user")]
 pub use self::metrics::METRICS;
 pub use counter::{COUNTERS, Counter};
-pub use dns::{DNS_PORT, DNS_ROOM, DnsEvent};
+pub use dns::{DNS_CAPACITY, DNS_PORT, DnsEvent};
 pub use event::{
     ARGS_MAX, DATA_MAX, ExecEvent, ExitEvent, FlowEvent, ForkEvent, Header, LateEvent, NAME_MAX,
     NAMES_MAX, SocketEvent, kind, whole,

@@ -2,7 +2,7 @@
 
 use aya_ebpf::{helpers::generated::bpf_skb_load_bytes, programs::SkBuffContext};
 use socket_common::{
-    Counter, DNS_PORT, DNS_ROOM, DnsEvent, Flow, Header, PROTO_TCP, Tuple,
+    Counter, DNS_PORT, DNS_CAPACITY, DnsEvent, Flow, Header, PROTO_TCP, Tuple,
     kernel::tcp_flag::{FIN, RST, SYN},
     kind,
     rules::Way,
@@ -30,10 +30,10 @@ pub fn packet(ctx: &SkBuffContext, packet: &Packet, flow: &Flow, way: Way) {
     }
     let length = ctx.len();
     let wanted = if length < settings.dns_snaplen { length } else { settings.dns_snaplen };
-    if wanted as usize <= DNS_ROOM[0] {
-        hand_over::<{ DNS_ROOM[0] }>(ctx, &flow.tuple, way, wanted);
+    if wanted as usize <= DNS_CAPACITY[0] {
+        hand_over::<{ DNS_CAPACITY[0] }>(ctx, &flow.tuple, way, wanted);
     } else {
-        hand_over::<{ DNS_ROOM[1] }>(ctx, &flow.tuple, way, wanted);
+        hand_over::<{ DNS_CAPACITY[1] }>(ctx, &flow.tuple, way, wanted);
     }
 }
 
@@ -44,8 +44,8 @@ fn is_said(packet: &Packet, way: Way) -> bool {
 }
 
 #[inline(always)]
-fn hand_over<const ROOM: usize>(ctx: &SkBuffContext, tuple: &Tuple, way: Way, wanted: u32) {
-    let Some(mut slot) = DNS.reserve::<DnsEvent<ROOM>>(0) else {
+fn hand_over<const CAPACITY: usize>(ctx: &SkBuffContext, tuple: &Tuple, way: Way, wanted: u32) {
+    let Some(mut slot) = DNS.reserve::<DnsEvent<CAPACITY>>(0) else {
         count(Counter::DnsDropped);
         return;
     };
@@ -60,13 +60,13 @@ fn hand_over<const ROOM: usize>(ctx: &SkBuffContext, tuple: &Tuple, way: Way, wa
         (*event).reserved = 0;
         // Read back, so that the compiler knows nothing of it and leaves both bounds to the verifier.
         let length = (&raw const (*event).header.length).read_volatile();
-        let length = length.clamp(LEAST, ROOM as u32);
+        let length = length.clamp(LEAST, CAPACITY as u32);
         (*event).header.length = length;
         let data = (&raw mut (*event).data).cast();
         bpf_skb_load_bytes(ctx.skb.skb.cast(), 0, data, length) == 0
     };
     if copied {
-        slot.submit(wakeup(&DNS, size_of::<DnsEvent<ROOM>>()));
+        slot.submit(wakeup(&DNS, size_of::<DnsEvent<CAPACITY>>()));
     } else {
         count(Counter::Unparsed);
         slot.discard(0);

@@ -25,7 +25,7 @@ pub(crate) fn append(out: &mut Vec<u8>, head: &FieldName, text: &[u8]) {
         return append_words(out, head, text);
     }
     if out.capacity() - out.len() < ROOM {
-        return append_with_room(out, head, text);
+        return append_reserving(out, head, text);
     }
     let word = short(text);
     // Behind the text are zeros, which would need an escape.
@@ -54,7 +54,7 @@ fn append_words(out: &mut Vec<u8>, head: &FieldName, text: &[u8]) {
         return append_long(out, head, text);
     };
     if out.capacity() - out.len() < ROOM {
-        return append_with_room(out, head, text);
+        return append_reserving(out, head, text);
     }
     if special(u64::from_le_bytes(*first)) | special(u64::from_le_bytes(*last)) != 0 {
         return escape(out, head, text);
@@ -75,7 +75,7 @@ fn append_words(out: &mut Vec<u8>, head: &FieldName, text: &[u8]) {
 
 #[cold]
 #[inline(never)]
-fn append_with_room(out: &mut Vec<u8>, head: &FieldName, text: &[u8]) {
+fn append_reserving(out: &mut Vec<u8>, head: &FieldName, text: &[u8]) {
     out.reserve(ROOM);
     append(out, head, text);
 }

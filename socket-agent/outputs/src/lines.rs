@@ -60,27 +60,28 @@ impl LineWriter {
         &mut self,
         delivery: &mut Delivery,
         codec: &Codec,
-        room: u64,
+        capacity: u64,
         at_least_one: bool,
     ) -> io::Result<Wrote> {
         match codec {
-            Codec::Plain => self.write_plain(delivery, room, at_least_one),
-            codec => self.write_encoded(delivery, codec, room, at_least_one),
+            Codec::Plain => self.write_plain(delivery, capacity, at_least_one),
+            codec => self.write_encoded(delivery, codec, capacity, at_least_one),
         }
     }
 
     fn write_plain(
         &mut self,
         delivery: &mut Delivery,
-        room: u64,
+        capacity: u64,
         at_least_one: bool,
     ) -> io::Result<Wrote> {
-        let mut room = usize::try_from(room).unwrap_or(usize::MAX);
+        let mut capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
         let mut first = at_least_one || self.is_within_a_document();
         loop {
             let from = delivery.next();
             let all = delivery.batch().lines_from(from);
-            let fitting = fitting(delivery, all.len(), room.saturating_add(self.written), first);
+            let fitting =
+                fitting(delivery, all.len(), capacity.saturating_add(self.written), first);
             if all.is_empty() {
                 return Ok(Wrote::All);
             }
@@ -92,7 +93,7 @@ impl LineWriter {
             let (whole, partial) = delivery.batch().split(from, self.written + count);
             delivery.take_next(whole);
             self.written = partial;
-            room = room.saturating_sub(count);
+            capacity = capacity.saturating_sub(count);
             first = self.is_within_a_document();
         }
     }
@@ -101,10 +102,10 @@ impl LineWriter {
         &mut self,
         delivery: &mut Delivery,
         codec: &Codec,
-        room: u64,
+        capacity: u64,
         at_least_one: bool,
     ) -> io::Result<Wrote> {
-        let mut room = usize::try_from(room).unwrap_or(usize::MAX);
+        let mut capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
         let lines = Lines::encode(delivery, codec);
         let mut first = at_least_one || self.is_within_a_document();
         for (number, end) in lines.ends.iter().enumerate() {
@@ -115,14 +116,14 @@ impl LineWriter {
                 // Refused.
                 continue;
             }
-            if !first && end - start > room {
+            if !first && end - start > capacity {
                 return Ok(Wrote::Full);
             }
             while start + self.written < *end {
                 let rest = lines.text.get(start + self.written..*end).unwrap_or_default();
                 let count = write_some(&mut self.file, rest)?;
                 self.written += count;
-                room = room.saturating_sub(count);
+                capacity = capacity.saturating_sub(count);
             }
             self.written = 0;
             first = false;
@@ -161,17 +162,17 @@ impl Lines {
 
 /// Bytes of whole documents, from the next on, that fit into so many; those of the first in any case if
 /// `at_least_one` says so.
-fn fitting(delivery: &Delivery, all: usize, room: usize, at_least_one: bool) -> usize {
-    if all <= room {
+fn fitting(delivery: &Delivery, all: usize, capacity: usize, at_least_one: bool) -> usize {
+    if all <= capacity {
         return all;
     }
     let batch = delivery.batch();
     let from = delivery.next();
-    let (whole, partial) = batch.split(from, room);
+    let (whole, partial) = batch.split(from, capacity);
     if whole == 0 && at_least_one {
         return batch.document(from).map_or(0, |document| document.len() + 1);
     }
-    room - partial
+    capacity - partial
 }
 
 /// Writes some of it; how much. Waits for a descriptor that others made non-blocking.

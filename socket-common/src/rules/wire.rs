@@ -86,11 +86,11 @@ impl Buffer {
             return None;
         }
         let payload = self.length.wrapping_sub(self.ip_header);
-        let room = limit.wrapping_sub(headers) & !7;
-        if room == 0 || payload > LARGEST_DATAGRAM {
+        let part_length = limit.wrapping_sub(headers) & !7;
+        if part_length == 0 || payload > LARGEST_DATAGRAM {
             return None;
         }
-        let fragments = parts(payload, room);
+        let fragments = parts(payload, part_length);
         Some((fragments, (payload as u64).wrapping_add(fragments.wrapping_mul(headers as u64))))
     }
 }

@@ -26,7 +26,7 @@ pub static EVENTS: PerfEventByteArray = PerfEventByteArray::new(0);
 
 /// Records of the program that runs on this CPU.
 #[map]
-pub static SLOTS: PerCpuArray<Room> = PerCpuArray::with_max_entries(SLOTS_MAX, 0);
+pub static SLOTS: PerCpuArray<SlotBuffer> = PerCpuArray::with_max_entries(SLOTS_MAX, 0);
 
 /// No program hands over more: a flow that was left behind, and what became of the socket.
 const SLOTS_MAX: u32 = 2;
@@ -42,13 +42,13 @@ const _: () = assert!(size_of::<LateEvent>() <= LONGEST);
 
 /// Room for any of them; [`Header::kind`] is 0 if there is none.
 #[repr(C)]
-pub struct Room {
+pub struct SlotBuffer {
     words: [u64; LONGEST / 8],
 }
 
 /// Room for a record.
 pub struct Slot<T: 'static> {
-    room: *mut Room,
+    buffer: *mut SlotBuffer,
     record: PhantomData<T>,
 }
 
@@ -56,7 +56,7 @@ impl<T> Slot<T> {
     /// Where the record is to be written, all of it.
     #[inline(always)]
     pub fn as_mut_ptr(&mut self) -> *mut T {
-        self.room.cast()
+        self.buffer.cast()
     }
 
     /// Hands over what was written, when the program ends.
@@ -67,24 +67,24 @@ impl<T> Slot<T> {
 /// Room for a record; `None` if the program has handed over more than any does.
 #[inline(always)]
 pub fn reserve<T: 'static>() -> Option<Slot<T>> {
-    let room = match free(0) {
-        Some(room) => room,
+    let buffer = match free(0) {
+        Some(buffer) => buffer,
         None => free(1)?,
     };
-    Some(Slot { room, record: PhantomData })
+    Some(Slot { buffer, record: PhantomData })
 }
 
 #[inline(always)]
-fn header(room: *mut Room) -> *mut Header {
-    room.cast()
+fn header(buffer: *mut SlotBuffer) -> *mut Header {
+    buffer.cast()
 }
 
 #[inline(always)]
-fn free(index: u32) -> Option<*mut Room> {
-    let room = SLOTS.get_ptr_mut(index)?;
+fn free(index: u32) -> Option<*mut SlotBuffer> {
+    let buffer = SLOTS.get_ptr_mut(index)?;
     // SAFETY: a valid element of this CPU.
-    let kind = unsafe { (*header(room)).kind };
-    if kind == 0 { Some(room) } else { None }
+    let kind = unsafe { (*header(buffer)).kind };
+    if kind == 0 { Some(buffer) } else { None }
 }
 
 /// The program ends: what it has handed over leaves.
@@ -98,17 +98,17 @@ pub fn flush<C: EbpfContext>(ctx: &C) {
 /// from the stack before 4.18, where it does not fit.
 #[inline(always)]
 fn leave<C: EbpfContext>(ctx: &C, index: u32) {
-    let Some(room) = SLOTS.get_ptr_mut(index) else { return };
+    let Some(buffer) = SLOTS.get_ptr_mut(index) else { return };
     // SAFETY: a valid element of this CPU.
-    let what = unsafe { (*header(room)).kind };
+    let what = unsafe { (*header(buffer)).kind };
     if what == 0 {
         return;
     }
-    if !output(ctx, room.cast(), LONGEST as u64) {
-        lost(what, room);
+    if !output(ctx, buffer.cast(), LONGEST as u64) {
+        lost(what, buffer);
     }
     // SAFETY: as above.
-    unsafe { (*header(room)).kind = 0 }
+    unsafe { (*header(buffer)).kind = 0 }
 }
 
 /// Hands over bytes of a map value; `false` if the ring of this CPU is full, which kernels before 5.1
@@ -129,15 +129,15 @@ pub fn output<C: EbpfContext>(ctx: &C, from: *const u8, length: u64) -> bool {
 }
 
 #[inline(always)]
-fn lost(what: u32, room: *mut Room) {
+fn lost(what: u32, buffer: *mut SlotBuffer) {
     match what {
         kind::FLOW => {
-            let event = room.cast::<FlowEvent>();
+            let event = buffer.cast::<FlowEvent>();
             // SAFETY: a record of this kind.
             lose(unsafe { &(*event).flow });
         }
         kind::LATE => {
-            let event = room.cast::<LateEvent>();
+            let event = buffer.cast::<LateEvent>();
             // SAFETY: as above.
             count_many(Counter::LateLost, unsafe { (*event).late.traffic.packets() });
         }

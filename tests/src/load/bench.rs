@@ -111,9 +111,9 @@ fn directory() -> io::Result<TempDir> {
     const MEMORY: &str = "/dev/shm";
     const ENOUGH: u64 = 2 << 30;
     #[allow(clippy::useless_conversion)] // words have 32 bits on other machines
-    let room = statvfs(MEMORY)
+    let available = statvfs(MEMORY)
         .map_or(0, |fs| u64::from(fs.blocks_available()) * u64::from(fs.fragment_size()));
-    if room >= ENOUGH { TempDir::new_in(MEMORY) } else { TempDir::new() }
+    if available >= ENOUGH { TempDir::new_in(MEMORY) } else { TempDir::new() }
 }
 
 impl Outcome {

@@ -160,8 +160,8 @@ pub(super) fn receive(mut socket: &Socket, bytes: u64) -> Result<Reply> {
     }
     let mut left = bytes;
     while left > 0 {
-        let room = left.min(buffer.len() as u64) as usize;
-        let got = socket.read(buffer.get_mut(..room).unwrap_or_default())?;
+        let capacity = left.min(buffer.len() as u64) as usize;
+        let got = socket.read(buffer.get_mut(..capacity).unwrap_or_default())?;
         ensure!(got > 0, "the peer closed with {left} of {bytes} bytes still to come");
         left -= got as u64;
     }
@@ -171,8 +171,9 @@ pub(super) fn receive(mut socket: &Socket, bytes: u64) -> Result<Reply> {
 fn receive_from(socket: &Socket, buffer: &mut [u8]) -> Result<(u64, SockAddr)> {
     // SAFETY: u8 and MaybeUninit<u8> have the same layout, and receiving never writes uninitialised
     // bytes into the buffer.
-    let room = unsafe { std::slice::from_raw_parts_mut(buffer.as_mut_ptr().cast(), buffer.len()) };
-    let (bytes, from) = socket.recv_from(room)?;
+    let capacity =
+        unsafe { std::slice::from_raw_parts_mut(buffer.as_mut_ptr().cast(), buffer.len()) };
+    let (bytes, from) = socket.recv_from(capacity)?;
     Ok((bytes as u64, from))
 }
 

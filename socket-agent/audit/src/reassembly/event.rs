@@ -57,7 +57,7 @@ pub(super) struct Pending {
     in_order: bool,
     /// Once there are more than a few, each by the hash of its text. The texts come from a log: none
     /// must be able to make all hashes the same.
-    twins: Option<HashMap<u64, u32, RandomState>>,
+    by_hash: Option<HashMap<u64, u32, RandomState>>,
 }
 
 /// Effect of a record on its event.
@@ -97,7 +97,7 @@ impl Pending {
             separated,
             last: Rank::default(),
             in_order: true,
-            twins: None,
+            by_hash: None,
         }
     }
 
@@ -184,19 +184,19 @@ impl Pending {
         if self.records.len() < FEW {
             return is_unique && self.records.iter().any(is_same);
         }
-        let twins = self.twins.get_or_insert_with(|| {
-            let mut twins = HashMap::with_hasher(RandomState::new());
+        let by_hash = self.by_hash.get_or_insert_with(|| {
+            let mut by_hash = HashMap::with_hasher(RandomState::new());
             for (index, record) in self.records.iter().enumerate() {
-                let hash = hash(twins.hasher(), record);
-                twins.entry(hash).or_insert(index as u32);
+                let hash = hash(by_hash.hasher(), record);
+                by_hash.entry(hash).or_insert(index as u32);
             }
-            twins
+            by_hash
         });
         if !is_unique {
             return false;
         }
-        let hash = hash(twins.hasher(), record);
-        match twins.entry(hash) {
+        let hash = hash(by_hash.hasher(), record);
+        match by_hash.entry(hash) {
             Entry::Occupied(entry) => self.records.get(*entry.get() as usize).is_some_and(is_same),
             Entry::Vacant(entry) => {
                 // It will be there, unless it is one too many.

@@ -7,8 +7,8 @@ use super::{
     field::{Form, Slot, Span},
     key::pack,
     key_set::Filter,
-    marks::Marks,
     scan,
+    separators::Separators,
 };
 
 /// What a value may begin with that is neither in quotes or braces, nor perhaps says nothing.
@@ -51,14 +51,14 @@ impl Parser<'_, '_> {
     pub(super) fn fields(&mut self, start: usize, end: usize) {
         // From here on nothing is read behind the end.
         let text = self.text.get(..end).unwrap_or_default();
-        let mut marks = Marks::of(text, start);
+        let mut separators = Separators::of(text, start);
         let mut at = start;
         while let Some(byte) = text.get(at) {
             if matches!(byte, b' ' | b',' | b'(') {
                 at += 1;
                 continue;
             }
-            let stop = marks.space_or_equals(at);
+            let stop = separators.space_or_equals(at);
             at = match text.get(at..stop) {
                 Some(word) if !word.is_empty() && text.get(stop) == Some(&b'=') => {
                     let id = Key::of_packed(packed(text, at, word), word);
@@ -66,7 +66,7 @@ impl Parser<'_, '_> {
                     match text.get(start) {
                         Some(b'"') => self.quoted(text, id, key, start + 1),
                         Some(first) if self.may_be_plain(id, *first) => {
-                            let end = marks.space(start);
+                            let end = separators.space(start);
                             if matches!(text.get(end - 1), Some(b',' | b')')) {
                                 self.value(text, id, key, start)
                             } else {

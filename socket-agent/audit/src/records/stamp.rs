@@ -39,8 +39,8 @@ impl Id {
         let (seconds, dot) = digits(text, 0);
         let (millis, colon) = digits(text, dot + 1);
         let (sequence, close) = digits(text, colon + 1);
-        let marks = (text.get(dot), text.get(colon), text.get(close));
-        if marks == (Some(&b'.'), Some(&b':'), Some(&b')'))
+        let separators = (text.get(dot), text.get(colon), text.get(close));
+        if separators == (Some(&b'.'), Some(&b':'), Some(&b')'))
             && (1..=18).contains(&dot)
             && colon - dot == 4
             && (2..=11).contains(&(close - colon))

@@ -63,8 +63,8 @@ pub struct BadLine {
 
 /// Of a line that is too long, no more is kept than shows that it is.
 fn lengthen(begun: &mut Vec<u8>, more: &[u8]) {
-    let room = (LINE_MAX + 1).saturating_sub(begun.len());
-    begun.extend_from_slice(more.get(..room).unwrap_or(more));
+    let capacity = (LINE_MAX + 1).saturating_sub(begun.len());
+    begun.extend_from_slice(more.get(..capacity).unwrap_or(more));
 }
 
 /// Documents are written out in pieces of about this size, bytes.

@@ -167,10 +167,10 @@ fn transport(protocol: u8, ends: [IpAddr; 2], bytes: &[u8], length: usize) -> Op
     if header < UdpHdr::LEN {
         return None;
     }
-    let room = length.checked_sub(header)?;
+    let payload_length = length.checked_sub(header)?;
     let payload = bytes.get(header..)?;
-    let payload = payload.get(..room).unwrap_or(payload);
-    Some(Segment { source, destination, tcp, payload, missing: room - payload.len() })
+    let payload = payload.get(..payload_length).unwrap_or(payload);
+    Some(Segment { source, destination, tcp, payload, missing: payload_length - payload.len() })
 }
 
 fn be16(bytes: &[u8], at: usize) -> Option<u16> {

@@ -174,9 +174,9 @@ impl Stream {
             let part = bytes.len().min(self.length - self.passed);
             let (now, later) = bytes.split_at(part);
             if !self.hole {
-                let room = KEPT - self.message.len();
-                self.message.extend_from_slice(now.get(..room).unwrap_or(now));
-                self.hole = now.len() > room;
+                let free = KEPT - self.message.len();
+                self.message.extend_from_slice(now.get(..free).unwrap_or(now));
+                self.hole = now.len() > free;
             }
             self.passed += part;
             bytes = later;

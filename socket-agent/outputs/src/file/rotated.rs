@@ -92,8 +92,8 @@ impl Output for Rotated {
                 return Err(Failure::retry("no file is open"));
             };
             let size = active.writer.file().metadata().map_or(0, |meta| meta.len());
-            let room = self.limit.saturating_sub(size);
-            match active.writer.write(delivery, &self.codec, room, size == 0) {
+            let capacity = self.limit.saturating_sub(size);
+            match active.writer.write(delivery, &self.codec, capacity, size == 0) {
                 Ok(Wrote::All) => return Ok(()),
                 Ok(Wrote::Full) => {
                     self.rotate().map_err(|error| Failure::retry(error.to_string()))?;

@@ -198,8 +198,8 @@ impl Ring {
     fn index(&self, name: &str) -> io::Result<c_int> {
         // SAFETY: ifreq is plain data for which all zeroes are valid.
         let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-        let room = request.ifr_name.len() - 1;
-        for (to, from) in request.ifr_name.iter_mut().take(room).zip(name.bytes()) {
+        let longest = request.ifr_name.len() - 1;
+        for (to, from) in request.ifr_name.iter_mut().take(longest).zip(name.bytes()) {
             *to = from as libc::c_char;
         }
         // SAFETY: SIOCGIFINDEX reads the name and writes the index, both within the structure.

@@ -6,7 +6,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
-use socket_common::{DNS_ROOM, DnsEvent, FAMILY_IPV4, kind};
+use socket_common::{DNS_CAPACITY, DnsEvent, FAMILY_IPV4, kind};
 
 use super::records::{RingBuffer, prefix};
 use flow::{
@@ -18,7 +18,7 @@ use flow::{
 };
 
 /// Bytes of the longest record.
-pub(super) const LONGEST: usize = size_of::<DnsEvent<{ DNS_ROOM[1] }>>();
+pub(super) const LONGEST: usize = size_of::<DnsEvent<{ DNS_CAPACITY[1] }>>();
 
 /// The members in front of the packet.
 type Head = DnsEvent<0>;

@@ -7,7 +7,7 @@ use std::{
 
 use aya::{Ebpf, maps::Map};
 use socket_common::{
-    DNS_ROOM, HOOKS_COPIED, REPLIES_HIDDEN, REPORT_CONNECTIONS, REPORT_LISTENERS, Settings,
+    DNS_CAPACITY, HOOKS_COPIED, REPLIES_HIDDEN, REPORT_CONNECTIONS, REPORT_LISTENERS, Settings,
 };
 
 use super::{
@@ -118,7 +118,7 @@ fn settings(config: &SocketConfig, options: &Options, prototypes: &Prototypes) -
         ipv6: options.ipv6.into(),
         dns_snaplen: match config.dns.from_sockets() {
             // All that a record has room for, as it takes that room anyway.
-            true => config.dns.snaplen.unwrap_or(DNS_ROOM[1] as u32),
+            true => config.dns.snaplen.unwrap_or(DNS_CAPACITY[1] as u32),
             false => 0,
         },
         reserved: 0,

@@ -393,9 +393,9 @@ fn scan_every(socket: &SocketConfig) -> Duration {
 
 /// Closed connections that may wait for late packets, of which the kernel's table has room for so many:
 /// what closes between two looks at the ring has to fit as well.
-fn held_at_most(room: u32) -> usize {
+fn held_at_most(capacity: u32) -> usize {
     const LEAST: usize = 1024;
-    (room as usize / 4 * 3).max(LEAST)
+    (capacity as usize / 4 * 3).max(LEAST)
 }
 
 /// The lower end of `net.ipv4.ip_local_port_range`, which holds for IPv6 too; where it cannot be read,

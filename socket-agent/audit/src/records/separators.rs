@@ -1,4 +1,4 @@
-//! Where the spaces and the equals signs of a text are, sixty-four bytes at a time.
+//! Positions of the spaces and the equals signs of a text, sixty-four bytes at a time.
 //!
 //! A record is little else than these with a few bytes between. Each is found by a shift in a word
 //! of bits; looking for one after the other would look at most bytes several times.
@@ -6,9 +6,9 @@
 /// Bytes that are looked at together: a bit each.
 const WINDOW: usize = 64;
 
-/// Gives the places of spaces and equals signs, best in ascending order.
+/// Gives the positions of spaces and equals signs, best in ascending order.
 #[derive(Debug)]
-pub(super) struct Marks<'t> {
+pub(super) struct Separators<'t> {
     text: &'t [u8],
     window: Window,
 }
@@ -22,7 +22,7 @@ struct Window {
 
 // === impl Marks ===
 
-impl<'t> Marks<'t> {
+impl<'t> Separators<'t> {
     /// Those of a text; the first ones looked for are near `at`.
     #[inline]
     pub(super) fn of(text: &'t [u8], at: usize) -> Self {
@@ -46,9 +46,9 @@ impl<'t> Marks<'t> {
         loop {
             let offset = at.wrapping_sub(self.window.start);
             if offset < WINDOW {
-                let marks = which(self.window) >> offset;
-                if marks != 0 {
-                    return at + marks.trailing_zeros() as usize;
+                let separators = which(self.window) >> offset;
+                if separators != 0 {
+                    return at + separators.trailing_zeros() as usize;
                 }
                 at = self.window.start + WINDOW;
             }
@@ -128,7 +128,7 @@ mod tests {
         (text[300], text[301], text[383]) = (b' ', b'=', b'=');
         for end in [0, 1, 32, 33, 63, 64, 65, 127, 128, 129, 300, 301, text.len()] {
             let text = &text[..end];
-            let mut marks = Marks::of(text, end / 2);
+            let mut separators = Separators::of(text, end / 2);
             // Forward, and then from anywhere.
             for at in (0..=end + 1).chain((0..=end).rev().step_by(7)) {
                 let plain = |wanted: &[u8]| {
@@ -137,8 +137,8 @@ mod tests {
                         .position(|byte| wanted.contains(byte))
                         .map_or(end, |place| at + place)
                 };
-                assert_eq!(marks.space(at), plain(b" "), "{at} {end}");
-                assert_eq!(marks.space_or_equals(at), plain(b" ="), "{at} {end}");
+                assert_eq!(separators.space(at), plain(b" "), "{at} {end}");
+                assert_eq!(separators.space_or_equals(at), plain(b" ="), "{at} {end}");
             }
         }
     }
