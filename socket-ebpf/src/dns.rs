@@ -2,7 +2,7 @@
 
 use aya_ebpf::{helpers::generated::bpf_skb_load_bytes, programs::SkBuffContext};
 use socket_common::{
-    Counter, DNS_PORT, DNS_CAPACITY, DnsEvent, Flow, Header, PROTO_TCP, Tuple,
+    Counter, DNS_CAPACITY, DNS_PORT, DnsEvent, Flow, Header, PROTO_TCP, Tuple,
     kernel::tcp_flag::{FIN, RST, SYN},
     kind,
     rules::Way,
