@@ -40,7 +40,7 @@ impl fmt::Display for Cost {
     }
 }
 
-/// Zero where the kernel does not tell.
+/// Zero where the kernel does not report it.
 fn used(who: UsageWho) -> Duration {
     let Ok(usage) = getrusage(who) else { return Duration::ZERO };
     [usage.user_time(), usage.system_time()]

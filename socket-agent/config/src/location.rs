@@ -9,7 +9,7 @@ pub struct Location {
     line_and_column: Option<(usize, usize)>,
 }
 
-/// One thing to tell about a configuration, an error or a warning.
+/// A message about a configuration, an error or a warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Location of the problem.

@@ -22,7 +22,7 @@ enum Given {
     Yaml(String),
     /// To be taken as it is.
     Text(String),
-    /// There was no `=`, or no key: told with all other problems.
+    /// There was no `=`, or no key: reported with all other problems.
     Nothing,
 }
 
@@ -48,7 +48,7 @@ impl Override {
     }
 
     /// Applies the change wherever its key leads. Tells whether it leads anywhere; a change that
-    /// cannot be applied is told as a problem, and leads somewhere.
+    /// cannot be applied is reported as a problem, and leads somewhere.
     pub fn apply(&self, root: &mut Node, routes: Routes<'_>, problems: &mut Vec<Problem>) -> bool {
         let parts = split_key(&self.key).map_err(|reason| Problem::new(&self.location, reason));
         let (Some(value), Ok(parts)) = (self.value(problems), &parts) else {

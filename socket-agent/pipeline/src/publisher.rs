@@ -76,7 +76,7 @@ impl Publisher {
     }
 }
 
-/// As [`Publisher::publish`], for code that cannot stop in between: [`Publisher::check`] tells of a failure.
+/// As [`Publisher::publish`], for code that cannot stop in between: [`Publisher::check`] reports a failure.
 impl EventSink for Publisher {
     fn emit(&mut self, event: &impl Encode) {
         self.closed |= self.publish(event).is_err();

@@ -1,4 +1,4 @@
-//! What a process table is given, and what it tells of itself.
+//! What a process table is given, and what it reports about itself.
 
 use std::{io, path::PathBuf, time::Duration};
 

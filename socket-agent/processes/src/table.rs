@@ -24,7 +24,7 @@ const IMAGES: usize = 4;
 const EXEC: u64 = 200_000_000;
 /// How long a process that `/proc` has no more is still meant by its pid.
 const MEMORY: u64 = 1_000_000_000;
-/// Processes that are kept where no record tells that they are gone.
+/// Processes that are kept where no record says that they are gone.
 const UNFED: usize = 1_024;
 /// Times of other sources are this much too early at most: the kernel stamps audit records with the
 /// time of its last tick.
@@ -281,7 +281,7 @@ impl ProcessTable {
         self.entries.get(&key)?.at(time.saturating_add(EXEC)).cloned()
     }
 
-    /// Where no record tells of it, a process may have been moved into a container meanwhile.
+    /// Where no record reports it, a process may have been moved into a container meanwhile.
     fn follow(&mut self, key: Key) {
         let text = self.proc.cgroup(key.pid);
         let (container, path) = Container::from_proc_cgroup(&text);

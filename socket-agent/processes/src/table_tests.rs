@@ -201,7 +201,7 @@ fn containers() {
     table.on_exec(&ExecEvent { cgroup: id, ..exec(41, 200 * TICK, "/bin/date", b"date\0") });
     let found = table.lookup(&owner(41, 200 * TICK)).unwrap();
     assert_eq!(found.container.as_deref(), Some(&*container));
-    // One that no record told of, known by its owner alone.
+    // One that no record reported, known by its owner alone.
     let found = table.lookup(&Owner { cgroup: id, ..owner(42, 300 * TICK) }).unwrap();
     assert_eq!(found.container.as_deref(), Some(&*container));
 
@@ -317,7 +317,7 @@ fn processes_by_pid_alone() {
     assert_ne!(two.entity_id, one.entity_id);
     assert_eq!(table.with_pid(7, at(250)), None, "the number is another's now");
 
-    // Where the kernel tells of processes, those that /proc never showed are known as well.
+    // Where the kernel reports processes, those that /proc never showed are known as well.
     proc.remove(7);
     table.scan_proc().unwrap();
     table.on_exec(&exec(9, SECOND, "/bin/short", b"short\0"));

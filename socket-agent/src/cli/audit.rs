@@ -20,7 +20,7 @@ use linux::Accounts;
 
 use super::report;
 
-/// Lines of a log that are no records and are told one by one.
+/// Lines of a log that are no records and are reported one by one.
 const BAD_LINES: u64 = 10;
 
 #[derive(Debug, Subcommand)]

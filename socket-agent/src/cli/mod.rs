@@ -20,7 +20,7 @@ use arguments::{Arguments, Command, Test};
 /// How long a command that prints names of users waits for the host's name service.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Runs the command line and returns the exit status: 0, 1 after a failure that was told on
+/// Runs the command line and returns the exit status: 0, 1 after a failure that was reported on
 /// standard error, 2 if the arguments are wrong.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();

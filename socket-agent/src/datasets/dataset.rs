@@ -28,7 +28,7 @@ pub(crate) enum Module {
 pub(crate) struct Needs {
     /// Flows and sockets: the sensor with all of its hooks, and these settings.
     pub(crate) flows: Option<Box<SocketConfig>>,
-    /// The process table, fed with what the kernel tells.
+    /// The process table, fed with what the kernel reports.
     pub(crate) processes: bool,
 }
 

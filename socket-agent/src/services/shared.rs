@@ -82,7 +82,7 @@ impl Shared {
         table
     }
 
-    /// The processes, with all that the kernel has told of them up to now. Waits for nobody: where a dataset
+    /// The processes, with all that the kernel has reported of them up to now. Waits for nobody: where a dataset
     /// is so far behind that no more can be handed over to it, the newest are missing.
     pub(crate) fn processes_now(&self) -> MutexGuard<'_, ProcessTable> {
         loop {

@@ -45,7 +45,7 @@ pub struct Sources {
 pub struct Loaded {
     /// The settings.
     pub config: Config,
-    /// What the user should be told: what is not used by this version, keys that nobody knows.
+    /// What the user should know: what is not used by this version, keys that nobody knows.
     pub warnings: Vec<Problem>,
     /// Summary of the settings.
     pub summary: Summary,

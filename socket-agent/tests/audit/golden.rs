@@ -49,7 +49,7 @@ fn logs_become_these_documents() {
     }
 }
 
-/// One of everything was done on each kernel, and each tells of all of it.
+/// One of everything was done on each kernel, and each reports all of it.
 #[test]
 fn every_kernel_tells_of_everything() {
     let mut kernels = 0;

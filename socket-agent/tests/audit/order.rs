@@ -94,7 +94,7 @@ fn events_in_any_order_give_the_same_documents() {
         let log = fs::read(&path).unwrap();
         let mut events = events(&log);
         events.retain(|event| event.iter().filter(|line| is_alike(line)).count() < 2);
-        // What is told of the same thing by several records is told by the first.
+        // What several records say of the same thing is taken from the first.
         events.retain(|event| {
             event.iter().any(|line| parse_line(line).unwrap().kind() == Kind::SYSCALL)
         });

@@ -60,7 +60,7 @@ fn its_pid_its_rules_and_its_events_stay_and_the_agent_tells_the_same() {
     assert_eq!((host.rules(), host.settings()), (rules, settings));
 
     let mut theirs = events(&daemon.search("theirs", &mut host));
-    // The agent reads /etc/passwd to name users. It does not tell of itself. That rules were loaded
+    // The agent reads /etc/passwd to name users. It does not report itself. That rules were loaded
     // may be told so late that the agent hears it, too.
     theirs.retain(|_, records| {
         let call = records.iter().find(|record| record.kind() == Kind::SYSCALL);

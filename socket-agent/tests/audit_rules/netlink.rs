@@ -33,7 +33,7 @@ impl Audit {
         Ok(status.get(4..8) == Some(&2_u32.to_ne_bytes()))
     }
 
-    /// Every rule, as the kernel tells it.
+    /// Every rule, as the kernel reports it.
     pub(crate) fn list(&mut self) -> io::Result<Vec<Vec<u8>>> {
         self.send(AUDIT_LIST_RULES, NLM_F_REQUEST, &[])?;
         let mut rules = Vec::new();

@@ -112,7 +112,7 @@ pub fn inherit(flow: &mut Flow, from: u64, rank: Rank) {
 /// Event by which a socket came to be remembered.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
-    /// It listens, or has its port, for good: the agent is told.
+    /// It listens, or has its port, for good: the agent gets a report.
     Coming,
     /// It is about to take a port, which may fail.
     Trying,
@@ -214,7 +214,7 @@ pub fn left(sock: Sock, tuple: &Tuple) {
     submit::socket(&entry, sock.key(), entry.tuple.local_port, now);
 }
 
-/// The end of a connection has been told with its flow: the other copy of the hook need not.
+/// The end of a connection has been reported with its flow: the other copy of the hook need not.
 #[inline(always)]
 pub fn reported(sock: Sock, now: u64) {
     if let Some(last) = LAST_CLOSED.get_ptr_mut(0) {

@@ -315,7 +315,7 @@ impl Packet {
         Some(packet)
     }
 
-    /// What tells this TCP packet from others: its buffer, and against the next one in the same memory
+    /// What distinguishes this TCP packet from others: its buffer, and against the next one in the same memory
     /// sequence numbers, flags, window and length.
     #[inline(always)]
     pub fn tcp_identity(&self) -> [u64; 3] {

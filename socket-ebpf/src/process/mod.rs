@@ -14,7 +14,7 @@ use crate::kernel::{core_offsets as at, field, now, task::Task};
 /// Bytes of an exec event before its data.
 const FIXED: usize = size_of::<ExecEvent>() - DATA_MAX;
 
-/// Fills in what an exec event tells of the process itself.
+/// Fills in what an exec event says of the process itself.
 #[inline(always)]
 fn begin(event: &mut ExecEvent, task: Task) {
     let leader = task.leader();

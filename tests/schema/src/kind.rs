@@ -19,7 +19,7 @@ pub(super) enum Kind {
     Flattened,
 }
 
-/// Every name a type has in the schema; those that JSON does not tell apart are one here.
+/// Every name a type has in the schema; those that JSON does not distinguish are one here.
 const NAMES: [(&str, Kind); 16] = [
     ("boolean", Kind::Boolean),
     ("date", Kind::Date),

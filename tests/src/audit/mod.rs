@@ -1,4 +1,4 @@
-//! What the audit framework tells of: a process that does one of everything, and an agent that
+//! What the audit framework reports: a process that does one of everything, and an agent that
 //! watches it.
 
 pub mod acts;

@@ -1,4 +1,4 @@
-//! What the kernel tells of eBPF programs and tables.
+//! What the kernel reports about eBPF programs and tables.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! In place of what the kernel tells of eBPF programs, in builds without the feature `ebpf`.
+//! In place of what the kernel reports about eBPF programs, in builds without the feature `ebpf`.
 
 use std::{collections::BTreeMap, fs::File};
 

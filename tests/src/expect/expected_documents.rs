@@ -9,7 +9,7 @@ use std::{
 use super::Side;
 use crate::{agent::Doc, capture::Transport};
 
-/// A conversation, whichever end tells of it.
+/// A conversation, whichever end reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Pair {
     transport: Transport,
@@ -22,7 +22,7 @@ impl Pair {
         Self { transport, low: one.min(two), high: one.max(two) }
     }
 
-    /// `None` for a document that tells of no flow.
+    /// `None` for a document that reports no flow.
     pub(super) fn of(doc: &Doc) -> Option<Self> {
         if doc.text("event.action") != "network_flow" {
             return None;
@@ -69,7 +69,7 @@ impl ExpectedDocuments {
         }
     }
 
-    /// What further documents tell of these processes is not looked at.
+    /// What further documents say of these processes is not looked at.
     pub(super) fn disown(&self, pids: impl IntoIterator<Item = u64>) {
         self.foreign_processes.lock().unwrap_or_else(PoisonError::into_inner).extend(pids);
     }

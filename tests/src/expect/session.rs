@@ -265,7 +265,7 @@ impl Session {
         self.expected_documents.forgive(scenario);
     }
 
-    /// Does not mind what the agent tells of processes of a scenario that broke off.
+    /// Does not mind what the agent reports of processes of a scenario that broke off.
     pub fn disown(&self, pids: Vec<u32>) {
         self.expected_documents.disown(pids.into_iter().map(u64::from));
     }

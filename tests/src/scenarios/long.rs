@@ -57,7 +57,7 @@ fn keep_on(
 
 /// All documents of one flow, in order: counts grow, the last one alone is final.
 ///
-/// Round-trip times are told if the kernel's types are `described`.
+/// Round-trip times are reported if the kernel's types are `described`.
 fn check_series(documents: &[Doc], side: &Side, closed: bool, described: bool) -> Result<()> {
     let series: Vec<&Doc> = documents.iter().filter(|doc| side.is_reported_by(doc)).collect();
     let Some((last, before)) = series.split_last() else { anyhow::bail!("no document") };

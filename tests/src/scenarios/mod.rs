@@ -42,9 +42,9 @@ pub enum Watcher {
     Prompt,
     /// Reports what is idle for some seconds.
     Idle,
-    /// Forgets what is idle for some seconds; tells of connections that open and close.
+    /// Forgets what is idle for some seconds; reports connections that open and close.
     Forgetful,
-    /// Reports what goes on several times a second, and open sockets every other second; tells of
+    /// Reports what goes on several times a second, and open sockets every other second; reports
     /// connections that open and close.
     Often,
     /// Does not look at IPv6; looks at the wall clock several times a second.

@@ -128,7 +128,7 @@ fn pid_used_again(fixture: &Fixture<'_>) -> Result<()> {
     anyhow::bail!("the pid of a process that was gone could not be had in {TRIES} tries")
 }
 
-/// Waits until the kernel's clock tick, 10 ms, is over: processes are told apart by pid and the tick
+/// Waits until the kernel's clock tick, 10 ms, is over: processes are distinguished by pid and the tick
 /// they started in.
 fn next_tick() -> Result<()> {
     let tick = || {

@@ -152,7 +152,7 @@ fn datasets(fixture: &Fixture<'_>) -> Result<()> {
     let (client, server) = later.sides("fin_local", "fin_remote")?;
     session.expect(fixture.name, &client, &endpoint.capture)?;
     session.expect(fixture.name, &server, &endpoint.capture)?;
-    // What the kernel tells of programs that are loaded meanwhile are events without an end, and of processes
+    // What the kernel reports of programs that are loaded meanwhile are events without an end, and of processes
     // that came and went while no hooks were attached there are no records.
     session.end()?.whole_but(&["audit_own", "audit_timed_out", "process_unresolved"])
 }
@@ -168,7 +168,7 @@ fn make_directories(folder: &Path, made: &AtomicUsize, enough: &AtomicBool) -> R
     Ok(())
 }
 
-/// Other rules are loaded while events come that both are about: each is told once.
+/// Other rules are loaded while events come that both are about: each is reported once.
 fn audit_rules(fixture: &Fixture<'_>) -> Result<()> {
     if !cfg!(target_arch = "x86_64") {
         return Err(skip("the rules name calls of x86_64"));

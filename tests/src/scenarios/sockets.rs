@@ -106,14 +106,14 @@ impl Expected<'_> {
     }
 }
 
-/// The shared agent, if its set tells of sockets that open and close.
+/// The shared agent, if its set reports sockets that open and close.
 fn watcher<'l>(fixture: &'l Fixture<'_>) -> Result<&'l Session> {
     needs_socket_events(fixture)?;
     fixture.shared()
 }
 
 /// # Errors
-/// A skip for the set that is not told of them.
+/// A skip for the set that gets no reports of them.
 fn needs_socket_events(fixture: &Fixture<'_>) -> Result<()> {
     if fixture.options.hooks == "tracefs" {
         return Err(skip("the set tracefs does not tell of sockets that open and close"));
@@ -213,7 +213,7 @@ fn udp_server(fixture: &Fixture<'_>) -> Result<()> {
     comes_and_goes(fixture, "udp", &server, sock, || server.close(sock))
 }
 
-/// A UDP socket on a port that the kernel chose is not told of when it comes and goes.
+/// A UDP socket on a port that the kernel chose is not reported when it comes and goes.
 fn udp_client(fixture: &Fixture<'_>) -> Result<()> {
     let endpoint = fixture.loopback()?;
     let server = Worker::spawn(&endpoint.netns, "server")?;
@@ -244,7 +244,7 @@ fn both_ends<'a>(action: &'static str, pair: &'a Pair) -> Result<[Expected<'a>; 
     ])
 }
 
-/// With `socket.events: all`, connections are told of like listeners, and by the id of their flow.
+/// With `socket.events: all`, connections are reported like listeners, and by the id of their flow.
 fn connections(fixture: &Fixture<'_>) -> Result<()> {
     needs_socket_events(fixture)?;
     let endpoint = fixture.loopback()?;
@@ -348,7 +348,7 @@ fn is_reported(
     }
     reports.dedup();
     ensure!(reports.len() == 1 && !reports[0].is_empty(), "event.id: {reports:?}");
-    // One that was there before is told of when it goes.
+    // One that was there before is reported when it goes.
     needs_socket_events(fixture)?;
     if fixture.options.is_early() || !btf::is_published() {
         return Err(skip(

@@ -75,7 +75,7 @@ pub(super) fn run(paths: &Paths, pins: &Pins, options: &BenchOptions) -> Result<
     })
 }
 
-/// Which peers are here; what cannot be installed is told and left out.
+/// Which peers are here; what cannot be installed is reported and left out.
 #[derive(Clone, Copy)]
 struct Peers {
     auditd: bool,

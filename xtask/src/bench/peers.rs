@@ -34,7 +34,7 @@ const HERE: [Peer; 7] = [
 /// Those that run from a bare file system, with their libraries.
 const GUEST: [&str; 3] = ["tcplife", "tcptop", "tcptracer"];
 
-/// Installs them; what cannot be installed is told and left out later.
+/// Installs them; what cannot be installed is reported and left out later.
 pub(super) fn install(paths: &Paths, pins: &Pins) {
     for package in &pins.debian.peers {
         let package = std::slice::from_ref(package);

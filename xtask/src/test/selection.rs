@@ -45,7 +45,7 @@ impl Boot<'_> {
         format!("machine {} {}", self.name, self.hooks.join(" "))
     }
 
-    /// About how long it takes, in no unit, where no earlier run tells: booting and each hook set, of which
+    /// About how long it takes, in no unit, where no earlier run gives a time: booting and each hook set, of which
     /// few scenarios take a quarter; other architectures are emulated more slowly.
     pub(super) fn weight(&self) -> usize {
         let whole = self.name == self.kernel;

@@ -135,7 +135,7 @@ impl Drop for Session {
     }
 }
 
-/// What a process has used so far; nothing where the kernel does not tell.
+/// What a process has used so far; nothing where the kernel does not report it.
 fn processor_time(child: &Child) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
     // Behind the name, which may hold anything, the fields are numbered from the third on.

@@ -63,7 +63,7 @@ fn rules(set: &RuleSet) -> Vec<Rule> {
     wanted(set).into_iter().filter_map(of).cloned().collect()
 }
 
-/// Changes one set into another, and tells what was done; the result is what a start would load.
+/// Changes one set into another, and returns what was done; the result is what a start would load.
 #[track_caller]
 fn from_to(before: &str, after: &str) -> (usize, usize, usize) {
     let (mut table, after) = (Fake::of(before), set(after));

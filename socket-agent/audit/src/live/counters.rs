@@ -15,7 +15,7 @@ pub struct LiveCounters {
     pub queue_waits: u64,
     /// Records that the kernel says it has lost.
     pub kernel_lost: u64,
-    /// Ticks for which audited processes had to wait; 0 where the kernel does not tell.
+    /// Ticks for which audited processes had to wait; 0 where the kernel does not report it.
     pub kernel_waited: u64,
     /// Records that still waited in the kernel when the agent ended.
     pub left_behind: u64,

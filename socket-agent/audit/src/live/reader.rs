@@ -89,7 +89,7 @@ fn drain(session: &mut Session, queue: &Queue, most: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits for a record, the order to stop, other settings, or a time; tells whether it was the order, and whether
+/// Waits for a record, the order to stop, other settings, or a time; returns whether it was the order, and whether
 /// there are other settings.
 fn wait(
     session: &Session,

@@ -32,7 +32,7 @@ pub enum StartError {
     /// No session can run on this host.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// Rules were refused, and each was told; all is as it was before.
+    /// Rules were refused, and each was reported; all is as it was before.
     #[error("{0}; the rules that were there are back")]
     Rules(RefusedRules),
     /// A request failed.

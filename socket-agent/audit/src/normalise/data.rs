@@ -83,7 +83,7 @@ impl<'a> Data<'a> {
         self.entries.is_empty()
     }
 
-    /// Records of different kinds that say the same say it once; those of one kind are told apart
+    /// Records of different kinds that say the same say it once; those of one kind are distinguished
     /// by their position.
     fn add(&mut self, kind: Kind, name: impl Into<Text<'a>>, text: impl Into<Text<'a>>) {
         self.insert_field(kind, Key::OTHER, name.into(), text.into());

@@ -14,7 +14,7 @@ pub(super) enum Decision {
 }
 
 impl Decision {
-    /// What an AVC record tells; `None` for those of AppArmor and for others.
+    /// What an AVC record says; `None` for those of AppArmor and for others.
     pub(super) fn of(record: &Record) -> Option<Self> {
         if !matches!(record.kind(), Kind::AVC | Kind::USER_AVC) {
             return None;

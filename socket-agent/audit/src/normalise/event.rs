@@ -161,7 +161,7 @@ fn record_row(record: &Record) -> Option<&'static RecordRow> {
     rows::record(name)
 }
 
-/// What a record tells; what was granted violates nothing.
+/// What a record says; what was granted violates nothing.
 fn action(main: &Record, row: &'static RecordRow) -> &'static str {
     match Decision::of(main) {
         Some(Decision::Granted) if main.kind() == Kind::AVC => "allowed-by-selinux",

@@ -43,7 +43,7 @@ pub struct Object<'a> {
 pub struct Normal<'a> {
     /// The event that was normalised.
     pub event: &'a Event,
-    /// The type of the record that tells most.
+    /// The type of the record that says most.
     pub kind: Kind,
     /// What happened: `executed`, `logged-in`, ...; `None` for system calls that say little.
     pub action: Option<&'static str>,

@@ -3,7 +3,7 @@
 use super::text::Text;
 use crate::records::{Arguments, Key, Kind, Record, arguments};
 
-/// A process, as far as the records tell.
+/// A process, as far as the records say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Process<'a> {
     /// Process id.

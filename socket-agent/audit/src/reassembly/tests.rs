@@ -83,7 +83,7 @@ fn single_records_do_not_wait() {
     assert_eq!(bench.reassembler.in_flight(), 0);
 }
 
-/// As the kernel tells of a program that listens beside the daemon, where there are rules.
+/// As the kernel reports a program that listens beside the daemon, where there are rules.
 #[test]
 fn a_system_call_may_follow_what_it_did() {
     let mut bench = Bench::new(50);

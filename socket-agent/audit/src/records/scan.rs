@@ -8,7 +8,7 @@ const HIGHS: u64 = ONES << 7;
 /// The high bit of each byte of a little-endian word that is `byte`. Only the lowest such bit is
 /// certain: above it may be false ones.
 #[inline]
-const fn separators(word: u64, byte: u8) -> u64 {
+const fn matching_bytes(word: u64, byte: u8) -> u64 {
     let word = word ^ ONES.wrapping_mul(byte as u64);
     word.wrapping_sub(ONES) & !word & HIGHS
 }
@@ -24,9 +24,9 @@ pub(super) fn find(text: &[u8], at: usize, byte: u8) -> usize {
 pub(super) fn length(text: &[u8], byte: u8) -> usize {
     let mut rest = text;
     while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
-        let separators = separators(u64::from_le_bytes(*chunk), byte);
-        if separators != 0 {
-            return text.len() - rest.len() + separators.trailing_zeros() as usize / 8;
+        let matching_bytes = matching_bytes(u64::from_le_bytes(*chunk), byte);
+        if matching_bytes != 0 {
+            return text.len() - rest.len() + matching_bytes.trailing_zeros() as usize / 8;
         }
         rest = behind;
     }

@@ -46,9 +46,9 @@ impl<'t> Separators<'t> {
         loop {
             let offset = at.wrapping_sub(self.window.start);
             if offset < WINDOW {
-                let separators = which(self.window) >> offset;
-                if separators != 0 {
-                    return at + separators.trailing_zeros() as usize;
+                let bits = which(self.window) >> offset;
+                if bits != 0 {
+                    return at + bits.trailing_zeros() as usize;
                 }
                 at = self.window.start + WINDOW;
             }

@@ -57,7 +57,7 @@ const AF_VSOCK: u16 = 40;
 
 impl SocketAddress {
     /// From the digits of a `saddr` field. The records of this host's kernel are in its byte
-    /// order; those of another host are told apart by the family, which is small.
+    /// order; those of another host are distinguished by the family, which is small.
     pub(super) fn parse_hex(digits: &[u8]) -> Option<Self> {
         if !digits.len().is_multiple_of(2) || digits.len() > 512 {
             return None;

@@ -9,7 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 
 /// Logs are read in pieces of so many bytes.
 const PIECE: usize = 128 << 10;
-/// Bytes that tell what a file is.
+/// Bytes by which the kind of a file is known.
 const HEAD: usize = 4 << 10;
 
 /// Why something is no log that can be read.

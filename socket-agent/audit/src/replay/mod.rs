@@ -88,7 +88,7 @@ impl<W: Write> Replay<W> {
         Self { stream, out, buffer: Vec::new() }
     }
 
-    /// Replays what a reader gives. Lines that are not records are told to `bad` and passed over.
+    /// Replays what a reader gives. Lines that are not records are given to `bad` and passed over.
     ///
     /// # Errors
     /// Reading or writing fails, or there are lines and none is a record.

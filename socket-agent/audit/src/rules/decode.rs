@@ -1,4 +1,4 @@
-//! A rule as the kernel tells it.
+//! A rule as the kernel reports it.
 
 use thiserror::Error;
 

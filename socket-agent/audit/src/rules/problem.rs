@@ -22,7 +22,7 @@ pub enum Severity {
     Warning,
 }
 
-/// One thing to tell about a rule file.
+/// A message about a rule file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// Location of the problem.

@@ -18,7 +18,7 @@ use crate::address;
 pub(super) const PORT: u16 = 53;
 /// Sockets that have talked to a server and are remembered.
 const SOCKETS: usize = 8192;
-/// Uses of one address and port that are told apart.
+/// Uses of one address and port that are distinguished.
 const USES: usize = 4;
 /// Addresses in answers that wait for their flow.
 const WAITING: usize = 65_536;

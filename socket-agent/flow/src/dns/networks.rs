@@ -40,7 +40,7 @@ pub struct NamespaceRef {
 
 /// The networks of this host.
 pub trait Networks: fmt::Debug {
-    /// How a network namespace reaches an address; `None` where it does not, or nobody can tell.
+    /// How a network namespace reaches an address; `None` where it does not, or nobody knows.
     fn reach(&mut self, origin: NamespaceRef, address: IpAddr) -> Option<Reach>;
 
     /// Questions that nobody could answer so far.

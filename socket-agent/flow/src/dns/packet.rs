@@ -139,7 +139,7 @@ fn extension(next: u8, header: &[u8]) -> Option<usize> {
     }
 }
 
-/// `length` is that of the transport header and payload as the network header tells it.
+/// `length` is that of the transport header and payload as the network header reports it.
 fn transport(protocol: u8, ends: [IpAddr; 2], bytes: &[u8], length: usize) -> Option<Segment<'_>> {
     let bytes = bytes.get(..length).unwrap_or(bytes);
     let [source, destination] = ends;

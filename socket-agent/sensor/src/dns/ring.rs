@@ -213,7 +213,7 @@ impl Ring {
         Ok(unsafe { request.ifr_ifru.ifru_ifindex })
     }
 
-    /// Calls `each` for the packets that wait, up to some number; tells whether more may wait.
+    /// Calls `each` for the packets that wait, up to some number; returns whether more may wait.
     pub(super) fn read(&mut self, mut each: impl FnMut(Frame<'_>)) -> bool {
         for _ in 0..TURN {
             let at = (self.cursor / self.per_block) * self.block

@@ -30,7 +30,7 @@ const UNUSED: u32 = 4096;
 const NOTES: u32 = 8192;
 
 /// Whether a task may be put aside in the midst of a tracepoint program: since 7.0 they are protected by a
-/// read lock, no longer by preemption being disabled. Nothing else tells.
+/// read lock, no longer by preemption being disabled. Nothing else shows it.
 pub(super) fn tasks_come_between() -> bool {
     Kernel::running().version() >= (7, 0)
 }

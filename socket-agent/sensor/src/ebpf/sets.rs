@@ -25,7 +25,7 @@ pub enum Hook {
     CgroupIngress,
     /// Ports taken, and closes, of sockets of the root cgroup.
     CgroupSock,
-    /// Socket operations, which tell of changes of TCP state, in the root cgroup.
+    /// Socket operations, which report changes of TCP state, in the root cgroup.
     CgroupSockOps,
 }
 
@@ -81,7 +81,7 @@ impl Program {
         Self { ipv6: true, ..self }
     }
 
-    /// Whether it tells of processes, and of nothing else.
+    /// Whether it reports processes, and nothing else.
     pub(super) fn is_of_processes(&self) -> bool {
         let base = COPIES.iter().find_map(|end| self.name.strip_suffix(end)).unwrap_or(self.name);
         ["_exec", "_fork", "_exit"].iter().any(|end| base.ends_with(end))
@@ -167,7 +167,7 @@ pub(super) fn only_finds_owner(name: &str, is_attached: impl Fn(&str) -> bool) -
         || (name.contains("_bind") && is_attached("cgroup_bind4"))
 }
 
-/// Hooks whose copies tell each other what they have dealt with.
+/// Hooks whose copies record for each other what they have dealt with.
 pub(super) const COPIED_HOOKS: [(&str, CopiedHook); 6] = [
     ("tp_state", CopiedHook::State),
     ("tp_dropped", CopiedHook::Dropped),

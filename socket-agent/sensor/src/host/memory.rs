@@ -19,7 +19,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// What there is now; `None` where the kernel does not tell.
+    /// What there is now; `None` where the kernel does not report it.
     pub fn available() -> Option<Self> {
         let machine = Self::of_machine()?;
         let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
@@ -28,7 +28,7 @@ impl Memory {
         }))
     }
 
-    /// What the machine has, whatever this process may have of it; `None` where the kernel does not tell.
+    /// What the machine has, whatever this process may have of it; `None` where the kernel does not report it.
     pub fn of_machine() -> Option<Self> {
         let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
         Some(Self { available: of_machine(&meminfo)?, limited_by: "of this machine".into() })

@@ -29,7 +29,7 @@ impl RingsError {
 /// The ring of one CPU and the events that write to it.
 struct Cpu {
     number: u32,
-    /// Owns the ring; tells of threads.
+    /// Owns the ring; reports threads.
     leader: Event,
     ring: Ring,
     events: Vec<Event>,

@@ -39,7 +39,7 @@ pub struct OpenSocket {
 }
 
 impl OpenSocket {
-    /// Who holds it, as far as `/proc` tells; without a holder only the socket's own user.
+    /// Who holds it, as far as `/proc` shows; without a holder only the socket's own user.
     pub fn owner(&self) -> Owner {
         let Some(holder) = self.holder else {
             return Owner { uid: self.uid, ..Owner::default() };

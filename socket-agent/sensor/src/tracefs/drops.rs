@@ -1,6 +1,6 @@
 //! Packets of which the probe on drops was skipped.
 //!
-//! A tracepoint tells of the same drops, and is never skipped. What the kernel counts of the probe is no use: of all that
+//! A tracepoint reports the same drops, and is never skipped. What the kernel counts of the probe is no use: of all that
 //! is dropped, most is no packet of a connection.
 
 use std::collections::HashSet;
@@ -17,7 +17,7 @@ pub(super) struct Drops {
 }
 
 impl Drops {
-    /// The probe tells of a buffer.
+    /// The probe reports a buffer.
     pub(super) fn probed(&mut self, cpu: u32, buffer: u64) {
         if self.seen.len() >= MOST {
             self.seen.clear();
@@ -25,7 +25,7 @@ impl Drops {
         self.seen.insert((cpu, buffer));
     }
 
-    /// The tracepoint tells of a buffer. It comes behind the probe.
+    /// The tracepoint reports a buffer. It comes behind the probe.
     pub(super) fn traced(&mut self, cpu: u32, buffer: u64) {
         self.missed += u64::from(!self.seen.remove(&(cpu, buffer)));
     }

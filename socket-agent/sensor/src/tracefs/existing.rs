@@ -18,7 +18,7 @@ const TABLES: [(&str, u8, u8); 4] = [
     ("udp6", FAMILY_IPV6, PROTO_UDP),
 ];
 
-/// The process that holds each socket of this host, as far as `/proc` tells. Sockets without a peer
+/// The process that holds each socket of this host, as far as `/proc` shows. Sockets without a peer
 /// have a tuple whose remote end is zero.
 pub(super) fn holders() -> HashMap<Tuple, u32> {
     let (mut inodes, mut namespaces) = (HashMap::new(), HashSet::new());

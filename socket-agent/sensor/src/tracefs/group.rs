@@ -29,7 +29,7 @@ pub(super) struct Group {
     directory: PathBuf,
     profile: PathBuf,
     name: String,
-    /// What the name of each probe ends with: `kprobe_profile` tells names of probes without their group.
+    /// What the name of each probe ends with: `kprobe_profile` has names of probes without their group.
     suffix: String,
     probes: Vec<String>,
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::Event;
 
-/// Who comes and goes, as the probes tell it; where these cannot be had, as perf and `/proc` do.
+/// Who comes and goes, as the probes report it; where these cannot be had, as perf and `/proc` do.
 #[derive(Debug)]
 pub(super) struct Processes {
     /// Whether there are probes for processes.
@@ -36,7 +36,7 @@ impl Processes {
         self.missed
     }
 
-    /// Remembers the path until the probe tells of the rest.
+    /// Remembers the path until the probe reports the rest.
     fn begins(&mut self, tid: u32, path: &[u8]) {
         self.missed += u64::from(self.paths.insert(tid, path.to_vec()).is_some());
     }
@@ -46,7 +46,7 @@ impl Processes {
         self.missed += u64::from(self.paths.remove(&tid).is_some());
     }
 
-    /// A process began, as perf tells it.
+    /// A process began, as perf reports it.
     pub(super) fn forked(
         &mut self,
         (pid, parent): (u32, u32),
@@ -68,7 +68,7 @@ impl Processes {
         }))
     }
 
-    /// The first thread of a process ended, as perf tells it.
+    /// The first thread of a process ended, as perf reports it.
     pub(super) fn ended(&mut self, pid: u32, now: u64, tasks: &mut TaskTable) -> Option<Event> {
         if self.probed {
             return None;

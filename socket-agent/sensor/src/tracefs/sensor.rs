@@ -74,11 +74,11 @@ struct Probes {
     /// The buffer that each CPU's socket filter saw last.
     filtered: HashMap<u32, u64>,
     detached: bool,
-    /// Whether a tracepoint tells of each program that is executed, beside the probe.
+    /// Whether a tracepoint reports each program that is executed, beside the probe.
     has_exec_paths: bool,
     /// Where the kernel counts failed reads with what it skips.
     skipped: Option<Skipped>,
-    /// Where a tracepoint tells of each packet that is dropped, beside the probe.
+    /// Where a tracepoint reports each packet that is dropped, beside the probe.
     drops: Option<Drops>,
     missed_before: Vec<Misses>,
 }

@@ -63,7 +63,7 @@ struct Explained {
 }
 
 impl Skipped {
-    /// For a kernel that counts each failed read so often; `None` if it counts none, and there is nothing to tell apart.
+    /// For a kernel that counts each failed read so often; `None` if it counts none, and there is nothing to distinguish.
     pub(super) fn distinguished(per_read: u64) -> Option<Self> {
         (per_read > 0).then(|| Self { per_read, ..Self::default() })
     }

@@ -1,4 +1,4 @@
-//! Processes, as far as a flow's owner needs them: kept from what the probes tell, else from `/proc`.
+//! Processes, as far as a flow's owner needs them: kept from what the probes report, else from `/proc`.
 
 use std::{collections::HashMap, fs, num::NonZeroUsize, os::unix::fs::MetadataExt, path::PathBuf};
 
@@ -57,7 +57,7 @@ impl TaskTable {
         })
     }
 
-    /// Notes what a probe has told of a process.
+    /// Notes what a probe has reported of a process.
     pub(super) fn set(&mut self, owner: Owner) {
         self.tasks.put(owner.pid, owner);
     }

@@ -38,7 +38,7 @@ pub(super) struct NameService {
 }
 
 impl NameService {
-    /// `None` if it is switched off, or cannot be: the log tells why.
+    /// `None` if it is switched off, or cannot be: the log says why.
     pub(super) fn start(config: &DnsConfig, source: &mut dyn Source) -> Option<Self> {
         if !config.enabled {
             return None;

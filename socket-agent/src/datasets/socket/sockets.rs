@@ -32,9 +32,9 @@ use sensor::{
 
 /// Documents of a state report that are written at a time.
 const BATCH: usize = 1024;
-/// Listeners without a known port that are held back at most; more are told without it.
+/// Listeners without a known port that are held back at most; more are reported without it.
 const PORTLESS: usize = 1024;
-/// `ip_local_port_range` where the kernel does not tell.
+/// `ip_local_port_range` where the kernel does not report it.
 const EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
 
 /// Context in which documents are made.

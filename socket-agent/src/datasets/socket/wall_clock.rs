@@ -34,7 +34,7 @@ impl WallClock {
 
     /// From now on times are converted by `now`, unless the two differ by no more than they can be off:
     /// the same moment is then always given by the same text. A change beyond the drift that is
-    /// tolerated is told: somebody has set the clock.
+    /// tolerated is logged: somebody has set the clock.
     pub(super) fn synchronise(&mut self, now: Clock) {
         self.measured = Instant::now();
         let moved = now.moved_since(&self.clock);

@@ -36,7 +36,7 @@ pub(crate) struct Service {
 
 impl Service {
     /// Starts the threads. Whether the sensor starts is told to the dataset that reports flows. Without one
-    /// this waits for it; if it cannot start, the log tells why, and processes are read from `/proc`.
+    /// this waits for it; if it cannot start, the log says why, and processes are read from `/proc`.
     ///
     /// # Errors
     /// The kernel gives no threads or descriptors.

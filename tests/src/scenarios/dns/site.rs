@@ -190,7 +190,7 @@ pub(super) fn check(doc: &Doc, end: &str, name: &str, source: &str) -> Result<()
     let (other, local) = match end {
         "destination" => ("server", "remote"),
         "source" => ("client", "local"),
-        // Of a document that tells of an incoming connection.
+        // Of a document that reports an incoming connection.
         "own" => ("server", "local"),
         other => anyhow::bail!("no end {other}"),
     };

@@ -66,7 +66,7 @@ pub(super) fn processes(fixture: &Fixture<'_>) -> Result<()> {
     })
 }
 
-/// What is told of sockets gives way where the ring is full; their flows do not.
+/// What is reported of sockets gives way where the ring is full; their flows do not.
 pub(super) fn sockets(fixture: &Fixture<'_>) -> Result<()> {
     retry(|| {
         let bench = bench(fixture, &[TINY_RING, "socket.events: all"])?;

@@ -14,7 +14,7 @@ use self::{
 };
 use crate::{paths::Paths, ui};
 
-/// How often a line tells what runs.
+/// How often a line says what runs.
 const PERIOD: Duration = Duration::from_secs(60);
 
 /// Progress of a run, and an estimate of the rest.

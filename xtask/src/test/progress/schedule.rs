@@ -113,7 +113,7 @@ impl Schedule {
 // === impl Left ===
 
 impl Left {
-    /// For people; nothing if no earlier run tells.
+    /// For people; nothing if no earlier run gives a time.
     pub(super) fn words(&self) -> Option<String> {
         let Self { time, known } = self;
         match (*known, time.as_secs()) {

@@ -35,7 +35,7 @@ pub(super) struct Records {
 pub(super) struct RecordCounters {
     /// Records that were no known kind, or too short.
     unknown: AtomicU64,
-    /// Of perf rings: records that found the ring of their CPU full, as the kernel tells it, and those that
+    /// Of perf rings: records that found the ring of their CPU full, as the kernel reports it, and those that
     /// were given out behind younger ones.
     lost: Option<[AtomicU64; 2]>,
 }
@@ -103,7 +103,7 @@ impl RecordCounters {
         self.unknown.load(Ordering::Relaxed)
     }
 
-    /// Of perf rings: records that found the ring of their CPU full, as the kernel tells it, and those that
+    /// Of perf rings: records that found the ring of their CPU full, as the kernel reports it, and those that
     /// were given out behind younger ones.
     pub(super) fn lost(&self) -> Option<(u64, u64)> {
         let [lost, disordered] = self.lost.as_ref()?;

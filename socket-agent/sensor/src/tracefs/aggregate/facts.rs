@@ -1,4 +1,4 @@
-//! What the probes tell, without how they came to know it.
+//! What the probes report, without how they came to know it.
 
 use socket_common::{
     FAMILY_IPV4, FAMILY_IPV6, PROTO_TCP, Rank, Tuple,

@@ -29,7 +29,7 @@ struct Stored {
 /// Contents of the file: offsets, and guesses that failed with the reason.
 pub(super) type Kept = (Offsets, Shapes, BTreeMap<String, String>);
 
-/// What tells this kernel from others: its build id and release.
+/// What distinguishes this kernel from others: its build id and release.
 pub(super) fn key() -> String {
     let mut hash = Sha256::new();
     for file in ["/sys/kernel/notes", "/proc/version"] {
