@@ -1,4 +1,4 @@
-//! Nowhere: for measuring.
+//! An output that discards documents, for measurements.
 
 use config::rows::{Kind::Switch, Setting, used};
 use pipeline::{Delivery, Failure, Output};
