@@ -5,7 +5,9 @@ mod members;
 #[cfg(feature = "ebpf")]
 mod write;
 
-pub(crate) use members::{Member, Members};
+pub(crate) use members::Member;
+#[cfg(feature = "ebpf")]
+pub(crate) use members::Members;
 #[cfg(all(feature = "ebpf", test))]
 pub(crate) use write::with_bit_fields;
 #[cfg(feature = "ebpf")]

@@ -112,7 +112,7 @@ fn forgotten(fixture: &Fixture<'_>) -> Result<Rest> {
         pair.close_client_first()?;
         // Programs know nothing more of a client once its flow is gone; tracefs keeps who held the sockets that were
         // open at its start.
-        let (began, client) = match lab.options.hooks.as_str() {
+        let (began, client) = match fixture.options.hooks.as_str() {
             "tracefs" => ("existing", Direction::Egress),
             _ => ("midway", Direction::Unknown),
         };

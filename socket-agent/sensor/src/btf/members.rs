@@ -172,6 +172,7 @@ impl Members<'_> {
         Some((self.word(position, 4)? >> 24) & 0x1f)
     }
 
+    #[cfg(feature = "ebpf")]
     fn name(&self, position: usize) -> Option<&[u8]> {
         Some(self.types.name(self.word(position, 0)?))
     }
