@@ -15,11 +15,11 @@ const CPU_BITS: u32 = 10;
 /// Flows that have been reported and are still open, by the kernel's flow id.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    flows: HashMap<u64, Entry>,
+    flows: HashMap<u64, FlowProgress>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Entry {
+struct FlowProgress {
     /// What was counted up to the last pause that was reported.
     before: Totals,
     /// First packet after that pause; `None` as long as there was no such packet.
@@ -116,7 +116,12 @@ impl Progress {
     pub(super) fn paused(&mut self, flow: &Flow) {
         let before =
             Totals { traffic: flow.traffic, retransmits: flow.tcp.retransmits, drops: flow.drops };
-        let entry = Entry { before, paused: true, reported: flow.traffic, ..Entry::default() };
+        let entry = FlowProgress {
+            before,
+            paused: true,
+            reported: flow.traffic,
+            ..FlowProgress::default()
+        };
         self.flows.insert(flow.id, entry);
     }
 

@@ -40,7 +40,7 @@ pub struct ProcessTable {
     proc_root: PathBuf,
     proc: Proc,
     cgroups: Cgroups,
-    entries: LruCache<Key, Entry>,
+    entries: LruCache<Key, ProcessEntry>,
     /// The process that has each pid, or had it last.
     newest: HashMap<u32, Newest>,
     /// Whether the kernel's records of processes come.
@@ -59,7 +59,7 @@ struct Newest {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct ProcessEntry {
     /// The current image last; never empty.
     images: Vec<Arc<Process>>,
     exited: bool,
@@ -69,7 +69,7 @@ struct Entry {
 
 // === impl Entry ===
 
-impl Entry {
+impl ProcessEntry {
     fn new(process: Process) -> Self {
         Self { images: vec![Arc::new(process)], exited: false, asked: false }
     }
@@ -139,7 +139,7 @@ impl ProcessTable {
             let key = Key { pid, start_ticks: snapshot.start_ticks };
             if !self.entries.contains(&key) {
                 let process = self.process_of(key, &snapshot);
-                self.insert(key, Entry::new(process));
+                self.insert(key, ProcessEntry::new(process));
             }
             found += 1;
         }
@@ -162,7 +162,7 @@ impl ProcessTable {
         let snapshot = if lacks_something { self.read(key) } else { None };
         let image = Image::from_exec(&parts, snapshot.as_ref());
         self.counters.args_truncated += u64::from(image.args_truncated);
-        let before = self.entries.get(&key).and_then(Entry::current).cloned();
+        let before = self.entries.get(&key).and_then(ProcessEntry::current).cloned();
 
         let mut process = self.process(key, event.start, event.parent, Arc::new(image));
         process.image_since = event.time;
@@ -173,7 +173,7 @@ impl ProcessTable {
         self.set_cgroup_of_exec(&mut process, event, &parts, snapshot.as_ref());
         match self.entries.get_mut(&key) {
             Some(entry) => entry.replace_image(process),
-            None => self.insert(key, Entry::new(process)),
+            None => self.insert(key, ProcessEntry::new(process)),
         }
     }
 
@@ -187,7 +187,7 @@ impl ProcessTable {
         let Some(model) = self.known_or_read(parent) else {
             if let Some(snapshot) = self.read(key) {
                 let process = self.process_of(key, &snapshot);
-                self.insert(key, Entry::new(process));
+                self.insert(key, ProcessEntry::new(process));
             }
             return;
         };
@@ -198,7 +198,7 @@ impl ProcessTable {
             container: model.container.clone(),
             ..fresh
         };
-        self.insert(key, Entry::new(child));
+        self.insert(key, ProcessEntry::new(child));
     }
 
     /// A process is gone. It is kept for a while.
@@ -334,7 +334,7 @@ impl ProcessTable {
         if !self.entries.contains(&key) {
             let snapshot = self.read(key)?;
             let process = self.process_of(key, &snapshot);
-            self.insert(key, Entry::new(process));
+            self.insert(key, ProcessEntry::new(process));
         }
         self.entries.get(&key)?.current().cloned()
     }
@@ -344,19 +344,19 @@ impl ProcessTable {
         if let Some(snapshot) = self.read(key) {
             self.counters.read_late += 1;
             let process = self.process_of(key, &snapshot);
-            self.insert(key, Entry::new(process));
+            self.insert(key, ProcessEntry::new(process));
         } else {
             self.counters.unresolved += 1;
             let image = Arc::new(Image::from_comm(&owner.comm_bytes()));
             let process = self.process(key, owner.start, 0, image);
-            self.insert(key, Entry { exited: true, ..Entry::new(process) });
+            self.insert(key, ProcessEntry { exited: true, ..ProcessEntry::new(process) });
             self.exits.push_back((Clock::boottime(), key));
         }
     }
 
     /// What the kernel says of an owner is more exact than `/proc`, and newer.
     fn correct(&mut self, key: Key, owner: &Owner) {
-        let Some(current) = self.entries.peek(&key).and_then(Entry::current) else { return };
+        let Some(current) = self.entries.peek(&key).and_then(ProcessEntry::current) else { return };
         let cut = current.start_ns == self.ticks.to_nanos(key.start_ticks);
         let finer = cut && owner.start != current.start_ns;
         let moved = owner.cgroup != 0 && owner.cgroup != current.cgroup_id;
@@ -464,7 +464,7 @@ impl ProcessTable {
         process.cgroup_path = Some(path);
     }
 
-    fn insert(&mut self, key: Key, entry: Entry) {
+    fn insert(&mut self, key: Key, entry: ProcessEntry) {
         while self.entries.len() >= self.options.capacity.max(1) {
             if self.exits.is_empty() {
                 if let Some((key, _)) = self.entries.pop_lru() {

@@ -42,7 +42,7 @@ pub(crate) struct Types {
 }
 
 /// One type; ids count from 1.
-struct Entry {
+struct TypeEntry {
     kind: u32,
     /// Offset of the name among the strings.
     name: u32,
@@ -52,7 +52,7 @@ struct Entry {
     refers_to: u32,
 }
 
-impl Entry {
+impl TypeEntry {
     /// Bytes of its description.
     fn bytes(&self) -> usize {
         FIXED
@@ -84,13 +84,13 @@ impl Types {
     }
 
     /// All types in the order of their ids; stops where the data makes no sense.
-    fn entries(&self) -> impl Iterator<Item = Entry> {
+    fn entries(&self) -> impl Iterator<Item = TypeEntry> {
         let mut at = self.types.start;
         std::iter::from_fn(move || {
             let types = self.bytes.get(at..self.types.end)?;
             let (name, info, refers_to) = (word(types, 0)?, word(types, 4)?, word(types, 8)?);
             let (kind, length) = ((info >> 24) & 0x1f, (info & 0xffff) as usize);
-            let entry = Entry { kind, name, length, refers_to };
+            let entry = TypeEntry { kind, name, length, refers_to };
             at += entry.bytes();
             Some(entry)
         })
@@ -135,12 +135,12 @@ impl Types {
     }
 
     fn id(&self, kind: u32, name: &str) -> Option<u32> {
-        let is = |entry: &Entry| entry.kind == kind && self.is_named(entry, name);
+        let is = |entry: &TypeEntry| entry.kind == kind && self.is_named(entry, name);
         let position = self.entries().position(|entry| is(&entry))?;
         u32::try_from(position).ok()?.checked_add(1)
     }
 
-    fn is_named(&self, entry: &Entry, name: &str) -> bool {
+    fn is_named(&self, entry: &TypeEntry, name: &str) -> bool {
         self.name(entry.name) == name.as_bytes()
     }
 

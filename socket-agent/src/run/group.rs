@@ -21,13 +21,13 @@ pub(super) struct Inputs {
 
 /// An event in the life of a dataset.
 #[derive(Debug)]
-pub(super) struct Event {
+pub(super) struct DatasetEvent {
     name: &'static str,
-    kind: Kind,
+    kind: DatasetEventKind,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum DatasetEventKind {
     Ready,
     Ended(anyhow::Result<()>),
 }
@@ -59,7 +59,7 @@ impl Group {
         &mut self,
         dataset: Configured,
         inputs: Inputs,
-        events: &UnboundedSender<Event>,
+        events: &UnboundedSender<DatasetEvent>,
     ) -> anyhow::Result<()> {
         let name = dataset.name();
         let (ready, ended) = (events.clone(), events.clone());
@@ -72,13 +72,15 @@ impl Group {
             metrics,
             stop: stopper.listener()?,
             // Nobody listens any more only if the agent is ending for another reason.
-            ready: Ready::new(move || drop(ready.send(Event { name, kind: Kind::Ready }))),
+            ready: Ready::new(move || {
+                drop(ready.send(DatasetEvent { name, kind: DatasetEventKind::Ready }))
+            }),
             updates,
         };
         let observer = dataset.clone();
         let work = move || {
             let result = observer.run(context);
-            drop(ended.send(Event { name, kind: Kind::Ended(result) }));
+            drop(ended.send(DatasetEvent { name, kind: DatasetEventKind::Ended(result) }));
         };
         threads::spawn(name, work)
             .with_context(|| format!("cannot start a thread for the dataset {name}"))?;
@@ -129,15 +131,15 @@ impl Group {
     }
 
     /// Notes what has happened.
-    pub(super) fn take(&mut self, event: Event) {
+    pub(super) fn take(&mut self, event: DatasetEvent) {
         let Some(member) =
             self.members.iter_mut().find(|member| member.dataset.name() == event.name)
         else {
             return;
         };
         match event.kind {
-            Kind::Ready => member.ready = true,
-            Kind::Ended(result) => member.end = Some(result),
+            DatasetEventKind::Ready => member.ready = true,
+            DatasetEventKind::Ended(result) => member.end = Some(result),
         }
     }
 

@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{
     Reread,
-    group::{Event, Group, Inputs},
+    group::{DatasetEvent, Group, Inputs},
     reports::CommonReports,
 };
 use crate::{
@@ -38,8 +38,8 @@ pub(super) struct Supervisor<'a> {
     reports: CommonReports,
     pub(super) service: Option<Service>,
     pub(super) group: Group,
-    events: mpsc::UnboundedSender<Event>,
-    news: mpsc::UnboundedReceiver<Event>,
+    events: mpsc::UnboundedSender<DatasetEvent>,
+    news: mpsc::UnboundedReceiver<DatasetEvent>,
     /// Resolves once no output takes documents any more.
     outputs_end: oneshot::Receiver<()>,
     signals: Signals,

@@ -15,7 +15,7 @@ use super::{
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Key {
+struct FlowKey {
     outgoing: bool,
     transport: Transport,
     from: SocketAddr,
@@ -32,8 +32,8 @@ struct FragmentKey {
 
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    sums: HashMap<Key, Sum>,
-    fragments: HashMap<FragmentKey, Key>,
+    sums: HashMap<FlowKey, Sum>,
+    fragments: HashMap<FragmentKey, FlowKey>,
 }
 
 #[derive(Debug, Default)]
@@ -61,7 +61,7 @@ impl Tally {
         limit: Duration,
     ) -> Seen {
         let count = |outgoing, from, to| {
-            let key = Key { outgoing, transport, from, to };
+            let key = FlowKey { outgoing, transport, from, to };
             self.sums.get(&key).map(|sum| sum.until(limit)).unwrap_or_default()
         };
         Seen { sent: count(true, local, remote), received: count(false, remote, local) }
@@ -103,7 +103,7 @@ impl Tally {
         Ok(())
     }
 
-    fn key(&mut self, packet: &Packet, outgoing: bool) -> Option<Key> {
+    fn key(&mut self, packet: &Packet, outgoing: bool) -> Option<FlowKey> {
         let fragment = packet.fragment.map(|identification| FragmentKey {
             outgoing,
             source: packet.source,
@@ -112,7 +112,7 @@ impl Tally {
         });
         match (packet.ends(), fragment) {
             (Some((from, to)), fragment) => {
-                let key = Key { outgoing, transport: packet.transport, from, to };
+                let key = FlowKey { outgoing, transport: packet.transport, from, to };
                 if let Some(fragment) = fragment {
                     self.fragments.insert(fragment, key);
                 }

@@ -39,13 +39,13 @@ impl Pair {
 /// Documents by conversation and process.
 #[derive(Debug, Default)]
 pub(super) struct ExpectedDocuments {
-    entries: Mutex<HashMap<Pair, Entry>>,
+    entries: Mutex<HashMap<Pair, ExpectedCount>>,
     /// Processes whose further documents nobody expects and nobody minds.
     foreign_processes: Mutex<HashSet<u64>>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Entry {
+struct ExpectedCount {
     scenario: String,
     by_pid: HashMap<u64, usize>,
     forgiven: bool,
@@ -55,9 +55,10 @@ impl ExpectedDocuments {
     /// One more document has to be there.
     pub(super) fn add(&self, scenario: &str, side: &Side) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = entries
-            .entry(Pair::new(side.transport, side.local, side.remote))
-            .or_insert_with(|| Entry { scenario: scenario.to_owned(), ..Entry::default() });
+        let entry =
+            entries.entry(Pair::new(side.transport, side.local, side.remote)).or_insert_with(
+                || ExpectedCount { scenario: scenario.to_owned(), ..ExpectedCount::default() },
+            );
         *entry.by_pid.entry(u64::from(side.pid)).or_default() += 1;
     }
 

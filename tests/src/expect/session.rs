@@ -326,8 +326,8 @@ impl Session {
     }
 
     /// The documents of many ends, as far as they come in time. Each document is looked at once.
-    fn find_all(&self, sides: &[Side]) -> HashMap<Key, Doc> {
-        let mut missing: HashSet<Key> = sides.iter().map(key).collect();
+    fn find_all(&self, sides: &[Side]) -> HashMap<SideKey, Doc> {
+        let mut missing: HashSet<SideKey> = sides.iter().map(key).collect();
         let mut found = HashMap::with_capacity(missing.len());
         let mut looked_at = 0;
         // On a timeout what was found so far is the answer.
@@ -383,13 +383,13 @@ impl Session {
 }
 
 /// By what the document of one end is found.
-type Key = (u64, Pair);
+type SideKey = (u64, Pair);
 
-fn key(side: &Side) -> Key {
+fn key(side: &Side) -> SideKey {
     (u64::from(side.pid), Pair::new(side.transport, side.local, side.remote))
 }
 
-fn key_of(doc: &Doc) -> Option<Key> {
+fn key_of(doc: &Doc) -> Option<SideKey> {
     Some((doc.number("process.pid")?, Pair::of(doc)?))
 }
 

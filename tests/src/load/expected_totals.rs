@@ -9,7 +9,7 @@ use std::{
 use super::{names::name_of, wire::Wire, worker::Ends};
 
 /// One end of a connection, or of a UDP conversation: transport, local, remote.
-type Key = (Transport, SocketAddrV4, SocketAddrV4);
+type EndKey = (Transport, SocketAddrV4, SocketAddrV4);
 
 /// Transport protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,7 +49,7 @@ pub(crate) struct Said {
 /// What the agent has said of one namespace.
 #[derive(Debug, Default)]
 pub(crate) struct Reported {
-    pub(crate) ends: HashMap<Key, Said>,
+    pub(crate) ends: HashMap<EndKey, Said>,
     /// Sum over all documents.
     pub(crate) wire: Wire,
     pub(crate) documents: u64,
@@ -98,7 +98,7 @@ impl Findings {
 /// Compares all ends of a load with what was said of them.
 pub(crate) fn compare(ends: &[End], reported: &Reported) -> Findings {
     let mut findings = Findings::default();
-    let mut known: HashMap<Key, ()> = HashMap::with_capacity(ends.len());
+    let mut known: HashMap<EndKey, ()> = HashMap::with_capacity(ends.len());
     for end in ends {
         let (local, remote) = end.ends;
         known.insert((end.transport, local, remote), ());

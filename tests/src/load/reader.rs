@@ -24,7 +24,7 @@ use super::{
 #[derive(Deserialize)]
 struct Document<'a> {
     #[serde(borrow)]
-    event: Event<'a>,
+    event: EventFields<'a>,
     flow: Option<Flow>,
     network: Option<Network<'a>>,
     #[serde(borrow)]
@@ -36,7 +36,7 @@ struct Document<'a> {
 }
 
 #[derive(Deserialize)]
-struct Event<'a> {
+struct EventFields<'a> {
     action: &'a str,
 }
 

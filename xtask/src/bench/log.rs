@@ -14,7 +14,7 @@ const OPEN: &str = "msg=audit(";
 const START: u64 = 1_735_689_600;
 
 /// A recorded event: the lines, each parted where its stamp stood.
-struct Event(Vec<(String, String)>);
+struct LogEvent(Vec<(String, String)>);
 
 /// A log that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,18 +55,18 @@ pub(super) fn write(
 }
 
 /// The events of a log, without auditd's own and those that are not of everyday size.
-fn parse(text: &str) -> Vec<Event> {
-    let mut events: Vec<(&str, Event)> = Vec::new();
+fn parse(text: &str) -> Vec<LogEvent> {
+    let mut events: Vec<(&str, LogEvent)> = Vec::new();
     for line in text.lines().filter(|line| !line.contains("type=DAEMON_")) {
         let Some((before, rest)) = line.split_once(OPEN) else { continue };
         let Some((stamp, behind)) = rest.split_once(')') else { continue };
         let parts = (format!("{before}{OPEN}"), format!("){behind}"));
         match events.iter_mut().find(|(known, _)| *known == stamp) {
             Some((_, event)) => event.0.push(parts),
-            None => events.push((stamp, Event(vec![parts]))),
+            None => events.push((stamp, LogEvent(vec![parts]))),
         }
     }
-    let size = |event: &Event| event.0.iter().map(|(a, b)| a.len() + b.len()).sum::<usize>();
+    let size = |event: &LogEvent| event.0.iter().map(|(a, b)| a.len() + b.len()).sum::<usize>();
     events.into_iter().map(|(_, event)| event).filter(|event| size(event) < 4_096).collect()
 }
 

@@ -39,7 +39,7 @@ impl<'a> Value<'a> {
 /// Fields by name, in the order in which they came.
 #[derive(Clone, Debug, Default)]
 pub struct Data<'a> {
-    entries: Vec<Entry<'a>>,
+    entries: Vec<DataEntry<'a>>,
     index: Option<Box<NameIndex>>,
 }
 
@@ -56,7 +56,7 @@ struct NameIndex {
 const FEW: usize = 64;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry<'a> {
+struct DataEntry<'a> {
     key: Key,
     name: Text<'a>,
     value: Value<'a>,
@@ -90,8 +90,8 @@ impl<'a> Data<'a> {
     }
 
     fn insert_field(&mut self, kind: Kind, key: Key, name: Text<'a>, text: Text<'a>) {
-        let Some(Entry { value, kind: from, .. }) = self.known(key, &name) else {
-            self.entries.push(Entry { key, name, value: Value::One(text), kind });
+        let Some(DataEntry { value, kind: from, .. }) = self.known(key, &name) else {
+            self.entries.push(DataEntry { key, name, value: Value::One(text), kind });
             return;
         };
         match value {
@@ -103,9 +103,10 @@ impl<'a> Data<'a> {
 
     /// The entry of that name.
     #[inline]
-    fn known(&mut self, key: Key, name: &str) -> Option<&mut Entry<'a>> {
-        let is_same =
-            |entry: &&mut Entry<'_>| entry.key == key && (key != Key::OTHER || entry.name == *name);
+    fn known(&mut self, key: Key, name: &str) -> Option<&mut DataEntry<'a>> {
+        let is_same = |entry: &&mut DataEntry<'_>| {
+            entry.key == key && (key != Key::OTHER || entry.name == *name)
+        };
         if self.entries.len() < FEW {
             return self.entries.iter_mut().find(is_same);
         }
@@ -114,7 +115,7 @@ impl<'a> Data<'a> {
 
     /// The way of [`known`](Self::known) for many entries: by an index.
     #[inline(never)]
-    fn known_of_many(&mut self, key: Key, name: &str) -> Option<&mut Entry<'a>> {
+    fn known_of_many(&mut self, key: Key, name: &str) -> Option<&mut DataEntry<'a>> {
         let Self { entries, index } = self;
         let NameIndex { by_name, length } = &mut **index.get_or_insert_default();
         for entry in entries.get(*length..).unwrap_or_default() {

@@ -82,7 +82,7 @@ enum Part {
 }
 
 /// A field, and the argument that it is of.
-type Entry<'a> = (usize, Part, Field<'a>);
+type ArgumentField<'a> = (usize, Part, Field<'a>);
 
 /// The arguments of the program that an event starts, in order.
 pub fn arguments(records: &[Record]) -> Arguments<'_> {
@@ -120,7 +120,7 @@ pub fn arguments(records: &[Record]) -> Arguments<'_> {
 
 /// As [`arguments`], of fields in any order.
 fn by_number(records: &[Record]) -> Arguments<'_> {
-    let mut entries: Vec<Entry<'_>> = records
+    let mut entries: Vec<ArgumentField<'_>> = records
         .iter()
         .filter(|record| record.kind() == Kind::EXECVE)
         .flat_map(|record| record.fields())
@@ -172,7 +172,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// The argument that fields in order are of.
-    fn join(&mut self, index: usize, entries: &[Entry<'a>]) -> Text<'a> {
+    fn join(&mut self, index: usize, entries: &[ArgumentField<'a>]) -> Text<'a> {
         let mut announced = None;
         let mut bytes = Vec::new();
         // As the kernel wrote them, and as they are.

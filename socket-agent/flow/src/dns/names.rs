@@ -44,7 +44,7 @@ pub struct Limits {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct NameEntry {
     name: Arc<str>,
     claim: Claim,
     /// When the first and the last answer came, and until when they hold.
@@ -67,7 +67,7 @@ pub(super) struct Wanted<'l> {
 #[derive(Debug)]
 pub(super) struct Names {
     limits: Limits,
-    entries: LruCache<IpAddr, Vec<Entry>>,
+    entries: LruCache<IpAddr, Vec<NameEntry>>,
     total: usize,
     /// Names that gave way to others before they had expired.
     pub(super) evicted: u64,
@@ -94,7 +94,7 @@ impl Names {
             let name = Arc::clone(&answer.name);
             self.enter(
                 address,
-                Entry { name, claim, first: answer.time, last: answer.time, expires },
+                NameEntry { name, claim, first: answer.time, last: answer.time, expires },
             );
         }
         while self.total > self.limits.names.max(1) {
@@ -104,9 +104,9 @@ impl Names {
         }
     }
 
-    fn enter(&mut self, address: IpAddr, entry: Entry) {
+    fn enter(&mut self, address: IpAddr, entry: NameEntry) {
         let entries = self.entries.get_or_insert_mut(address, Vec::new);
-        let same = |other: &&mut Entry| other.name == entry.name && other.claim == entry.claim;
+        let same = |other: &&mut NameEntry| other.name == entry.name && other.claim == entry.claim;
         if let Some(known) = entries.iter_mut().find(same) {
             known.first = known.first.min(entry.first);
             known.last = known.last.max(entry.last);
@@ -178,7 +178,7 @@ impl Names {
 }
 
 /// Whether who asked for a name meant the host by its address that is wanted.
-fn same_host(entry: &Entry, wanted: &Wanted<'_>, networks: &mut dyn Networks) -> bool {
+fn same_host(entry: &NameEntry, wanted: &Wanted<'_>, networks: &mut dyn Networks) -> bool {
     let there = NamespaceRef {
         netns: entry.claim.netns,
         pid: entry.claim.asker.map_or(0, |asker| asker.pid),
@@ -213,7 +213,7 @@ struct Rank {
     time: i128,
 }
 
-fn rank(entry: &Entry, wanted: &Wanted<'_>) -> Option<Rank> {
+fn rank(entry: &NameEntry, wanted: &Wanted<'_>) -> Option<Rank> {
     let mine = entry.claim.asker.and_then(|asker| {
         let at = wanted.line.iter().position(|(process, _)| *process == asker)?;
         let (_, until) = *wanted.line.get(at)?;

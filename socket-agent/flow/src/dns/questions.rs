@@ -13,7 +13,7 @@ const QUESTIONS: usize = 16_384;
 const PATIENCE: u64 = 30_000_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Key {
+struct QuestionKey {
     netns: u32,
     client: SocketAddr,
     server: SocketAddr,
@@ -41,7 +41,7 @@ pub(super) enum Verdict {
 /// Questions over UDP.
 #[derive(Debug)]
 pub(super) struct Questions {
-    asked: LruCache<Key, Asked>,
+    asked: LruCache<QuestionKey, Asked>,
     /// Questions that gave way to others before they were answered.
     pub(super) evicted: u64,
 }
@@ -60,7 +60,7 @@ impl Questions {
         question: Question,
         time: u64,
     ) {
-        let key = Key { netns, client: ends[0], server: ends[1], id };
+        let key = QuestionKey { netns, client: ends[0], server: ends[1], id };
         // The same question on its way through a further interface.
         if self.asked.peek(&key).is_some_and(|known| {
             !known.answered
@@ -84,7 +84,7 @@ impl Questions {
         question: &Question,
         time: u64,
     ) -> Verdict {
-        let key = Key { netns, client: ends[0], server: ends[1], id };
+        let key = QuestionKey { netns, client: ends[0], server: ends[1], id };
         match self.asked.peek_mut(&key) {
             Some(asked)
                 if asked.question == *question && time.saturating_sub(asked.time) < PATIENCE =>

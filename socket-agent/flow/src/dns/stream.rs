@@ -18,7 +18,7 @@ const AHEAD: u32 = 1 << 24;
 
 /// A connection as its server's segments show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Key {
+struct StreamKey {
     netns: u32,
     client: SocketAddr,
     server: SocketAddr,
@@ -27,7 +27,7 @@ struct Key {
 /// Connections to DNS servers.
 #[derive(Debug)]
 pub(super) struct Streams {
-    streams: LruCache<Key, Stream>,
+    streams: LruCache<StreamKey, Stream>,
     /// Segments that could not be put together, and connections that lost their place.
     pub(super) lost: u64,
 }
@@ -70,7 +70,7 @@ impl Streams {
     /// Takes a segment from a server and returns the messages that it completes.
     pub(super) fn push(&mut self, netns: u32, segment: &Segment<'_>) -> Vec<Found> {
         let Some(tcp) = segment.tcp else { return Vec::new() };
-        let key = Key { netns, client: segment.destination, server: segment.source };
+        let key = StreamKey { netns, client: segment.destination, server: segment.source };
         let mut sequence = tcp.sequence;
         if tcp.syn {
             sequence = sequence.wrapping_add(1);
