@@ -19,7 +19,7 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// From now on.
+    /// Measures from now on.
     pub fn begin() -> Self {
         let [own, children] = [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN].map(used);
         Self { start: Instant::now(), own, children }

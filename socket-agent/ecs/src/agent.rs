@@ -72,7 +72,7 @@ impl Agent {
         Self::new(id, random::uuid(), hostname)
     }
 
-    /// From its parts.
+    /// An agent from its ids and the name of its host.
     pub fn new(id: Uuid, ephemeral_id: Uuid, hostname: &str) -> Self {
         Self {
             id: id.to_string(),

@@ -31,7 +31,7 @@ pub trait Kernel {
     /// Whether a socket listens, or is bound without a peer, on the local port of this tuple: now,
     /// or, for connections that are older than the agent, when it started.
     fn is_listening(&self, tuple: &Tuple, began: Began) -> Option<bool>;
-    /// Boottime nanoseconds.
+    /// The present time, boottime nanoseconds.
     fn now(&self) -> u64;
     /// Brings up to date what the kernel's tables do not hold of open flows: the state of TCP, and
     /// what UDP dropped. Both are zero where it is not known.

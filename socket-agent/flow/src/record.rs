@@ -34,7 +34,7 @@ pub struct FlowRecord {
     /// The kernel's facts; `id`, `traffic`, `first` and `last` are those of what is reported: the flow
     /// since its beginning, or since its last pause.
     pub flow: Flow,
-    /// Who began.
+    /// Direction: the end that began.
     pub direction: Direction,
     /// Why it is reported now.
     pub cause: Cause,

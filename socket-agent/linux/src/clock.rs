@@ -42,7 +42,7 @@ pub struct TimeDelta(i64);
 // === impl TimeDelta ===
 
 impl TimeDelta {
-    /// Without its sign.
+    /// Size of the step, without its sign.
     pub fn size(self) -> Duration {
         Duration::from_nanos(self.0.unsigned_abs())
     }

@@ -28,7 +28,7 @@ pub trait OutputOptions: Clone + fmt::Debug + Default + PartialEq + Send + Sync 
     ///
     /// # Errors
     ///
-    /// What is wrong.
+    /// The options contradict each other.
     fn check(&self) -> Result<(), Wrong> {
         Ok(())
     }

@@ -29,7 +29,7 @@ impl Registration {
         (self.describe)()
     }
 
-    /// With nothing set.
+    /// The output with all options at their defaults.
     pub fn with_defaults(&self) -> Configured {
         (self.default)()
     }

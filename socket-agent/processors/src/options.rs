@@ -17,7 +17,7 @@ pub trait ProcessorOptions: fmt::Debug + Default + PartialEq + Send + Sync + 'st
     ///
     /// # Errors
     ///
-    /// What is wrong.
+    /// The options contradict each other.
     fn check(&self) -> Result<(), Wrong> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Datasets as threads.
+//! Groups of datasets, each on a thread.
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context;
 
-/// Gives the order.
+/// The end of a stop signal that gives the order.
 #[derive(Debug)]
 pub(crate) struct Stopper {
     /// Write end of the pipe, open as long as all go on.
@@ -15,7 +15,7 @@ pub(crate) struct Stopper {
     reader: PipeReader,
 }
 
-/// Hears it.
+/// The end of a stop signal that waits for the order.
 #[derive(Debug)]
 pub(crate) struct Stop {
     reader: PipeReader,

@@ -45,7 +45,7 @@ pub struct Figures {
     pub hooks: Vec<String>,
     /// Parts to measure.
     pub parts: Vec<Part>,
-    /// Starts.
+    /// Number of starts.
     pub starts: u32,
     /// Length of the idle measurement.
     pub idle: Duration,

@@ -100,7 +100,7 @@ pub enum Command {
         by: By,
         /// Number of bytes.
         bytes: u64,
-        /// To whom.
+        /// Address of the receiver.
         to: SocketAddr,
     },
     /// Send: all of it (TCP) or one datagram (UDP).
@@ -274,7 +274,7 @@ pub enum Reply {
     Failed {
         /// `errno`; 0 if there was none.
         errno: i32,
-        /// In words.
+        /// Reason in words.
         reason: String,
     },
 }

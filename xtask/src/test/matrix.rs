@@ -21,7 +21,7 @@ const MARK: &str = "<!-- Below this line `cargo xtask test --all` writes. -->";
 pub(super) enum Outcome {
     /// With all of its hooks.
     Passed,
-    /// Without these hooks.
+    /// The set ran without these hooks.
     Degraded(Vec<String>),
     /// Not at all, for this reason.
     Impossible(String),

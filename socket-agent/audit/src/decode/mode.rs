@@ -7,7 +7,7 @@ use super::values;
 pub struct Mode(pub u32);
 
 impl Mode {
-    /// From octal digits.
+    /// A mode from octal digits.
     pub fn parse(digits: &str) -> Option<Self> {
         u32::from_str_radix(digits, 8).ok().map(Self)
     }
@@ -23,7 +23,7 @@ impl Mode {
     }
 }
 
-/// Four octal digits.
+/// A mode as four octal digits.
 pub(super) fn octal(mode: u64) -> [u8; 4] {
     [9, 6, 3, 0].map(|shift| b'0' + (mode >> shift & 7) as u8)
 }

@@ -27,7 +27,7 @@ pub enum Schema {
 /// Optional contents of documents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Form.
+    /// Form of documents.
     pub schema: Schema,
     /// With the text of the records.
     pub include_raw_message: bool,

@@ -19,7 +19,7 @@ pub(super) fn origin(json: &mut impl Writer, normal: &Normal<'_>, context: &Cont
     json.group(key!("ecs"), |json| json.text(key!("version"), ECS_VERSION));
 }
 
-/// Two names.
+/// Writes the two names of a pair.
 pub(super) fn pair(json: &mut impl Writer, pair: &Pair<'_>) {
     json.maybe(key!("primary"), pair.primary.as_deref());
     json.maybe(key!("secondary"), pair.secondary.as_deref());

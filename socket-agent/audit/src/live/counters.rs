@@ -5,9 +5,9 @@ use crate::netlink::{ControlCounters, ReceiverCounters};
 /// Sums since the start of the agent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LiveCounters {
-    /// Requests and answers.
+    /// Counters of requests and answers.
     pub control: ControlCounters,
-    /// Messages.
+    /// Counters of messages.
     pub receiver: ReceiverCounters,
     /// Records that found the agent's queue full and were dropped.
     pub queue_dropped: u64,

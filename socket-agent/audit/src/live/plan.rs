@@ -100,7 +100,7 @@ fn owner(pid: u32) -> Option<Daemon> {
     Some(Daemon { pid, name: name.trim_end().to_owned() })
 }
 
-/// Decides.
+/// Decides how a session runs on this host.
 ///
 /// # Errors
 /// The kernel has no audit framework, or unicast was asked for and cannot be had.

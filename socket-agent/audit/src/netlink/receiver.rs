@@ -41,7 +41,7 @@ pub enum Received {
     Nothing,
 }
 
-/// Takes records.
+/// A receiver of records.
 #[derive(Debug)]
 pub struct Receiver {
     socket: Socket,

@@ -127,7 +127,7 @@ impl<'a> Data<'a> {
         entries.get_mut(*by_name.get(&hash)?)
     }
 
-    /// From all records.
+    /// Reads the fields of all records.
     pub(super) fn read(
         records: &'a [Record],
         call: Option<&Syscall<'a>>,

@@ -1,4 +1,4 @@
-//! Files.
+//! Files of events.
 
 use super::{Entity, IdNames, rows::SyscallRow, syscall::Syscall, text::Text};
 use crate::{
@@ -23,9 +23,9 @@ pub struct File<'a> {
     pub inode: Option<Text<'a>>,
     /// Type and permissions.
     pub mode: Option<Mode>,
-    /// Owner.
+    /// Owner of the file.
     pub owner: Entity<'a>,
-    /// Group.
+    /// Group of the file.
     pub group: Entity<'a>,
     /// Security label.
     pub label: Option<Text<'a>>,

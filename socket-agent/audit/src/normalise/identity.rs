@@ -46,7 +46,7 @@ impl IdNames for linux::Names {
     }
 }
 
-/// Gives none.
+/// A source of names that has none.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoNames;
 
@@ -85,13 +85,13 @@ static IDS: KeySet =
 /// The users of an event, as ECS has them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Users<'a> {
-    /// Who did it.
+    /// The user who acted.
     pub user: Option<Entity<'a>>,
     /// The user in effect, if it is another one.
     pub effective: Option<Entity<'a>>,
-    /// To whom.
+    /// The user who was acted upon.
     pub target: Option<Entity<'a>>,
-    /// To which group.
+    /// The group that was acted upon.
     pub group: Option<Entity<'a>>,
 }
 

@@ -61,7 +61,7 @@ pub struct Normal<'a> {
     pub tags: Vec<Text<'a>>,
     /// Who did it: the login user, and the user it was done as.
     pub actor: Pair<'a>,
-    /// To what.
+    /// Object of the action.
     pub object: Object<'a>,
     /// By what means: a program, mostly.
     pub how: Option<Text<'a>>,

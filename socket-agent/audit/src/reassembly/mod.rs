@@ -35,7 +35,7 @@ const BYTES_MAX: usize = 64 << 20;
 /// ...and for each event that may wait, so many more.
 const BYTES_OF_EACH: usize = 8 << 10;
 
-/// Puts records together.
+/// Assembles the records of events.
 #[derive(Debug)]
 pub struct Reassembler {
     options: Options,

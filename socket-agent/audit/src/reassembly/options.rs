@@ -1,4 +1,4 @@
-//! Limits.
+//! Limits of reassembly.
 
 use std::time::Duration;
 

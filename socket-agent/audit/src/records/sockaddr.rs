@@ -43,7 +43,7 @@ pub enum SocketAddress {
     Other {
         /// AF_*.
         family: u16,
-        /// Without the family.
+        /// Bytes behind the family.
         data: Vec<u8>,
     },
 }

@@ -55,9 +55,9 @@ pub enum ReplayError {
 /// A line that is not a record.
 #[derive(Debug)]
 pub struct BadLine {
-    /// From 1.
+    /// Number of the line, from 1.
     pub number: u64,
-    /// Why.
+    /// Reason.
     pub error: ParseError,
 }
 

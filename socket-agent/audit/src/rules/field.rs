@@ -158,7 +158,7 @@ impl Field {
         ROWS.iter().find(|row| row.1.eq_ignore_ascii_case(name)).map(|row| row.0)
     }
 
-    /// Every name.
+    /// Names of all fields.
     pub fn names() -> impl Iterator<Item = &'static str> {
         ROWS.iter().map(|row| row.1).chain([LOGINUID])
     }

@@ -67,7 +67,7 @@ impl List {
         LISTS.iter().find(|row| row.2 == name).map(|row| row.0)
     }
 
-    /// Every name.
+    /// Names of all lists.
     pub fn names() -> impl Iterator<Item = &'static str> {
         LISTS.iter().map(|row| row.2)
     }

@@ -18,7 +18,7 @@ impl Mask {
     /// No call.
     pub const NONE: Self = Self([0; MASK_WORDS]);
 
-    /// Every call.
+    /// The mask of all calls.
     pub const ALL: Self = {
         let mut words = [u32::MAX; MASK_WORDS];
         words[MASK_WORDS - 1] = u32::MAX >> CLASSES;

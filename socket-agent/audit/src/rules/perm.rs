@@ -38,7 +38,7 @@ const CHANGE: &[&str] = &[
 // === impl Perm ===
 
 impl Perm {
-    /// Every kind.
+    /// All kinds of access.
     pub const ALL: Self = Self(15);
 
     /// From letters in any case and order, at most four.

@@ -27,7 +27,7 @@ pub struct Condition {
     pub field: Field,
     /// Operator of the comparison.
     pub operator: Operator,
-    /// With what.
+    /// Value that the field is compared with.
     pub value: Value,
 }
 

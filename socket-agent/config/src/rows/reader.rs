@@ -28,7 +28,7 @@ pub struct Note {
     pub key: String,
     /// Location of the setting.
     pub at: Location,
-    /// Why.
+    /// Reason.
     pub why: Why,
 }
 

@@ -31,7 +31,7 @@ const SLACK: u64 = 20_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Asker {
     pub(super) pid: u32,
-    /// Boottime nanoseconds.
+    /// Start of the process, boottime nanoseconds.
     pub(super) start: u64,
 }
 
@@ -56,7 +56,7 @@ pub(super) struct Answer {
     pub(super) time: u64,
 }
 
-/// Who asked.
+/// Process and socket that asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Claim {
     /// Network namespace of the socket.

@@ -34,7 +34,7 @@ pub struct Domain {
     pub source: Source,
 }
 
-/// Bounds.
+/// Bounds of the cache.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Names that are kept, counted once for each address and process that asked.

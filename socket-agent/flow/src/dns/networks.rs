@@ -20,7 +20,7 @@ pub enum Reach {
     Own(NetworkSegment),
     /// Without a router, over this segment.
     Link(NetworkSegment),
-    /// Through a router.
+    /// The address is reached through a router.
     Router {
         /// The router's address.
         router: IpAddr,

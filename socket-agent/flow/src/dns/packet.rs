@@ -26,9 +26,9 @@ pub const EXTENSIONS: usize = 8;
 /// A TCP segment or UDP datagram, as far as it was captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment<'a> {
-    /// Sender.
+    /// Address of the sender.
     pub source: SocketAddr,
-    /// Receiver.
+    /// Address of the receiver.
     pub destination: SocketAddr,
     /// Fields of the TCP header; `None` for UDP.
     pub tcp: Option<TcpPart>,
@@ -43,7 +43,7 @@ pub struct Segment<'a> {
 pub struct TcpPart {
     /// Sequence number of the first byte, or of the SYN.
     pub sequence: u32,
-    /// Begins a connection.
+    /// Whether it begins a connection.
     pub syn: bool,
     /// Ends it: FIN or RST.
     pub end: bool,

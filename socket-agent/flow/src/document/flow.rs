@@ -26,7 +26,7 @@ pub const INTERNAL_VERSION: &str = "2.0.0";
 pub struct FlowDocument<'a> {
     /// The flow.
     pub record: &'a FlowRecord,
-    /// Whose it is.
+    /// Owner of the flow.
     pub owner: OwnerFacts<'a>,
     /// The names of its ends.
     pub domains: &'a Domains,

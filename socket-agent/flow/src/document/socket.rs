@@ -30,7 +30,7 @@ pub struct SocketDocument<'a> {
     pub tuple: &'a Tuple,
     /// Role of the socket.
     pub role: SocketRole,
-    /// Whose it is.
+    /// Owner of the socket.
     pub owner: OwnerFacts<'a>,
     /// TCP state; absent if it is that of the role.
     pub state: Option<u8>,

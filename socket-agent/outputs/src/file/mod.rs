@@ -1,4 +1,4 @@
-//! Files.
+//! The output to files.
 
 mod rotated;
 mod series;

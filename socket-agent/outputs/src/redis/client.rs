@@ -14,7 +14,7 @@ const LONGEST: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Client {
     stream: BufReader<TcpStream>,
-    /// For messages.
+    /// Address of the server, for messages.
     host: String,
 }
 

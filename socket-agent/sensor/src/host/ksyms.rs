@@ -20,7 +20,7 @@ pub enum KsymsError {
     /// The kernel shows zeros to this process.
     #[error("{KALLSYMS}: addresses are hidden, {reason}; {remedy}")]
     Hidden {
-        /// By what.
+        /// Reason.
         reason: String,
         /// Remedy.
         remedy: &'static str,

@@ -202,12 +202,12 @@ impl Event {
         if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
-    /// Starts it.
+    /// Starts the event.
     pub(crate) fn enable(&self) -> io::Result<()> {
         self.ioctl(IOC_ENABLE, 0)
     }
 
-    /// Stops it.
+    /// Stops the event.
     pub(crate) fn disable(&self) -> io::Result<()> {
         self.ioctl(IOC_DISABLE, 0)
     }

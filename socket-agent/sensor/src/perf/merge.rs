@@ -8,7 +8,7 @@ use super::record::Record;
 #[derive(Debug, Default)]
 pub(crate) struct Merge {
     waiting: Vec<Record>,
-    /// Most that wait.
+    /// Limit of the records that wait.
     limit: usize,
     /// Time of the newest record that was given out.
     given: u64,

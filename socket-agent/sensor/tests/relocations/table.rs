@@ -10,7 +10,7 @@ pub(crate) enum Kind {
     Int,
     Pointer,
     Array,
-    /// Or a union.
+    /// A structure or a union.
     Struct,
 }
 

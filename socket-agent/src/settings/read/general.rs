@@ -12,7 +12,7 @@ use config::{
     tree::{Entry, Node, Value},
 };
 
-/// Read elsewhere.
+/// Keys at the top level that are read elsewhere.
 const ELSEWHERE: [&str; 4] = [MODULES, "output", "processors", "cloud"];
 
 const ALLOWED: Allowed<'static, General> =

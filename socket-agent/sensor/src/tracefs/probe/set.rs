@@ -27,7 +27,7 @@ pub(in crate::tracefs) enum Observation {
     Bound,
     /// A UDP socket is closed.
     UdpClosed,
-    /// Something about processes.
+    /// A process or thread changes.
     Task(Task),
 }
 

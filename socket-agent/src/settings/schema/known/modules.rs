@@ -12,7 +12,7 @@ pub(in crate::settings) static OTHER_MODULES: &[&str] = &["file_integrity"];
 const ASKS_A_SERVER: &str = "it is for modules of Metricbeat that ask a server";
 const NAMES_THE_MODULE: &str = "it tells modules apart in metrics that Beats have of themselves";
 
-/// In every module.
+/// Keys that every module may have.
 #[rustfmt::skip]
 pub(in crate::settings) const MODULE_KEYS: Group = Group { prefix: "", rows: &[
     handled("module", "Name of the module."),
