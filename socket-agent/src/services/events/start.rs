@@ -279,13 +279,14 @@ fn receive_functions() -> [[u64; 2]; 2] {
     }
 }
 
-/// How often a kernel counts a read of a probe that meets no memory among the hits it was skipped for. From 4.4 to 5.7
-/// x86_64 reads with the function that copies from user space, which tries the byte that it failed at once more; what
-/// else there is before 5.14 tries once. Source: `__probe_kernel_read`, `copy_user_handle_tail`.
+/// How often a kernel counts a read of a probe that meets no memory among the hits it was skipped for. From 4.4 on
+/// x86_64 reads with the function that copies from user space, from 5.8 on only at addresses of that, as those of
+/// structures that are not there are; it tries the byte that it failed at once more. What else there is before 5.14
+/// tries once. Source: `__probe_kernel_read`, `probe_mem_read`, `copy_user_handle_tail`.
 fn misses_per_failed_read(kernel: (u32, u32)) -> u64 {
     match kernel {
         (5, 14..) | (6.., _) => 0,
-        _ if cfg!(target_arch = "x86_64") && ((4, 4)..(5, 8)).contains(&kernel) => 2,
+        _ if cfg!(target_arch = "x86_64") && ((4, 4)..(5, 14)).contains(&kernel) => 2,
         _ => 1,
     }
 }
