@@ -73,7 +73,7 @@ impl Group {
             stop: stopper.listener()?,
             // Nobody listens any more only if the agent is ending for another reason.
             ready: Ready::new(move || {
-                drop(ready.send(DatasetEvent { name, kind: DatasetEventKind::Ready }))
+                drop(ready.send(DatasetEvent { name, kind: DatasetEventKind::Ready }));
             }),
             updates,
         };

@@ -90,10 +90,11 @@ pub(crate) fn run(paths: &Paths, pins: &Pins, options: &TestOptions) -> Result<E
     if options.no_vm {
         let why = "--no-vm leaves virtual machines out";
         machines::skip(&mut report, &mut matrix, &plan.boots, why);
-    } else if options.all && keep {
-        if let Err(error) = matrix.document(paths.root(), &list, &turn::date(today)) {
-            report.broken("table of kernels", &format!("{error:#}"));
-        }
+    } else if options.all
+        && keep
+        && let Err(error) = matrix.document(paths.root(), &list, &turn::date(today))
+    {
+        report.broken("table of kernels", &format!("{error:#}"));
     }
     eprintln!("\nall of it took {}", progress.took());
     print!("{}{}", matrix.render(), report.render());
