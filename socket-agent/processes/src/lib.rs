@@ -8,6 +8,7 @@
 mod cgroup;
 mod container;
 mod document;
+mod entry;
 mod exec;
 mod identity;
 mod image;

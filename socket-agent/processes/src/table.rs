@@ -13,12 +13,9 @@ use socket_common::{ExecEvent, ExitEvent, ForkEvent, Owner};
 
 use super::{
     Container, Identity, Image, Key, Process, ProcessCounters, ScanError, TableOptions, Ticks,
-    cgroup::Cgroups, exec::ExecParts,
+    cgroup::Cgroups, entry::ProcessEntry, exec::ExecParts,
 };
 use linux::clock::Clock;
-
-/// Images of one process that are kept: the current one and those it replaced.
-const IMAGES: usize = 4;
 
 /// How long executing a program takes on a busy machine.
 const EXEC: u64 = 200_000_000;
@@ -56,40 +53,6 @@ struct Newest {
     key: Key,
     /// Time of the latest event of it that was looked up, boottime nanoseconds.
     seen: u64,
-}
-
-#[derive(Debug)]
-struct ProcessEntry {
-    /// The current image last; never empty.
-    images: Vec<Arc<Process>>,
-    exited: bool,
-    /// `/proc` was asked again for arguments that it did not have when the image was read.
-    asked: bool,
-}
-
-// === impl Entry ===
-
-impl ProcessEntry {
-    fn new(process: Process) -> Self {
-        Self { images: vec![Arc::new(process)], exited: false, asked: false }
-    }
-
-    fn current(&self) -> Option<&Arc<Process>> {
-        self.images.last()
-    }
-
-    fn at(&self, time: u64) -> Option<&Arc<Process>> {
-        let then = self.images.iter().rev().find(|process| process.image_since <= time);
-        then.or_else(|| self.images.first())
-    }
-
-    fn replace_image(&mut self, process: Process) {
-        if self.images.len() >= IMAGES {
-            self.images.remove(0);
-        }
-        self.images.push(Arc::new(process));
-        (self.exited, self.asked) = (false, false);
-    }
 }
 
 // === impl ProcessTable ===

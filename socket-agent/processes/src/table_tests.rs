@@ -6,6 +6,7 @@ use std::{
 use socket_common::{Header, kind};
 
 use super::*;
+use crate::entry::IMAGES;
 use crate::testing::{FakeProc, exec};
 
 const TICK: u64 = 10_000_000;

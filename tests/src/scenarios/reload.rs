@@ -11,12 +11,11 @@ use std::{
 use anyhow::{Context, Result, anyhow, ensure};
 use tempfile::TempDir;
 
-use super::{Scenario, pair::Pair};
+use super::{Scenario, pair::Pair, timeout::idle_then_ends};
 use crate::{
     agent::{Options, Timeouts},
     audit,
-    capture::Seen,
-    endpoint::{Endpoint, Family},
+    endpoint::Family,
     expect::{Session, Side},
     fixture::Fixture,
     machine::AuditLock,
@@ -35,11 +34,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Directories that are made before the rules are changed, and after.
 const DIRECTORIES: usize = 200;
 
-fn seen(endpoint: &Endpoint, side: &Side) -> Result<Seen> {
-    let (transport, local, remote) = side.key();
-    endpoint.capture.seen(transport, local, remote)
-}
-
 /// Lines of the log that hold a text.
 fn logged(session: &Session, text: &str) -> usize {
     session.log().iter().filter(|line| line.contains(text)).count()
@@ -54,27 +48,7 @@ fn flow_timeout(fixture: &Fixture<'_>) -> Result<()> {
     let timeouts = Timeouts { flow_inactive: "3s", ..Timeouts::default() };
     session.reconfigure(&Options { timeouts, ..fixture.options.clone() }.configuration())?;
     session.wait_logged("the dataset socket goes on with changed options", PATIENCE)?;
-    let (client, server) = pair.sides("idle", "idle")?;
-    session.expect(fixture.name, &client, &endpoint.capture)?;
-    session.expect(fixture.name, &server, &endpoint.capture)?;
-    let then = [seen(&endpoint, &client)?, seen(&endpoint, &server)?];
-
-    pair.echo(4000)?;
-    pair.close_client_first()?;
-    let [client, server] =
-        [client.ended("fin_local"), server.ended("fin_remote")].map(|side| side.complete(false));
-    session.expect_nth(
-        fixture.name,
-        &client,
-        1,
-        || Ok(seen(&endpoint, &client)?.since(then[0])),
-    )?;
-    session.expect_nth(
-        fixture.name,
-        &server,
-        1,
-        || Ok(seen(&endpoint, &server)?.since(then[1])),
-    )?;
+    idle_then_ends(fixture, &session, &endpoint, &pair)?;
     let starts = logged(&session, "ready: hooks=");
     ensure!(starts == 1, "hooks were attached {starts} times");
     session.end()?;

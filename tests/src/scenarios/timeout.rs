@@ -7,8 +7,8 @@ use super::{
     pair::{Pair, UdpPair, seen},
 };
 use crate::{
-    endpoint::Family,
-    expect::{Direction, Side},
+    endpoint::{Endpoint, Family},
+    expect::{Direction, Session, Side},
     fixture::Fixture,
     worker::PATIENCE,
 };
@@ -27,27 +27,28 @@ fn idle_tcp(fixture: &Fixture<'_>) -> Result<()> {
     let session = fixture.shared()?;
     let pair = Pair::meet(fixture, &endpoint, Family::V4)?;
     pair.echo(300)?;
+    idle_then_ends(fixture, session, &endpoint, &pair)
+}
+
+/// The flow of each end is reported as idle; what crosses the connection afterwards, and its end, is in a second
+/// document that counts from zero.
+pub(super) fn idle_then_ends(
+    fixture: &Fixture<'_>,
+    session: &Session,
+    endpoint: &Endpoint,
+    pair: &Pair,
+) -> Result<()> {
     let (client, server) = pair.sides("idle", "idle")?;
     session.expect(fixture.name, &client, &endpoint.capture)?;
     session.expect(fixture.name, &server, &endpoint.capture)?;
-    let then = [seen(&endpoint, &client)?, seen(&endpoint, &server)?];
+    let then = [seen(endpoint, &client)?, seen(endpoint, &server)?];
 
     pair.echo(4000)?;
     pair.close_client_first()?;
     let [client, server] =
         [client.ended("fin_local"), server.ended("fin_remote")].map(|side| side.complete(false));
-    session.expect_nth(
-        fixture.name,
-        &client,
-        1,
-        || Ok(seen(&endpoint, &client)?.since(then[0])),
-    )?;
-    session.expect_nth(
-        fixture.name,
-        &server,
-        1,
-        || Ok(seen(&endpoint, &server)?.since(then[1])),
-    )?;
+    session.expect_nth(fixture.name, &client, 1, || Ok(seen(endpoint, &client)?.since(then[0])))?;
+    session.expect_nth(fixture.name, &server, 1, || Ok(seen(endpoint, &server)?.since(then[1])))?;
     Ok(())
 }
 

@@ -5,10 +5,10 @@
 
 use std::collections::HashSet;
 
-/// Drops of which the tracepoint has not told yet; of what it never tells no more are kept.
+/// Drops that the tracepoint has not reported yet; no more are kept of those it never reports.
 const MOST: usize = 1024;
 
-/// Compares what the probe and the tracepoint tell.
+/// Drops as probe and tracepoint report them.
 #[derive(Debug, Default)]
 pub(super) struct Drops {
     /// Buffers that the probe has seen dropped, by CPU.

@@ -17,6 +17,7 @@ mod format;
 mod group;
 mod guess;
 mod install;
+mod losses;
 mod mount;
 mod offsets;
 mod probe;
@@ -24,6 +25,7 @@ mod processes;
 mod sensor;
 mod show;
 mod skipped;
+mod start;
 mod tasks;
 #[cfg(feature = "ebpf")]
 mod types;

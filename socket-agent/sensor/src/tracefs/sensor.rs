@@ -1,14 +1,9 @@
 //! The sensor from the first probe to the last record.
 
 use std::{
-    collections::BTreeMap,
     collections::HashMap,
-    os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::fs::MetadataExt,
-    },
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
 };
 
 use metrics::Values as MetricValues;
@@ -19,15 +14,16 @@ use super::{
     clock::SampleClock,
     decode::{self, Values},
     drops::Drops,
-    existing, format,
-    group::{self, Group, Misses},
-    guess,
+    format,
+    group::{Group, Misses},
     install::{Installer, Kind, Options, STACK},
+    losses::{LOST, Losses},
     mount::Tracing,
-    offsets::{self, Offsets},
+    offsets,
     probe::{DROPPED, EXEC, Field, Observation, Shapes, Task},
     processes::Processes,
     skipped::Skipped,
+    start::{aggregator, clear_stale, enable, guessed, open_rings, own_netns},
     tasks::TaskTable,
 };
 use crate::{
@@ -40,8 +36,6 @@ use linux::clock::Clock;
 /// How long a record may take from its time stamp until it can be read, nanoseconds. On a machine
 /// whose CPUs are shared with others that is more than the time the kernel takes.
 const SETTLED: u64 = 20_000_000;
-/// Pause between two warnings of lost samples.
-const WARN: Duration = Duration::from_secs(10);
 
 /// Probes, their rings and the flows made of their records. Dropping it removes the probes.
 ///
@@ -81,16 +75,6 @@ struct Probes {
     /// Where a tracepoint reports each packet that is dropped, beside the probe.
     drops: Option<Drops>,
     missed_before: Vec<Misses>,
-}
-
-/// Samples that the kernel had no room for.
-#[derive(Debug)]
-struct Losses {
-    by_cpu: BTreeMap<u32, u64>,
-    notices: u64,
-    notices_most: u64,
-    unreadable: u64,
-    warned: Option<Instant>,
 }
 
 // === impl Sensor ===
@@ -422,26 +406,6 @@ fn counts(misses: &[Misses]) -> Vec<(String, u64)> {
     misses.iter().map(|misses| (misses.probe.clone(), misses.count)).collect()
 }
 
-/// Remedy for lost samples.
-const LOST: &str =
-    "packets are missing; raise socket.ring_size_exponent, or give the agent more CPU";
-
-impl Losses {
-    /// No losses yet; at most so many are logged.
-    fn new(notices_most: u64) -> Self {
-        Self { by_cpu: BTreeMap::new(), notices: 0, notices_most, unreadable: 0, warned: None }
-    }
-
-    fn add(&mut self, cpu: u32, count: u64) {
-        *self.by_cpu.entry(cpu).or_default() += count;
-        self.notices += 1;
-        if self.notices <= self.notices_most && self.warned.is_none_or(|at| at.elapsed() > WARN) {
-            self.warned = Some(Instant::now());
-            log::warn!(target: "sensor", "CPU {cpu}: {count} samples lost: {LOST}");
-        }
-    }
-}
-
 /// Whether the socket filter is asked for a packet that it was asked for already: the first of the
 /// functions on the stack that receive decides.
 fn asked_again(stack: &[u8], receive: &[[u64; 2]; 2], second: [u64; 2]) -> bool {
@@ -452,75 +416,6 @@ fn asked_again(stack: &[u8], receive: &[[u64; 2]; 2], second: [u64; 2]) -> bool 
     let mut callers = words
         .filter(|word| within(*word, second) || receive.iter().any(|range| within(*word, *range)));
     callers.next().is_some_and(|word| within(word, second))
-}
-
-/// Inode number of the agent's own network namespace; 0 on kernels without.
-fn own_netns() -> u32 {
-    let inode = std::fs::metadata("/proc/self/ns/net").map_or(0, |namespace| namespace.ino());
-    u32::try_from(inode).unwrap_or(0)
-}
-
-/// Offsets of a kernel without type information.
-fn guessed(
-    group: &mut Group,
-    config: &SocketConfig,
-    options: &Options,
-) -> Result<(Offsets, Shapes, Vec<Degraded>), SensorError> {
-    let found = guess::offsets(group, config.tracefs.guess_timeout, &options.state)?;
-    let (offsets, shapes) = (found.offsets.clone(), found.shapes.clone());
-    Ok((offsets, shapes, found.degraded()))
-}
-
-/// Opens the rings that the kernel writes samples to.
-fn open_rings(config: &SocketConfig) -> Result<Rings, SensorError> {
-    let rings =
-        Rings::open(config.tracefs.ring_size_exponent).map_err(|error| SensorError::Hook {
-            set: "tracefs",
-            hook: "perf rings".into(),
-            reason: error.to_string(),
-            remedy: "run as root, or with CAP_SYS_ADMIN; make socket.ring_size_exponent smaller",
-        })?;
-    if !rings.has_ids() {
-        log::info!(
-            target: "sensor",
-            "this kernel has no PERF_EVENT_IOC_ID; samples are told apart by common_type"
-        );
-    }
-    Ok(rings)
-}
-
-/// Switches the events on, which were opened switched off.
-fn enable(rings: &mut Rings) -> Result<(), SensorError> {
-    let enabled = rings.enable();
-    enabled.map_err(|error| SensorError::Hook {
-        set: "tracefs",
-        hook: "perf events".into(),
-        reason: error.to_string(),
-        remedy: "run as root, or with CAP_SYS_ADMIN",
-    })
-}
-
-/// An aggregator that knows the tasks and holders of sockets that are there.
-fn aggregator(config: &SocketConfig, options: &Options) -> Aggregator<TaskTable> {
-    let mut tasks = TaskTable::new();
-    tasks.read_all();
-    tasks.set_holders(existing::holders());
-    let idle = config.flow_inactive_timeout.as_nanos().try_into().unwrap_or(u64::MAX);
-    let mut aggregator = Aggregator::new(tasks, config.tables, idle, options.ipv6);
-    aggregator.netns = own_netns();
-    aggregator
-}
-
-fn clear_stale(tracing: &Tracing) -> Result<(), SensorError> {
-    let cleared = group::clear_stale(tracing).map_err(|error| SensorError::Tracing {
-        place: tracing.file("kprobe_events"),
-        reason: error.to_string(),
-        remedy: "run as root",
-    })?;
-    if cleared > 0 {
-        log::info!(target: "sensor", "removed {cleared} probes that an agent left which was killed");
-    }
-    Ok(())
 }
 
 #[cfg(test)]

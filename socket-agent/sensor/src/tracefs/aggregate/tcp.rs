@@ -39,7 +39,7 @@ impl<T: Tasks> Aggregator<T> {
         let Some(flow) = self.flows.get_mut(&sock.address) else { return };
         let _ = flow.account(way, packet.packets, packet.bytes, context.now, idle, add);
         if is_of_connection(sock.state) {
-            // Nothing else tells in which state a flow is that is reported while it is open.
+            // Nothing else shows the state of a flow that is reported while it is open.
             flow.tcp.state = sock.state;
         }
         if way == Way::Out && !flow.has_final_owner() && sock.owned {

@@ -110,7 +110,7 @@ fn a_connection_that_came_in_has_its_handshake_and_the_listeners_owner() {
     aggregator.take(passes(packet(Way::In, ACK, 152), open, Way::In), at(14, 0));
     aggregator.take(Fact::Touched { sock: CHILD, rank: Rank::Opener }, at(15, 22));
     let states: Vec<_> = aggregator.open_flows().map(|flow| flow.tcp.state).collect();
-    assert_eq!(states, [state::ESTABLISHED], "an open flow tells its state");
+    assert_eq!(states, [state::ESTABLISHED], "an open flow has its state");
     let last = Sock { error: 0, retransmits: Some(3), srtt: 80, ..tcp(CHILD, 4) };
     aggregator.take(Fact::State { sock: last, new: state::CLOSE }, at(20, 0));
     aggregator.take(Fact::Orphan { packet: packet(Way::In, ACK, 52) }, at(21, 0));
